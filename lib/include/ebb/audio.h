@@ -1,0 +1,87 @@
+// Sound files, spectrograms and back. Everything mono or interleaved float32 in [-1, 1]; spectrograms are row-major
+// (rows, frames) with row 0 the lowest frequency.
+#ifndef EBB_AUDIO_H
+#define EBB_AUDIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ebb/error.h>
+
+// ---- WAV (and whatever else libsndfile reads) ----
+
+struct ebb_sound {
+    float *samples; // frames * channels, interleaved; owned by the sound
+    size_t frames;
+    int channels;
+    int rate;      // Hz
+    char *comment; // the file's comment field (our recipe is JSON there); NULL: none; owned by the sound
+};
+
+// Reads a whole file into `sound` (overwritten). NaN and infinities are an EBB_CORRUPT error.
+EBB_API enum ebb_result ebb_sound_read(const char *path, struct ebb_sound *sound, struct ebb_error *error);
+EBB_API void ebb_sound_clear(struct ebb_sound *sound);
+
+enum ebb_wav_format { EBB_WAV_16, EBB_WAV_24, EBB_WAV_32F };
+
+// Writes a WAV: to a temporary name beside `path`, renamed when complete, so that a half file never appears.
+// 16 bit is dithered (TPDF, seeded by content length: the same samples give the same file); values outside [-1, 1]
+// are clipped in 16 and 24 bit. `comment` may be NULL.
+EBB_API enum ebb_result ebb_sound_write(const char *path, const struct ebb_sound *sound, enum ebb_wav_format format,
+                                        struct ebb_error *error);
+
+// Resamples all of `sound` in place to `rate` (soxr, high quality); length is round(frames * rate / old rate).
+EBB_API enum ebb_result ebb_sound_resample(struct ebb_sound *sound, int rate, struct ebb_error *error);
+
+// ---- mel ----
+
+enum ebb_mel_scale { EBB_MEL_SLANEY, EBB_MEL_HTK };
+enum ebb_mel_norm { EBB_MEL_NORM_NONE, EBB_MEL_NORM_SLANEY };
+enum ebb_mel_level {
+    EBB_MEL_LEVEL_TRUE,     // x = clip((dB - db_center) / db_range, -1, 1), dB of absolute power: level survives
+    EBB_MEL_LEVEL_DIFFUSERS // diffusers' Mel: 8-bit image, relative to the loudest cell, top_db below it
+};
+
+struct ebb_mel_params {
+    int sample_rate;  // Hz
+    int n_fft;        // even, 16..65536
+    int hop;          // 1..n_fft
+    int n_mels;       // 1..n_fft / 2
+    double fmin, fmax; // Hz
+    enum ebb_mel_scale scale;
+    enum ebb_mel_norm norm;
+    enum ebb_mel_level level;
+    double db_center, db_range; // EBB_MEL_LEVEL_TRUE
+    double top_db;              // EBB_MEL_LEVEL_DIFFUSERS
+};
+
+// Our models' mel: 48 kHz, 2048-point periodic Hann, hop 512, 128 Slaney bands, 0..24 kHz, peak 1, dB -90..+10.
+EBB_API void ebb_mel_params_default(struct ebb_mel_params *params);
+
+// Plans and tables for one set of parameters. One call at a time per object.
+struct ebb_mel;
+EBB_API struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_error *error);
+EBB_API void ebb_mel_destroy(struct ebb_mel **mel);
+
+// Frames of `count` samples: 1 + count / hop (frame k centred on sample k * hop, zeros outside the signal).
+EBB_API size_t ebb_mel_frames(const struct ebb_mel *mel, size_t count);
+
+// Waveform -> network values in [-1, 1], (n_mels, frames).
+EBB_API enum ebb_result ebb_mel_analyse(struct ebb_mel *mel, const float *samples, size_t count, float *values,
+                                        struct ebb_error *error);
+
+// Network values (n_mels, frames) -> STFT magnitude (n_fft / 2 + 1, frames): non-negative least squares per frame.
+EBB_API enum ebb_result ebb_mel_to_magnitude(struct ebb_mel *mel, const float *values, size_t frames, float *magnitude,
+                                             struct ebb_error *error);
+
+// Network values (n_mels, frames) -> waveform of `count` samples (frames cover them as above). Phase by gradient
+// integration (Prusa 2017) where it helps, then `iterations` of fast Griffin-Lim (Perraudin 2013), seeded.
+EBB_API enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, int iterations,
+                                         uint64_t seed, float *samples, size_t count, struct ebb_error *error);
+
+// |STFT| in dB, (n_fft / 2 + 1, frames), for pictures; a full-scale sine on a bin centre reads 0 dB; floor -120 dB.
+EBB_API enum ebb_result ebb_mel_spectrogram(struct ebb_mel *mel, const float *samples, size_t count, float *db,
+                                            struct ebb_error *error);
+
+#endif

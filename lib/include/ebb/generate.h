@@ -1,0 +1,50 @@
+// One sound: noise -> reverse diffusion -> (autoencoder) -> mel -> waveform.
+#ifndef EBB_GENERATE_H
+#define EBB_GENERATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ebb/error.h>
+#include <ebb/model.h>
+
+// Told how far a call is, 0..1, at least once per network evaluation, from the calling thread. Return false to stop:
+// the call then returns EBB_CANCELLED within one network evaluation.
+typedef bool (*ebb_progress)(void *user, double fraction);
+
+enum ebb_noise_source {
+    EBB_NOISE_PHILOX, // ours: counter-based, the same bits on every device, batch and order
+    EBB_NOISE_TORCH,  // torch.Generator("cpu").manual_seed(seed): for comparison with diffusers
+};
+
+struct ebb_generate_params {
+    int label;           // index, -1: none. Default: -1
+    uint64_t seed;       // default 0
+    uint64_t index;      // clip `index` of this seed depends on (seed, index) alone. Default 0
+    double seconds;      // length; 0: one network window. Longer than a window: windows that agree where they overlap
+    int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
+    const char *sampler; // a name from ebb_samplers[]; NULL: what the model recommends
+    double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
+    double eta;          // fresh noise per step where the sampler has it, 0..1. Default 0
+    enum ebb_noise_source noise;
+    int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 32
+    ebb_progress progress;
+    void *user;
+};
+EBB_API void ebb_generate_params_default(struct ebb_generate_params *params);
+
+// Samples ebb_generate() makes with these params, mono at the model's rate; 0 if they are not valid.
+EBB_API size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_generate_params *params);
+
+// Makes one sound. `samples` holds ebb_generate_length() floats, mono, owned by the caller; undefined unless the
+// result is EBB_OK. The model must be loaded. One call at a time per model.
+EBB_API enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_params *params, float *samples,
+                                     size_t count, struct ebb_error *error);
+
+// The loop's last state for researchers, before decoding and clamping: (1, c, h, w) row-major as PyTorch has it.
+// `shape` receives the four sizes. Call with latents NULL to ask for the shape alone.
+EBB_API enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_generate_params *params,
+                                             float *latents, size_t count, int shape[4], struct ebb_error *error);
+
+#endif

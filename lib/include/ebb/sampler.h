@@ -1,0 +1,21 @@
+// Samplers by name, for listings and choices. ebb_samplers[] ends with an entry whose name is NULL.
+#ifndef EBB_SAMPLER_H
+#define EBB_SAMPLER_H
+
+#include <stdbool.h>
+
+#include <ebb/error.h>
+
+struct ebb_sampler_info {
+    const char *name;        // "dpmpp-2m"
+    const char *description; // one line, with the paper
+    int order;               // order of convergence it achieves; 0: not an ODE method
+    int evals;               // network evaluations per step
+    bool stochastic;         // draws noise beyond the first
+};
+EBB_API extern const struct ebb_sampler_info ebb_samplers[];
+
+// The entry of that name or NULL.
+EBB_API const struct ebb_sampler_info *ebb_sampler_find(const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+// What the engines see of an opened model (and nobody above them).
+#ifndef EBB_MODEL_FOLDER_H
+#define EBB_MODEL_FOLDER_H
+
+#include <ebb/audio.h>
+#include <ebb/model.h>
+
+#include "diffusion/run.h"
+#include "graph/plan.h"
+#include "nets/nets.h"
+
+struct ebb_auto_t { // estimated input signal-to-noise ratio -> best t, piecewise linear
+    double snr_db, t;
+};
+
+struct ebb_model {
+    struct ebb_model_info info;
+    struct ebb_label *labels; // info.label_count
+    int no_label;             // class id that means "no label"; -1: none
+
+    struct ebb_mel_params mel;
+    int patch[2];        // mel rows and columns folded into channels
+    bool conditioned;    // the network also sees the noisy mel
+    float *latent_mean;  // per channel; NULL: zeros
+    float latent_std;    // network latent = (autoencoder's mean - latent_mean) / latent_std - shift and scale included
+    int state[3];        // (c, h, w) of the diffused state of one window
+    int state_stride;    // mel frames per column of the state
+
+    struct ebb_schedule *schedule;
+    struct ebb_run_params run; // what the folder's scheduler config says: prediction, spacing, offset, clip, compat
+    struct ebb_auto_t *auto_t;
+    int auto_t_count;
+
+    // Set by ebb_model_load(); the networks are shared between models of the same folder and device.
+    struct ebb_device *device;
+    const struct ebb_unet *unet;
+    const struct ebb_autoencoder *vae; // NULL: direct
+
+    void *engine; // the engine's cached plans and buffers for this model, released by engine_release
+    void (*engine_release)(void *engine); // called before the device changes or the model closes
+    void *shared; // model/'s own
+};
+
+#endif

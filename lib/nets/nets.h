@@ -1,0 +1,43 @@
+// The networks: each file reads like its paper, a list of graph calls. Configs are already parsed and checked; weights
+// are bound by name and shape when the network is made, so that building a graph cannot fail for their sake.
+#ifndef EBB_NETS_NETS_H
+#define EBB_NETS_NETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ebb/error.h>
+
+#include "graph/graph.h"
+
+struct ebb_unet;        // UNet2DModel: config and weights
+struct ebb_autoencoder; // AutoencoderKL
+
+// Declares one input (n, h, w, in_channels), then the step inputs: the time row, and the class row if the network has
+// classes. Declares the output (n, h, w, out_channels).
+enum ebb_result ebb_unet_build(const struct ebb_unet *unet, struct ebb_graph *graph, int n, int h, int w,
+                               struct ebb_error *error);
+
+// Step inputs: how many (1 or 2), and the floats of each.
+int ebb_unet_step_inputs(const struct ebb_unet *unet, int width[2]);
+
+// Fills one row of each step input for `timestep`, class `label` (-1: zeros) or `class_vector` (may be NULL).
+void ebb_unet_embed(const struct ebb_unet *unet, double timestep, int label, const float *class_vector, float *time_row,
+                    float *class_row);
+
+// Fourier time embedding divides the output by the timestep: 1 for every other network.
+double ebb_unet_output_scale(const struct ebb_unet *unet, double timestep);
+
+int ebb_unet_in_channels(const struct ebb_unet *unet);
+int ebb_unet_out_channels(const struct ebb_unet *unet);
+int ebb_unet_classes(const struct ebb_unet *unet); // rows of the class table; 0: none
+int ebb_unet_multiple(const struct ebb_unet *unet); // h and w must be multiples of this
+
+// Input (n, h, w, in), output (n, h', w', 2 * latent): mean, then log variance clamped to [-30, 20].
+enum ebb_result ebb_encoder_build(const struct ebb_autoencoder *net, struct ebb_graph *graph, int n, int h, int w,
+                                  struct ebb_error *error);
+// Input (n, h, w, latent), output (n, h', w', out).
+enum ebb_result ebb_decoder_build(const struct ebb_autoencoder *net, struct ebb_graph *graph, int n, int h, int w,
+                                  struct ebb_error *error);
+
+#endif
