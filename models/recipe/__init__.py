@@ -1,0 +1,1 @@
+"""Recipe for Ebb's models: sounds in a folder -> trained nets -> a model folder that Ebb opens."""

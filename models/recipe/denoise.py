@@ -1,0 +1,125 @@
+"""The denoiser's diffusion.
+
+What is diffused is not the mel but its change, x = 1 + 2 / RANGE * (clean dB - noisy dB), within [-1, 1]: +1 leaves a
+cell alone, -1 takes RANGE dB away. Given the noisy mel (the condition) that is the same process, shifted; but "leave it
+alone" is a constant, which a small net hits exactly.
+
+t is the fraction of the schedule at which the reverse process starts, from the noised "nothing removed". A process that
+starts at t aims at leaving a part keep(t) = (1 - t)^2 of the noise. Training shows the net the first step of such processes
+(a start at t) and later steps (a start at some t_s > t, x already there).
+"""
+
+import torch
+
+from . import audio, mix, nets
+from .train import by_noise
+
+RANGE = 30.0
+PATCH = (4, 2)
+CHANNELS = (32, 48, 80, 112)
+FRAMES = 64
+
+
+def keep(t):
+    return (1 - t) ** 2
+
+
+def change(clean, noisy, part):
+    """The goal, from mel powers, when `part` of what is noise stays (0: none, 1: all)."""
+    ratio = ((clean + 1e-10) / (noisy + 1e-10)).clamp(10 ** (-RANGE / 10), 1)
+    return 1 + 2 / RANGE * 10 * torch.log10((1 - part) * ratio + part)
+
+
+def gain(x):
+    """x -> amplitude gain: the ratio of the powers, as a Wiener filter has it; never above 1."""
+    return 10 ** (RANGE / 20 * (x.clamp(max=1) - 1))
+
+
+def predict(net, x, noisy, index, patch=PATCH):
+    """One evaluation: the goal as seen from x (n, 1, BANDS, frames) and the noisy mel (net values)."""
+    inputs = nets.to_patches(torch.stack([x[:, 0], noisy[:, 0]], 1), patch)
+    return nets.from_patches(net(inputs, index).sample.float(), patch)
+
+
+def examples(batch, alphas, generator):
+    """A mixed batch -> x_t, condition, timestep index, goal, mask."""
+    clean, noisy, mask = (part[:, None] for part in batch)
+    n = len(clean)
+    index = torch.randint(0, nets.STEPS, (n,), generator=generator)
+    t = (index + 1) / nets.STEPS
+    started = t + (1 - t) * torch.rand(n, generator=generator)
+    first = torch.rand(n, generator=generator) < 0.5
+    aim = keep(torch.where(first, t, started))
+    here = torch.where(first, torch.ones(n), aim)
+    column = lambda v: v[:, None, None, None]
+    eps = torch.randn(clean.shape, generator=generator)
+    a = column(alphas[index])
+    x = a.sqrt() * change(clean, noisy, column(here)) + (1 - a).sqrt() * eps
+    return x, audio.to_net(noisy), index, change(clean, noisy, column(aim)), mask
+
+
+def loss(guess, goal, noisy, mask):
+    """Per item. Errors in dB where it can be heard, and errors of the gain where there is energy."""
+    audible = ((noisy + 1) * 1.25).clamp(0.1, 1) * mask
+    loud = 10 ** (2.5 * noisy) * mask  # amplitude: cells that are 20 dB louder count ten times as much
+    flat = (1, 2, 3)
+    in_db = (audible * (guess - goal).square()).sum(flat) / audible.sum(flat).clamp(min=1)
+    slack = guess + 0.1 * (guess - 1).clamp(min=0)  # above 1 the gain stands still; keep a slope
+    in_gain = (loud * (gain(slack) - gain(goal)).square()).sum(flat) / loud.sum(flat).clamp(min=1e-9)
+    return in_db + 4 * in_gain
+
+
+@torch.no_grad()
+def sample(net, noisy, t, steps=1, seed=0, patch=PATCH):
+    """The reverse process from t: noisy mel (n, 1, BANDS, frames) -> change x in [-1, 1] (DDIM, eta 0)."""
+    alphas = nets.alphas()
+    start = round(t * nets.STEPS)
+    if start == 0:
+        return torch.ones_like(noisy)
+    generator = torch.Generator().manual_seed(seed)
+    x, index = None, [round(start * (steps - i) / steps) - 1 for i in range(steps)]
+    goal = torch.ones_like(noisy)
+    eps = torch.randn(noisy.shape, generator=generator)
+    for i in index:
+        a = alphas[max(i, 0)]
+        x = a.sqrt() * goal + (1 - a).sqrt() * eps
+        goal = predict(net, x, noisy, torch.full((len(noisy),), max(i, 0)), patch).clamp(-1, 1)
+        eps = (x - a.sqrt() * goal) / (1 - a).sqrt()
+    return goal
+
+
+class Task:
+    """What train.Run asks for. Two batches in three have 64 frames, the third half as many items of 128."""
+
+    def __init__(self, bank, seed=1, channels=CHANNELS, patch=PATCH, checks=96):
+        self.net, self.patch = nets.denoiser(patch, channels, FRAMES), patch
+        self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0]), bank, 0
+        self.generator = torch.Generator().manual_seed(seed)
+        self.alphas = nets.alphas()
+        held = mix.Mixer(bank, True, [seed, 1])
+        fixed = torch.Generator().manual_seed(0)
+        self.checks = [examples(held.batch(24, 128), self.alphas, fixed) for _ in range(checks // 24)]
+
+    def state(self):
+        return dict(mixer=self.mixer.rng.bit_generator.state, generator=self.generator.get_state(), turn=self.turn)
+
+    def load(self, state):
+        self.mixer.rng.bit_generator.state = state["mixer"]
+        self.generator.set_state(state["generator"])
+        self.turn = state["turn"]
+
+    def batch(self, count):
+        self.turn += 1
+        long = self.turn % 3 == 0
+        mixed = self.mixer.batch(count // 2 if long else count, 128 if long else FRAMES)
+        return examples(mixed, self.alphas, self.generator)
+
+    def losses(self, net, batch):
+        x, noisy, index, goal, mask = (part.to(net.device) for part in batch)
+        guess = predict(net, x, noisy, index, self.patch)
+        return loss(guess, goal, noisy, mask)
+
+    @torch.no_grad()
+    def validate(self, net):
+        losses = torch.cat([self.losses(net, batch).cpu() for batch in self.checks])
+        return by_noise(losses, torch.cat([batch[2] for batch in self.checks]))
