@@ -31,6 +31,41 @@ enum ebb_wav_format { EBB_WAV_16, EBB_WAV_24, EBB_WAV_32F };
 EBB_API enum ebb_result ebb_sound_write(const char *path, const struct ebb_sound *sound, enum ebb_wav_format format,
                                         struct ebb_error *error);
 
+// ---- sound files piece by piece, in bounded memory ----
+
+struct ebb_sound_reader;
+struct ebb_sound_writer;
+
+struct ebb_sound_info {
+    size_t frames; // as the header claims; SIZE_MAX: unknown (a stream that was never closed)
+    int channels;
+    int rate;                   // Hz
+    enum ebb_wav_format format; // the one of ours that holds the file's samples without loss (64-bit float: nearest)
+    const char *comment;        // owned by the reader; NULL: none
+};
+
+// Opens a sound file for reading; "-" is standard input, which may be a pipe. NULL on failure.
+EBB_API struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_error *error);
+EBB_API void ebb_sound_reader_close(struct ebb_sound_reader **reader);
+EBB_API const struct ebb_sound_info *ebb_sound_reader_info(const struct ebb_sound_reader *reader);
+
+// Reads up to `frames` frames, channels interleaved. `*got` < frames only at the end. NaN and infinities are EBB_CORRUPT.
+EBB_API enum ebb_result ebb_sound_reader_read(struct ebb_sound_reader *reader, float *samples, size_t frames, size_t *got,
+                                              struct ebb_error *error);
+
+// Starts a WAV under a temporary name beside `path`, or on standard output for "-". Dither and clipping as in
+// ebb_sound_write(), except that a value that is exactly a 16-bit one is written as it is. Past 4 GiB it is an RF64.
+// `comment` may be NULL and is copied. NULL on failure.
+EBB_API struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels, int rate,
+                                                         enum ebb_wav_format format, const char *comment,
+                                                         struct ebb_error *error);
+EBB_API enum ebb_result ebb_sound_writer_write(struct ebb_sound_writer *writer, const float *samples, size_t frames,
+                                               struct ebb_error *error);
+
+// Completes the file and gives it its name. What is destroyed without this leaves no file.
+EBB_API enum ebb_result ebb_sound_writer_finish(struct ebb_sound_writer *writer, struct ebb_error *error);
+EBB_API void ebb_sound_writer_destroy(struct ebb_sound_writer **writer);
+
 // Resamples all of `sound` in place to `rate` (soxr, high quality); length is round(frames * rate / old rate).
 EBB_API enum ebb_result ebb_sound_resample(struct ebb_sound *sound, int rate, struct ebb_error *error);
 
