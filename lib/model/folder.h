@@ -21,6 +21,7 @@ struct ebb_model {
     struct ebb_mel_params mel;
     int patch[2];        // mel rows and columns folded into channels
     bool conditioned;    // the network also sees the noisy mel
+    double change_db;    // > 0: what is diffused is the mel's change, x = 1 + 2 / change_db * (clean dB - noisy dB); 0: the mel
     float *latent_mean;  // per channel; NULL: zeros
     float latent_std;    // network latent = (autoencoder's mean - latent_mean) / latent_std - shift and scale included
     int state[3];        // (c, h, w) of the diffused state of one window

@@ -13,9 +13,10 @@
 struct ebb_unet;        // UNet2DModel: config and weights
 struct ebb_autoencoder; // AutoencoderKL
 
-// Declares one input (n, h, w, in_channels), then the step inputs: the time row, and the class row if the network has
-// classes. Declares the output (n, h, w, out_channels).
-enum ebb_result ebb_unet_build(const struct ebb_unet *unet, struct ebb_graph *graph, int n, int h, int w,
+// Declares the input (n, h, w, in_channels - condition) and, if `condition` > 0, a second input (n, h, w, condition) that is
+// concatenated behind it; then the step inputs: the time row, and the class row if the network has classes. Declares the
+// output (n, h, w, out_channels).
+enum ebb_result ebb_unet_build(const struct ebb_unet *unet, struct ebb_graph *graph, int n, int h, int w, int condition,
                                struct ebb_error *error);
 
 // Step inputs: how many (1 or 2), and the floats of each.
