@@ -18,6 +18,18 @@ enum ebb_noise_source {
     EBB_NOISE_TORCH,  // torch.Generator("cpu").manual_seed(seed): for comparison with diffusers
 };
 
+// One state of the chain, as the mel a sound would be made of (models with an autoencoder: decoded, which costs a
+// decoding per step). Row-major (n_mels, frames), row 0 the lowest band; values may leave [-1, 1] while there is noise.
+struct ebb_generate_step {
+    int step, steps; // 0: the noise it starts from; steps: the result
+    double abar;     // signal power of the state: x ~ sqrt(abar) x_0 + sqrt(1 - abar) eps
+    const float *mel;
+    int n_mels, frames;
+};
+
+// Sees the chain from the calling thread. Return false to stop, as for ebb_progress.
+typedef bool (*ebb_watch)(void *user, const struct ebb_generate_step *step);
+
 struct ebb_generate_params {
     int label;           // index, -1: none. Default: -1
     uint64_t seed;       // default 0
@@ -30,7 +42,8 @@ struct ebb_generate_params {
     enum ebb_noise_source noise;
     int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 32
     ebb_progress progress;
-    void *user;
+    ebb_watch watch; // NULL (default): not watched. Sounds of one window only
+    void *user;      // given to both
 };
 EBB_API void ebb_generate_params_default(struct ebb_generate_params *params);
 
