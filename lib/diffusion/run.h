@@ -2,7 +2,7 @@
 // into weights in double precision; who holds the tensors (the engine's loop, or a test on plain doubles) carries the
 // instructions out. Plain samplers emit a list that is known beforehand; the adaptive ones wait for a measurement.
 //
-//     while (ebb_run_next(run, &in) == EBB_OK && in.kind != EBB_RUN_DONE)
+//     while (ebb_run_next(run, &in, &error) == EBB_OK && in.kind != EBB_RUN_DONE)
 //         switch (in.kind) ...
 #ifndef EBB_DIFFUSION_RUN_H
 #define EBB_DIFFUSION_RUN_H
@@ -14,21 +14,26 @@
 #include <ebb/sampler.h>
 #include <ebb/schedule.h>
 
-enum { EBB_RUN_TERMS = 8, EBB_RUN_SLOTS = 16 };
+enum { EBB_RUN_TERMS = 8, EBB_RUN_SLOTS = 16, EBB_RUN_MAX_STEPS = 10000 };
 
 enum ebb_run_kind {
-    EBB_RUN_EVAL,    // slot[dst] = network(scale * slot[src], timestep), guidance already applied by who evaluates
+    EBB_RUN_EVAL,    // slot[dst] = network(scale * slot[src], timestep), guidance already applied by who evaluates.
+                     // Learned variance: the output's second half of channels goes to slot[dst2] (dst2 >= 0)
     EBB_RUN_BLEND,   // slot[dst] = clamp(sum_k term[k].weight * slot[term[k].slot]), dst may be among the terms
     EBB_RUN_NOISE,   // slot[dst] = draw number `draw` of standard normal noise
-    EBB_RUN_MEASURE, // tell ebb_run_measured() the scalar `measure` asks for, of slots src and src2
+    EBB_RUN_THRESHOLD, // item by item: q = min(max(1, `ratio`-quantile of |src|, linear interpolation), clamp);
+                     // slot[dst] = min(max(src, -q), q) / q (dynamic thresholding, Saharia 2022); dst may be src
+    EBB_RUN_EXP,     // slot[dst] = exp(scale * slot[src] + offset) (learned-range variance); dst may be src
+    EBB_RUN_SQRT,    // slot[dst] = sqrt(max(0, slot[src])) (learned variance); dst may be src
+    EBB_RUN_MEASURE, // tell ebb_run_measured() the scalar `measure` asks for. Items of a batch that meet one of these
+                     // must be run apart, each with a run of its own, or they depend on each other
     EBB_RUN_STEP,    // a step is complete: slot[0] is x at (alpha, sigma) = x ~ alpha x_0 + sigma eps. For masks, saving, progress
     EBB_RUN_DONE,    // slot[0] is the result
 };
 
 enum ebb_run_measure {
-    EBB_MEASURE_RMS,       // sqrt(mean(src^2))
-    EBB_MEASURE_ERROR,     // sqrt(mean((src / (atol + rtol * max(|src2|, |src3|)))^2)), adaptive error norm
-    EBB_MEASURE_QUANTILE,  // `ratio`-quantile of |src| over one item, linear interpolation (dynamic thresholding)
+    EBB_MEASURE_RMS,   // sqrt(mean(src^2))
+    EBB_MEASURE_ERROR, // sqrt(mean((src / (atol + rtol * max(|src2|, |src3|)))^2)), adaptive error norm
 };
 
 struct ebb_run_term {
@@ -38,43 +43,53 @@ struct ebb_run_term {
 
 struct ebb_run_instruction {
     enum ebb_run_kind kind;
-    int dst, src, src2, src3;
-    double scale;    // EVAL: factor on the input (1 in variance-preserving space)
+    int dst, dst2, src, src2, src3; // -1: none
+    double scale;    // EVAL: factor on the input (1 in variance-preserving space); EXP
+    double offset;   // EXP
     double timestep; // EVAL: what the network is told
     int terms;       // BLEND
     struct ebb_run_term term[EBB_RUN_TERMS];
-    double clamp;    // BLEND: > 0: clamp to [-clamp, clamp]; 0: none
-    double divide;   // BLEND: after clamping, divide by this (dynamic thresholding); 0: none
+    double clamp;    // BLEND: > 0: clamp to [-clamp, clamp]; 0: none. THRESHOLD: upper limit of q
     int noise_scale; // BLEND: slot holding a per-element factor for the last term (learned variance); -1: none
     uint64_t draw;   // NOISE: counts from 1; draw 0 is the initial noise
     enum ebb_run_measure measure;
     double ratio, rtol, atol;
-    double alpha, sigma; // STEP
+    double alpha, sigma; // STEP, EVAL: the level of the state (EVAL: of slot[src])
     int step, steps;     // STEP: completed so far, of how many (adaptive: an estimate)
 };
 
 struct ebb_run_params {
-    const char *sampler;                 // a name from ebb_samplers[]
+    const char *sampler;                 // a name from ebb_samplers[]; default "dpmpp-2m"
     const struct ebb_schedule *schedule; // borrowed, outlives the run
     enum ebb_prediction prediction;
-    int steps;
-    double start;       // diffusion time at which the reverse process starts, (0, 1]; 1 (default): pure noise
-    const char *spacing; // "trailing" (default), "leading", "linspace"; or sigma grids: "karras", "exponential", "beta", "lu"
-    int steps_offset;
-    double eta;
-    double clip;        // > 0: clamp x_0 estimates to [-clip, clip]
-    double threshold_ratio, threshold_max; // dynamic thresholding; ratio 0: off
-    double rtol, atol;  // adaptive
-    double s_churn, s_tmin, s_tmax, s_noise;
-    const void *compat; // diffusers' own peculiarities, filled from scheduler_config.json by compat.c; NULL: ours
+    int steps;           // 1..T, sigma grids 1..EBB_RUN_MAX_STEPS; a start below 1 visits at most start * T; default 20
+    double start;        // diffusion time at which the reverse process starts, (0, 1]; 1 (default): pure noise
+    double end;          // where it stops, [0, start); 0 (default): the clean sound
+    const char *spacing; // a name from ebb_spacings[]: "trailing" (default), "leading", "linspace"; sigma grids: "karras", ...
+    int steps_offset;    // added to the visited times of "leading"
+    const char *variance; // ddpm: "fixed-small" (default), "fixed-large", "learned", "learned-range"
+    double eta;          // fresh noise per step, 0 .. 1, where the sampler knows it
+    double clip;         // > 0: clamp x_0 estimates to [-clip, clip]
+    double threshold_ratio, threshold_max; // dynamic thresholding instead of clip; ratio 0: off
+    double rtol, atol;   // adaptive
+    double s_churn, s_tmin, s_tmax, s_noise; // Karras 2022, algorithm 2; sigmas are sigma / alpha
+    bool consistency;    // the model is consistency-distilled: lcm and tcd ask for it
+    const void *compat;  // diffusers' own peculiarities, filled from scheduler_config.json by compat.c; NULL: ours
 };
 void ebb_run_params_default(struct ebb_run_params *params);
+
+// Names of the ways to choose the visited levels, ended by one with a NULL name.
+struct ebb_spacing {
+    const char *name;
+    const char *description;
+};
+extern const struct ebb_spacing ebb_spacings[];
 
 struct ebb_run;
 struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_error *error);
 void ebb_run_destroy(struct ebb_run **run);
 
-// Initial state: slot[0] = start_alpha * x_0 + start_sigma * noise (x_0 = 0 and start 1: pure noise times start_sigma).
+// Initial state: slot[0] = alpha * x_0 + sigma * noise. Start 1 is pure noise: alpha is 0.
 void ebb_run_start(const struct ebb_run *run, double *alpha, double *sigma);
 
 // Timesteps of all evaluations, in order, when they are known beforehand (the engine computes their embeddings before

@@ -6,12 +6,15 @@
 
 #include <ebb/error.h>
 
+struct ebb_sampler_method; // how it is carried out, the library's own
+
 struct ebb_sampler_info {
     const char *name;        // "dpmpp-2m"
     const char *description; // one line, with the paper
     int order;               // order of convergence it achieves; 0: not an ODE method
-    int evals;               // network evaluations per step
+    int evals;               // network evaluations per step (most; 0: adaptive)
     bool stochastic;         // draws noise beyond the first
+    const struct ebb_sampler_method *method;
 };
 EBB_API extern const struct ebb_sampler_info ebb_samplers[];
 

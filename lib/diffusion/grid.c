@@ -1,0 +1,141 @@
+// Which levels a run visits. Index spacings pick training steps; sigma grids pick ratios sigma / alpha, whose steps may
+// be fractional.
+#include "diffusion/method.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+// Fills steps[0..n-1] with falling training step indices in end..start - 1; counts are 1..T.
+typedef void index_fill(double *step, int n, int start, int end, int offset);
+// Fills ratio[0..n-1] from high to low.
+typedef void ratio_fill(double *ratio, int n, double high, double low);
+
+static void trailing(double *step, int n, int start, int end, int offset)
+{
+    for (int i = 0; i < n; i++)
+        step[i] = rint(start - (double)i * (start - end) / n) - 1;
+}
+
+static void leading(double *step, int n, int start, int end, int offset)
+{
+    int stride = (start - end) / n;
+    for (int i = 0; i < n; i++)
+        step[i] = fmin(end + (n - 1 - i) * stride + offset, start - 1);
+}
+
+static void linspace(double *step, int n, int start, int end, int offset)
+{
+    for (int i = 0; i < n; i++)
+        step[i] = rint(n > 1 ? start - 1 - i * (start - 1.0 - end) / (n - 1) : start - 1);
+}
+
+// Even steps in sigma^(1/rho): many near the end, where detail is decided.
+static void karras(double *ratio, int n, double high, double low)
+{
+    const double rho = 7; // Karras 2022, section 3
+    double from = pow(high, 1 / rho), to = pow(low, 1 / rho);
+    for (int i = 0; i < n; i++)
+        ratio[i] = pow(n > 1 ? from + i / (n - 1.0) * (to - from) : from, rho);
+}
+
+static void exponential(double *ratio, int n, double high, double low)
+{
+    for (int i = 0; i < n; i++)
+        ratio[i] = n > 1 ? high * pow(low / high, i / (n - 1.0)) : high;
+}
+
+const struct ebb_spacing ebb_spacings[] = {
+    {"trailing", "training steps counted from the last one down, T, T - T/n, ... (Lin 2023)"},
+    {"leading", "training steps counted from the first one up, 0, T/n, ..., plus steps_offset (Ho 2020)"},
+    {"linspace", "training steps from the last to the first, both visited (Nichol 2021)"},
+    {"karras", "even in sigma^(1/7), dense near the end (Karras 2022)"},
+    {"exponential", "even in log sigma"},
+    {"lu", "even in log-SNR (Lu 2022)"},
+    {NULL, NULL},
+};
+
+static const struct {
+    index_fill *index;
+    ratio_fill *ratio;
+} fills[] = {
+    {trailing, NULL}, {leading, NULL}, {linspace, NULL}, {NULL, karras}, {NULL, exponential}, {NULL, exponential},
+};
+
+static int spacing_find(const char *name, struct ebb_error *error)
+{
+    char names[128] = "";
+    for (int i = 0; ebb_spacings[i].name; i++) {
+        if (name && strcmp(name, ebb_spacings[i].name) == 0)
+            return i;
+        strncat(names, i ? ", " : "", sizeof(names) - strlen(names) - 1);
+        strncat(names, ebb_spacings[i].name, sizeof(names) - strlen(names) - 1);
+    }
+    ebb_fail(error, EBB_INVALID, "no spacing \"%s\"; there are %s", name ? name : "(none)", names);
+    return -1;
+}
+
+static void ratio_grid(struct ebb_level *grid, int n, const struct ebb_run_params *p, ratio_fill *fill, double *value)
+{
+    int steps = ebb_schedule_steps(p->schedule);
+    struct ebb_level first = ebb_level_at_step(p->schedule, p->start * steps - 1);
+    struct ebb_level last = ebb_level_at_step(p->schedule, fmax(0, p->end * steps - 1));
+    double high = fmin(exp(-first.lambda), ebb_schedule_ratio_max(p->schedule));
+    int visits = p->end > 0 ? n + 1 : n; // with an end, it is the grid's own last value
+    fill(value, visits, high, exp(-last.lambda));
+    for (int i = 0; i < visits; i++)
+        grid[i] = ebb_level_at_lambda(p->schedule, -log(value[i]));
+}
+
+static void index_grid(struct ebb_level *grid, int n, const struct ebb_run_params *p, index_fill *fill, double *value)
+{
+    int steps = ebb_schedule_steps(p->schedule);
+    int start = (int)fmax(1, rint(p->start * steps)), end = (int)rint(p->end * steps);
+    fill(value, n, start, end, p->steps_offset);
+    for (int i = 0; i < n; i++)
+        grid[i] = ebb_level_at_step(p->schedule, value[i]);
+    if (end > 0)
+        grid[n] = ebb_level_at_step(p->schedule, end - 1);
+}
+
+// Index spacings cannot visit more steps than there are between start and end.
+static int visits(const struct ebb_run_params *p, bool index, struct ebb_error *error)
+{
+    int steps = ebb_schedule_steps(p->schedule);
+    if (!index)
+        return p->steps;
+    if (p->steps > steps) {
+        ebb_fail(error, EBB_INVALID, "%d steps with spacing %s, expected 1..%d; a sigma grid (karras, exponential) has no such limit", p->steps, p->spacing, steps);
+        return 0;
+    }
+    int span = (int)fmax(1, rint(p->start * steps)) - (int)rint(p->end * steps);
+    return span < 1 ? 1 : p->steps < span ? p->steps : span;
+}
+
+struct ebb_level *run_grid(const struct ebb_run_params *p, int *steps, struct ebb_error *error)
+{
+    int spacing = spacing_find(p->spacing, error);
+    int n = spacing < 0 ? 0 : visits(p, fills[spacing].index, error);
+    if (n == 0)
+        return NULL;
+
+    struct ebb_level *grid = ebb_alloc((size_t)n + 1, sizeof(*grid));
+    double *value = ebb_alloc((size_t)n + 1, sizeof(*value));
+    if (!grid || !value) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "a run of %d steps", n);
+        free(grid);
+        free(value);
+        return NULL;
+    }
+
+    grid[n] = ebb_level_clean(p->schedule);
+    if (fills[spacing].index)
+        index_grid(grid, n, p, fills[spacing].index, value);
+    else
+        ratio_grid(grid, n, p, fills[spacing].ratio, value);
+    free(value);
+    *steps = n;
+    return grid;
+}

@@ -1,0 +1,73 @@
+// How a sampler is written. A method emits the instructions of one step at a time with the functions below; `now` and
+// `next` are the levels it goes between. Slots: x, the network's raw output, noise, a per-element noise factor, and from
+// SLOT_FREE on whatever the method likes (estimates of x_0 in run->past use SLOT_PAST up).
+#ifndef EBB_DIFFUSION_METHOD_H
+#define EBB_DIFFUSION_METHOD_H
+
+#include "diffusion/level.h"
+#include "diffusion/run.h"
+
+enum { SLOT_X, SLOT_OUT, SLOT_NOISE, SLOT_FACTOR, SLOT_PAST, SLOT_FREE = SLOT_PAST + 4 };
+enum { RUN_PAST = 4, RUN_QUEUE = 48, RUN_NUMBERS = 16 };
+
+// An estimate of x_0 made earlier.
+struct run_past {
+    int slot;
+    struct ebb_level at;
+};
+
+struct ebb_run {
+    struct ebb_run_params params;
+    const struct ebb_sampler_info *info;
+    struct ebb_level *grid; // steps + 1 levels
+    int steps;
+    double init_alpha, init_sigma;
+
+    // From here on it moves.
+    int step;  // being done
+    int stage; // the method's own, 0 at first; a method that waits for a measurement is called again
+    bool waiting, finished;
+    double measured;
+    int seen;  // estimates made so far
+    struct run_past past[RUN_PAST]; // newest first
+    double number[RUN_NUMBERS];     // the method's own
+    uint64_t draw;
+    int head, count;
+    struct ebb_run_instruction queue[RUN_QUEUE];
+};
+
+struct ebb_sampler_method {
+    int slots;
+    bool measures;    // cannot be listed beforehand
+    bool consistency; // needs a consistency-distilled model
+    bool (*check)(const struct ebb_run *run, struct ebb_error *error); // may be NULL
+    void (*step)(struct ebb_run *run); // emits; ends with run_step_done() unless it waits for a measurement
+};
+
+const struct ebb_level *run_now(const struct ebb_run *run);
+const struct ebb_level *run_next(const struct ebb_run *run);
+bool run_last(const struct ebb_run *run);
+
+struct ebb_run_instruction *run_emit(struct ebb_run *run, enum ebb_run_kind kind);
+
+// slot[dst] = sum of terms; RUN_BLEND(run, dst, {slot, weight}, ...). Terms of weight 0 are left out.
+struct ebb_run_instruction *run_blend(struct ebb_run *run, int dst, const struct ebb_run_term *term, size_t count);
+#define RUN_BLEND(run, dst, ...)                                                                                         \
+    run_blend(run, dst, (const struct ebb_run_term[]){__VA_ARGS__},                                                      \
+              sizeof((const struct ebb_run_term[]){__VA_ARGS__}) / sizeof(struct ebb_run_term))
+
+// Asks the network about slot[src] at a level; slot[dst] becomes its estimate of x_0, clipped or thresholded.
+void run_estimate(struct ebb_run *run, const struct ebb_level *at, int src, int dst);
+// The same for x now, kept: past[0] is the newest, older ones move down.
+void run_remember(struct ebb_run *run);
+// slot[dst] = eps as slot[src] and the estimate in slot[x0] have it.
+void run_eps_of(struct ebb_run *run, const struct ebb_level *at, int src, int x0, int dst);
+
+void run_noise(struct ebb_run *run, int dst);
+void run_measure(struct ebb_run *run, enum ebb_run_measure measure, int src, int src2, int src3);
+void run_step_done(struct ebb_run *run);
+
+// Levels of a run: grid.c. The array is the caller's; `steps` may come out smaller than asked for.
+struct ebb_level *run_grid(const struct ebb_run_params *params, int *steps, struct ebb_error *error);
+
+#endif

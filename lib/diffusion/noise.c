@@ -1,0 +1,85 @@
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") and Box-Muller. Logarithm, sine and
+// cosine are plain series in IEEE doubles, so that every platform and C library gives the same bits.
+#include "diffusion/noise.h"
+
+#include <math.h>
+#include <string.h>
+
+void ebb_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    uint32_t k[2] = {key[0], key[1]};
+    for (int round = 0; round < 10; round++) {
+        uint64_t a = (uint64_t)0xD2511F53 * c[0];
+        uint64_t b = (uint64_t)0xCD9E8D57 * c[2];
+        uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
+        memcpy(c, next, sizeof(c));
+        k[0] += 0x9E3779B9;
+        k[1] += 0xBB67AE85;
+    }
+    memcpy(out, c, sizeof(c));
+}
+
+// ln x for x in (0, 1): exponent and mantissa from the bits, then ln m = 2 artanh((m - 1) / (m + 1)) with m near 1.
+// Error below 1e-12.
+static double series_log(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000;
+    double m;
+    memcpy(&m, &bits, sizeof(m));
+    if (m > 1.4142135623730951) {
+        m *= 0.5;
+        exponent++;
+    }
+
+    double s = (m - 1) / (m + 1), z = s * s, sum = 0;
+    for (int n = 15; n >= 1; n -= 2)
+        sum = sum * z + 1.0 / n;
+    return exponent * 0.69314718055994531 + 2 * s * sum;
+}
+
+// Sine and cosine of 2 pi turn / 2^32: the top two bits are the quadrant, the rest an angle in [0, pi/2) for Taylor.
+static void series_sincos(uint32_t turn, double *sine, double *cosine)
+{
+    double a = (turn & 0x3FFFFFFF) * (1.5707963267948966 / 0x40000000), z = a * a;
+    double s = 1, c = 1;
+    for (int n = 18; n >= 2; n -= 2) {
+        s = 1 - s * z / (n * (n + 1));
+        c = 1 - c * z / (n * (n - 1));
+    }
+    s *= a;
+    switch (turn >> 30) {
+    case 0: *sine = s, *cosine = c; break;
+    case 1: *sine = c, *cosine = -s; break;
+    case 2: *sine = -s, *cosine = -c; break;
+    default: *sine = -c, *cosine = s; break;
+    }
+}
+
+static void box_muller(uint32_t radius, uint32_t turn, float out[2])
+{
+    double r = sqrt(-2 * series_log((radius + 0.5) * 0x1p-32));
+    double s, c;
+    series_sincos(turn, &s, &c);
+    out[0] = (float)(r * c);
+    out[1] = (float)(r * s);
+}
+
+void ebb_noise_philox(uint64_t seed, uint64_t clip, uint32_t draw, size_t first, size_t count, float *out)
+{
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t i = 0; i < count;) {
+        size_t element = first + i;
+        uint32_t counter[4] = {(uint32_t)(element / 4), draw, (uint32_t)clip, (uint32_t)(clip >> 32)};
+        uint32_t word[4];
+        float four[4];
+        ebb_philox4x32(counter, key, word);
+        box_muller(word[0], word[1], four);
+        box_muller(word[2], word[3], four + 2);
+        for (size_t lane = element % 4; lane < 4 && i < count; lane++)
+            out[i++] = four[lane];
+    }
+}

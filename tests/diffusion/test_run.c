@@ -1,0 +1,186 @@
+#include "test.h"
+
+#include "machine.h"
+
+static struct ebb_schedule *linear(void)
+{
+    struct ebb_schedule *s = ebb_schedule_create(NULL, NULL);
+    REQUIRE(s);
+    return s;
+}
+
+struct constant {
+    enum ebb_prediction prediction;
+    double x0;
+};
+
+// A network that always has x_0 in mind.
+static void constant_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out, double *second, int count)
+{
+    const struct constant *c = data;
+    struct ebb_prediction_weights w = ebb_prediction_from_x0(c->prediction, in->alpha, in->sigma, 0.5);
+    for (int i = 0; i < count; i++) {
+        out[i] = w.x * x[i] / in->scale + w.out * c->x0;
+        if (second)
+            second[i] = 0;
+    }
+}
+
+static void some_noise(void *data, uint64_t draw, double *out, int count)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = sin(37.0 * (double)draw + i);
+}
+
+TEST(every_sampler_finds_a_constant)
+{
+    struct ebb_schedule *s = linear();
+    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+        for (int p = 0; p <= EBB_PREDICT_FLOW; p++) {
+            struct ebb_run_params params;
+            ebb_run_params_default(&params);
+            params.sampler = info->name;
+            params.schedule = s;
+            params.prediction = p;
+            params.steps = 12;
+            params.consistency = true;
+            struct ebb_error error;
+            struct ebb_run *run = ebb_run_create(&params, &error);
+            if (!run)
+                TEST_FAIL("%s: %s", info->name, error.message);
+
+            static struct machine m;
+            struct constant constant = {p, 0.3};
+            m = (struct machine){.net = constant_net, .data = &constant, .noise = some_noise, .count = 4};
+            for (int i = 0; i < 4; i++)
+                m.slot[0][i] = i - 1.5;
+            machine_run(&m, run);
+            for (int i = 0; i < 4; i++)
+                REQUIRE_NEAR(m.slot[0][i], 0.3, 1e-6, info->name);
+            int listed = ebb_run_timesteps(run, NULL, 0);
+            if (listed != 0 && listed != m.evals)
+                TEST_FAIL("%s lists %d evaluations and makes %d", info->name, listed, m.evals);
+            if ((m.draws > 0) != info->stochastic)
+                TEST_FAIL("%s draws %d times", info->name, m.draws);
+            if (info->evals && m.evals > info->evals * 12)
+                TEST_FAIL("%s evaluates %d times in 12 steps", info->name, m.evals);
+            REQUIRE(ebb_run_slots(run) <= EBB_RUN_SLOTS);
+            ebb_run_destroy(&run);
+        }
+    }
+    ebb_schedule_destroy(&s);
+}
+
+static void require_steps(const char *spacing, double start, int steps, int offset, const double *want, int count)
+{
+    struct ebb_schedule *s = linear();
+    struct ebb_run_params params;
+    ebb_run_params_default(&params);
+    params.sampler = "ddim";
+    params.schedule = s;
+    params.spacing = spacing;
+    params.steps = steps;
+    params.steps_offset = offset;
+    params.start = start;
+    struct ebb_error error;
+    struct ebb_run *run = ebb_run_create(&params, &error);
+    if (!run)
+        TEST_FAIL("%s", error.message);
+    double got[100];
+    REQUIRE(ebb_run_timesteps(run, got, 100) == count);
+    for (int i = 0; i < count; i++)
+        REQUIRE_NEAR(got[i], want[i], 0, spacing);
+    ebb_run_destroy(&run);
+    ebb_schedule_destroy(&s);
+}
+
+TEST(spacings_visit_what_they_say)
+{
+    require_steps("trailing", 1, 4, 0, (const double[]){999, 749, 499, 249}, 4);
+    require_steps("leading", 1, 4, 1, (const double[]){751, 501, 251, 1}, 4);
+    require_steps("linspace", 1, 4, 0, (const double[]){999, 666, 333, 0}, 4);
+    require_steps("trailing", 0.4, 2, 0, (const double[]){399, 199}, 2);
+    require_steps("trailing", 0.003, 20, 0, (const double[]){2, 1, 0}, 3); // no more than there are
+    require_steps("trailing", 0.0001, 20, 0, (const double[]){0}, 1);
+}
+
+static void refused(const struct ebb_run_params *params, const char *word)
+{
+    struct ebb_error error = {0};
+    REQUIRE(!ebb_run_create(params, &error));
+    if (!strstr(error.message, word))
+        TEST_FAIL("\"%s\" does not say \"%s\"", error.message, word);
+}
+
+TEST(bad_runs_are_refused)
+{
+    struct ebb_schedule *s = linear();
+    struct ebb_run_params good;
+    ebb_run_params_default(&good);
+    good.schedule = s;
+#define BAD(field, value, word)                                                                                          \
+    do {                                                                                                                 \
+        struct ebb_run_params p = good;                                                                                  \
+        p.field = (value);                                                                                               \
+        refused(&p, word);                                                                                               \
+    } while (0)
+    BAD(sampler, "ddmp", "ddpm, ddim");
+    BAD(sampler, NULL, "ddpm, ddim");
+    BAD(schedule, NULL, "schedule");
+    BAD(steps, 0, "1..");
+    BAD(steps, -1, "1..");
+    BAD(steps, 100000, "1..");
+    BAD(steps, 1001, "1..1000");
+    BAD(start, 0, "start");
+    BAD(start, NAN, "start");
+    BAD(start, 1.01, "start");
+    BAD(end, 1, "end");
+    BAD(eta, -0.1, "eta");
+    BAD(eta, NAN, "eta");
+    BAD(clip, -1, "clip");
+    BAD(threshold_ratio, 2, "threshold_ratio");
+    BAD(s_churn, NAN, "s_churn");
+    BAD(spacing, "trail", "trailing, leading");
+    BAD(variance, "small", "fixed-small");
+    BAD(prediction, (enum ebb_prediction)99, "prediction");
+    ebb_schedule_destroy(&s);
+
+    struct ebb_schedule_params p;
+    ebb_schedule_params_default(&p);
+    p.zero_terminal_snr = true;
+    good.schedule = s = ebb_schedule_create(&p, NULL);
+    refused(&good, "no signal");
+    ebb_schedule_destroy(&s);
+}
+
+// From no signal at all, a network that predicts v starts the run all the same.
+TEST(zero_terminal_snr_runs)
+{
+    struct ebb_schedule_params p;
+    ebb_schedule_params_default(&p);
+    p.zero_terminal_snr = true;
+    struct ebb_schedule *s = ebb_schedule_create(&p, NULL);
+    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+        struct ebb_run_params params;
+        ebb_run_params_default(&params);
+        params.sampler = info->name;
+        params.schedule = s;
+        params.prediction = EBB_PREDICT_V;
+        params.steps = 8;
+        params.consistency = true;
+        struct ebb_error error;
+        struct ebb_run *run = ebb_run_create(&params, &error);
+        if (!run)
+            TEST_FAIL("%s: %s", info->name, error.message);
+        static struct machine m;
+        struct constant constant = {EBB_PREDICT_V, 0.3};
+        m = (struct machine){.net = constant_net, .data = &constant, .noise = some_noise, .count = 1};
+        m.slot[0][0] = 1.2;
+        machine_run(&m, run);
+        REQUIRE_NEAR(m.slot[0][0], 0.3, 1e-6, info->name);
+        ebb_run_destroy(&run);
+    }
+    ebb_schedule_destroy(&s);
+}
+
+TEST_MAIN
