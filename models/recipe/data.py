@@ -159,3 +159,11 @@ class Bank:
         if low < high:
             out[low - start:high - start] = self.pcm[clip["start"] + low:clip["start"] + high] / np.float32(32767)
         return out
+
+
+def digest(net):
+    """A short name for a net's weights, to know whether what was made with it is still good."""
+    crc = 0
+    for value in net.state_dict().values():
+        crc = zlib.crc32(value.detach().cpu().float().numpy().tobytes(), crc)
+    return f"{crc:08x}"

@@ -15,6 +15,7 @@ from . import audio, mix, nets
 from .train import by_noise
 
 RANGE = 30.0
+BIAS = 3.0
 PATCH = (4, 2)
 CHANNELS = (32, 48, 80, 112)
 FRAMES = 64
@@ -123,3 +124,39 @@ class Task:
     def validate(self, net):
         losses = torch.cat([self.losses(net, batch).cpu() for batch in self.checks])
         return by_noise(losses, torch.cat([batch[2] for batch in self.checks]))
+
+
+def windows(x, past=40, new=16, ahead=8):
+    """(BANDS, frames) -> (n, 1, BANDS, past + new + ahead), silence outside: what a live stream shows the net."""
+    frames = x.shape[-1]
+    count = -(-frames // new)
+    x = torch.nn.functional.pad(x, (past, count * new - frames + ahead), value=-1.0)
+    return x.unfold(-1, past + new + ahead, new).permute(1, 0, 2)[:, None]
+
+
+@torch.no_grad()
+def attenuation(net, noisy, t, steps=1, past=40, new=16, ahead=8):
+    """Amplitude gains (BANDS, frames) for a noisy mel (net values), window by window as the library does."""
+    x = sample(net, windows(noisy, past, new, ahead), t, steps, patch=PATCH)
+    x = x[:, 0, :, past:past + new].permute(1, 0, 2).reshape(noisy.shape[0], -1)
+    return gain(x[:, :noisy.shape[-1]])
+
+
+def clean(net, samples, t, steps=1):
+    """A recording (n,) without a part of its noise."""
+    spectrum = audio.stft(samples)
+    noisy = audio.to_net(audio.mel_power(spectrum))
+    return audio.istft(spectrum * audio.spread(attenuation(net, noisy, t, steps)), len(samples))
+
+
+def estimate_snr(power, frames=375):
+    """SNR in dB at the end of a recording, from its mel power (BANDS, frames): the last 4 s, or all there is.
+
+    The noise of a band is BIAS times the 10th percentile of its power (on a grid of 1 dB from -90 dB); what the mean power
+    of all bands is above the noise of all bands is the sound.
+    """
+    power = power[:, -frames:]
+    grid = audio.to_db(power).clamp(-90, 9.99).add(90).floor()
+    floor = grid.sort(dim=1).values[:, (power.shape[1] + 9) // 10 - 1]
+    noise = BIAS * (10 ** ((floor - 89.5) / 10)).sum()
+    return float(10 * torch.log10((power.mean(1).sum() - noise).clamp(min=1e-3 * float(noise)) / noise))

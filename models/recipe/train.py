@@ -17,11 +17,9 @@ class Run:
     validate(net) -> a line of text, and state() / load(state) for its own generators.
     """
 
-    def __init__(self, task, folder, rate, batch, minutes, steps, bf16, threads=None, save_every=180):
+    def __init__(self, task, folder, rate, batch, minutes=None, steps=None, bf16=False, save_every=180):
         self.task, self.folder, self.rate, self.count = task, Path(folder), rate, batch
         self.minutes, self.steps, self.bf16, self.save_every = minutes, steps, bf16, save_every
-        if threads:
-            torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.net = task.net.to(self.device, memory_format=torch.channels_last)
         self.average = nets.Average(self.net)
