@@ -1,4 +1,6 @@
 // Reading a sound file piece by piece, through libsndfile.
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,25 +45,72 @@ static size_t claimed_frames(const SF_INFO *sf)
     return sf->frames <= 0 ? 0 : bytes >= UINT32_MAX / 4 && !sf->seekable ? SIZE_MAX : (size_t)sf->frames;
 }
 
+static uint32_t little_endian(const unsigned char *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+// libsndfile quietly shortens a WAV that was cut off: so ask the file itself. Sizes from 2 GiB up are what programs
+// write that did not know the length: those mean "to the end".
+static enum ebb_result check_wav_length(const char *path, int fd, off_t size, struct ebb_error *error)
+{
+    unsigned char head[12], chunk[8];
+    if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, "RIFF", 4) != 0 ||
+        memcmp(head + 8, "WAVE", 4) != 0)
+        return EBB_OK;
+
+    for (off_t at = sizeof(head); pread(fd, chunk, sizeof(chunk), at) == sizeof(chunk);) {
+        uint32_t length = little_endian(chunk + 4);
+        at += (off_t)sizeof(chunk);
+        if (memcmp(chunk, "data", 4) == 0) {
+            if (length < 0x7fffff00 && (off_t)length > size - at)
+                return ebb_fail(error, EBB_CORRUPT, "%s: cut off, %u bytes of samples were promised, %lld are there",
+                                path, length, (long long)(size - at));
+            return EBB_OK;
+        }
+        at += (off_t)length + (length & 1);
+    }
+    return EBB_OK;
+}
+
+static enum ebb_result check_file(const char *path, struct ebb_error *error)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe without a writer shall not hold us up
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        int why = errno;
+        if (fd >= 0)
+            close(fd);
+        return ebb_fail(error, why == ENOENT || why == ENOTDIR ? EBB_NOT_FOUND : EBB_UNREADABLE, "%s: %s", path,
+                        strerror(why));
+    }
+    enum ebb_result result = EBB_OK;
+    if (S_ISDIR(st.st_mode))
+        result = ebb_fail(error, EBB_WRONG_TYPE, "%s: a folder, expected a sound file", path);
+    else if (S_ISREG(st.st_mode) && st.st_size == 0)
+        result = ebb_fail(error, EBB_CORRUPT, "%s: an empty file", path);
+    else if (S_ISREG(st.st_mode))
+        result = check_wav_length(path, fd, st.st_size, error);
+    close(fd);
+    return result;
+}
+
 static SNDFILE *open_file(const char *path, SF_INFO *sf, struct ebb_error *error)
 {
     bool standard = strcmp(path, "-") == 0;
-    struct stat st;
-    if (!standard && stat(path, &st) != 0) {
-        ebb_fail(error, EBB_NOT_FOUND, "%s: no such file", path);
+    const char *name = standard ? "standard input" : path;
+    if (!standard && check_file(path, error) != EBB_OK)
         return NULL;
-    }
-    if (!standard && S_ISDIR(st.st_mode)) {
-        ebb_fail(error, EBB_WRONG_TYPE, "%s: a folder, expected a sound file", path);
-        return NULL;
-    }
-    if (!standard && access(path, R_OK) != 0) {
-        ebb_fail(error, EBB_UNREADABLE, "%s: no permission to read it", path);
-        return NULL;
-    }
     SNDFILE *file = standard ? sf_open_fd(STDIN_FILENO, SFM_READ, sf, SF_FALSE) : sf_open(path, SFM_READ, sf);
-    if (!file)
-        ebb_fail(error, EBB_CORRUPT, "%s: not a sound file (%s)", standard ? "standard input" : path, sf_strerror(NULL));
+    if (!file) {
+        bool alien = sf_error(NULL) == SF_ERR_UNRECOGNISED_FORMAT;
+        ebb_fail(error, alien ? EBB_WRONG_TYPE : EBB_CORRUPT, "%s: not a sound file that can be read (%s)", name,
+                 sf_strerror(NULL));
+    } else if (sf->frames < 1 && sf->seekable) {
+        sf_close(file);
+        file = NULL;
+        ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", name);
+    }
     return file;
 }
 
@@ -111,11 +160,17 @@ enum ebb_result ebb_sound_reader_read(struct ebb_sound_reader *reader, float *sa
 {
     sf_count_t count = sf_readf_float(reader->file, samples, (sf_count_t)frames);
     *got = count > 0 ? (size_t)count : 0;
+    if (sf_error(reader->file) != SF_ERR_NO_ERROR)
+        return ebb_fail(error, EBB_CORRUPT, "%s: cannot be read after %zu frames (%s)", reader->name,
+                        reader->position + *got, sf_strerror(reader->file));
     size_t channels = (size_t)reader->info.channels;
     for (size_t i = 0; i < *got * channels; i++)
         if (!isfinite(samples[i]))
             return ebb_fail(error, EBB_CORRUPT, "%s: sample %zu of channel %zu is not a number", reader->name,
                             reader->position + i / channels, i % channels);
     reader->position += *got;
+    if (*got < frames && reader->info.frames != SIZE_MAX && reader->position < reader->info.frames)
+        return ebb_fail(error, EBB_CORRUPT, "%s: ends after %zu of %zu frames", reader->name, reader->position,
+                        reader->info.frames);
     return EBB_OK;
 }

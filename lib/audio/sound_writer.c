@@ -63,8 +63,9 @@ static int to_24(float x)
 static bool write_integers(struct ebb_sound_writer *w, const float *samples, size_t count)
 {
     int block[BLOCK];
+    size_t whole = (size_t)(BLOCK / w->channels * w->channels); // libsndfile takes whole frames only
     while (count > 0) {
-        size_t n = count < BLOCK ? count : BLOCK;
+        size_t n = count < whole ? count : whole;
         for (size_t i = 0; i < n; i++)
             block[i] = w->format == EBB_WAV_16 ? to_16(samples[i], &w->dither) : to_24(samples[i]);
         if (sf_write_int(w->file, block, (sf_count_t)n) != (sf_count_t)n)
@@ -151,6 +152,8 @@ static bool open_output(struct ebb_sound_writer *w, int rate, const char *commen
         return false;
     }
     sf_command(w->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
+    // It would hold the time of writing: the same samples shall give the same file.
+    sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     if (comment)
         sf_set_string(w->file, SF_STR_COMMENT, comment);
     return true;
@@ -184,6 +187,10 @@ enum ebb_result ebb_sound_writer_write(struct ebb_sound_writer *writer, const fl
                                        struct ebb_error *error)
 {
     size_t count = frames * (size_t)writer->channels;
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(samples[i]))
+            return ebb_fail(error, EBB_INVALID, "%s: sample %zu of what is to be written is not a number",
+                            name_of(writer), i);
     errno = 0;
     bool ok = writer->format == EBB_WAV_32F
                   ? sf_write_float(writer->file, samples, (sf_count_t)count) == (sf_count_t)count

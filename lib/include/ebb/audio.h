@@ -9,7 +9,7 @@
 
 #include <ebb/error.h>
 
-// ---- WAV (and whatever else libsndfile reads) ----
+// ---- sound files ----
 
 struct ebb_sound {
     float *samples; // frames * channels, interleaved; owned by the sound
@@ -19,15 +19,17 @@ struct ebb_sound {
     char *comment; // the file's comment field (our recipe is JSON there); NULL: none; owned by the sound
 };
 
-// Reads a whole file into `sound` (overwritten). NaN and infinities are an EBB_CORRUPT error.
+// Reads a whole file (WAV, FLAC, Ogg, whatever libsndfile reads; "-": standard input) into `sound` (overwritten).
+// EBB_CORRUPT: no samples at all, fewer than its header promises, NaN or infinite ones.
 EBB_API enum ebb_result ebb_sound_read(const char *path, struct ebb_sound *sound, struct ebb_error *error);
 EBB_API void ebb_sound_clear(struct ebb_sound *sound);
 
 enum ebb_wav_format { EBB_WAV_16, EBB_WAV_24, EBB_WAV_32F };
 
 // Writes a WAV: to a temporary name beside `path`, renamed when complete, so that a half file never appears.
-// 16 bit is dithered (TPDF, seeded by content length: the same samples give the same file); values outside [-1, 1]
-// are clipped in 16 and 24 bit. `comment` may be NULL.
+// 16 bit is dithered (TPDF, always the same noise: the same samples give the same file) except where a sample is exactly
+// a 16-bit value, so that silence and 16-bit sounds pass unchanged; values outside [-1, 1] are clipped in 16 and 24
+// bit. `comment` may be NULL.
 EBB_API enum ebb_result ebb_sound_write(const char *path, const struct ebb_sound *sound, enum ebb_wav_format format,
                                         struct ebb_error *error);
 
@@ -54,7 +56,7 @@ EBB_API enum ebb_result ebb_sound_reader_read(struct ebb_sound_reader *reader, f
                                               struct ebb_error *error);
 
 // Starts a WAV under a temporary name beside `path`, or on standard output for "-". Dither and clipping as in
-// ebb_sound_write(), except that a value that is exactly a 16-bit one is written as it is. Past 4 GiB it is an RF64.
+// ebb_sound_write(). Past 4 GiB it is an RF64.
 // `comment` may be NULL and is copied. NULL on failure.
 EBB_API struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels, int rate,
                                                          enum ebb_wav_format format, const char *comment,

@@ -1,0 +1,102 @@
+// Band powers -> a spectrum that has them. Far fewer bands than bins, so many spectra fit: start from the smooth one
+// (every bin the weighted mean of its bands) and correct it by multiplicative steps (Richardson 1972, Lucy 1974), which
+// stay non-negative and get quiet bands beside loud ones right, where least squares spends its effort on the loud.
+#include "audio/mel.h"
+
+#include "base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { steps = 12 };
+
+// out[k] = sum over bands of weight[band][k] * value[band] / sum of weights.
+static void transposed(const struct ebb_mel *mel, const float *value, float *out)
+{
+    int bins = mel->stft->bins;
+    for (int k = 0; k < bins; k++)
+        out[k] = 0;
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        const struct ebb_mel_band *b = &mel->bands[band];
+        for (int i = 0; i < b->count; i++)
+            out[b->start + i] += b->weights[i] * value[band];
+    }
+    for (int k = 0; k < bins; k++)
+        out[k] = mel->column[k] > 0 ? out[k] / mel->column[k] : 0;
+}
+
+static void correct(struct ebb_mel *mel, const float *power, float *spectrum)
+{
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        const struct ebb_mel_band *b = &mel->bands[band];
+        float sum = 0;
+        for (int i = 0; i < b->count; i++)
+            sum += b->weights[i] * spectrum[b->start + i];
+        mel->ratio[band] = sum > 1e-30f ? power[band] / sum : 0;
+    }
+    transposed(mel, mel->ratio, mel->bin_power);
+    for (int k = 0; k < mel->stft->bins; k++)
+        spectrum[k] *= mel->bin_power[k];
+}
+
+void ebb_mel_invert(struct ebb_mel *mel, const float *power, float *magnitude)
+{
+    // A band's power is a sum over its bins: its mean is what a bin has.
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        const struct ebb_mel_band *b = &mel->bands[band];
+        float sum = 0;
+        for (int i = 0; i < b->count; i++)
+            sum += b->weights[i];
+        mel->ratio[band] = sum > 0 ? power[band] / sum : 0;
+    }
+    transposed(mel, mel->ratio, mel->power);
+    for (int i = 0; i < steps; i++)
+        correct(mel, power, mel->power);
+    for (int k = 0; k < mel->stft->bins; k++)
+        magnitude[k] = sqrtf(mel->power[k] / mel->scale);
+}
+
+void ebb_mel_spread(const struct ebb_mel *mel, const float *band_gain, float *bin_gain)
+{
+    int bins = mel->stft->bins, first = 0, last = bins - 1;
+    for (int k = 0; k < bins; k++)
+        bin_gain[k] = 0;
+    // Differences from the nearest bin's band would lose the exact 1: blend towards 1 instead.
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        const struct ebb_mel_band *b = &mel->bands[band];
+        for (int i = 0; i < b->count; i++)
+            bin_gain[b->start + i] += b->weights[i] * (band_gain[band] - 1);
+    }
+    for (int k = 0; k < bins; k++)
+        bin_gain[k] = mel->column[k] > 0 ? 1 + bin_gain[k] / mel->column[k] : 0;
+
+    while (first < bins - 1 && !(mel->column[first] > 0))
+        first++;
+    while (last > 0 && !(mel->column[last] > 0))
+        last--;
+    for (int k = 0; k < first; k++)
+        bin_gain[k] = bin_gain[first];
+    for (int k = last + 1; k < bins; k++)
+        bin_gain[k] = bin_gain[last];
+    for (int k = first + 1; k < last; k++) // a gap between bands
+        bin_gain[k] = mel->column[k] > 0 ? bin_gain[k] : bin_gain[k - 1];
+}
+
+enum ebb_result ebb_mel_to_magnitude(struct ebb_mel *mel, const float *values, size_t frames, float *magnitude,
+                                     struct ebb_error *error)
+{
+    size_t bins = (size_t)mel->stft->bins;
+    float *column = ebb_alloc(bins, sizeof(*column));
+    if (!column)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "mel: no memory for a frame");
+
+    for (size_t k = 0; k < frames; k++) {
+        for (size_t band = 0; band < (size_t)mel->params.n_mels; band++)
+            mel->band_power[band] = ebb_mel_heard(mel, ebb_mel_decode(mel, values[band * frames + k]));
+        ebb_mel_invert(mel, mel->band_power, column);
+        for (size_t i = 0; i < bins; i++)
+            magnitude[i * frames + k] = column[i];
+    }
+    free(column);
+    return EBB_OK;
+}

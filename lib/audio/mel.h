@@ -1,0 +1,56 @@
+// Mel filterbank and levels, frame by frame: what the engines use below ebb/audio.h.
+//
+// Band power: filterbank * |STFT|^2, at EBB_MEL_LEVEL_TRUE with the STFT scaled by 2 / sum(window) (a full-scale sine on
+// a bin centre is 1.0), at EBB_MEL_LEVEL_DIFFUSERS unscaled. Magnitudes are always the unscaled STFT's, as
+// audio/stft.h has it, so that they can be inverted as they are.
+#ifndef EBB_AUDIO_MEL_H
+#define EBB_AUDIO_MEL_H
+
+#include <ebb/audio.h>
+
+#include "audio/phase.h"
+#include "audio/stft.h"
+
+// One band: `count` weights for the bins from `start` on.
+struct ebb_mel_band {
+    int start, count;
+    float *weights; // into ebb_mel.weights
+};
+
+struct ebb_mel {
+    struct ebb_mel_params params;
+    struct ebb_stft *stft; // may be used by the owner of the mel between calls
+    struct ebb_mel_band *bands;
+    float *weights;
+    float *column; // per bin: sum of its weights over all bands
+    float scale;   // |STFT|^2 -> power in which band powers are measured
+    float *power, *bin_power;            // scratch, per bin
+    float *band_power, *ratio;           // scratch, per band
+    float *bins;                         // scratch, one frame of bins
+    struct ebb_phase *phase;             // workspace of ebb_mel_to_sound(), made on first use
+};
+
+// One frame of bins (ebb_stft_frame()) -> n_mels band powers.
+void ebb_mel_power(struct ebb_mel *mel, const float *bins, float *power);
+
+// Network value of a band power and back, EBB_MEL_LEVEL_TRUE. Value -1 gives the floor's power (-90 dB by default),
+// ebb_mel_heard() takes the floor off: at -1 there is nothing, well above it there is no difference.
+float ebb_mel_value(const struct ebb_mel *mel, float power);
+float ebb_mel_unvalue(const struct ebb_mel *mel, float value);
+float ebb_mel_heard(const struct ebb_mel *mel, float power);
+
+// n_mels band powers -> one frame of STFT magnitudes (n_fft / 2 + 1) whose band powers they are: smooth, non-negative.
+void ebb_mel_invert(struct ebb_mel *mel, const float *power, float *magnitude);
+
+// A gain per band spread over the bins by the transposed, normalised filterbank (every bin gets a weighted mean of the
+// gains of the bands that see it; bins that no band sees take the nearest one's). Gain 1 in all bands is 1.0f in all
+// bins, exactly.
+void ebb_mel_spread(const struct ebb_mel *mel, const float *band_gain, float *bin_gain);
+
+// Levels of whole images, both kinds; (n_mels, frames). `power` is changed. For EBB_MEL_LEVEL_DIFFUSERS values are
+// relative to the loudest cell and land on 8-bit steps.
+void ebb_mel_encode(const struct ebb_mel *mel, float *power, size_t frames, float *values);
+// values -> power of one cell; DIFFUSERS: rounded to 8 bit first, loudest cell 1.
+float ebb_mel_decode(const struct ebb_mel *mel, float value);
+
+#endif

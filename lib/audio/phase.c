@@ -1,0 +1,226 @@
+#include "audio/phase.h"
+
+#include "audio/mel.h"
+#include "base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const float momentum = 0.99f;
+static const float tiny = 1e-18f; // its square is still a float
+static const float least_weight = 1e-8f;
+
+static size_t signal_length(const struct ebb_stft *stft, size_t frames)
+{
+    return (frames - 1) * (size_t)stft->hop + (size_t)stft->n_fft;
+}
+
+struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
+{
+    if (capacity < 1 || capacity > SIZE_MAX / 64 / (size_t)stft->n_fft)
+        return NULL;
+    struct ebb_phase *phase = ebb_alloc(1, sizeof(*phase));
+    if (!phase)
+        return NULL;
+
+    phase->stft = stft;
+    phase->capacity = capacity;
+    phase->magnitude = ebb_stft_alloc_real(stft, capacity);
+    phase->bins = ebb_stft_alloc_bins(stft, capacity);
+    phase->previous = ebb_stft_alloc_bins(stft, capacity);
+    phase->signal = ebb_fft_alloc(1, signal_length(stft, capacity));
+    phase->scale = ebb_fft_alloc(1, signal_length(stft, capacity));
+    phase->frame = ebb_fft_alloc(1, (size_t)stft->n_fft);
+    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->frame)
+        return phase;
+
+    ebb_phase_destroy(&phase);
+    return NULL;
+}
+
+void ebb_phase_destroy(struct ebb_phase **phase)
+{
+    if (!phase || !*phase)
+        return;
+
+    free((*phase)->magnitude);
+    free((*phase)->bins);
+    free((*phase)->previous);
+    free((*phase)->signal);
+    free((*phase)->scale);
+    free((*phase)->frame);
+    free(*phase);
+    *phase = NULL;
+}
+
+struct ebb_phase_span ebb_phase_whole(const struct ebb_phase *phase, size_t frames, size_t count)
+{
+    size_t half = (size_t)phase->stft->n_fft / 2, length = signal_length(phase->stft, frames);
+    return (struct ebb_phase_span){
+        .frames = frames,
+        .support_from = half,
+        .support_to = count < length - half ? half + count : length,
+    };
+}
+
+struct ebb_phase_span ebb_phase_piece(const struct ebb_phase *phase, size_t frames)
+{
+    return (struct ebb_phase_span){.frames = frames, .support_to = signal_length(phase->stft, frames)};
+}
+
+// A generator per frame (splitmix64), so that a frame's phases do not depend on where work began.
+static float uniform(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (float)((z ^ (z >> 31)) >> 40) * 0x1p-24f;
+}
+
+void ebb_phase_random(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed, uint64_t first)
+{
+    const struct ebb_stft *stft = phase->stft;
+    for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
+        uint64_t state = (seed + 1) * 0xd1342543de82ef95u ^ (first + k) * 0xaef17502108ef2d9u;
+        const float *magnitude = phase->magnitude + k * stft->real_stride;
+        float *bins = phase->bins + k * stft->bin_stride;
+        for (int i = 0; i < stft->bins; i++) {
+            float angle = 2 * (float)M_PI * uniform(&state);
+            bins[2 * i] = magnitude[i] * cosf(angle);
+            bins[2 * i + 1] = magnitude[i] * sinf(angle);
+        }
+    }
+}
+
+static void prepare_scale(struct ebb_phase *phase, size_t frames)
+{
+    const struct ebb_stft *stft = phase->stft;
+    size_t n = (size_t)stft->n_fft, hop = (size_t)stft->hop, length = signal_length(stft, frames);
+
+    memset(phase->scale, 0, length * sizeof(float));
+    for (size_t k = 0; k < frames; k++)
+        for (size_t i = 0; i < n; i++)
+            phase->scale[k * hop + i] += stft->window[i] * stft->window[i];
+    for (size_t i = 0; i < length; i++)
+        phase->scale[i] = phase->scale[i] > least_weight ? 1 / phase->scale[i] : 0;
+}
+
+// Overlap-add of all frames, normalised, zero outside the support. The scale is prepared.
+static void synthesise(struct ebb_phase *phase, const struct ebb_phase_span *span)
+{
+    struct ebb_stft *stft = phase->stft;
+    size_t n = (size_t)stft->n_fft, hop = (size_t)stft->hop, length = signal_length(stft, span->frames);
+
+    memset(phase->signal, 0, length * sizeof(float));
+    for (size_t k = 0; k < span->frames; k++) {
+        ebb_stft_unframe(stft, phase->bins + k * stft->bin_stride, phase->frame);
+        float *to = phase->signal + k * hop;
+        for (size_t i = 0; i < n; i++)
+            to[i] += phase->frame[i];
+    }
+    for (size_t i = span->support_from; i < span->support_to; i++)
+        phase->signal[i] *= phase->scale[i];
+    memset(phase->signal, 0, span->support_from * sizeof(float));
+    memset(phase->signal + span->support_to, 0, (length - span->support_to) * sizeof(float));
+}
+
+void ebb_phase_synthesise(struct ebb_phase *phase, const struct ebb_phase_span *span)
+{
+    prepare_scale(phase, span->frames);
+    synthesise(phase, span);
+}
+
+// One frame's new estimate: the transform pushed on by the momentum, at the wanted magnitude.
+static void project(const float *restrict transform, float *restrict previous, const float *restrict magnitude,
+                    float *restrict bins, int count, float push)
+{
+    for (int i = 0; i < count; i++) {
+        float re = transform[2 * i] - push * previous[2 * i];
+        float im = transform[2 * i + 1] - push * previous[2 * i + 1];
+        float gain = magnitude[i] / (sqrtf(re * re + im * im) + tiny);
+        previous[2 * i] = transform[2 * i];
+        previous[2 * i + 1] = transform[2 * i + 1];
+        bins[2 * i] = re * gain;
+        bins[2 * i + 1] = im * gain;
+    }
+}
+
+static void analyse(struct ebb_phase *phase, size_t k)
+{
+    struct ebb_stft *stft = phase->stft;
+    const float *from = phase->signal + k * (size_t)stft->hop;
+    for (int i = 0; i < stft->n_fft; i++)
+        stft->time[i] = from[i] * stft->window[i];
+    ebb_fft_forward(stft->fft, stft->time, stft->spectrum);
+}
+
+void ebb_phase_iterate(struct ebb_phase *phase, const struct ebb_phase_span *span, int iterations)
+{
+    struct ebb_stft *stft = phase->stft;
+    prepare_scale(phase, span->frames);
+    for (int iteration = 0; iteration < iterations; iteration++) {
+        float push = iteration ? momentum / (1 + momentum) : 0;
+        synthesise(phase, span);
+        for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
+            float *previous = phase->previous + k * stft->bin_stride;
+            if (iteration == 0)
+                memset(previous, 0, stft->bin_stride * sizeof(float));
+            analyse(phase, k);
+            project(stft->spectrum, previous, phase->magnitude + k * stft->real_stride,
+                    phase->bins + k * stft->bin_stride, stft->bins, push);
+        }
+    }
+}
+
+double ebb_phase_convergence(struct ebb_phase *phase, const struct ebb_phase_span *span)
+{
+    struct ebb_stft *stft = phase->stft;
+    double error = 0, total = 0;
+    for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
+        const float *magnitude = phase->magnitude + k * stft->real_stride;
+        analyse(phase, k);
+        for (int i = 0; i < stft->bins; i++) {
+            double got = hypot(stft->spectrum[2 * i], stft->spectrum[2 * i + 1]);
+            error += (got - magnitude[i]) * (got - magnitude[i]);
+            total += (double)magnitude[i] * magnitude[i];
+        }
+    }
+    return total > 0 ? sqrt(error / total) : 0;
+}
+
+// ---- mel -> sound ----
+
+static enum ebb_result reserve(struct ebb_mel *mel, size_t frames, struct ebb_error *error)
+{
+    if (mel->phase && mel->phase->capacity >= frames)
+        return EBB_OK;
+    ebb_phase_destroy(&mel->phase);
+    mel->phase = ebb_phase_create(mel->stft, frames);
+    return mel->phase ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "mel: no memory for the phase of %zu frames", frames);
+}
+
+enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, int iterations, uint64_t seed,
+                                 float *samples, size_t count, struct ebb_error *error)
+{
+    struct ebb_stft *stft = mel->stft;
+    if (frames < 1 || iterations < 0)
+        return ebb_fail(error, EBB_INVALID, "mel: %zu frames, %d iterations: nothing to make a sound of", frames, iterations);
+    if (count > (frames - 1) * (size_t)stft->hop + (size_t)stft->n_fft / 2)
+        return ebb_fail(error, EBB_INVALID, "mel: %zu frames do not cover %zu samples", frames, count);
+    if (reserve(mel, frames, error) != EBB_OK)
+        return EBB_OUT_OF_MEMORY;
+
+    struct ebb_phase *phase = mel->phase;
+    for (size_t k = 0; k < frames; k++) {
+        for (size_t band = 0; band < (size_t)mel->params.n_mels; band++)
+            mel->band_power[band] = ebb_mel_heard(mel, ebb_mel_decode(mel, values[band * frames + k]));
+        ebb_mel_invert(mel, mel->band_power, phase->magnitude + k * stft->real_stride);
+    }
+    struct ebb_phase_span span = ebb_phase_whole(phase, frames, count);
+    ebb_phase_random(phase, &span, seed, 0);
+    ebb_phase_iterate(phase, &span, iterations);
+    ebb_phase_synthesise(phase, &span);
+    memcpy(samples, phase->signal + span.support_from, count * sizeof(float));
+    return EBB_OK;
+}

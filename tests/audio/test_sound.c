@@ -1,0 +1,225 @@
+#include <ebb/audio.h>
+
+#include "waves.h"
+#include "test.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static const char *in_folder(const char *name)
+{
+    static char path[2][400];
+    static int which;
+    if (!folder[0]) {
+        strcpy(folder, "/tmp/ebb-test-XXXXXX");
+        REQUIRE(mkdtemp(folder));
+    }
+    which = !which;
+    snprintf(path[which], sizeof(path[which]), "%s/%s", folder, name);
+    return path[which];
+}
+
+static int files_in_folder(void)
+{
+    int count = 0;
+    DIR *dir = opendir(folder);
+    REQUIRE(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    return count;
+}
+
+static void empty_folder(void)
+{
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] != '.')
+            unlink(in_folder(entry->d_name));
+    if (dir)
+        closedir(dir);
+}
+
+TEST(what_is_written_is_read)
+{
+    static const double steps[] = {[EBB_WAV_16] = 2.0 / 32768, [EBB_WAV_24] = 0.6 / 8388608, [EBB_WAV_32F] = 0};
+    static const int rates[] = {8000, 44100, 48000, 192000};
+    static float samples[8 * 1000];
+    fill_noise(samples, 8000, 1, 0.99f);
+    for (int format = EBB_WAV_16; format <= EBB_WAV_32F; format++)
+        for (int channels = 1; channels <= 8; channels++)
+            for (int r = 0; r < 4; r++) {
+                struct ebb_sound out = {samples, 1000, channels, rates[r], (char *)"{\"seed\": 1, \"name\": \"\xc3\xa4\"}"}, in;
+                const char *path = in_folder("a.wav");
+                struct ebb_error error = {0};
+                ebb_sound_write(path, &out, (enum ebb_wav_format)format, &error);
+                REQUIRE_STRING(error.message, "");
+                REQUIRE(ebb_sound_read(path, &in, NULL) == EBB_OK);
+                REQUIRE(in.frames == 1000 && in.channels == channels && in.rate == rates[r]);
+                REQUIRE_STRING(in.comment, out.comment);
+                REQUIRE_NEAR(max_difference(in.samples, samples, 1000 * (size_t)channels), 0, steps[format], "samples");
+                ebb_sound_clear(&in);
+            }
+    REQUIRE(files_in_folder() == 1);
+    empty_folder();
+}
+
+TEST(one_sample_is_a_sound)
+{
+    float sample = 0.25f;
+    struct ebb_sound out = {&sample, 1, 1, 192000, NULL}, in;
+    REQUIRE(ebb_sound_write(in_folder("one.wav"), &out, EBB_WAV_16, NULL) == EBB_OK);
+    REQUIRE(ebb_sound_read(in_folder("one.wav"), &in, NULL) == EBB_OK);
+    REQUIRE(in.frames == 1 && in.samples[0] == 0.25f && !in.comment);
+    REQUIRE(ebb_sound_resample(&in, 48000, NULL) == EBB_OK);
+    ebb_sound_clear(&in);
+    empty_folder();
+}
+
+TEST(what_fits_16_bits_is_not_dithered_and_the_rest_is)
+{
+    enum { count = 40000 };
+    static float samples[count];
+    for (int i = 0; i < count; i++)
+        samples[i] = i < 20000 ? (float)(i - 10000) / 32768 : 0.3f / 32768;
+    struct ebb_sound out = {samples, count, 1, 48000, NULL}, in;
+    REQUIRE(ebb_sound_write(in_folder("d.wav"), &out, EBB_WAV_16, NULL) == EBB_OK);
+    REQUIRE(ebb_sound_read(in_folder("d.wav"), &in, NULL) == EBB_OK);
+    REQUIRE(memcmp(in.samples, samples, 20000 * sizeof(float)) == 0);
+    double mean = 0, square = 0;
+    for (int i = 20000; i < count; i++) {
+        mean += in.samples[i] * 32768 / 20000;
+        square += pow(in.samples[i] * 32768 - 0.3, 2) / 20000;
+    }
+    REQUIRE_NEAR(mean, 0.3, 0.02, "level below one step survives");
+    REQUIRE_NEAR(square, 0.25, 0.02, "noise power of TPDF and rounding");
+    ebb_sound_clear(&in);
+    empty_folder();
+}
+
+TEST(too_loud_is_clipped)
+{
+    float samples[] = {2, -3, 1, -1};
+    struct ebb_sound out = {samples, 4, 1, 48000, NULL}, in;
+    for (int format = EBB_WAV_16; format <= EBB_WAV_24; format++) {
+        REQUIRE(ebb_sound_write(in_folder("c.wav"), &out, (enum ebb_wav_format)format, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_read(in_folder("c.wav"), &in, NULL) == EBB_OK);
+        REQUIRE_NEAR(in.samples[0], 1, 1e-4, "clipped");
+        REQUIRE(in.samples[1] == -1 && in.samples[3] == -1);
+        ebb_sound_clear(&in);
+    }
+    empty_folder();
+}
+
+// ---- bad files ----
+
+static void write_bytes(const char *path, const void *bytes, size_t count)
+{
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file && fwrite(bytes, 1, count, file) == count && fclose(file) == 0);
+}
+
+static void refuse(const char *path, enum ebb_result code, const char *words)
+{
+    struct ebb_sound sound;
+    struct ebb_error error = {0};
+    enum ebb_result result = ebb_sound_read(path, &sound, &error);
+    printf("# %s\n", error.message);
+    REQUIRE(result == code && error.code == code);
+    REQUIRE(strstr(error.message, path));
+    REQUIRE(strstr(error.message, words));
+    REQUIRE(!sound.samples);
+}
+
+TEST(bad_files_say_what_is_wrong)
+{
+    static float samples[1000];
+    struct ebb_sound out = {samples, 1000, 1, 48000, NULL};
+    refuse(in_folder("missing.wav"), EBB_NOT_FOUND, "No such file");
+    refuse(folder, EBB_WRONG_TYPE, "folder");
+    write_bytes(in_folder("empty.wav"), "", 0);
+    refuse(in_folder("empty.wav"), EBB_CORRUPT, "an empty file");
+    write_bytes(in_folder("text.wav"), "this is no sound at all, is it?", 31);
+    refuse(in_folder("text.wav"), EBB_WRONG_TYPE, "not a sound file");
+
+    REQUIRE(ebb_sound_write(in_folder("cut.wav"), &out, EBB_WAV_16, NULL) == EBB_OK);
+    REQUIRE(truncate(in_folder("cut.wav"), 1000) == 0);
+    refuse(in_folder("cut.wav"), EBB_CORRUPT, "cut off");
+    REQUIRE(truncate(in_folder("cut.wav"), 30) == 0);
+    refuse(in_folder("cut.wav"), EBB_CORRUPT, "cut.wav");
+
+    out.frames = 0;
+    REQUIRE(ebb_sound_write(in_folder("none.wav"), &out, EBB_WAV_16, NULL) == EBB_OK);
+    refuse(in_folder("none.wav"), EBB_CORRUPT, "holds no samples");
+    empty_folder();
+}
+
+TEST(a_value_that_is_no_number_is_found)
+{
+    static float samples[2000];
+    struct ebb_sound out = {samples, 1000, 2, 48000, NULL};
+    const char *path = in_folder("nan.wav");
+    REQUIRE(ebb_sound_write(path, &out, EBB_WAV_32F, NULL) == EBB_OK);
+    struct stat what;
+    REQUIRE(stat(path, &what) == 0);
+    static const float bad[] = {NAN, INFINITY};
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(path, "r+b");
+        REQUIRE(file && fseek(file, what.st_size - 4 * 999, SEEK_SET) == 0);
+        REQUIRE(fwrite(&bad[i], 4, 1, file) == 1 && fclose(file) == 0);
+        refuse(path, EBB_CORRUPT, "sample 500 of channel 1");
+    }
+    samples[77] = NAN;
+    struct ebb_error error = {0};
+    REQUIRE(ebb_sound_write(in_folder("no.wav"), &out, EBB_WAV_16, &error) == EBB_INVALID);
+    REQUIRE(access(in_folder("no.wav"), F_OK) != 0);
+    empty_folder();
+}
+
+TEST(a_full_disk_leaves_nothing)
+{
+    enum { frames = 100000 };
+    static float samples[frames];
+    fill_noise(samples, frames, 2, 1);
+    struct ebb_sound out = {samples, frames, 1, 48000, NULL};
+    struct rlimit old, little = {.rlim_cur = 50000};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    little.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN); // the limit acts as a full disk
+    in_folder("");
+    for (int format = EBB_WAV_16; format <= EBB_WAV_32F; format++) {
+        struct ebb_error error = {0};
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &little) == 0);
+        enum ebb_result result = ebb_sound_write(in_folder("full.wav"), &out, (enum ebb_wav_format)format, &error);
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
+        printf("# %s\n", error.message);
+        REQUIRE(result == EBB_UNWRITABLE && strstr(error.message, "full.wav"));
+        REQUIRE(files_in_folder() == 0);
+    }
+    struct ebb_error error = {0};
+    REQUIRE(ebb_sound_write("/no/such/folder/x.wav", &out, EBB_WAV_16, &error) == EBB_UNWRITABLE);
+    REQUIRE(strstr(error.message, "/no/such/folder/x.wav"));
+}
+
+TEST(an_abandoned_file_is_gone_and_an_old_one_stays)
+{
+    static float samples[100];
+    const char *path = in_folder("keep.wav");
+    write_bytes(path, "old", 3);
+    struct ebb_sound_writer *writer = ebb_sound_writer_create(path, 1, 48000, EBB_WAV_16, NULL, NULL);
+    REQUIRE(writer && ebb_sound_writer_write(writer, samples, 100, NULL) == EBB_OK);
+    REQUIRE(files_in_folder() == 2);
+    ebb_sound_writer_destroy(&writer);
+    REQUIRE(!writer && files_in_folder() == 1);
+    struct stat what;
+    REQUIRE(stat(path, &what) == 0 && what.st_size == 3);
+    empty_folder();
+    rmdir(folder);
+}
+
+TEST_MAIN
