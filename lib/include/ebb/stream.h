@@ -19,8 +19,8 @@ struct ebb_stream_params {
     uint64_t seed;       // default 0
     int steps;           // 0: as recommended (default)
     const char *sampler; // NULL: as recommended
-    double guidance;     // NAN: as recommended (default)
-    double crossfade;    // seconds two texture windows overlap, 0.05 .. half a window. Default: a quarter window
+    double guidance;     // NAN (default): as recommended
+    double crossfade;    // seconds two texture windows overlap, 0.05 .. half a window; NAN (default): a quarter window
     double gap;          // seconds of silence after an event clip, >= 0. Default 0.25
     uint64_t clips;      // how many clips, 0: without end (default)
     ebb_progress progress; // as in generate.h; fraction is of the clip under way

@@ -1,0 +1,246 @@
+#include <ebb/generate.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "engine/sound.h"
+#include "engine/timeline.h"
+
+void ebb_generate_params_default(struct ebb_generate_params *params)
+{
+    *params = (struct ebb_generate_params){.label = -1, .guidance = NAN, .phase_iterations = -1};
+}
+
+static const struct ebb_generate_params *or_default(const struct ebb_generate_params *params,
+                                                    struct ebb_generate_params *defaults)
+{
+    ebb_generate_params_default(defaults);
+    return params ? params : defaults;
+}
+
+static size_t length_of(const struct ebb_model *model, const struct ebb_generate_params *params)
+{
+    if (params->seconds == 0)
+        return model->info.window_samples;
+    double samples = round(params->seconds * model->info.sample_rate);
+    return samples < 1 ? 1 : (size_t)samples;
+}
+
+size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_generate_params *params)
+{
+    struct ebb_generate_params defaults;
+    struct ebb_recipe recipe;
+    struct ebb_error ignored;
+    params = or_default(params, &defaults);
+    return ebb_recipe_make(model, params, &recipe, &ignored) == EBB_OK ? length_of(model, params) : 0;
+}
+
+static int iterations_of(const struct ebb_generate_params *params)
+{
+    return params->phase_iterations < 0 ? 32 : params->phase_iterations;
+}
+
+// ---- watching ----
+
+struct watcher {
+    struct ebb_model *model;
+    const struct ebb_generate_params *params;
+    float *mel; // (n_mels, frames)
+};
+
+static enum ebb_result show(void *user, const struct ebb_loop_state *state, struct ebb_error *error)
+{
+    struct watcher *w = user;
+    int columns = w->model->state[2];
+    enum ebb_result result = ebb_engine_decode(w->model, state->values, columns, w->mel, error);
+    if (result != EBB_OK)
+        return result;
+
+    double signal = state->alpha * state->alpha, noise = state->sigma * state->sigma;
+    struct ebb_generate_step step = {
+        .step = state->step, .steps = state->steps, .abar = signal / (signal + noise), .mel = w->mel,
+        .n_mels = w->model->info.n_mels, .frames = columns * w->model->state_stride,
+    };
+    return w->params->watch(w->params->user, &step) ? EBB_OK : ebb_fail(error, EBB_CANCELLED, "stopped on request");
+}
+
+// ---- one window ----
+
+struct room {
+    float *state, *mel, *sound;
+};
+
+static enum ebb_result make_room(const struct ebb_model *model, struct room *room, struct ebb_error *error)
+{
+    size_t frames = (size_t)model->state[2] * model->state_stride;
+    room->state = ebb_alloc(ebb_window_count(model), sizeof(float));
+    room->mel = ebb_alloc(frames * model->info.n_mels, sizeof(float));
+    room->sound = ebb_alloc(frames * model->info.hop, sizeof(float));
+    return room->state && room->mel && room->sound ? EBB_OK
+                                                   : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
+}
+
+static void free_room(struct room *room)
+{
+    free(room->state);
+    free(room->mel);
+    free(room->sound);
+}
+
+// An image of relative level says nothing about loudness: -1 dB at the loudest sample.
+static void scale_relative(const struct ebb_model *model, float *samples, size_t count)
+{
+    float peak = 0;
+    for (size_t i = 0; i < count; i++)
+        peak = fmaxf(peak, fabsf(samples[i]));
+    if (model->mel.level != EBB_MEL_LEVEL_DIFFUSERS || peak == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        samples[i] *= 0.89f / peak;
+}
+
+static enum ebb_result make_state(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                  const struct ebb_generate_params *params, struct ebb_pulse pulse, struct room *room,
+                                  struct ebb_error *error)
+{
+    struct watcher watcher = {model, params, room->mel};
+    struct ebb_window_job job = {.clip = params->index, .watch = params->watch ? show : NULL, .user = &watcher,
+                                 .pulse = pulse};
+    return ebb_window_make(model, recipe, &job, room->state, error);
+}
+
+static enum ebb_result make_short(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                  const struct ebb_generate_params *params, const struct ebb_pulse *pulse, float *samples,
+                                  size_t count, struct ebb_error *error)
+{
+    int frames = model->state[2] * model->state_stride;
+    struct room room = {0};
+    enum ebb_result result = make_room(model, &room, error);
+    if (result == EBB_OK)
+        result = make_state(model, recipe, params, ebb_pulse_part(pulse, 0, 0.9), &room, error);
+    if (result == EBB_OK)
+        result = ebb_engine_decode(model, room.state, model->state[2], room.mel, error);
+    if (result == EBB_OK) {
+        struct ebb_sound_job job = {.mel = room.mel, .frames = frames, .to = frames, .iterations = iterations_of(params),
+                                    .seed = ebb_sound_seed(params->seed, params->index)};
+        result = ebb_sound_make(model, &job, room.sound, (size_t)frames * model->info.hop, error);
+    }
+    if (result == EBB_OK) {
+        memcpy(samples, room.sound, count * sizeof(float));
+        scale_relative(model, samples, count);
+    }
+    free_room(&room);
+    return result;
+}
+
+// ---- more than a window ----
+
+static enum ebb_result make_long(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                 const struct ebb_generate_params *params, const struct ebb_pulse *pulse, float *samples,
+                                 size_t count, struct ebb_error *error)
+{
+    if (params->watch)
+        return ebb_fail(error, EBB_INVALID, "%g seconds: only a sound of one window can be watched", params->seconds);
+    if (params->noise == EBB_NOISE_TORCH)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%g seconds: torch noise is for sounds of one window", params->seconds);
+
+    double window = (double)model->info.window_samples / model->info.sample_rate;
+    struct ebb_timeline_params settings = {.recipe = *recipe, .clip = params->index, .stride = (uint64_t)1 << 40,
+                                           .overlap = window / 4, .iterations = iterations_of(params)};
+    struct ebb_timeline *timeline = ebb_timeline_create(model, &settings, error);
+    if (!timeline)
+        return error->code;
+
+    size_t length = ebb_timeline_clip_length(timeline), clips = (count + length - 1) / length;
+    float *clip = ebb_alloc(length, sizeof(float));
+    enum ebb_result result = clip ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a clip");
+    for (size_t i = 0; i < clips && result == EBB_OK; i++) {
+        struct ebb_pulse part = ebb_pulse_part(pulse, (double)i / clips, (i + 1.0) / clips);
+        size_t left = count - i * length;
+        result = ebb_timeline_clip(timeline, i, &part, clip, error);
+        if (result == EBB_OK)
+            memcpy(samples + i * length, clip, (left < length ? left : length) * sizeof(float));
+    }
+    free(clip);
+    ebb_timeline_destroy(&timeline);
+    return result;
+}
+
+// ---- the calls ----
+
+// No click at either end: 1 ms in, 10 ms out.
+static void finish(const struct ebb_model *model, float *samples, size_t count)
+{
+    size_t in = model->info.sample_rate / 1000, out = 10 * in;
+    ebb_sound_limit(samples, count);
+    ebb_sound_fade_in(samples, in < count ? in : count);
+    ebb_sound_fade_out(samples + (out < count ? count - out : 0), out < count ? out : count);
+}
+
+enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_params *params, float *samples,
+                             size_t count, struct ebb_error *error)
+{
+    struct ebb_generate_params defaults;
+    struct ebb_recipe recipe;
+    struct ebb_error ignored;
+    error = error ? error : &ignored;
+    params = or_default(params, &defaults);
+
+    enum ebb_result result = ebb_recipe_make(model, params, &recipe, error);
+    if (result == EBB_OK && count != length_of(model, params))
+        result = ebb_fail(error, EBB_INVALID, "room for %zu samples, the sound has %zu", count, length_of(model, params));
+    if (result == EBB_OK)
+        result = ebb_engine_ready(model, error);
+    if (result != EBB_OK)
+        return result;
+
+    struct ebb_pulse pulse = {params->progress, params->user, 0, 1};
+    size_t window = (size_t)model->state[2] * model->state_stride * model->info.hop;
+    result = count <= window ? make_short(model, &recipe, params, &pulse, samples, count, error)
+                             : make_long(model, &recipe, params, &pulse, samples, count, error);
+    if (result == EBB_OK)
+        finish(model, samples, count);
+    return result == EBB_OK ? ebb_pulse_tell(&pulse, 1, error) : result;
+}
+
+static enum ebb_result make_latents(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                    const struct ebb_generate_params *params, float *latents, struct ebb_error *error)
+{
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    struct room room = {0};
+    struct ebb_pulse pulse = {params->progress, params->user, 0, 1};
+    enum ebb_result result = ebb_engine_ready(model, error);
+    if (result == EBB_OK)
+        result = make_room(model, &room, error);
+    if (result == EBB_OK)
+        result = make_state(model, recipe, params, pulse, &room, error);
+    if (result == EBB_OK)
+        for (size_t k = 0; k < c; k++)
+            for (size_t i = 0; i < pixels; i++)
+                latents[k * pixels + i] = room.state[i * c + k];
+    free_room(&room);
+    return result;
+}
+
+enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_generate_params *params, float *latents,
+                                     size_t count, int shape[4], struct ebb_error *error)
+{
+    struct ebb_generate_params defaults;
+    struct ebb_recipe recipe;
+    struct ebb_error ignored;
+    error = error ? error : &ignored;
+    params = or_default(params, &defaults);
+
+    enum ebb_result result = ebb_recipe_make(model, params, &recipe, error);
+    if (result != EBB_OK)
+        return result;
+    shape[0] = 1;
+    memcpy(shape + 1, model->state, sizeof(model->state));
+    if (!latents)
+        return EBB_OK;
+    if (count != ebb_window_count(model))
+        return ebb_fail(error, EBB_INVALID, "room for %zu floats, the state has %zu", count, ebb_window_count(model));
+    return make_latents(model, &recipe, params, latents, error);
+}

@@ -1,0 +1,58 @@
+// The reverse process on a device: carries out a sampler's instructions (diffusion/run.h) with one network.
+// States are (h, w, c), one item; guidance evaluates the network with and without the label as a batch of two.
+#ifndef EBB_ENGINE_LOOP_H
+#define EBB_ENGINE_LOOP_H
+
+#include <ebb/generate.h>
+
+#include "diffusion/run.h"
+#include "engine/pulse.h"
+#include "graph/plan.h"
+#include "nets/nets.h"
+
+struct ebb_loop_size {
+    int n;         // 1: one evaluation a time, 2: guided
+    int h, w, c;   // the diffused state
+    int condition; // channels of the condition, 0: none
+};
+
+// The plan and all buffers for one size: a run allocates nothing between its first and its last step.
+struct ebb_loop;
+struct ebb_loop *ebb_loop_create(struct ebb_device *device, const struct ebb_unet *unet, const struct ebb_loop_size *size,
+                                 struct ebb_error *error);
+void ebb_loop_destroy(struct ebb_loop **loop);
+const struct ebb_loop_size *ebb_loop_size(const struct ebb_loop *loop);
+
+// Where the noise comes from. Element i of a draw is that of the state in (c, h, w) order, as PyTorch has it.
+struct ebb_loop_noise {
+    enum ebb_noise_source source;
+    uint64_t seed, clip; // torch: seed + clip seeds the generator
+};
+
+// A state on its way, x ~ alpha x_0 + sigma eps. Step 0 is the start.
+struct ebb_loop_state {
+    int step, steps;
+    double alpha, sigma;
+    const float *values; // (h, w, c), for the length of the call
+};
+typedef enum ebb_result (*ebb_loop_watch)(void *user, const struct ebb_loop_state *state, struct ebb_error *error);
+
+struct ebb_loop_job {
+    const struct ebb_run_params *run;
+    int label, other; // class ids of the guided pair, -1: none; `other` is used when n is 2
+    double guidance;  // n is 2: other + guidance * (label - other)
+    struct ebb_loop_noise noise;
+    const float *start;     // x_0 that is noised to run->start; NULL: zeros
+    const float *condition; // (h, w, condition)
+    const float *known;     // held where `mask` is 1, left alone where it is 0 (both (h, w, c), or both NULL)
+    const float *mask;
+    ebb_loop_watch watch; // sees every state; NULL: nobody does, and none is read back
+    void *user;
+    struct ebb_pulse pulse;
+};
+
+// Runs the process and reads its last state into `result` (h, w, c). `result` also serves the watch. `error` is not NULL.
+enum ebb_result ebb_loop_run(struct ebb_loop *loop, const struct ebb_loop_job *job, float *result,
+                             struct ebb_error *error);
+
+#endif

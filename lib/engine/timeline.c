@@ -1,0 +1,269 @@
+#include "engine/timeline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "engine/sound.h"
+
+enum {
+    KEPT = 4,   // windows: a clip needs its own, the one before, and their even neighbours
+    MARGIN = 8, // frames of an even window that are made beyond a turn, for its neighbours to hold on to
+    HELD = 4,   // frames on either side of a turn that an odd window holds: more than reach a sample
+};
+
+struct window {
+    bool made;
+    uint64_t index, used; // `used`: when it was asked for last
+    float *state;         // (h, w, c)
+    float *mel;           // (n_mels, frames)
+    float *sound;         // frames * hop samples
+};
+
+struct ebb_timeline {
+    struct ebb_model *model; // borrowed
+    struct ebb_timeline_params params;
+    int columns, overlap;    // of the state: window, shared with each neighbour
+    int frames;              // of a window
+    int turn;                // frames from a window's start to the middle of its overlap, where the sound turns
+    size_t samples;          // of a window
+    struct window kept[KEPT];
+    uint64_t clock;
+    float *known, *mask;     // (h, w, c), while an odd window is made
+};
+
+// ---- life ----
+
+static bool make_room(struct ebb_timeline *t)
+{
+    size_t state = ebb_window_count(t->model), cells = (size_t)t->model->info.n_mels * t->frames;
+    t->known = ebb_alloc(state, sizeof(float));
+    t->mask = ebb_alloc(state, sizeof(float));
+    bool whole = t->known && t->mask;
+    for (int i = 0; i < KEPT && whole; i++) {
+        t->kept[i].state = ebb_alloc(state, sizeof(float));
+        t->kept[i].mel = ebb_alloc(cells, sizeof(float));
+        t->kept[i].sound = ebb_alloc(t->samples, sizeof(float));
+        whole = t->kept[i].state && t->kept[i].mel && t->kept[i].sound;
+    }
+    return whole;
+}
+
+// In columns: at least what the sound needs to turn, at most half a window.
+static void choose_overlap(struct ebb_timeline *t)
+{
+    int stride = t->model->state_stride, least = (2 * MARGIN + stride - 1) / stride, most = t->columns / 2;
+    double column = (double)stride * t->model->info.hop / t->model->info.sample_rate; // seconds
+    double asked = round(t->params.overlap / column);
+    int overlap = asked < least ? least : asked < t->columns ? (int)asked : t->columns;
+    t->overlap = overlap < most ? overlap : most;
+    t->turn = t->overlap * stride / 2;
+}
+
+struct ebb_timeline *ebb_timeline_create(struct ebb_model *model, const struct ebb_timeline_params *params,
+                                         struct ebb_error *error)
+{
+    struct ebb_timeline *t = ebb_alloc(1, sizeof(*t));
+    if (!t) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a timeline");
+        return NULL;
+    }
+    t->model = model;
+    t->params = *params;
+    t->columns = model->state[2];
+    t->frames = t->columns * model->state_stride;
+    t->samples = (size_t)t->frames * model->info.hop;
+
+    choose_overlap(t);
+    if (t->turn < MARGIN) {
+        ebb_fail(error, EBB_UNSUPPORTED, "%s: a window of %d frames is too short to be joined", model->info.name,
+                 t->frames);
+        ebb_timeline_destroy(&t);
+    } else if (!make_room(t)) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for the windows of a timeline");
+        ebb_timeline_destroy(&t);
+    }
+    return t;
+}
+
+void ebb_timeline_destroy(struct ebb_timeline **timeline)
+{
+    struct ebb_timeline *t = *timeline;
+    if (!t)
+        return;
+    for (int i = 0; i < KEPT; i++) {
+        free(t->kept[i].state);
+        free(t->kept[i].mel);
+        free(t->kept[i].sound);
+    }
+    free(t->known);
+    free(t->mask);
+    free(t);
+    *timeline = NULL;
+}
+
+size_t ebb_timeline_clip_length(const struct ebb_timeline *t)
+{
+    return (size_t)(t->columns - t->overlap) * t->model->state_stride * t->model->info.hop;
+}
+
+// ---- windows ----
+
+static struct window *kept_window(struct ebb_timeline *t, uint64_t index)
+{
+    for (int i = 0; i < KEPT; i++)
+        if (t->kept[i].made && t->kept[i].index == index) {
+            t->kept[i].used = ++t->clock;
+            return &t->kept[i];
+        }
+    return NULL;
+}
+
+// The one asked for longest ago makes room.
+static struct window *room_for(struct ebb_timeline *t, uint64_t index)
+{
+    struct window *oldest = &t->kept[0];
+    for (int i = 1; i < KEPT; i++)
+        if (!t->kept[i].made || (oldest->made && t->kept[i].used < oldest->used))
+            oldest = &t->kept[i];
+    oldest->made = false;
+    oldest->index = index;
+    return oldest;
+}
+
+static enum ebb_result diffuse(struct ebb_timeline *t, struct window *window, bool held, const struct ebb_pulse *pulse,
+                               struct ebb_error *error)
+{
+    struct ebb_window_job job = {.clip = t->params.clip + window->index * t->params.stride,
+                                 .known = held ? t->known : NULL, .mask = held ? t->mask : NULL,
+                                 .pulse = ebb_pulse_part(pulse, 0, 0.9)};
+    enum ebb_result result = ebb_window_make(t->model, &t->params.recipe, &job, window->state, error);
+    return result == EBB_OK ? ebb_engine_decode(t->model, window->state, t->columns, window->mel, error) : result;
+}
+
+// Sound of a window from turn to turn; an even one's goes on for a margin, to be held by its neighbours.
+static enum ebb_result voice(struct ebb_timeline *t, struct window *window, struct ebb_error *error)
+{
+    bool odd = window->index % 2;
+    struct ebb_sound_job job = {
+        .mel = window->mel, .frames = t->frames, .iterations = t->params.iterations,
+        .seed = ebb_sound_seed(t->params.recipe.seed, t->params.clip + window->index * t->params.stride),
+        .from = window->index == 0 ? 0 : t->turn - (odd ? HELD : MARGIN),
+        .to = t->frames - t->turn + (odd ? HELD : MARGIN),
+        .fixed_before = odd ? 2 * HELD : 0, .fixed_after = odd ? 2 * HELD : 0,
+    };
+    return ebb_sound_make(t->model, &job, window->sound, t->samples, error);
+}
+
+static enum ebb_result make_even(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse,
+                                 struct window **made, struct ebb_error *error)
+{
+    *made = kept_window(t, index);
+    if (*made)
+        return EBB_OK;
+
+    struct window *window = room_for(t, index);
+    enum ebb_result result = diffuse(t, window, false, pulse, error);
+    if (result == EBB_OK)
+        result = voice(t, window, error);
+    if (result != EBB_OK)
+        return result;
+    window->made = true;
+    window->used = ++t->clock;
+    *made = window;
+    return EBB_OK;
+}
+
+// The last columns of the window before and the first of the one after, where the new window has its first and last.
+static void hold_edges(struct ebb_timeline *t, const struct window *before, const struct window *after)
+{
+    int h = t->model->state[1], c = t->model->state[0], w = t->columns, o = t->overlap;
+    size_t row = (size_t)w * c, edge = (size_t)o * c;
+    memset(t->mask, 0, h * row * sizeof(float));
+    for (int y = 0; y < h; y++) {
+        float *known = t->known + y * row, *mask = t->mask + y * row;
+        memcpy(known, before->state + y * row + row - edge, edge * sizeof(float));
+        memcpy(known + row - edge, after->state + y * row, edge * sizeof(float));
+        for (size_t i = 0; i < edge; i++)
+            mask[i] = mask[row - edge + i] = 1;
+    }
+}
+
+// Both windows have the same state in an overlap, but each decodes it with its own surroundings. The outer half is the
+// neighbour's, in the inner half the neighbour's fades out.
+static void blend_edges(struct ebb_timeline *t, const struct window *before, const struct window *after,
+                        struct window *window)
+{
+    int shared = t->overlap * t->model->state_stride, n = t->frames;
+    for (int band = 0; band < t->model->info.n_mels; band++) {
+        float *to = window->mel + (size_t)band * n;
+        const float *left = before->mel + (size_t)band * n + n - shared, *right = after->mel + (size_t)band * n;
+        for (int i = 0; i < shared; i++) {
+            float own = fmaxf(0, 2 * (i + 0.5f) / shared - 1);
+            to[i] += (1 - own) * (left[i] - to[i]);
+            to[n - 1 - i] += (1 - own) * (right[shared - 1 - i] - to[n - 1 - i]);
+        }
+    }
+}
+
+static enum ebb_result make_odd(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse,
+                                struct window **made, struct ebb_error *error)
+{
+    *made = kept_window(t, index);
+    if (*made)
+        return EBB_OK;
+
+    struct window *before, *after;
+    struct ebb_pulse part[] = {ebb_pulse_part(pulse, 0, 0.3), ebb_pulse_part(pulse, 0.3, 0.6),
+                               ebb_pulse_part(pulse, 0.6, 1)};
+    enum ebb_result result = make_even(t, index - 1, &part[0], &before, error);
+    if (result == EBB_OK)
+        result = make_even(t, index + 1, &part[1], &after, error);
+    if (result != EBB_OK)
+        return result;
+
+    struct window *window = room_for(t, index);
+    hold_edges(t, before, after);
+    result = diffuse(t, window, true, &part[2], error);
+    if (result != EBB_OK)
+        return result;
+
+    blend_edges(t, before, after, window);
+    size_t shared = (size_t)2 * t->turn * t->model->info.hop, rest = t->samples - shared;
+    memcpy(window->sound, before->sound + rest, shared * sizeof(float));
+    memcpy(window->sound + rest, after->sound, shared * sizeof(float));
+    result = voice(t, window, error);
+    if (result != EBB_OK)
+        return result;
+    window->made = true;
+    window->used = ++t->clock;
+    *made = window;
+    return EBB_OK;
+}
+
+// ---- clips ----
+
+static enum ebb_result get_window(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse,
+                                  struct window **window, struct ebb_error *error)
+{
+    return index % 2 ? make_odd(t, index, pulse, window, error) : make_even(t, index, pulse, window, error);
+}
+
+enum ebb_result ebb_timeline_clip(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse, float *samples,
+                                  struct ebb_error *error)
+{
+    size_t length = ebb_timeline_clip_length(t), tail = index > 0 ? (size_t)t->turn * t->model->info.hop : 0;
+    struct ebb_pulse part[] = {ebb_pulse_part(pulse, 0, 0.5), ebb_pulse_part(pulse, tail ? 0.5 : 0, 1)};
+    struct window *window;
+    if (tail) { // up to the middle of the overlap the window before sounds
+        enum ebb_result result = get_window(t, index - 1, &part[0], &window, error);
+        if (result != EBB_OK)
+            return result;
+        memcpy(samples, window->sound + length, tail * sizeof(float));
+    }
+    enum ebb_result result = get_window(t, index, &part[1], &window, error);
+    if (result == EBB_OK)
+        memcpy(samples + tail, window->sound + tail, (length - tail) * sizeof(float));
+    return result;
+}

@@ -1,0 +1,100 @@
+#include "engine/window.h"
+
+#include <math.h>
+
+#include "base/base.h"
+
+// ---- settings ----
+
+static enum ebb_result check(const struct ebb_model *model, const struct ebb_generate_params *p, struct ebb_error *error)
+{
+    const struct ebb_model_info *info = &model->info;
+    if (info->kind != EBB_MODEL_GENERATE)
+        return ebb_fail(error, EBB_WRONG_TYPE, "%s cleans recordings, it does not generate", info->path);
+    if (p->label < -1 || p->label >= info->label_count)
+        return ebb_fail(error, EBB_INVALID, "label %d: %s has %d labels (-1: none)", p->label, info->name,
+                        info->label_count);
+    if (p->steps < 0 || p->steps > 1000)
+        return ebb_fail(error, EBB_INVALID, "steps is %d, allowed are 0 (as recommended) to 1000", p->steps);
+    if (p->sampler && !ebb_sampler_find(p->sampler))
+        return ebb_fail(error, EBB_NOT_FOUND, "there is no sampler \"%s\"", p->sampler);
+    if (isinf(p->guidance) || fabs(p->guidance) > 1000)
+        return ebb_fail(error, EBB_INVALID, "guidance is %g, allowed are -1000 to 1000", p->guidance);
+    if (!(p->eta >= 0 && p->eta <= 1))
+        return ebb_fail(error, EBB_INVALID, "eta is %g, allowed are 0 to 1", p->eta);
+    if (!(p->seconds >= 0 && p->seconds <= 86400))
+        return ebb_fail(error, EBB_INVALID, "seconds is %g, allowed are 0 to 86400", p->seconds);
+    if (p->phase_iterations < -1 || p->phase_iterations > 1000)
+        return ebb_fail(error, EBB_INVALID, "phase_iterations is %d, allowed are -1 to 1000", p->phase_iterations);
+    return EBB_OK;
+}
+
+// Which classes are evaluated, and how they are weighed.
+static enum ebb_result choose_guidance(const struct ebb_model *model, const struct ebb_generate_params *p,
+                                       struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    bool asked = !isnan(p->guidance);
+    double guidance = asked ? p->guidance : model->info.guidance;
+    int label = p->label >= 0 ? p->label : model->no_label;
+    *recipe = (struct ebb_recipe){.n = 1, .label = label, .other = model->no_label, .guidance = guidance};
+    if (guidance == 1 || p->label < 0)
+        return EBB_OK;
+    if (model->no_label < 0)
+        return asked ? ebb_fail(error, EBB_UNSUPPORTED, "guidance %g: %s has no class for \"no label\" to guide away from",
+                                guidance, model->info.name)
+                     : EBB_OK;
+    recipe->n = guidance == 0 ? 1 : 2;
+    if (guidance == 0)
+        recipe->label = model->no_label;
+    return EBB_OK;
+}
+
+// Comparing with diffusers means the folder's own scheduler.
+static const char *default_sampler(const struct ebb_model *model, const struct ebb_generate_params *p)
+{
+    if (p->noise == EBB_NOISE_TORCH && model->run.sampler)
+        return model->run.sampler;
+    return model->info.sampler;
+}
+
+enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    enum ebb_result result = check(model, params, error);
+    if (result == EBB_OK)
+        result = choose_guidance(model, params, recipe, error);
+    if (result != EBB_OK)
+        return result;
+
+    recipe->run = model->run;
+    recipe->run.schedule = model->schedule;
+    recipe->run.sampler = params->sampler ? params->sampler : default_sampler(model, params);
+    recipe->run.steps = params->steps > 0 ? params->steps : model->info.steps;
+    recipe->run.eta = params->eta;
+    recipe->noise = params->noise;
+    recipe->seed = params->seed;
+    return EBB_OK;
+}
+
+// ---- one window ----
+
+size_t ebb_window_count(const struct ebb_model *model)
+{
+    return (size_t)model->state[0] * model->state[1] * model->state[2];
+}
+
+enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe *recipe, const struct ebb_window_job *job,
+                                float *state, struct ebb_error *error)
+{
+    struct ebb_loop_size size = {.n = recipe->n, .h = model->state[1], .w = model->state[2], .c = model->state[0]};
+    struct ebb_loop *loop = ebb_engine_loop(model, &size, error);
+    if (!loop)
+        return error->code;
+
+    struct ebb_loop_job run = {
+        .run = &recipe->run, .label = recipe->label, .other = recipe->other, .guidance = recipe->guidance,
+        .noise = {recipe->noise, recipe->seed, job->clip}, .known = job->known, .mask = job->mask,
+        .watch = job->watch, .user = job->user, .pulse = job->pulse,
+    };
+    return ebb_loop_run(loop, &run, state, error);
+}

@@ -1,0 +1,36 @@
+// One network window of a generating model: settings -> noise -> reverse process -> state.
+#ifndef EBB_ENGINE_WINDOW_H
+#define EBB_ENGINE_WINDOW_H
+
+#include "engine/engine.h"
+
+// How windows are made, with everything left to the model filled in.
+struct ebb_recipe {
+    struct ebb_run_params run;
+    int n;            // networks evaluated at once: 2 when guided
+    int label, other; // class ids, -1: none
+    double guidance;
+    enum ebb_noise_source noise;
+    uint64_t seed;
+};
+
+// Checks `params` and fills `recipe`. Needs no loaded model.
+enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                struct ebb_recipe *recipe, struct ebb_error *error);
+
+struct ebb_window_job {
+    uint64_t clip;      // which noise
+    const float *known; // held where `mask` is 1; both NULL: nothing is held
+    const float *mask;
+    ebb_loop_watch watch; // NULL: nobody watches
+    void *user;
+    struct ebb_pulse pulse;
+};
+
+size_t ebb_window_count(const struct ebb_model *model); // floats of the state of one window
+
+// Makes the state (h, w, c) of one window. The model must be ready.
+enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe *recipe, const struct ebb_window_job *job,
+                                float *state, struct ebb_error *error);
+
+#endif
