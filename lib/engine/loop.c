@@ -6,21 +6,23 @@
 
 #include "base/base.h"
 #include "diffusion/noise.h"
-#include "engine/scalar.h"
+#include "engine/aside.h"
 
 struct ebb_loop {
     struct ebb_device *device;    // borrowed
     const struct ebb_unet *unet;  // borrowed
     struct ebb_loop_size size;
     size_t count;                 // floats of one state
+    bool learned;                 // the network also gives a variance: twice the channels
 
     struct ebb_plan *plan;
     struct ebb_buffer *input, *output, *condition;
     struct ebb_buffer *slot[EBB_RUN_SLOTS];      // made when a sampler first needs them
+    struct ebb_buffer *other;                       // learned variance: the second item's prediction
     struct ebb_buffer *first, *known, *mask, *pull; // held regions: draw 0, what is held, where, the way there
 
     float *draw, *turned;         // noise as drawn (c, h, w) and as stored (h, w, c)
-    struct ebb_scalar_room room;  // for scalars that the device cannot measure
+    struct ebb_aside aside;       // for what the device cannot do
     double *timesteps;
     float *rows[2];               // step inputs, of all evaluations
     int width[2], kinds;
@@ -75,7 +77,9 @@ static enum ebb_result make_all(struct ebb_loop *loop, struct ebb_error *error)
     if (result == EBB_OK)
         result = make_buffer(loop, &loop->input, s->n * loop->count, error);
     if (result == EBB_OK)
-        result = make_buffer(loop, &loop->output, s->n * loop->count, error);
+        result = make_buffer(loop, &loop->output, s->n * loop->count * (loop->learned ? 2 : 1), error);
+    if (result == EBB_OK && loop->learned)
+        result = make_buffer(loop, &loop->other, loop->count, error);
     if (result == EBB_OK && s->condition > 0)
         result = make_buffer(loop, &loop->condition, s->n * pixels * s->condition, error);
     if (result != EBB_OK)
@@ -83,7 +87,8 @@ static enum ebb_result make_all(struct ebb_loop *loop, struct ebb_error *error)
 
     loop->draw = ebb_alloc(loop->count, sizeof(float));
     loop->turned = ebb_alloc(loop->count, sizeof(float));
-    if (!loop->draw || !loop->turned || !ebb_scalar_room_init(&loop->room, loop->count))
+    loop->aside.count = loop->count;
+    if (!loop->draw || !loop->turned)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for noise");
     return EBB_OK;
 }
@@ -94,9 +99,8 @@ static enum ebb_result check_channels(const struct ebb_unet *unet, const struct 
     if (in != s->c + s->condition)
         return ebb_fail(error, EBB_CORRUPT, "the network takes %d channels, the state has %d and its condition %d", in,
                         s->c, s->condition);
-    if (out != s->c)
-        return ebb_fail(error, EBB_UNSUPPORTED, "the network gives %d channels, the state has %d (learned variance?)", out,
-                        s->c);
+    if (out != s->c && out != 2 * s->c)
+        return ebb_fail(error, EBB_CORRUPT, "the network gives %d channels, the state has %d", out, s->c);
     return EBB_OK;
 }
 
@@ -115,6 +119,7 @@ struct ebb_loop *ebb_loop_create(struct ebb_device *device, const struct ebb_une
     loop->unet = unet;
     loop->size = *size;
     loop->count = (size_t)size->h * size->w * size->c;
+    loop->learned = ebb_unet_out_channels(unet) == 2 * size->c;
     loop->kinds = ebb_unet_step_inputs(unet, loop->width);
     if (make_all(loop, error) != EBB_OK)
         ebb_loop_destroy(&loop);
@@ -132,7 +137,8 @@ void ebb_loop_destroy(struct ebb_loop **loop)
     for (int i = 0; i < EBB_RUN_SLOTS; i++)
         ebb_buffer_destroy(&l->slot[i]);
     ebb_plan_destroy(&l->plan);
-    ebb_scalar_room_clear(&l->room);
+    ebb_aside_clear(&l->aside);
+    ebb_buffer_destroy(&l->other);
     free(l->draw);
     free(l->turned);
     free(l->timesteps);
@@ -206,6 +212,37 @@ static enum ebb_result mix(struct ebb_loop *loop, struct ebb_buffer *dst, double
     return ebb_blend(loop->device, &blend, error);
 }
 
+// A learned variance lies behind the prediction, channel by channel: parts them, of every item. The first item's counts.
+static enum ebb_result part_output(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
+{
+    struct ebb_loop *loop = c->loop;
+    if (in->dst2 < 0)
+        return ebb_fail(error, EBB_UNSUPPORTED, "the network learned its variance, this sampler does not use it");
+
+    struct ebb_buffer *to[] = {loop->slot[in->dst], loop->other};
+    enum ebb_result result = EBB_OK;
+    for (int i = loop->size.n - 1; i >= 0 && result == EBB_OK; i--)
+        result = ebb_aside_part(&loop->aside, loop->output, 2 * i * loop->count, loop->size.c, to[i],
+                                loop->slot[in->dst2], error);
+    return result;
+}
+
+// The network's output -> the prediction, guided.
+static enum ebb_result take_output(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
+{
+    struct ebb_loop *loop = c->loop;
+    struct ebb_buffer *dst = loop->slot[in->dst];
+    double scale = ebb_unet_output_scale(loop->unet, in->timestep), g = c->job->guidance;
+    enum ebb_result result = loop->learned ? part_output(c, in, error) : EBB_OK;
+    if (result != EBB_OK)
+        return result;
+
+    struct ebb_buffer *one = loop->learned ? dst : loop->output, *two = loop->learned ? loop->other : loop->output;
+    if (loop->size.n == 1)
+        return mix(loop, dst, scale, one, 0, NULL, 0, error);
+    return mix(loop, dst, scale * g, one, scale * (1 - g), two, loop->learned ? 0 : loop->count, error);
+}
+
 static enum ebb_result evaluate(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
     struct ebb_loop *loop = c->loop;
@@ -232,17 +269,14 @@ static enum ebb_result evaluate(struct carrier *c, const struct ebb_run_instruct
         return result;
 
     c->done++;
-    double scale = ebb_unet_output_scale(loop->unet, in->timestep), g = c->job->guidance;
-    if (loop->size.n == 1)
-        return mix(loop, loop->slot[in->dst], scale, loop->output, 0, NULL, 0, error);
-    return mix(loop, loop->slot[in->dst], scale * g, loop->output, scale * (1 - g), loop->output, loop->count, error);
+    return take_output(c, in, error);
 }
 
 static enum ebb_result blend(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
     struct ebb_loop *loop = c->loop;
     struct ebb_blend blend = {.dst = loop->slot[in->dst], .terms = in->terms, .clamp = (float)in->clamp,
-                              .divide = (float)in->divide, .count = loop->count};
+                              .count = loop->count};
     for (int i = 0; i < in->terms; i++) {
         blend.src[i] = loop->slot[in->term[i].slot];
         blend.weight[i] = (float)in->term[i].weight;
@@ -271,16 +305,8 @@ static enum ebb_result draw_noise(struct carrier *c, uint64_t number, struct ebb
 
 static enum ebb_result measure(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
-    struct ebb_loop *loop = c->loop;
-    double value = 0;
-    enum ebb_result result;
-    if (in->measure == EBB_MEASURE_RMS) {
-        result = ebb_measure(loop->device, EBB_MEASURE_SUM_SQUARES, loop->slot[in->src], 0, loop->count, &value, error);
-        value = sqrt(value / loop->count);
-    } else {
-        struct ebb_buffer *of[] = {loop->slot[in->src], loop->slot[in->src2], loop->slot[in->src3]};
-        result = ebb_scalar(&loop->room, in, of, &value, error);
-    }
+    double value;
+    enum ebb_result result = ebb_aside_measure(&c->loop->aside, in, c->loop->slot, &value, error);
     if (result == EBB_OK)
         ebb_run_measured(c->run, value);
     return result;
@@ -322,6 +348,9 @@ static enum ebb_result carry_out(struct carrier *c, const struct ebb_run_instruc
     case EBB_RUN_EVAL: return evaluate(c, in, error);
     case EBB_RUN_BLEND: return blend(c, in, error);
     case EBB_RUN_NOISE: return draw_noise(c, in->draw, c->loop->slot[in->dst], error);
+    case EBB_RUN_THRESHOLD:
+    case EBB_RUN_EXP:
+    case EBB_RUN_SQRT: return ebb_aside_map(&c->loop->aside, in, c->loop->slot, error);
     case EBB_RUN_MEASURE: return measure(c, in, error);
     case EBB_RUN_STEP: return complete(c, in, error);
     case EBB_RUN_DONE: break;
@@ -361,7 +390,8 @@ static enum ebb_result start(struct carrier *c, struct ebb_error *error)
     struct ebb_loop *loop = c->loop;
     double alpha, sigma;
     ebb_run_start(c->run, &alpha, &sigma);
-    enum ebb_result result = draw_noise(c, 0, loop->first, error);
+    enum ebb_result result = c->job->first ? ebb_buffer_write(loop->first, 0, c->job->first, loop->count, error)
+                                           : draw_noise(c, 0, loop->first, error);
     if (result == EBB_OK && !c->job->start)
         result = mix(loop, loop->slot[0], sigma, loop->first, 0, NULL, 0, error);
     if (result == EBB_OK && c->job->start)

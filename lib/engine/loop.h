@@ -42,6 +42,7 @@ struct ebb_loop_job {
     int label, other; // class ids of the guided pair, -1: none; `other` is used when n is 2
     double guidance;  // n is 2: other + guidance * (label - other)
     struct ebb_loop_noise noise;
+    const float *first;     // (h, w, c): the noise of the start, instead of draw 0; NULL: drawn
     const float *start;     // x_0 that is noised to run->start; NULL: zeros
     const float *condition; // (h, w, condition)
     const float *known;     // held where `mask` is 1, left alone where it is 0 (both (h, w, c), or both NULL)

@@ -68,7 +68,12 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
 
     recipe->run = model->run;
     recipe->run.schedule = model->schedule;
-    recipe->run.sampler = params->sampler ? params->sampler : default_sampler(model, params);
+    const struct ebb_sampler_info *sampler = ebb_sampler_find(params->sampler ? params->sampler
+                                                                              : default_sampler(model, params));
+    if (!sampler)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s asks for the sampler \"%s\", which there is not", model->info.path,
+                        default_sampler(model, params));
+    recipe->run.sampler = sampler->name;
     recipe->run.steps = params->steps > 0 ? params->steps : model->info.steps;
     recipe->run.eta = params->eta;
     recipe->noise = params->noise;
