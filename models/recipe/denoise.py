@@ -15,7 +15,6 @@ from . import audio, mix, nets
 from .train import by_noise
 
 RANGE = 30.0
-BIAS = 3.0
 PATCH = (4, 2)
 CHANNELS = (32, 48, 80, 112)
 FRAMES = 64
@@ -93,6 +92,7 @@ class Task:
     """What train.Run asks for. Two batches in three have 64 frames, the third half as many items of 128."""
 
     def __init__(self, bank, seed=1, channels=CHANNELS, patch=PATCH, checks=96):
+        torch.manual_seed(seed)
         self.net, self.patch = nets.denoiser(patch, channels, FRAMES), patch
         self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0]), bank, 0
         self.generator = torch.Generator().manual_seed(seed)
@@ -152,11 +152,11 @@ def clean(net, samples, t, steps=1):
 def estimate_snr(power, frames=375):
     """SNR in dB at the end of a recording, from its mel power (BANDS, frames): the last 4 s, or all there is.
 
-    The noise of a band is BIAS times the 10th percentile of its power (on a grid of 1 dB from -90 dB); what the mean power
-    of all bands is above the noise of all bands is the sound.
+    The noise of a band is the 10th percentile of its power (on a grid of 1 dB from -90 dB), raised by 1 + 4 / width in bins,
+    since narrow bands fluctuate more; what the mean power of all bands is above the noise of all bands is the sound.
     """
     power = power[:, -frames:]
     grid = audio.to_db(power).clamp(-90, 9.99).add(90).floor()
     floor = grid.sort(dim=1).values[:, (power.shape[1] + 9) // 10 - 1]
-    noise = BIAS * (10 ** ((floor - 89.5) / 10)).sum()
+    noise = ((1 + 4 / audio.filterbank().sum(1)) * 10 ** ((floor - 89.5) / 10)).sum()
     return float(10 * torch.log10((power.mean(1).sum() - noise).clamp(min=1e-3 * float(noise)) / noise))

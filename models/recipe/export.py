@@ -65,8 +65,8 @@ def averaged(run_folder, net):
     return net.eval()
 
 
-def export_sfx(work, out, start, name, licence, credit, provenance):
-    task = sfx.Diffuse(work, start)
+def export_sfx(work, out, start, name, licence, credit, provenance, channels=(64, 128, 192)):
+    task = sfx.Diffuse(work, start, channels)
     out = Path(out)
     save_net(averaged(Path(work) / "sfx", task.net), out / "unet")
     save_net(task.vae, out / "vae")
@@ -87,6 +87,5 @@ def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, 
     write_index(out, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
     describe(out, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",
              recommended=dict(sampler="ddim", steps=1),
-             denoise=dict(t_default=t_default, auto_t=auto_t, target="change", range_db=denoise.RANGE, keep="(1-t)^2",
-                          snr_bias=denoise.BIAS),
+             denoise=dict(t_default=t_default, auto_t=auto_t, target="change", range_db=denoise.RANGE, keep="(1-t)^2"),
              licence=licence, credit=credit, provenance=provenance)

@@ -69,7 +69,7 @@ def wiener(heard):
     """A plain Wiener filter: noise per bin is 3 times the 10th percentile of its power, gain not below 0.05."""
     spectrum = audio.stft(heard)
     power = spectrum.abs().square()
-    noise = denoise.BIAS * power.quantile(0.1, dim=1, keepdim=True)
+    noise = 3 * power.quantile(0.1, dim=1, keepdim=True)
     return audio.istft(spectrum * (1 - noise / power.clamp(min=1e-12)).clamp(min=0.05), len(heard))
 
 

@@ -79,6 +79,7 @@ class Autoencode:
     """Task for train.Run: the autoencoder, on crops of 128 frames at random levels."""
 
     def __init__(self, work, channels=(16, 32, 64, 96), seed=1, width=128):
+        torch.manual_seed(seed)
         self.net, self.width = nets.autoencoder(channels), width
         self.seen = Windows(work)
         self.odds = draw_odds(self.seen.train_labels)
@@ -127,6 +128,7 @@ class Diffuse:
         self.vae, self.info = find_autoencoder(work, start)
         self.encode_all(Path(work) / "latents.pt")
         self.none = len(self.seen.labels)
+        torch.manual_seed(seed)
         self.net = nets.sfx_unet(channels, self.none, tuple(self.shape))
         if start and (Path(start) / "unet").exists():
             copy_weights(self.net, self.seen.labels, Path(start))
