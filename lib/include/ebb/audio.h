@@ -68,8 +68,28 @@ EBB_API enum ebb_result ebb_sound_writer_write(struct ebb_sound_writer *writer, 
 EBB_API enum ebb_result ebb_sound_writer_finish(struct ebb_sound_writer *writer, struct ebb_error *error);
 EBB_API void ebb_sound_writer_destroy(struct ebb_sound_writer **writer);
 
+// ---- whole sounds ----
+
 // Resamples all of `sound` in place to `rate` (soxr, high quality); length is round(frames * rate / old rate).
 EBB_API enum ebb_result ebb_sound_resample(struct ebb_sound *sound, int rate, struct ebb_error *error);
+
+// Integrated loudness in LUFS (ITU-R BS.1770-4, EBU R128): K-weighted, gated 400 ms blocks; surround channels of 5.0
+// and 5.1 weigh 1.41, the low-frequency one nothing. A sound under 400 ms is measured as if silence followed.
+// -INFINITY: nothing is louder than -70 LUFS.
+EBB_API double ebb_sound_loudness(const struct ebb_sound *sound);
+
+// Largest |sample|; 0 for no samples.
+EBB_API double ebb_sound_peak(const struct ebb_sound *sound);
+
+// Multiplies all samples by 10^(db / 20).
+EBB_API void ebb_sound_gain(struct ebb_sound *sound, double db);
+
+// Cuts both ends where no channel is above `threshold_db` (below the peak, negative), keeping `margin` seconds more at
+// each. Silence is left as it is.
+EBB_API void ebb_sound_trim(struct ebb_sound *sound, double threshold_db, double margin);
+
+// Raised-cosine fades over `in` seconds at the start and `out` at the end, at most the whole sound each; 0: none.
+EBB_API void ebb_sound_fade(struct ebb_sound *sound, double in, double out);
 
 // ---- mel ----
 

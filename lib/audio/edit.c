@@ -1,0 +1,69 @@
+// Small changes to a sound in memory.
+#include <ebb/audio.h>
+
+#include <math.h>
+#include <string.h>
+
+double ebb_sound_peak(const struct ebb_sound *sound)
+{
+    float peak = 0;
+    for (size_t i = 0; i < sound->frames * (size_t)sound->channels; i++)
+        peak = fmaxf(peak, fabsf(sound->samples[i]));
+    return peak;
+}
+
+void ebb_sound_gain(struct ebb_sound *sound, double db)
+{
+    double gain = pow(10, db / 20);
+    for (size_t i = 0; i < sound->frames * (size_t)sound->channels; i++)
+        sound->samples[i] = (float)(sound->samples[i] * gain);
+}
+
+static bool quiet(const struct ebb_sound *sound, size_t frame, double threshold)
+{
+    const float *samples = sound->samples + frame * (size_t)sound->channels;
+    for (int channel = 0; channel < sound->channels; channel++)
+        if (fabs((double)samples[channel]) > threshold)
+            return false;
+    return true;
+}
+
+static size_t in_frames(const struct ebb_sound *sound, double seconds)
+{
+    double frames = rint(seconds * sound->rate);
+    return !(frames > 0) ? 0 : frames < (double)sound->frames ? (size_t)frames : sound->frames;
+}
+
+void ebb_sound_trim(struct ebb_sound *sound, double threshold_db, double margin)
+{
+    double threshold = ebb_sound_peak(sound) * pow(10, threshold_db / 20);
+    size_t first = 0, last = sound->frames, more = in_frames(sound, margin);
+    while (first < last && quiet(sound, first, threshold))
+        first++;
+    if (first == last)
+        return;
+    while (quiet(sound, last - 1, threshold))
+        last--;
+
+    first = first > more ? first - more : 0;
+    last = more < sound->frames - last ? last + more : sound->frames;
+    size_t channels = (size_t)sound->channels;
+    memmove(sound->samples, sound->samples + first * channels, (last - first) * channels * sizeof(float));
+    sound->frames = last - first;
+}
+
+static void scale_frame(struct ebb_sound *sound, size_t frame, double gain)
+{
+    float *samples = sound->samples + frame * (size_t)sound->channels;
+    for (int channel = 0; channel < sound->channels; channel++)
+        samples[channel] = (float)(samples[channel] * gain);
+}
+
+void ebb_sound_fade(struct ebb_sound *sound, double in, double out)
+{
+    size_t rise = in_frames(sound, in), fall = in_frames(sound, out);
+    for (size_t i = 0; i < rise; i++)
+        scale_frame(sound, i, 0.5 - 0.5 * cos(M_PI * (double)i / (double)rise));
+    for (size_t i = 0; i < fall; i++)
+        scale_frame(sound, sound->frames - 1 - i, 0.5 - 0.5 * cos(M_PI * (double)i / (double)fall));
+}
