@@ -244,3 +244,27 @@ enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_g
         return ebb_fail(error, EBB_INVALID, "room for %zu floats, the state has %zu", count, ebb_window_count(model));
     return make_latents(model, &recipe, params, latents, error);
 }
+
+enum ebb_result ebb_generate_mel(struct ebb_model *model, const float *latents, size_t count, float *mel, size_t mel_count,
+                                 struct ebb_error *error)
+{
+    struct ebb_error ignored;
+    error = error ? error : &ignored;
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    size_t cells = (size_t)model->state[2] * model->state_stride * model->info.n_mels;
+    if (count != pixels * c || mel_count != cells)
+        return ebb_fail(error, EBB_INVALID, "%zu latents and %zu cells given, the model has %zu and %zu", count, mel_count,
+                        pixels * c, cells);
+    enum ebb_result result = ebb_engine_ready(model, error);
+    float *state = ebb_alloc(count, sizeof(float));
+    if (result == EBB_OK && !state)
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a state");
+    if (result == EBB_OK) {
+        for (size_t k = 0; k < c; k++)
+            for (size_t i = 0; i < pixels; i++)
+                state[i * c + k] = latents[k * pixels + i];
+        result = ebb_engine_decode(model, state, model->state[2], mel, error);
+    }
+    free(state);
+    return result;
+}

@@ -60,4 +60,9 @@ EBB_API enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_g
 EBB_API enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_generate_params *params,
                                              float *latents, size_t count, int shape[4], struct ebb_error *error);
 
+// Latents like those as the mel a sound would be made of: row-major (n_mels, window_frames), row 0 the lowest band; noisy
+// ones too. Loads the model if needed; one call at a time per model.
+EBB_API enum ebb_result ebb_generate_mel(struct ebb_model *model, const float *latents, size_t count, float *mel,
+                                         size_t mel_count, struct ebb_error *error);
+
 #endif
