@@ -8,16 +8,7 @@
 
 #include <ebb/error.h>
 
-// A weight as backends take it: float32, (cout, kh, kw, cin) row-major; vectors and norms: cout = length, the rest 1.
-// Owned by the weight set; backends keep their packed forms of it in `packed` (one list for all plans and threads).
-struct ebb_weight {
-    const char *name; // as in the file, for messages
-    const float *data;
-    int cout, kh, kw, cin;
-    struct ebb_packed *packed; // backend's business, guarded by the backend; released through backend when the set goes
-};
-
-enum ebb_act { EBB_ACT_NONE, EBB_ACT_SILU, EBB_ACT_GELU, EBB_ACT_RELU, EBB_ACT_MISH };
+#include "backend/weight.h"
 
 enum ebb_pad {
     EBB_PAD_SAME,        // kernel / 2 zeros on every side

@@ -1,0 +1,102 @@
+#include "backend/buffer.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "backend/op.h"
+#include "base/base.h"
+
+struct ebb_buffer *ebb_buffer_create(struct ebb_device *device, size_t count, struct ebb_error *error)
+{
+    if (count == 0 || count > SIZE_MAX / 2 / sizeof(float)) {
+        ebb_fail(error, EBB_INVALID, "a buffer of %zu floats", count);
+        return NULL;
+    }
+    struct ebb_buffer *buffer = ebb_alloc(1, sizeof(*buffer));
+    if (!buffer) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a buffer of %zu floats", count);
+        return NULL;
+    }
+    buffer->device = device;
+    buffer->count = count;
+    if (device->backend->buffer_create(buffer, error) != EBB_OK) {
+        free(buffer);
+        return NULL;
+    }
+    ebb_device_share(device);
+    return buffer;
+}
+
+void ebb_buffer_destroy(struct ebb_buffer **buffer)
+{
+    struct ebb_buffer *gone = buffer ? *buffer : NULL;
+    if (!gone)
+        return;
+    *buffer = NULL;
+    gone->device->backend->buffer_destroy(gone);
+    ebb_device_destroy(&gone->device);
+    free(gone);
+}
+
+size_t ebb_buffer_count(const struct ebb_buffer *buffer)
+{
+    return buffer->count;
+}
+
+static enum ebb_result check_range(const struct ebb_buffer *buffer, size_t offset, size_t count, const char *what,
+                                   struct ebb_error *error)
+{
+    if (count > buffer->count || offset > buffer->count - count)
+        return ebb_fail(error, EBB_INVALID, "%s: %zu floats at %zu of a buffer of %zu", what, count, offset, buffer->count);
+    return EBB_OK;
+}
+
+enum ebb_result ebb_buffer_write(struct ebb_buffer *buffer, size_t offset, const float *data, size_t count,
+                                 struct ebb_error *error)
+{
+    enum ebb_result result = check_range(buffer, offset, count, "write", error);
+    return result != EBB_OK || count == 0 ? result : buffer->device->backend->write(buffer, offset, data, count, error);
+}
+
+enum ebb_result ebb_buffer_read(struct ebb_buffer *buffer, size_t offset, float *data, size_t count,
+                                struct ebb_error *error)
+{
+    enum ebb_result result = check_range(buffer, offset, count, "read", error);
+    return result != EBB_OK || count == 0 ? result : buffer->device->backend->read(buffer, offset, data, count, error);
+}
+
+static enum ebb_result check_operand(const struct ebb_device *device, const struct ebb_buffer *buffer, size_t offset,
+                                     size_t count, const char *what, struct ebb_error *error)
+{
+    if (!buffer || buffer->device != device)
+        return ebb_fail(error, EBB_INVALID, "%s: %s", what, buffer ? "a buffer of another device" : "no buffer");
+    return check_range(buffer, offset, count, what, error);
+}
+
+enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+{
+    if (blend->terms < 1 || blend->terms > 8)
+        return ebb_fail(error, EBB_INVALID, "blend of %d terms, allowed are 1 to 8", blend->terms);
+    enum ebb_result result = check_operand(device, blend->dst, blend->dst_offset, blend->count, "blend", error);
+    for (int i = 0; result == EBB_OK && i < blend->terms; i++) {
+        result = check_operand(device, blend->src[i], blend->src_offset[i], blend->count, "blend", error);
+        // A shifted overlap would read what was just written.
+        if (result == EBB_OK && blend->src[i] == blend->dst && blend->src_offset[i] != blend->dst_offset) {
+            size_t a = blend->src_offset[i], b = blend->dst_offset;
+            if ((a > b ? a - b : b - a) < blend->count)
+                result = ebb_fail(error, EBB_INVALID, "blend: source %d overlaps the result, shifted", i);
+        }
+    }
+    if (result == EBB_OK && blend->noise_scale)
+        result = check_operand(device, blend->noise_scale, blend->noise_scale_offset, blend->count, "blend", error);
+    return result != EBB_OK || blend->count == 0 ? result : device->backend->blend(device, blend, error);
+}
+
+enum ebb_result ebb_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
+                            size_t count, double *value, struct ebb_error *error)
+{
+    enum ebb_result result = check_operand(device, src, offset, count, "measure", error);
+    *value = 0;
+    return result != EBB_OK || count == 0 ? result
+                                          : device->backend->measure(device, what, src, offset, count, value, error);
+}

@@ -1,0 +1,113 @@
+// The front door: checks live here once, backends work.
+#include <ebb/device.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/op.h"
+#include "base/base.h"
+
+static const struct ebb_backend *const backends[] = {&ebb_backend_cpu, &ebb_backend_ref, NULL};
+
+static struct ebb_device *open_backend(const struct ebb_backend *backend, const char *which, int threads,
+                                       const struct ebb_log *log, struct ebb_error *error)
+{
+    struct ebb_device *device = ebb_alloc(1, sizeof(*device));
+    if (!device) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a device");
+        return NULL;
+    }
+    device->backend = backend;
+    device->log = log;
+    device->references = 1;
+    if (backend->open(device, which, threads, error) == EBB_OK)
+        return device;
+    free(device);
+    return NULL;
+}
+
+// "auto": the best usable GPU, otherwise the CPU, saying why.
+static struct ebb_device *open_auto(int threads, const struct ebb_log *log, struct ebb_error *error)
+{
+    struct ebb_device *device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
+    if (!device)
+        return NULL;
+    snprintf(device->fallback, sizeof(device->fallback), "this build has no Vulkan backend");
+    ebb_logf(log, EBB_LOG_INFO, "device auto: %s (%s)", device->description, device->fallback);
+    return device;
+}
+
+struct ebb_device *ebb_device_create(const char *name, int threads, const struct ebb_log *log, struct ebb_error *error)
+{
+    if (threads < 0 || threads > 1024) {
+        ebb_fail(error, EBB_INVALID, "threads is %d, allowed are 0 (physical cores) to 1024", threads);
+        return NULL;
+    }
+    if (!name || strcmp(name, "auto") == 0)
+        return open_auto(threads, log, error);
+
+    size_t length = strcspn(name, ":");
+    const char *which = name[length] ? name + length + 1 : NULL;
+    for (int i = 0; backends[i]; i++)
+        if (strlen(backends[i]->kind) == length && strncmp(name, backends[i]->kind, length) == 0)
+            return open_backend(backends[i], which, threads, log, error);
+    if (length == strlen("vulkan") && strncmp(name, "vulkan", length) == 0)
+        ebb_fail(error, EBB_NO_DEVICE, "device %s: this build has no Vulkan backend", name);
+    else
+        ebb_fail(error, EBB_NO_DEVICE, "there is no device \"%s\": allowed are auto, cpu, ref, vulkan", name);
+    return NULL;
+}
+
+struct ebb_device *ebb_device_share(struct ebb_device *device)
+{
+    __atomic_add_fetch(&device->references, 1, __ATOMIC_RELAXED);
+    return device;
+}
+
+void ebb_device_destroy(struct ebb_device **device)
+{
+    struct ebb_device *gone = device ? *device : NULL;
+    if (!gone)
+        return;
+    *device = NULL;
+    if (__atomic_sub_fetch(&gone->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    gone->backend->close(gone);
+    free(gone);
+}
+
+const char *ebb_device_kind(const struct ebb_device *device)
+{
+    return device->backend->kind;
+}
+
+const char *ebb_device_description(const struct ebb_device *device)
+{
+    return device->description;
+}
+
+const char *ebb_device_fallback(const struct ebb_device *device)
+{
+    return device->fallback[0] ? device->fallback : NULL;
+}
+
+const struct ebb_log *ebb_device_log(const struct ebb_device *device)
+{
+    return device->log;
+}
+
+size_t ebb_device_list(struct ebb_device_info *infos, size_t capacity)
+{
+    size_t count = 0;
+    struct ebb_device *cpu = open_backend(&ebb_backend_cpu, NULL, 0, NULL, NULL);
+    if (count < capacity) {
+        struct ebb_device_info *info = &infos[count];
+        memset(info, 0, sizeof(*info));
+        snprintf(info->name, sizeof(info->name), "cpu");
+        snprintf(info->description, sizeof(info->description), "%s", cpu ? cpu->description : "cpu");
+        info->usable = 1;
+    }
+    ebb_device_destroy(&cpu);
+    return count + 1;
+}

@@ -1,0 +1,97 @@
+#include "backend/host.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+float *ebb_host_alloc(size_t count)
+{
+    if (count > SIZE_MAX / 2 / sizeof(float))
+        return NULL;
+    size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
+    float *data = aligned_alloc(64, bytes ? bytes : 64);
+    if (data)
+        memset(data, 0, bytes ? bytes : 64);
+    return data;
+}
+
+enum ebb_result ebb_host_buffer_create(struct ebb_buffer *buffer, struct ebb_error *error)
+{
+    buffer->state = ebb_host_alloc(buffer->count);
+    return buffer->state ? EBB_OK
+                         : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a buffer of %zu floats", buffer->count);
+}
+
+void ebb_host_buffer_destroy(struct ebb_buffer *buffer)
+{
+    free(buffer->state);
+}
+
+enum ebb_result ebb_host_write(struct ebb_buffer *buffer, size_t offset, const float *data, size_t count,
+                               struct ebb_error *error)
+{
+    memcpy((float *)buffer->state + offset, data, count * sizeof(float));
+    return EBB_OK;
+}
+
+enum ebb_result ebb_host_read(struct ebb_buffer *buffer, size_t offset, float *data, size_t count,
+                              struct ebb_error *error)
+{
+    memcpy(data, (const float *)buffer->state + offset, count * sizeof(float));
+    return EBB_OK;
+}
+
+enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+{
+    const float *src[8];
+    for (int k = 0; k < blend->terms; k++)
+        src[k] = (const float *)blend->src[k]->state + blend->src_offset[k];
+    const float *noise_scale = blend->noise_scale ? (const float *)blend->noise_scale->state + blend->noise_scale_offset : NULL;
+    float *dst = (float *)blend->dst->state + blend->dst_offset;
+    int last = blend->terms - 1;
+
+    for (size_t i = 0; i < blend->count; i++) {
+        double sum = 0;
+        for (int k = 0; k < last; k++)
+            sum += (double)blend->weight[k] * src[k][i];
+        sum += (double)blend->weight[last] * src[last][i] * (noise_scale ? noise_scale[i] : 1);
+        if (blend->clamp > 0)
+            sum = sum > blend->clamp ? blend->clamp : sum < -blend->clamp ? -blend->clamp : sum;
+        dst[i] = (float)(blend->divide != 0 ? sum / blend->divide : sum);
+    }
+    return EBB_OK;
+}
+
+enum ebb_result ebb_host_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src,
+                                 size_t offset, size_t count, double *value, struct ebb_error *error)
+{
+    const float *x = (const float *)src->state + offset;
+    double sum = 0, largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        double v = x[i];
+        sum += what == EBB_MEASURE_SUM_SQUARES ? v * v : what == EBB_MEASURE_SUM ? v : !isfinite(v);
+        largest = fabs(v) > largest ? fabs(v) : largest;
+    }
+    *value = what == EBB_MEASURE_MAX_ABS ? largest : sum;
+    return EBB_OK;
+}
+
+float *ebb_host_tensor(const struct ebb_host_run *run, int number)
+{
+    if (number < 0)
+        return NULL;
+    const struct ebb_tensor *t = &run->program->tensors[number];
+    switch (t->place) {
+    case EBB_PLACE_INPUT:
+        return run->inputs[t->index]->state;
+    case EBB_PLACE_OUTPUT:
+        return run->outputs[t->index]->state;
+    case EBB_PLACE_STEPS:
+        return (float *)run->program->steps->state + t->offset + (size_t)run->step * t->stride;
+    default:
+        return (float *)run->program->arena->state + t->offset;
+    }
+}

@@ -1,0 +1,305 @@
+// From nodes to fused ops, on demand from the outputs. An op is a chain of nodes: what is read (concat, upsample, norm,
+// FiLM, activation), a core (convolution or nothing), and what follows it (vector, residual, scale). A node inside a
+// chain's second half has no other reader; the first half is cheap and may be computed again by each reader.
+#include "graph/fuse.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "graph/node.h"
+
+struct lowering {
+    struct ebb_graph *graph;
+    struct ebb_lowered *programs;
+    bool fuse;
+    bool failed; // out of memory
+};
+
+static int need(struct lowering *l, int side, struct ebb_node *x);
+
+static int side_of(const struct ebb_node *x)
+{
+    return x->by_step ? EBB_PROLOGUE : EBB_LOOP;
+}
+
+static void *grow(void *data, int count, int *room, size_t size)
+{
+    if (count < *room)
+        return data;
+    int more = *room ? 2 * *room : 32;
+    void *bigger = realloc(data, (size_t)more * size);
+    if (bigger)
+        *room = more;
+    return bigger;
+}
+
+static int add_tensor(struct lowering *l, int side, const struct ebb_tensor *tensor, int import)
+{
+    struct ebb_lowered *p = &l->programs[side];
+    int room = p->tensor_room;
+    struct ebb_tensor *tensors = grow(p->tensors, p->tensor_count, &room, sizeof(*tensors));
+    if (tensors)
+        p->tensors = tensors;
+    room = p->tensor_room;
+    int *imports = grow(p->imports, p->tensor_count, &room, sizeof(*imports));
+    if (imports)
+        p->imports = imports;
+    if (!tensors || !imports) {
+        l->failed = true;
+        return 0;
+    }
+    p->tensor_room = room;
+    p->tensors[p->tensor_count] = *tensor;
+    p->imports[p->tensor_count] = import;
+    return p->tensor_count++;
+}
+
+static struct ebb_tensor tensor_of(const struct ebb_node *x, int channels)
+{
+    int batch = x->by_step ? EBB_STEP_CHUNK : 1;
+    return (struct ebb_tensor){.n = x->n * batch, .h = x->h, .w = x->w, .c = channels, .place = EBB_PLACE_ARENA};
+}
+
+static void add_op(struct lowering *l, int side, const struct ebb_op *op)
+{
+    struct ebb_lowered *p = &l->programs[side];
+    struct ebb_op *ops = grow(p->ops, p->op_count, &p->op_room, sizeof(*ops));
+    if (!ops) {
+        l->failed = true;
+        return;
+    }
+    p->ops = ops;
+    p->ops[p->op_count++] = *op;
+}
+
+static struct ebb_op empty_op(enum ebb_op_kind kind)
+{
+    return (struct ebb_op){.kind = kind, .dst = -1, .src = {-1, -1, -1}, .affine = -1, .vector = -1, .residual = -1,
+                           .film = -1, .scale = 1, .stride = 1};
+}
+
+// Whether `x` may be computed as part of its only reader on `side`.
+static bool can_enter(const struct lowering *l, int side, const struct ebb_node *x)
+{
+    return l->fuse && x->uses == 1 && x->tensor < 0 && x->output < 0 && side_of(x) == side;
+}
+
+// The op that makes (a, b) of norm and FiLM, sources as `reader` has them; made once for all readers.
+static int need_affine(struct lowering *l, int side, const struct ebb_op *reader, struct ebb_node *norm, struct ebb_node *film)
+{
+    struct ebb_node *outer = film ? film : norm;
+    if (outer->affine >= 0)
+        return outer->affine;
+    struct ebb_op op = empty_op(EBB_OP_NORM);
+    if (norm) {
+        op.src[0] = reader->src[0];
+        op.src[1] = reader->src[1];
+        op.groups = norm->groups;
+        op.eps = norm->eps;
+        op.gamma = norm->weight;
+        op.beta = norm->bias;
+    }
+    op.film = film ? need(l, side, film->in[1]) : -1;
+    struct ebb_tensor tensor = tensor_of(outer, 2 * outer->c);
+    tensor.h = tensor.w = 1;
+    op.dst = outer->affine = add_tensor(l, side, &tensor, -1);
+    add_op(l, side, &op);
+    return outer->affine;
+}
+
+// Fills the load of `op` so that it reads `x`. `root`: this node must not be read from memory (it is being computed).
+static void read_node(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x, const struct ebb_node *root)
+{
+    struct ebb_node *norm = NULL, *film = NULL;
+    bool inside = true;
+    while (inside && (x == root || (l->fuse && x->tensor < 0 && side_of(x) == side))) {
+        bool first = op->act == EBB_ACT_NONE && !norm && !film;
+        if (x->kind == EBB_NODE_ACT && first)
+            op->act = x->act;
+        else if (x->kind == EBB_NODE_FILM && !norm && !film)
+            film = x;
+        else if (x->kind == EBB_NODE_NORM && !norm)
+            norm = x;
+        else if (x->kind == EBB_NODE_UPSAMPLE && !op->upsample)
+            op->upsample = true; // its statistics are those of its source
+        else
+            inside = false;
+        if (inside)
+            x = x->in[0];
+    }
+
+    bool concat = x->kind == EBB_NODE_CONCAT && (x == root || (l->fuse && x->tensor < 0 && side_of(x) == side));
+    op->src[0] = need(l, side, concat ? x->in[0] : x);
+    op->src[1] = concat ? need(l, side, x->in[1]) : -1;
+    if (norm || film)
+        op->affine = need_affine(l, side, op, norm, film);
+}
+
+// Which of the two operands of a sum the op computes; the other is read as the residual.
+static int main_operand(const struct lowering *l, int side, const struct ebb_node *add)
+{
+    int best = 0, best_rank = -1;
+    for (int i = 0; i < 2; i++) {
+        const struct ebb_node *x = add->in[i];
+        int rank = 0;
+        if (can_enter(l, side, x)) {
+            const struct ebb_node *core = x->kind == EBB_NODE_VECTOR && can_enter(l, side, x->in[0]) ? x->in[0] : x;
+            rank = core->kind == EBB_NODE_CONV ? 2 + core->id : 1;
+        }
+        if (rank > best_rank) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+static void set_conv(struct ebb_op *op, const struct ebb_node *conv)
+{
+    op->kind = EBB_OP_CONV;
+    op->weight = conv->weight;
+    op->bias = conv->bias;
+    op->stride = conv->stride;
+    op->pad = conv->pad == EBB_PAD_SAME ? conv->weight->kh / 2 : 0;
+}
+
+// Scale, residual and vector of the chain that ends at `root`; returns its core and whether it is ours to compute.
+static struct ebb_node *peel(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *root, bool *open)
+{
+    struct ebb_node *core = root;
+    *open = true;
+    if (core->kind == EBB_NODE_SCALE) {
+        op->scale = core->factor;
+        core = core->in[0];
+        *open = can_enter(l, side, core);
+    }
+    if (*open && core->kind == EBB_NODE_ADD) {
+        int which = main_operand(l, side, core);
+        op->residual = need(l, side, core->in[!which]);
+        core = core->in[which];
+        *open = can_enter(l, side, core);
+    }
+    if (*open && core->kind == EBB_NODE_VECTOR) {
+        op->vector = need(l, side, core->in[1]);
+        core = core->in[0];
+        *open = can_enter(l, side, core);
+    }
+    return core;
+}
+
+static int lower(struct lowering *l, int side, struct ebb_node *root)
+{
+    struct ebb_op op = empty_op(EBB_OP_MAP);
+    bool open;
+    struct ebb_node *core = peel(l, side, &op, root, &open);
+
+    if (open && core->kind == EBB_NODE_CONV) {
+        set_conv(&op, core);
+        read_node(l, side, &op, core->in[0], NULL);
+    } else if (core == root && (core->kind == EBB_NODE_POOL || core->kind == EBB_NODE_ATTENTION)) {
+        op.kind = core->kind == EBB_NODE_POOL ? EBB_OP_POOL : EBB_OP_ATTENTION;
+        op.heads = core->heads;
+        for (int i = 0; i < 3 && core->in[i]; i++)
+            op.src[i] = need(l, side, core->in[i]);
+    } else {
+        read_node(l, side, &op, core, core == root ? root : NULL);
+    }
+
+    struct ebb_tensor tensor = tensor_of(root, root->c);
+    if (root->output >= 0 && side == EBB_LOOP) {
+        tensor.place = EBB_PLACE_OUTPUT;
+        tensor.index = root->output;
+    }
+    op.dst = add_tensor(l, side, &tensor, -1);
+    add_op(l, side, &op);
+    return op.dst;
+}
+
+// The tensor of `x` in program `side`, computing it first if nothing has yet.
+static int need(struct lowering *l, int side, struct ebb_node *x)
+{
+    if (side == EBB_LOOP && x->by_step) {
+        if (x->imported < 0) {
+            int there = need(l, EBB_PROLOGUE, x);
+            struct ebb_tensor tensor = tensor_of(x, x->c);
+            tensor.place = EBB_PLACE_STEPS;
+            if (!l->failed)
+                l->programs[EBB_PROLOGUE].tensors[there].place = EBB_PLACE_STEPS;
+            tensor.n = x->n;
+            x->imported = add_tensor(l, EBB_LOOP, &tensor, there);
+        }
+        return x->imported;
+    }
+    if (x->tensor >= 0)
+        return x->tensor;
+    if (x->kind == EBB_NODE_INPUT || x->kind == EBB_NODE_STEP_INPUT) {
+        struct ebb_tensor tensor = tensor_of(x, x->c);
+        tensor.place = x->kind == EBB_NODE_INPUT ? EBB_PLACE_INPUT : EBB_PLACE_STEPS;
+        tensor.index = x->index;
+        x->tensor = add_tensor(l, side, &tensor, -1);
+    } else {
+        x->tensor = lower(l, side, x);
+    }
+    return x->tensor;
+}
+
+// Output `index` that no op can write directly: an input, a step's value, or a node that is another output too.
+static void copy_output(struct lowering *l, int index)
+{
+    struct ebb_node *x = l->graph->outputs[index];
+    struct ebb_op op = empty_op(EBB_OP_MAP);
+    op.src[0] = need(l, EBB_LOOP, x);
+    struct ebb_tensor tensor = tensor_of(x, x->c);
+    tensor.n = x->n;
+    tensor.place = EBB_PLACE_OUTPUT;
+    tensor.index = index;
+    op.dst = add_tensor(l, EBB_LOOP, &tensor, -1);
+    add_op(l, EBB_LOOP, &op);
+}
+
+static void count_uses(struct ebb_graph *graph)
+{
+    struct ebb_node **nodes = ebb_alloc((size_t)graph->node_count, sizeof(*nodes));
+    for (int i = 0; i < graph->output_count; i++)
+        graph->outputs[i]->uses++;
+    if (!nodes)
+        return;
+    for (struct ebb_node *x = graph->first; x; x = x->next)
+        nodes[x->id] = x;
+    for (int i = graph->node_count - 1; i >= 0; i--)
+        for (int k = 0; k < 3 && nodes[i]->uses; k++)
+            if (nodes[i]->in[k])
+                nodes[i]->in[k]->uses++;
+    free(nodes);
+}
+
+enum ebb_result ebb_lower(struct ebb_graph *graph, bool fuse, struct ebb_lowered lowered[EBB_PROGRAMS], int *step_inputs,
+                          struct ebb_error *error)
+{
+    struct lowering l = {.graph = graph, .programs = lowered, .fuse = fuse};
+    count_uses(graph);
+    for (struct ebb_node *x = graph->first; x; x = x->next)
+        if (x->kind == EBB_NODE_STEP_INPUT)
+            step_inputs[x->index] = need(&l, EBB_PROLOGUE, x);
+    for (int i = 0; i < graph->output_count; i++) {
+        struct ebb_node *x = graph->outputs[i];
+        if (x->kind != EBB_NODE_INPUT && !x->by_step && x->output < 0)
+            x->output = i;
+    }
+    for (int i = 0; i < graph->output_count && !l.failed; i++) {
+        if (graph->outputs[i]->output == i)
+            need(&l, EBB_LOOP, graph->outputs[i]);
+        else
+            copy_output(&l, i);
+    }
+    return l.failed ? ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan") : EBB_OK;
+}
+
+void ebb_lowered_clear(struct ebb_lowered *lowered)
+{
+    free(lowered->tensors);
+    free(lowered->ops);
+    free(lowered->imports);
+    *lowered = (struct ebb_lowered){0};
+}

@@ -1,0 +1,300 @@
+// Builders check shapes once and keep the first failure.
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "graph/node.h"
+
+#define SHAPE "(%d, %d, %d, %d)"
+#define SHAPE_OF(x) (x)->n, (x)->h, (x)->w, (x)->c
+
+// Keeps the first failure; returning NULL makes a builder's exit one line.
+__attribute__((format(printf, 2, 3))) static struct ebb_node *fail(struct ebb_graph *g, const char *format, ...)
+{
+    if (g->error.code != EBB_OK)
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    g->error.code = EBB_INVALID;
+    vsnprintf(g->error.message, sizeof(g->error.message), format, args);
+    va_end(args);
+    return NULL;
+}
+
+static const char *name_of(const struct ebb_weight *weight)
+{
+    return weight && weight->name ? weight->name : "without a name";
+}
+
+struct ebb_graph *ebb_graph_create(void)
+{
+    struct ebb_graph *graph = ebb_alloc(1, sizeof(*graph));
+    if (graph)
+        graph->last = &graph->first;
+    return graph;
+}
+
+void ebb_graph_destroy(struct ebb_graph **graph)
+{
+    struct ebb_graph *gone = graph ? *graph : NULL;
+    if (!gone)
+        return;
+    *graph = NULL;
+    while (gone->first) {
+        struct ebb_node *next = gone->first->next;
+        free(gone->first);
+        gone->first = next;
+    }
+    free(gone->outputs);
+    free(gone);
+}
+
+enum ebb_result ebb_graph_failed(const struct ebb_graph *graph, struct ebb_error *error)
+{
+    if (!graph)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a graph");
+    if (graph->error.code != EBB_OK && error)
+        *error = graph->error;
+    return graph->error.code;
+}
+
+// A tensor must fit: its bytes stay far below what size_t holds, its pixels within int.
+static bool fits(int n, int h, int w, int c)
+{
+    double pixels = (double)n * h * w;
+    return n > 0 && h > 0 && w > 0 && c > 0 && pixels < (1 << 28) && pixels * c < 1e10;
+}
+
+static struct ebb_node *add_node(struct ebb_graph *g, enum ebb_node_kind kind, struct ebb_node *x, int n, int h, int w,
+                                 int c)
+{
+    if (!fits(n, h, w, c))
+        return fail(g, "a tensor of shape " SHAPE " is empty or too large", n, h, w, c);
+    struct ebb_node *node = ebb_alloc(1, sizeof(*node));
+    if (!node) {
+        ebb_fail(&g->error, EBB_OUT_OF_MEMORY, "no memory for a node");
+        return NULL;
+    }
+    *node = (struct ebb_node){.kind = kind, .graph = g, .in = {x}, .n = n, .h = h, .w = w, .c = c};
+    node->output = node->tensor = node->imported = node->affine = -1;
+    node->id = g->node_count++;
+    node->by_step = x && x->by_step;
+    *g->last = node;
+    g->last = &node->next;
+    return node;
+}
+
+// Whether the builder may go on: nothing failed before and the arguments are nodes of this graph.
+static bool ready(struct ebb_graph *g, const struct ebb_node *a, const struct ebb_node *b)
+{
+    if (g->error.code != EBB_OK)
+        return false;
+    if (a && b && a->graph == g && b->graph == g)
+        return true;
+    fail(g, "%s", a && b ? "a node of another graph" : "a node that is NULL");
+    return false;
+}
+
+static bool is_vector(const struct ebb_weight *v, int length)
+{
+    return !v || (v->data && v->cout == length && v->kh == 1 && v->kw == 1 && v->cin == 1);
+}
+
+struct ebb_node *ebb_input(struct ebb_graph *g, int n, int h, int w, int c)
+{
+    struct ebb_node *node = g->error.code == EBB_OK ? add_node(g, EBB_NODE_INPUT, NULL, n, h, w, c) : NULL;
+    if (node)
+        node->index = g->inputs++;
+    return node;
+}
+
+struct ebb_node *ebb_step_input(struct ebb_graph *g, int n, int c)
+{
+    struct ebb_node *node = g->error.code == EBB_OK ? add_node(g, EBB_NODE_STEP_INPUT, NULL, n, 1, 1, c) : NULL;
+    if (node) {
+        node->index = g->step_inputs++;
+        node->by_step = true;
+    }
+    return node;
+}
+
+void ebb_output(struct ebb_graph *g, struct ebb_node *x)
+{
+    if (!ready(g, x, x))
+        return;
+    struct ebb_node **more = realloc(g->outputs, (size_t)(g->output_count + 1) * sizeof(struct ebb_node *));
+    if (!more) {
+        ebb_fail(&g->error, EBB_OUT_OF_MEMORY, "no memory for an output");
+        return;
+    }
+    g->outputs = more;
+    g->outputs[g->output_count++] = x;
+}
+
+void ebb_node_shape(const struct ebb_node *x, int shape[4])
+{
+    const int of[4] = {x ? x->n : 0, x ? x->h : 0, x ? x->w : 0, x ? x->c : 0};
+    memcpy(shape, of, sizeof(of));
+}
+
+struct ebb_node *ebb_conv2d(struct ebb_graph *g, struct ebb_node *x, struct ebb_weight *weight, struct ebb_weight *bias,
+                            int stride, enum ebb_pad pad)
+{
+    if (!ready(g, x, x))
+        return NULL;
+    if (!weight || !weight->data || weight->cout < 1 || weight->cin != x->c)
+        return fail(g, "convolution %s: %d input channels, its source has %d", name_of(weight),
+                    weight ? weight->cin : 0, x->c);
+    if (weight->kh < 1 || weight->kw < 1 || weight->kh % 2 == 0 || weight->kw % 2 == 0 || stride < 1)
+        return fail(g, "convolution %s: kernel %dx%d, stride %d", name_of(weight), weight->kh, weight->kw,
+                    stride);
+    if (pad == EBB_PAD_RIGHT_BOTTOM && (weight->kh != 3 || weight->kw != 3 || stride != 2))
+        return fail(g, "convolution %s: padding right and bottom needs 3x3, stride 2", name_of(weight));
+    if (pad == EBB_PAD_SAME && weight->kh != weight->kw)
+        return fail(g, "convolution %s: kernel %dx%d is not square", name_of(weight), weight->kh, weight->kw);
+    if (!is_vector(bias, weight->cout))
+        return fail(g, "convolution %s: %d output channels, a bias of %d", name_of(weight), weight->cout,
+                    bias->cout);
+
+    // Both pads: floor((size + zeros - kernel) / stride) + 1 with zeros = kernel - 1, or 1 for the 3x3 stride 2 one.
+    int zeros = pad == EBB_PAD_SAME ? weight->kh - 1 : 1;
+    if (x->h + zeros < weight->kh || x->w + zeros < weight->kw)
+        return fail(g, "convolution %s: kernel larger than its source", name_of(weight));
+    struct ebb_node *node = add_node(g, EBB_NODE_CONV, x, x->n, (x->h + zeros - weight->kh) / stride + 1,
+                                     (x->w + zeros - weight->kw) / stride + 1, weight->cout);
+    if (node) {
+        node->weight = weight;
+        node->bias = bias;
+        node->stride = stride;
+        node->pad = pad;
+    }
+    return node;
+}
+
+struct ebb_node *ebb_linear(struct ebb_graph *g, struct ebb_node *x, struct ebb_weight *weight, struct ebb_weight *bias)
+{
+    if (ready(g, x, x) && weight && (weight->kh != 1 || weight->kw != 1))
+        return fail(g, "linear layer %s: its weight is %dx%d", name_of(weight), weight->kh, weight->kw);
+    return ebb_conv2d(g, x, weight, bias, 1, EBB_PAD_SAME);
+}
+
+struct ebb_node *ebb_group_norm(struct ebb_graph *g, struct ebb_node *x, int groups, float eps, struct ebb_weight *gamma,
+                                struct ebb_weight *beta)
+{
+    if (!ready(g, x, x))
+        return NULL;
+    if (groups < 1 || x->c % groups != 0)
+        return fail(g, "group norm: %d channels do not divide into %d groups", x->c, groups);
+    if (!is_vector(gamma, x->c) || !is_vector(beta, x->c))
+        return fail(g, "group norm %s: not %d values", name_of(gamma), x->c);
+    struct ebb_node *node = add_node(g, EBB_NODE_NORM, x, x->n, x->h, x->w, x->c);
+    if (node) {
+        node->groups = groups;
+        node->eps = eps;
+        node->weight = gamma;
+        node->bias = beta;
+    }
+    return node;
+}
+
+struct ebb_node *ebb_activate(struct ebb_graph *g, struct ebb_node *x, enum ebb_act act)
+{
+    if (!ready(g, x, x) || act == EBB_ACT_NONE)
+        return x;
+    struct ebb_node *node = add_node(g, EBB_NODE_ACT, x, x->n, x->h, x->w, x->c);
+    if (node)
+        node->act = act;
+    return node;
+}
+
+// A node of two sources; `a` gives its shape except for the channels.
+static struct ebb_node *add_pair(struct ebb_graph *g, enum ebb_node_kind kind, struct ebb_node *a, struct ebb_node *b,
+                                 int channels)
+{
+    struct ebb_node *node = add_node(g, kind, a, a->n, a->h, a->w, channels);
+    if (node) {
+        node->in[1] = b;
+        node->by_step = a->by_step && b->by_step;
+    }
+    return node;
+}
+
+struct ebb_node *ebb_add(struct ebb_graph *g, struct ebb_node *a, struct ebb_node *b)
+{
+    if (!ready(g, a, b))
+        return NULL;
+    if (a->n != b->n || a->h != b->h || a->w != b->w || a->c != b->c)
+        return fail(g, "sum of " SHAPE " and " SHAPE, SHAPE_OF(a), SHAPE_OF(b));
+    return add_pair(g, EBB_NODE_ADD, a, b, a->c);
+}
+
+struct ebb_node *ebb_add_channels(struct ebb_graph *g, struct ebb_node *x, struct ebb_node *v)
+{
+    if (!ready(g, x, v))
+        return NULL;
+    if (v->n != x->n || v->h != 1 || v->w != 1 || v->c != x->c)
+        return fail(g, "a vector " SHAPE " added to the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
+    return add_pair(g, EBB_NODE_VECTOR, x, v, x->c);
+}
+
+struct ebb_node *ebb_film(struct ebb_graph *g, struct ebb_node *x, struct ebb_node *v)
+{
+    if (!ready(g, x, v))
+        return NULL;
+    if (v->n != x->n || v->h != 1 || v->w != 1 || v->c % 2 != 0 || v->c / 2 != x->c)
+        return fail(g, "scale and shift " SHAPE " for the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
+    return add_pair(g, EBB_NODE_FILM, x, v, x->c);
+}
+
+struct ebb_node *ebb_scale(struct ebb_graph *g, struct ebb_node *x, float factor)
+{
+    if (!ready(g, x, x) || factor == 1)
+        return x;
+    struct ebb_node *node = add_node(g, EBB_NODE_SCALE, x, x->n, x->h, x->w, x->c);
+    if (node)
+        node->factor = factor;
+    return node;
+}
+
+struct ebb_node *ebb_concat(struct ebb_graph *g, struct ebb_node *a, struct ebb_node *b)
+{
+    if (!ready(g, a, b))
+        return NULL;
+    if (a->n != b->n || a->h != b->h || a->w != b->w || a->c > (1 << 24) || b->c > (1 << 24))
+        return fail(g, SHAPE " and " SHAPE " side by side", SHAPE_OF(a), SHAPE_OF(b));
+    return add_pair(g, EBB_NODE_CONCAT, a, b, a->c + b->c);
+}
+
+struct ebb_node *ebb_upsample(struct ebb_graph *g, struct ebb_node *x)
+{
+    if (!ready(g, x, x))
+        return NULL;
+    if (x->h > (1 << 24) || x->w > (1 << 24))
+        return fail(g, "upsampling " SHAPE, SHAPE_OF(x));
+    return add_node(g, EBB_NODE_UPSAMPLE, x, x->n, 2 * x->h, 2 * x->w, x->c);
+}
+
+struct ebb_node *ebb_avg_pool(struct ebb_graph *g, struct ebb_node *x)
+{
+    return ready(g, x, x) ? add_node(g, EBB_NODE_POOL, x, x->n, x->h / 2, x->w / 2, x->c) : NULL;
+}
+
+struct ebb_node *ebb_attention(struct ebb_graph *g, struct ebb_node *q, struct ebb_node *k, struct ebb_node *v, int heads)
+{
+    if (!ready(g, q, k) || !ready(g, q, v))
+        return NULL;
+    if (heads < 1 || q->c % heads != 0 || k->c != q->c || v->c != q->c || k->n != q->n || v->n != q->n || k->h != v->h ||
+        k->w != v->w)
+        return fail(g, "attention of %d heads, query " SHAPE ", key " SHAPE ", value " SHAPE, heads, SHAPE_OF(q),
+                    SHAPE_OF(k), SHAPE_OF(v));
+    struct ebb_node *node = add_pair(g, EBB_NODE_ATTENTION, q, k, q->c);
+    if (node) {
+        node->in[2] = v;
+        node->by_step = node->by_step && v->by_step;
+        node->heads = heads;
+    }
+    return node;
+}

@@ -1,0 +1,42 @@
+// What graph.c builds and fuse.c turns into programs.
+#ifndef EBB_GRAPH_NODE_H
+#define EBB_GRAPH_NODE_H
+
+#include <stdint.h>
+
+#include "graph/graph.h"
+
+enum ebb_node_kind {
+    EBB_NODE_INPUT, EBB_NODE_STEP_INPUT, EBB_NODE_CONV, EBB_NODE_NORM, EBB_NODE_ACT, EBB_NODE_ADD, EBB_NODE_VECTOR,
+    EBB_NODE_FILM, EBB_NODE_SCALE, EBB_NODE_CONCAT, EBB_NODE_UPSAMPLE, EBB_NODE_POOL, EBB_NODE_ATTENTION,
+};
+
+struct ebb_node {
+    enum ebb_node_kind kind;
+    struct ebb_graph *graph;
+    struct ebb_node *in[3];
+    int n, h, w, c;
+    struct ebb_weight *weight, *bias; // norm: gamma, beta
+    int stride, groups, heads, index; // index: of inputs and step inputs
+    enum ebb_pad pad;
+    enum ebb_act act;
+    float eps, factor;
+    bool by_step; // depends on step inputs alone
+    int id;       // order of creation
+    // For fuse.c:
+    int uses;     // by reachable nodes, outputs included
+    int output;   // which output it is, -1: none
+    int tensor;   // in its own program, once it is in memory; -1 before
+    int imported; // in the loop's program, for a node of the prologue; -1: none
+    int affine;   // the (a, b) that this norm or FiLM became; -1: none
+    struct ebb_node *next;
+};
+
+struct ebb_graph {
+    struct ebb_node *first, **last; // in order of creation, so every node comes after what it reads
+    struct ebb_node **outputs;
+    int inputs, step_inputs, output_count, node_count;
+    struct ebb_error error; // the first failure; code EBB_OK: none
+};
+
+#endif

@@ -1,0 +1,240 @@
+#include "graph/plan.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "graph/node.h"
+#include "graph/plan_private.h"
+
+enum { FIRST_CAPACITY = 8 * EBB_STEP_CHUNK };
+
+static struct ebb_program program_of(const struct ebb_plan *plan, int which)
+{
+    const struct ebb_lowered *l = &plan->lowered[which];
+    bool loop = which == EBB_LOOP;
+    return (struct ebb_program){
+        .tensors = l->tensors,
+        .ops = l->ops,
+        .tensor_count = l->tensor_count,
+        .op_count = l->op_count,
+        .input_count = loop ? plan->graph->inputs : 0,
+        .output_count = loop ? plan->graph->output_count : 0,
+        .arena = plan->arena,
+        .steps = plan->steps,
+    };
+}
+
+static void release_programs(struct ebb_plan *plan)
+{
+    for (int i = 0; i < EBB_PROGRAMS; i++) {
+        if (plan->prepared[i])
+            plan->device->backend->release(plan->device, plan->prepared[i]);
+        plan->prepared[i] = NULL;
+    }
+}
+
+// Lays out the step table for `capacity` steps; returns its floats. The prologue sees EBB_STEP_CHUNK steps as a batch.
+static size_t place_steps(struct ebb_plan *plan, size_t capacity)
+{
+    struct ebb_lowered *prologue = &plan->lowered[EBB_PROLOGUE], *loop = &plan->lowered[EBB_LOOP];
+    size_t end = 0;
+    for (int i = 0; i < prologue->tensor_count; i++) {
+        struct ebb_tensor *t = &prologue->tensors[i];
+        if (t->place != EBB_PLACE_STEPS)
+            continue;
+        t->stride = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+        t->offset = end;
+        end += (t->stride / EBB_STEP_CHUNK * capacity + 63) / 64 * 64;
+    }
+    for (int i = 0; i < loop->tensor_count; i++) {
+        struct ebb_tensor *t = &loop->tensors[i];
+        if (t->place != EBB_PLACE_STEPS)
+            continue;
+        t->offset = prologue->tensors[loop->imports[i]].offset;
+        t->stride = prologue->tensors[loop->imports[i]].stride / EBB_STEP_CHUNK;
+    }
+    return end;
+}
+
+// (Re)prepares both programs for `capacity` steps.
+static enum ebb_result prepare(struct ebb_plan *plan, size_t capacity, struct ebb_error *error)
+{
+    release_programs(plan);
+    ebb_buffer_destroy(&plan->steps);
+    plan->capacity = 0;
+    plan->step_count = 0;
+    size_t floats = place_steps(plan, capacity);
+    if (floats && !(plan->steps = ebb_buffer_create(plan->device, floats, error)))
+        return EBB_OUT_OF_MEMORY;
+    for (int i = 0; i < EBB_PROGRAMS; i++) {
+        plan->programs[i] = program_of(plan, i);
+        if (!(plan->prepared[i] = plan->device->backend->prepare(plan->device, &plan->programs[i], error)))
+            return EBB_OUT_OF_MEMORY;
+    }
+    plan->capacity = capacity;
+    return EBB_OK;
+}
+
+static uint64_t count_flops(const struct ebb_lowered *l)
+{
+    uint64_t flops = 0;
+    for (int i = 0; i < l->op_count; i++) {
+        const struct ebb_op *op = &l->ops[i];
+        const struct ebb_tensor *dst = &l->tensors[op->dst];
+        uint64_t pixels = (uint64_t)dst->n * (uint64_t)dst->h * (uint64_t)dst->w, channels = (uint64_t)dst->c;
+        if (op->kind == EBB_OP_CONV)
+            flops += 2 * pixels * channels * (uint64_t)op->weight->kh * (uint64_t)op->weight->kw * (uint64_t)op->weight->cin;
+        if (op->kind == EBB_OP_ATTENTION) {
+            const struct ebb_tensor *keys = &l->tensors[op->src[1]];
+            flops += 4 * pixels * channels * (uint64_t)keys->h * (uint64_t)keys->w;
+        }
+    }
+    return flops;
+}
+
+static enum ebb_result build(struct ebb_plan *plan, unsigned flags, struct ebb_error *error)
+{
+    plan->step_inputs = ebb_alloc((size_t)plan->graph->step_inputs, sizeof(*plan->step_inputs));
+    if (!plan->step_inputs)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
+    enum ebb_result result = ebb_lower(plan->graph, !(flags & EBB_PLAN_NO_FUSE), plan->lowered, plan->step_inputs, error);
+    if (result != EBB_OK)
+        return result;
+
+    size_t floats = 0;
+    for (int i = 0; i < EBB_PROGRAMS; i++) {
+        size_t need = ebb_place(&plan->lowered[i], !(flags & EBB_PLAN_NO_REUSE));
+        if (need == SIZE_MAX)
+            return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
+        floats = need > floats ? need : floats;
+    }
+    if (floats && !(plan->arena = ebb_buffer_create(plan->device, floats, error)))
+        return EBB_OUT_OF_MEMORY;
+    plan->flops = count_flops(&plan->lowered[EBB_LOOP]);
+    return prepare(plan, FIRST_CAPACITY, error);
+}
+
+struct ebb_plan *ebb_plan_create_with(struct ebb_device *device, struct ebb_graph *graph, unsigned flags,
+                                      struct ebb_error *error)
+{
+    struct ebb_plan *plan = NULL;
+    if (ebb_graph_failed(graph, error) == EBB_OK && graph->output_count == 0)
+        ebb_fail(error, EBB_INVALID, "a graph without outputs");
+    else if (graph && graph->error.code == EBB_OK && !(plan = ebb_alloc(1, sizeof(*plan))))
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
+    if (!plan) {
+        ebb_graph_destroy(&graph);
+        return NULL;
+    }
+    plan->device = ebb_device_share(device);
+    plan->graph = graph;
+    if (build(plan, flags, error) != EBB_OK)
+        ebb_plan_destroy(&plan);
+    return plan;
+}
+
+struct ebb_plan *ebb_plan_create(struct ebb_device *device, struct ebb_graph *graph, struct ebb_error *error)
+{
+    return ebb_plan_create_with(device, graph, 0, error);
+}
+
+void ebb_plan_destroy(struct ebb_plan **plan)
+{
+    struct ebb_plan *gone = plan ? *plan : NULL;
+    if (!gone)
+        return;
+    *plan = NULL;
+    release_programs(gone);
+    for (int i = 0; i < EBB_PROGRAMS; i++)
+        ebb_lowered_clear(&gone->lowered[i]);
+    ebb_buffer_destroy(&gone->arena);
+    ebb_buffer_destroy(&gone->steps);
+    ebb_graph_destroy(&gone->graph);
+    ebb_device_destroy(&gone->device);
+    free(gone->step_inputs);
+    free(gone);
+}
+
+enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *const *inputs, struct ebb_error *error)
+{
+    if (steps < 1 || steps > 1000000)
+        return ebb_fail(error, EBB_INVALID, "a plan of %d steps, allowed are 1 to 1000000", steps);
+    size_t chunks = ((size_t)steps + EBB_STEP_CHUNK - 1) / EBB_STEP_CHUNK;
+    enum ebb_result result = EBB_OK;
+    if (chunks * EBB_STEP_CHUNK > plan->capacity)
+        result = prepare(plan, chunks * EBB_STEP_CHUNK, error);
+
+    const struct ebb_tensor *tensors = plan->lowered[EBB_PROLOGUE].tensors;
+    for (int i = 0; result == EBB_OK && i < plan->graph->step_inputs; i++) {
+        const struct ebb_tensor *t = &tensors[plan->step_inputs[i]];
+        result = ebb_buffer_write(plan->steps, t->offset, inputs[i], t->stride / EBB_STEP_CHUNK * (size_t)steps, error);
+    }
+    for (size_t i = 0; result == EBB_OK && plan->programs[EBB_PROLOGUE].op_count && i < chunks; i++)
+        result = plan->device->backend->run(plan->device, plan->prepared[EBB_PROLOGUE], (int)i, NULL, NULL, error);
+    plan->step_count = result == EBB_OK ? steps : 0;
+    return result;
+}
+
+static enum ebb_result check_buffer(const struct ebb_plan *plan, const struct ebb_tensor *t, const struct ebb_buffer *buffer,
+                                    struct ebb_error *error)
+{
+    const char *what = t->place == EBB_PLACE_INPUT ? "input" : "output";
+    size_t floats = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+    if (!buffer || buffer->device != plan->device)
+        return ebb_fail(error, EBB_INVALID, "%s %d: %s", what, t->index, buffer ? "a buffer of another device" : "no buffer");
+    if (buffer->count < floats)
+        return ebb_fail(error, EBB_INVALID, "%s %d needs %zu floats, the buffer has %zu", what, t->index, floats, buffer->count);
+    return EBB_OK;
+}
+
+static enum ebb_result check_run(const struct ebb_plan *plan, int step, struct ebb_buffer *const *inputs,
+                                 struct ebb_buffer *const *outputs, struct ebb_error *error)
+{
+    if (!plan->capacity)
+        return ebb_fail(error, EBB_INVALID, "a plan that failed to prepare");
+    if (plan->graph->step_inputs && (step < 0 || step >= plan->step_count))
+        return ebb_fail(error, EBB_INVALID, "step %d of a plan of %d", step, plan->step_count);
+    enum ebb_result result = EBB_OK;
+    const struct ebb_lowered *loop = &plan->lowered[EBB_LOOP];
+    for (int i = 0; result == EBB_OK && i < loop->tensor_count; i++) {
+        const struct ebb_tensor *t = &loop->tensors[i];
+        if (t->place == EBB_PLACE_INPUT)
+            result = check_buffer(plan, t, inputs[t->index], error);
+        if (t->place == EBB_PLACE_OUTPUT)
+            result = check_buffer(plan, t, outputs[t->index], error);
+    }
+    for (int i = 0; result == EBB_OK && i < plan->graph->output_count; i++) {
+        for (int k = 0; k < plan->graph->inputs; k++)
+            if (outputs[i] == inputs[k])
+                result = ebb_fail(error, EBB_INVALID, "output %d is input %d", i, k);
+        for (int k = 0; k < i; k++)
+            if (outputs[i] == outputs[k])
+                result = ebb_fail(error, EBB_INVALID, "output %d is output %d", i, k);
+    }
+    return result;
+}
+
+enum ebb_result ebb_plan_run(struct ebb_plan *plan, int step, struct ebb_buffer *const *inputs,
+                             struct ebb_buffer *const *outputs, struct ebb_error *error)
+{
+    enum ebb_result result = check_run(plan, step, inputs, outputs, error);
+    if (result != EBB_OK)
+        return result;
+    int row = plan->graph->step_inputs ? step : 0;
+    return plan->device->backend->run(plan->device, plan->prepared[EBB_LOOP], row, inputs, outputs, error);
+}
+
+size_t ebb_plan_memory(const struct ebb_plan *plan)
+{
+    size_t bytes = plan->arena ? ebb_buffer_count(plan->arena) * sizeof(float) : 0;
+    bytes += plan->steps ? ebb_buffer_count(plan->steps) * sizeof(float) : 0;
+    for (int i = 0; i < EBB_PROGRAMS; i++)
+        bytes += plan->prepared[i] ? plan->device->backend->memory(plan->prepared[i]) : 0;
+    return bytes;
+}
+
+uint64_t ebb_plan_flops(const struct ebb_plan *plan)
+{
+    return plan->flops;
+}
