@@ -8,7 +8,13 @@
 #include "backend/op.h"
 #include "base/base.h"
 
-static const struct ebb_backend *const backends[] = {&ebb_backend_cpu, &ebb_backend_ref, NULL};
+#ifdef HAVE_VULKAN
+extern const struct ebb_backend ebb_backend_vulkan;
+static const struct ebb_backend *const gpu = &ebb_backend_vulkan;
+#else
+static const struct ebb_backend *const gpu = NULL;
+#endif
+static const struct ebb_backend *const host[] = {&ebb_backend_cpu, &ebb_backend_ref, NULL};
 
 static struct ebb_device *open_backend(const struct ebb_backend *backend, const char *which, int threads,
                                        const struct ebb_log *log, struct ebb_error *error)
@@ -30,12 +36,25 @@ static struct ebb_device *open_backend(const struct ebb_backend *backend, const 
 // "auto": the best usable GPU, otherwise the CPU, saying why.
 static struct ebb_device *open_auto(int threads, const struct ebb_log *log, struct ebb_error *error)
 {
-    struct ebb_device *device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
+    struct ebb_error why = {EBB_NO_DEVICE, "this build has no Vulkan backend"};
+    struct ebb_device *device = gpu ? open_backend(gpu, "auto", threads, log, &why) : NULL;
+    if (device) {
+        ebb_logf(log, EBB_LOG_INFO, "device auto: %s", device->description);
+        return device;
+    }
+
+    device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
     if (!device)
         return NULL;
-    snprintf(device->fallback, sizeof(device->fallback), "this build has no Vulkan backend");
+    snprintf(device->fallback, sizeof(device->fallback), "%.*s", (int)sizeof(device->fallback) - 1, why.message);
     ebb_logf(log, EBB_LOG_INFO, "device auto: %s (%s)", device->description, device->fallback);
     return device;
+}
+
+static struct ebb_device *no_vulkan(const char *name, struct ebb_error *error)
+{
+    ebb_fail(error, EBB_NO_DEVICE, "device %s: this build has no Vulkan backend", name);
+    return NULL;
 }
 
 struct ebb_device *ebb_device_create(const char *name, int threads, const struct ebb_log *log, struct ebb_error *error)
@@ -49,13 +68,12 @@ struct ebb_device *ebb_device_create(const char *name, int threads, const struct
 
     size_t length = strcspn(name, ":");
     const char *which = name[length] ? name + length + 1 : NULL;
-    for (int i = 0; backends[i]; i++)
-        if (strlen(backends[i]->kind) == length && strncmp(name, backends[i]->kind, length) == 0)
-            return open_backend(backends[i], which, threads, log, error);
+    for (int i = 0; host[i]; i++)
+        if (strlen(host[i]->kind) == length && strncmp(name, host[i]->kind, length) == 0)
+            return open_backend(host[i], which, threads, log, error);
     if (length == strlen("vulkan") && strncmp(name, "vulkan", length) == 0)
-        ebb_fail(error, EBB_NO_DEVICE, "device %s: this build has no Vulkan backend", name);
-    else
-        ebb_fail(error, EBB_NO_DEVICE, "there is no device \"%s\": allowed are auto, cpu, ref, vulkan", name);
+        return gpu ? open_backend(gpu, which, threads, log, error) : no_vulkan(name, error);
+    ebb_fail(error, EBB_NO_DEVICE, "there is no device \"%s\": allowed are auto, cpu, ref, vulkan", name);
     return NULL;
 }
 
@@ -109,5 +127,7 @@ size_t ebb_device_list(struct ebb_device_info *infos, size_t capacity)
         info->usable = 1;
     }
     ebb_device_destroy(&cpu);
-    return count + 1;
+    count++;
+    size_t left = count < capacity ? capacity - count : 0;
+    return count + (gpu ? gpu->list(left ? infos + count : NULL, left) : 0);
 }

@@ -79,6 +79,8 @@ struct ebb_backend {
     // Opens device->state and fills device->description. `which`: what follows "kind:" in the name, NULL: nothing.
     enum ebb_result (*open)(struct ebb_device *device, const char *which, int threads, struct ebb_error *error);
     void (*close)(struct ebb_device *device);
+    // Writes up to `capacity` infos of the devices there are, returns how many; NULL: one that is always there.
+    size_t (*list)(struct ebb_device_info *infos, size_t capacity);
 
     // buffer->count is set; fills buffer->state, zeroed memory.
     enum ebb_result (*buffer_create)(struct ebb_buffer *buffer, struct ebb_error *error);

@@ -1,0 +1,124 @@
+// Compiled pipelines on disk: $XDG_CACHE_HOME/ebb (or ~/.cache/ebb), a file per device. Its head is checked before the
+// driver sees the rest; a file that does not fit is ignored and written anew. Failing to save is not an error.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/vulkan/context.h"
+#include "base/base.h"
+
+static const char magic[8] = "ebbvk01";
+enum { MOST_BYTES = 64 << 20 };
+
+struct head {
+    char magic[8];
+    uint32_t vendor, device, driver_version;
+    uint8_t uuid[VK_UUID_SIZE];
+    uint32_t reserved; // 0: no padding, so that heads compare as bytes
+    uint64_t size; // of what follows
+    uint64_t sum;  // FNV-1a of what follows: a torn or damaged file never reaches the driver
+};
+
+static uint64_t fnv1a(const unsigned char *data, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static struct head make_head(const struct ebb_vk *vk, const void *data, size_t size)
+{
+    struct head head = {.vendor = vk->physical->vendor,
+                        .device = vk->physical->device,
+                        .driver_version = vk->physical->driver_version,
+                        .size = size,
+                        .sum = fnv1a(data, size)};
+    memcpy(head.magic, magic, sizeof(magic));
+    memcpy(head.uuid, vk->physical->cache_uuid, VK_UUID_SIZE);
+    return head;
+}
+
+static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t size)
+{
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int length = base && *base ? snprintf(folder, size, "%s/ebb", base)
+                               : snprintf(folder, size, "%s/.cache/ebb", home && *home ? home : "");
+    if ((!base || !*base) && (!home || !*home))
+        return false;
+    if (length < 0 || (size_t)length + 64 > size)
+        return false;
+    snprintf(path, size, "%s/vulkan-%08x-%08x-%s.bin", folder, vk->physical->vendor, vk->physical->device,
+             vk->fp16 ? "f16" : "f32");
+    return true;
+}
+
+static void *read_file(const struct ebb_vk *vk, const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    struct head head;
+    void *data = NULL;
+    if (file && fread(&head, sizeof(head), 1, file) == 1 && head.size <= MOST_BYTES) {
+        data = ebb_alloc(1, head.size);
+        struct head want = {0};
+        if (data && fread(data, 1, head.size, file) == head.size)
+            want = make_head(vk, data, head.size);
+        if (memcmp(&want, &head, sizeof(head)) != 0) {
+            free(data);
+            data = NULL;
+        }
+    }
+    if (file)
+        fclose(file);
+    *size = data ? head.size : 0;
+    return data;
+}
+
+VkPipelineCache ebb_vk_cache_open(struct ebb_vk *vk, const struct ebb_log *log)
+{
+    char folder[1024], path[1024];
+    size_t size = 0;
+    void *data = cache_path(vk, folder, path, sizeof(path)) ? read_file(vk, path, &size) : NULL;
+    VkPipelineCacheCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO, .initialDataSize = size, .pInitialData = data};
+    VkPipelineCache cache = VK_NULL_HANDLE; // works too, only slower
+    vk->vk.CreatePipelineCache(vk->device, &info, NULL, &cache);
+    ebb_logf(log, EBB_LOG_DEBUG, "Vulkan pipeline cache: %zu bytes", size);
+    free(data);
+    return cache;
+}
+
+// To a temporary name, then renamed: two processes may save at once.
+static void write_file(const struct ebb_vk *vk, const char *path, const void *data, size_t size)
+{
+    char temporary[1100];
+    snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    if (!file)
+        return;
+    struct head head = make_head(vk, data, size);
+    bool written = fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(data, 1, size, file) == size;
+    if (fclose(file) != 0 || !written || rename(temporary, path) != 0)
+        unlink(temporary);
+}
+
+void ebb_vk_cache_save(struct ebb_vk *vk)
+{
+    char folder[1024], path[1024];
+    size_t size = 0;
+    if (!vk->cache || vk->failure.code != EBB_OK || !cache_path(vk, folder, path, sizeof(path)) ||
+        vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, NULL) != VK_SUCCESS || !size || size > MOST_BYTES)
+        return;
+    void *data = malloc(size);
+    char *slash = strrchr(folder, '/');
+    *slash = 0;
+    mkdir(folder, 0700); // ~/.cache itself; both may exist already
+    *slash = '/';
+    mkdir(folder, 0700);
+    if (data && vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, data) == VK_SUCCESS)
+        write_file(vk, path, data, size);
+    free(data);
+}

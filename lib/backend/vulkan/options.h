@@ -1,0 +1,17 @@
+// EBB_VULKAN=validate,fp32,nofuse,nocoop,timestamps: debugging aids, read once.
+#ifndef EBB_BACKEND_VULKAN_OPTIONS_H
+#define EBB_BACKEND_VULKAN_OPTIONS_H
+
+#include <stdbool.h>
+
+struct ebb_vk_options {
+    bool validate;   // the Khronos validation layer with synchronization validation, if it is installed
+    bool fp32;       // no 16-bit storage
+    bool nofuse;     // graphs run unfused
+    bool nocoop;     // no cooperative matrices
+    bool timestamps; // every operation is timed
+};
+
+const struct ebb_vk_options *ebb_vk_options(void);
+
+#endif

@@ -1,0 +1,70 @@
+// The backend's table.
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/vulkan/buffer.h"
+#include "backend/vulkan/program.h"
+#include "base/base.h"
+
+static void describe(const struct ebb_vk *vk, char *text, size_t size)
+{
+    snprintf(text, size, "vulkan:%d: %.90s (%.90s)%s%s", vk->physical->index, vk->physical->name, vk->physical->driver,
+             vk->fp16 ? ", 16-bit storage" : ", 32-bit storage", vk->physical->software ? ", software" : "");
+}
+
+static enum ebb_result open_physical(struct ebb_device *device, const struct ebb_vk_physical *physical,
+                                     struct ebb_error *error)
+{
+    struct ebb_vk *vk = physical ? ebb_vk_open(physical, device->log, error) : NULL;
+    if (!vk)
+        return EBB_NO_DEVICE;
+    device->state = vk;
+    describe(vk, device->description, sizeof(device->description));
+    return EBB_OK;
+}
+
+static enum ebb_result vulkan_open(struct ebb_device *device, const char *which, int threads, struct ebb_error *error)
+{
+    char name[256];
+    if (which && strcmp(which, "auto") == 0)
+        return open_physical(device, ebb_vk_select_auto(error), error);
+    snprintf(name, sizeof(name), which ? "vulkan:%s" : "vulkan", which ? which : "");
+    return open_physical(device, ebb_vk_select(name, error), error);
+}
+
+static void vulkan_close(struct ebb_device *device)
+{
+    struct ebb_vk *vk = device->state;
+    ebb_vk_close(&vk);
+}
+
+static size_t vulkan_list(struct ebb_device_info *infos, size_t capacity)
+{
+    const struct ebb_vk_physical *list;
+    size_t count = ebb_vk_physicals(&list, NULL);
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        const struct ebb_vk_physical *p = &list[i];
+        infos[i] = (struct ebb_device_info){.memory = p->memory, .usable = !p->lacks[0], .software = p->software};
+        snprintf(infos[i].name, sizeof(infos[i].name), "vulkan:%d", p->index);
+        snprintf(infos[i].description, sizeof(infos[i].description), "%.60s (%.60s)%s%s%s%.60s", p->name, p->driver,
+                 p->fp16 ? ", fp16" : "", p->coop ? ", cooperative matrix" : "", p->lacks[0] ? ", lacks " : "", p->lacks);
+    }
+    return count;
+}
+
+const struct ebb_backend ebb_backend_vulkan = {
+    .kind = "vulkan",
+    .open = vulkan_open,
+    .close = vulkan_close,
+    .list = vulkan_list,
+    .buffer_create = ebb_vk_buffer_create,
+    .buffer_destroy = ebb_vk_buffer_destroy,
+    .write = ebb_vk_buffer_write,
+    .read = ebb_vk_buffer_read,
+    .blend = ebb_vk_blend,
+    .measure = ebb_vk_measure,
+    .prepare = ebb_vk_prepare,
+    .run = ebb_vk_run,
+    .release = ebb_vk_program_release,
+    .memory = ebb_vk_program_memory,
+};

@@ -1,0 +1,35 @@
+// Numbers as in enum ebb_act.
+#define ACT_SILU 1u
+#define ACT_GELU 2u
+#define ACT_RELU 3u
+#define ACT_MISH 4u
+
+// erf to 1.2e-7 (W. J. Cody's rational forms are longer; this is Numerical Recipes' Chebyshev fit of erfc).
+float erf_(float x)
+{
+    float z = abs(x), t = 1.0 / (1.0 + 0.5 * z);
+    float p = 1.48851587 + t * (-0.82215223 + t * 0.17087277);
+    p = -1.13520398 + t * p;
+    p = 0.27886807 + t * p;
+    p = -0.18628806 + t * p;
+    p = 0.09678418 + t * p;
+    p = 0.37409196 + t * p;
+    p = 1.00002368 + t * p;
+    float r = 1.0 - t * exp(-z * z - 1.26551223 + t * p);
+    return x < 0.0 ? -r : r;
+}
+
+float activate(uint act, float x)
+{
+    switch (act) {
+    case ACT_SILU: return x / (1.0 + exp(-x));
+    case ACT_GELU: return 0.5 * x * (1.0 + erf_(x * 0.70710678));
+    case ACT_RELU: return max(x, 0.0);
+    case ACT_MISH: {
+        // tanh(log(1 + e^x)) = (u^2 + 2u) / (u^2 + 2u + 2), u = e^x; above 20 it is 1 in float
+        float u = exp(min(x, 20.0));
+        return x * (u * (u + 2.0)) / (u * (u + 2.0) + 2.0);
+    }
+    }
+    return x;
+}

@@ -1,0 +1,53 @@
+// What each shader is told per run; read by C (where uint is uint32_t) and GLSL. At most 128 bytes.
+#ifndef EBB_SHADERS_PUSH_H
+#define EBB_SHADERS_PUSH_H
+
+// The load and the epilogue of conv*.comp and map.comp. Offsets count elements of their bank.
+struct load_push {
+    uint n, h, w;             // of dst
+    uint src_h, src_w;        // of what is loaded, after upsampling
+    uint c0, c1;              // channels of the two sources
+    uint cout;                // of dst
+    uint src0, src1, dst, affine, vector, residual;
+    uint bias;                // in scratch; 0xffffffff: none
+    uint weight_stride;       // floats from one row of the packed weight to the next
+    int pad;
+    uint split;               // K is cut in this many parts; partial sums go to `partial`
+    uint partial;             // offset in scratch
+    float scale;
+};
+
+struct norm_push {
+    uint n, pixels, c0, c1, groups;
+    uint src0, src1, dst, film;
+    uint gamma, beta; // in scratch; 0xffffffff: none
+    float eps;
+};
+
+struct attention_push {
+    uint queries, tokens, channels, heads; // tokens: keys and values
+    uint q, k, v, dst;
+    float scale;
+};
+
+struct pool_push {
+    uint n, h, w, c; // of dst
+    uint src_h, src_w;
+    uint src, dst;
+};
+
+struct blend_push {
+    uint count, terms;
+    uint dst;
+    uint src[4]; // offsets of up to four terms; more terms run in passes that add to dst
+    float weight[4];
+    uint noise_scale; // 1: the last term is multiplied by buffer 5
+    uint accumulate;  // 1: starts from dst
+    float clamp_to, divide;
+};
+
+struct measure_push {
+    uint what, offset, count;
+};
+
+#endif
