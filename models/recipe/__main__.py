@@ -43,7 +43,7 @@ def run_export(args):
     if args.what == "denoise":
         export.export_denoise(args.work, args.out, *about)
     else:
-        export.export_sfx(args.work, args.out, args.start, *about)
+        export.export_sfx(args.work, args.out, args.start, *about, {*export.TEXTURES, *args.textures})
     print(f"{args.out}: open it with Ebb, or with diffusers")
 
 
@@ -82,6 +82,7 @@ def arguments():
     add.add_argument("--what", choices=("sfx", "denoise"), default="sfx")
     add.add_argument("--start", type=existing, default=sfx.SHIPPED, help="as in train")
     add.add_argument("--name", help="the folder's name")
+    add.add_argument("--textures", nargs="*", default=[], metavar="LABEL", help="labels that go on without a seam")
     add.add_argument("--licence", default="all rights reserved")
     add.add_argument("--credit", default="trained with Ebb's recipe on private recordings")
     add.add_argument("--provenance", default="", help="one sentence on the sounds it learned from")

@@ -84,6 +84,13 @@ def active_level(samples):
     return float(10 * np.log10(power[power >= 1e-3 * power.max()].mean() + 1e-12))
 
 
+def tidy(samples):
+    """A sound of one's own as the shipped ones are: no silence at the ends, peak at -1 dB."""
+    peak = np.abs(samples).max()
+    loud = np.flatnonzero(np.abs(samples) > 1e-3 * peak)
+    return samples[loud[0]:loud[-1] + 1] * np.float32(10 ** (-1 / 20) / peak)
+
+
 def prepare(folder, work):
     """Reads every sound below `folder` into `work`/bank.i16 and `work`/bank.json."""
     folder, work = Path(folder), Path(work)
@@ -107,6 +114,8 @@ def prepare(folder, work):
             except ValueError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
+            if not manifest:
+                samples = tidy(samples)
             pcm = np.clip(np.rint(samples * 32767), -32767, 32767).astype("<i2")
             file.write(pcm.tobytes())
             clips.append(dict(row, start=position, length=len(pcm), held=held_out(row["source"]),

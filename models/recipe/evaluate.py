@@ -63,6 +63,7 @@ def generator(folder, work, count, judge_steps, write):
     if names != seen.labels:
         raise ValueError(f"{folder} has other labels than the sounds in {work}")
     ear = judge.train_judge(seen.train, seen.train_labels, len(names), judge_steps)
+    print("the judge is trained", flush=True)
     labels = torch.arange(len(names)).repeat(count)
     set_up = info["recommended"]
     made = torch.cat([sfx.generate(unet, vae, info, part, set_up["steps"], set_up["guidance"], seed)
@@ -91,8 +92,8 @@ def rate_labels(info, heard):
         real, made = (hits[side][0][hits[side][1] == i] for side in ("held-back", "generated"))
         label["score"] = round(float(made.mean()), 2)
         label.pop("note", None)
-        if label["score"] < 0.5 * float(real.mean() if len(real) else 1) or label["score"] < 0.3:
-            label["note"] = "weak: the judge seldom recognises it"
+        if label["score"] < max(0.3, 0.5 * float(real.mean() if len(real) else 0)):
+            label["note"] = "weak: seldom recognised"
         rows.append(dict(label=label["name"], real=f"{real.mean():.2f} of {len(real)}" if len(real) else "none",
                          generated=f"{made.mean():.2f} of {len(made)}", note=label.get("note", "")))
     return rows

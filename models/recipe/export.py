@@ -40,8 +40,9 @@ def describe(folder, kind, name, **more):
     return info
 
 
-def label_list(labels):
-    return [dict(name=label, kind="texture" if label in TEXTURES else "event") for label in labels]
+def label_list(labels, textures):
+    """A texture goes on without a seam; an event starts and dies away."""
+    return [dict(name=label, kind="texture" if label in textures else "event") for label in labels]
 
 
 def credits(manifest, kinds, path):
@@ -65,7 +66,7 @@ def averaged(run_folder, net):
     return net.eval()
 
 
-def export_sfx(work, out, start, name, licence, credit, provenance, channels=(64, 128, 192)):
+def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, channels=(64, 128, 192)):
     task = sfx.Diffuse(work, start, channels)
     out = Path(out)
     save_net(averaged(Path(work) / "sfx", task.net), out / "unet")
@@ -74,7 +75,7 @@ def export_sfx(work, out, start, name, licence, credit, provenance, channels=(64
     write_index(out, dict(scheduler="DDIMScheduler", unet="UNet2DModel", vae="AutoencoderKL"))
     labels = task.seen.labels
     default = next((label for label in ("rain", "sea_waves") if label in labels), labels[0])
-    describe(out, "generate", name, labels=label_list(labels), no_label=len(labels), default_label=default,
+    describe(out, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
              window_frames=sfx.FRAMES, latent=task.info, licence=licence, credit=credit,
              provenance=provenance, recommended=dict(sampler="dpmpp-2m", steps=20, guidance=3.5))
 

@@ -35,7 +35,10 @@ class Run:
         state = dict(step=self.step, spent=self.spent, net=self.net.state_dict(), average=self.average.state(),
                      optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state())
         part = self.path.with_suffix(".part")
-        torch.save(state, part)  # a full disk or a kill leaves the last checkpoint as it was
+        try:
+            torch.save(state, part)  # a full disk or a kill leaves the last checkpoint as it was
+        except RuntimeError as error:
+            raise OSError(f"{part}: cannot be written; {self.path} is as it was") from error
         os.replace(part, self.path)
 
     def resume(self):
