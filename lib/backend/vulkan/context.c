@@ -100,7 +100,8 @@ static struct ebb_vk *create(const struct ebb_vk_physical *physical, const struc
     vk->physical = physical;
     vk->instance = ebb_vk_instance(NULL);
     vk->references = 1;
-    vk->fp16 = physical->fp16 && !physical->software && !ebb_vk_options()->fp32;
+    const struct ebb_vk_options *options = ebb_vk_options();
+    vk->fp16 = physical->fp16 && !options->fp32 && (options->fp16 || !physical->software);
     pthread_mutex_init(&vk->lock, NULL);
     vk->instance->vk.GetPhysicalDeviceMemoryProperties(physical->handle, &vk->memory);
     if (create_device(vk, error) != EBB_OK || create_stream(vk, error) != EBB_OK ||

@@ -1,4 +1,4 @@
-// EBB_VULKAN=validate,fp32,nofuse,nocoop,timestamps: debugging aids, read once.
+// EBB_VULKAN=validate,fp32,fp16,nofuse,nocoop,timestamps: debugging aids, read once.
 #ifndef EBB_BACKEND_VULKAN_OPTIONS_H
 #define EBB_BACKEND_VULKAN_OPTIONS_H
 
@@ -7,6 +7,7 @@
 struct ebb_vk_options {
     bool validate;   // the Khronos validation layer with synchronization validation, if it is installed
     bool fp32;       // no 16-bit storage
+    bool fp16;       // 16-bit storage on software devices too, where it gains nothing
     bool nofuse;     // graphs run unfused
     bool nocoop;     // no cooperative matrices
     bool timestamps; // every operation is timed

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,31 @@ static bool has_layer(PFN_vkEnumerateInstanceLayerProperties enumerate, const ch
     return found;
 }
 
+// What the validation layer said: counted, and the first message kept. The layer may call from any thread.
+static pthread_mutex_t message_lock = PTHREAD_MUTEX_INITIALIZER;
+static int message_count;
+static char first_message[512];
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL take_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                   VkDebugUtilsMessageTypeFlagsEXT types,
+                                                   const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
+{
+    pthread_mutex_lock(&message_lock);
+    if (message_count++ == 0)
+        snprintf(first_message, sizeof(first_message), "%s", data->pMessage);
+    pthread_mutex_unlock(&message_lock);
+    return VK_FALSE;
+}
+
+int ebb_vk_validation_messages(char *first, size_t size)
+{
+    pthread_mutex_lock(&message_lock);
+    int count = message_count;
+    snprintf(first, size, "%s", first_message);
+    pthread_mutex_unlock(&message_lock);
+    return count;
+}
+
 static enum ebb_result load_instance_table(PFN_vkGetInstanceProcAddr get)
 {
 #define X(name)                                                                                                          \
@@ -86,6 +112,38 @@ static PFN_vkGetInstanceProcAddr loader_entry(void *library)
     PFN_vkGetInstanceProcAddr get = NULL;
     memcpy(&get, &symbol, sizeof(get));
     return get;
+}
+
+static VkResult create_instance(PFN_vkGetInstanceProcAddr get, PFN_vkCreateInstance create, bool validate)
+{
+    const char *layer = "VK_LAYER_KHRONOS_validation", *extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+    const VkValidationFeatureEnableEXT sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    VkDebugUtilsMessengerCreateInfoEXT messages = {
+        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+        .pfnUserCallback = take_message};
+    VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+                                        .pNext = &messages,
+                                        .enabledValidationFeatureCount = 1,
+                                        .pEnabledValidationFeatures = &sync};
+    VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pEngineName = "ebb", .apiVersion = VK_API_VERSION_1_2};
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                 .pNext = validate ? &features : NULL,
+                                 .pApplicationInfo = &application,
+                                 .enabledLayerCount = validate,
+                                 .ppEnabledLayerNames = &layer,
+                                 .enabledExtensionCount = validate,
+                                 .ppEnabledExtensionNames = &extension};
+    VkResult result = create(&info, NULL, &the_instance.handle);
+    if (result != VK_SUCCESS || !validate)
+        return result;
+
+    PFN_vkCreateDebugUtilsMessengerEXT listen =
+        (PFN_vkCreateDebugUtilsMessengerEXT)get(the_instance.handle, "vkCreateDebugUtilsMessengerEXT");
+    VkDebugUtilsMessengerEXT messenger; // kept as long as the instance: for good
+    return listen ? listen(the_instance.handle, &messages, NULL, &messenger) : VK_ERROR_EXTENSION_NOT_PRESENT;
 }
 
 static void open_instance(void)
@@ -108,20 +166,8 @@ static void open_instance(void)
         return;
     }
 
-    const char *layer = "VK_LAYER_KHRONOS_validation";
-    const VkValidationFeatureEnableEXT sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
-    VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
-                                        .enabledValidationFeatureCount = 1,
-                                        .pEnabledValidationFeatures = &sync};
-    the_instance.validating = ebb_vk_options()->validate && has_layer(layers, layer);
-    VkApplicationInfo application = {
-        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pEngineName = "ebb", .apiVersion = VK_API_VERSION_1_2};
-    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-                                 .pNext = the_instance.validating ? &features : NULL,
-                                 .pApplicationInfo = &application,
-                                 .enabledLayerCount = the_instance.validating ? 1 : 0,
-                                 .ppEnabledLayerNames = &layer};
-    VkResult result = create(&info, NULL, &the_instance.handle);
+    the_instance.validating = ebb_vk_options()->validate && has_layer(layers, "VK_LAYER_KHRONOS_validation");
+    VkResult result = create_instance(get, create, the_instance.validating);
     if (result != VK_SUCCESS) {
         the_instance.handle = NULL;
         ebb_fail(&the_failure, EBB_NO_DEVICE, "no Vulkan instance: %s", ebb_vk_result_name(result));

@@ -7,6 +7,7 @@
 #include <vulkan/vulkan_core.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <ebb/error.h>
 
@@ -94,6 +95,9 @@ struct ebb_vk_instance {
     bool validating; // the Khronos layer is on (EBB_VULKAN=validate)
 };
 const struct ebb_vk_instance *ebb_vk_instance(struct ebb_error *error);
+
+// Warnings and errors of the validation layer so far; writes the first one.
+int ebb_vk_validation_messages(char *first, size_t size);
 
 enum ebb_result ebb_vk_load_device_table(const struct ebb_vk_instance *instance, VkDevice device,
                                          struct ebb_vk_device_table *table, struct ebb_error *error);
