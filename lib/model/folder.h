@@ -13,6 +13,8 @@ struct ebb_auto_t { // estimated input signal-to-noise ratio -> best t, piecewis
     double snr_db, t;
 };
 
+struct ebb_model_own;
+
 struct ebb_model {
     struct ebb_model_info info;
     struct ebb_label *labels; // info.label_count
@@ -40,7 +42,7 @@ struct ebb_model {
 
     void *engine; // the engine's cached plans and buffers for this model, released by engine_release
     void (*engine_release)(void *engine); // called before the device changes or the model closes
-    void *shared; // model/'s own
+    struct ebb_model_own *own; // model/'s own
 };
 
 #endif

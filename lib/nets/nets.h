@@ -22,7 +22,8 @@ enum ebb_result ebb_unet_build(const struct ebb_unet *unet, struct ebb_graph *gr
 // Step inputs: how many (1 or 2), and the floats of each.
 int ebb_unet_step_inputs(const struct ebb_unet *unet, int width[2]);
 
-// Fills one row of each step input for `timestep`, class `label` (-1: zeros) or `class_vector` (may be NULL).
+// Fills one row of each step input for `timestep`, class `label` (-1: zeros) or `class_vector` (may be NULL): a row as
+// wide as the embedding for "identity" classes, one number for "timestep" classes.
 void ebb_unet_embed(const struct ebb_unet *unet, double timestep, int label, const float *class_vector, float *time_row,
                     float *class_row);
 
@@ -34,7 +35,14 @@ int ebb_unet_out_channels(const struct ebb_unet *unet);
 int ebb_unet_classes(const struct ebb_unet *unet); // rows of the class table; 0: none
 int ebb_unet_multiple(const struct ebb_unet *unet); // h and w must be multiples of this
 
-// Input (n, h, w, in), output (n, h', w', 2 * latent): mean, then log variance clamped to [-30, 20].
+// ---- autoencoder ----
+
+int ebb_autoencoder_in_channels(const struct ebb_autoencoder *net);
+int ebb_autoencoder_out_channels(const struct ebb_autoencoder *net);
+int ebb_autoencoder_latent_channels(const struct ebb_autoencoder *net);
+int ebb_autoencoder_reduction(const struct ebb_autoencoder *net); // h and w of the latent are this much smaller
+
+// Input (n, h, w, in), output (n, h', w', 2 * latent): mean, then log variance (to be clamped to [-30, 20] when used).
 enum ebb_result ebb_encoder_build(const struct ebb_autoencoder *net, struct ebb_graph *graph, int n, int h, int w,
                                   struct ebb_error *error);
 // Input (n, h, w, latent), output (n, h', w', out).

@@ -1,0 +1,169 @@
+// ebb.json: what diffusers' files do not say.
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "model/own.h"
+
+static void read_mel(struct ebb_model *model, const struct ebb_json *j)
+{
+    static const char *const scales[] = {"slaney", "htk", NULL};
+    static const char *const norms[] = {"slaney", NULL};
+    struct ebb_json sub = ebb_json_object(j, "mel"), *m = &sub;
+    struct ebb_mel_params *mel = &model->mel;
+    if (!m->object)
+        return;
+
+    mel->level = EBB_MEL_LEVEL_TRUE;
+    mel->sample_rate = ebb_json_int(m, "sample_rate", 48000, 1000, 384000);
+    mel->n_fft = ebb_json_int(m, "n_fft", 2048, 16, 65536);
+    mel->hop = ebb_json_int(m, "hop", 512, 1, mel->n_fft);
+    mel->n_mels = ebb_json_int(m, "n_mels", 128, 1, mel->n_fft / 2);
+    mel->fmin = ebb_json_number(m, "fmin", 0, 0, mel->sample_rate / 2.0);
+    mel->fmax = ebb_json_number(m, "fmax", mel->sample_rate / 2.0, mel->fmin, mel->sample_rate / 2.0);
+    mel->scale = ebb_json_choice(m, "scale", 0, scales) ? EBB_MEL_HTK : EBB_MEL_SLANEY;
+    mel->norm = EBB_MEL_NORM_NONE;
+    if (ebb_json_has(m, "norm")) {
+        ebb_json_choice(m, "norm", 0, norms);
+        mel->norm = EBB_MEL_NORM_SLANEY;
+    }
+    mel->db_center = ebb_json_number(m, "db_center", -40, -200, 200);
+    mel->db_range = ebb_json_number(m, "db_range", 50, 1, 400);
+    if (mel->n_fft % 2)
+        ebb_json_refuse(m, "n_fft", EBB_CORRUPT, "an even number");
+}
+
+static void read_latent(struct ebb_model *model, const struct ebb_json *j)
+{
+    struct ebb_json sub = ebb_json_object(j, "latent"), *l = &sub;
+    if (!l->object)
+        return;
+    if (!model->own->vae)
+        ebb_json_refuse(j, "latent", EBB_CORRUPT, "a vae folder to go with it");
+    if (j->file->result)
+        return;
+
+    enum { MOST = 64 };
+    double mean[MOST];
+    int channels = ebb_autoencoder_latent_channels(model->own->vae->vae);
+    int count = ebb_json_numbers(l, "mean", mean, MOST);
+    if (count && count != channels)
+        ebb_json_refuse(l, "mean", EBB_CORRUPT, "%d numbers, one per latent channel", channels);
+    model->latent_std = (float)ebb_json_number(l, "std", 1, 1e-6, 1e6);
+    int shape[3], rank = ebb_json_ints(l, "shape", shape, 3, 1, 1 << 16);
+    if (rank && rank != 3)
+        ebb_json_refuse(l, "shape", EBB_CORRUPT, "three integers");
+    if (rank == 3)
+        memcpy(model->state, shape, sizeof(shape));
+    if (j->file->result)
+        return;
+
+    free(model->latent_mean);
+    model->latent_mean = count ? ebb_alloc((size_t)count, sizeof(float)) : NULL;
+    if (count && !model->latent_mean)
+        j->file->result = ebb_fail(j->file->error, EBB_OUT_OF_MEMORY, "no memory for ebb.json");
+    for (int i = 0; model->latent_mean && i < count; i++)
+        model->latent_mean[i] = (float)mean[i];
+}
+
+static void read_auto_t(struct ebb_model *model, const struct ebb_json *d)
+{
+    json_t *list = ebb_json_list(d, "auto_t");
+    size_t count = json_array_size(list);
+    if (count == 0 || count > 64) {
+        if (count)
+            ebb_json_refuse(d, "auto_t", EBB_CORRUPT, "at most 64 pairs");
+        return;
+    }
+    model->auto_t = ebb_alloc(count, sizeof(*model->auto_t));
+    for (size_t i = 0; model->auto_t && i < count; i++) {
+        json_t *pair = json_array_get(list, i), *snr = json_array_get(pair, 0), *t = json_array_get(pair, 1);
+        double last = i ? model->auto_t[i - 1].snr_db : -DBL_MAX;
+        model->auto_t[i] = (struct ebb_auto_t){json_number_value(snr), json_number_value(t)};
+        if (json_array_size(pair) != 2 || !json_is_number(snr) || !json_is_number(t) || model->auto_t[i].t < 0 ||
+            model->auto_t[i].t > 1 || model->auto_t[i].snr_db <= last) {
+            ebb_json_refuse(d, "auto_t", EBB_CORRUPT, "pairs of dB and t, dB rising, t from 0 to 1");
+            return;
+        }
+        model->auto_t_count = (int)i + 1;
+    }
+}
+
+static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
+{
+    static const char *const targets[] = {"mel", "change", NULL};
+    static const char *const conditions[] = {"noisy-mel", NULL};
+    struct ebb_json sub = ebb_json_object(j, "denoise"), *d = &sub;
+    if (ebb_json_has(j, "condition")) {
+        ebb_json_choice(j, "condition", 0, conditions);
+        model->conditioned = true;
+    }
+    model->info.t_default = ebb_json_number(d, "t_default", 0.5, 0, 1);
+    model->snr_bias = ebb_json_number(d, "snr_bias", 3, 1e-3, 1e3);
+    model->change_db = ebb_json_number(d, "change_db", 0, 0, 200);
+    if (ebb_json_choice(d, "target", 0, targets) == 1)
+        model->change_db = ebb_json_number(d, "range_db", 30, 1, 200);
+    read_auto_t(model, d);
+}
+
+static void read_recommended(struct ebb_model *model, const struct ebb_json *j)
+{
+    struct ebb_json sub = ebb_json_object(j, "recommended"), *r = &sub;
+    model->info.sampler = ebb_json_string(r, "sampler", model->info.sampler);
+    model->info.steps = ebb_json_int(r, "steps", model->info.steps, 1, 1000);
+    model->info.guidance = ebb_json_number(r, "guidance", 1, 0, 100);
+    if (!ebb_sampler_find(model->info.sampler))
+        ebb_json_refuse(r, "sampler", EBB_UNSUPPORTED, "the name of a sampler");
+}
+
+static void read_sums(struct ebb_model *model, const struct ebb_json *j)
+{
+    struct ebb_json sums = ebb_json_object(j, "sha256");
+    ebb_network_expect(model->own->unet, &sums, "unet/");
+    if (model->own->vae) {
+        const char *folder = strrchr(model->own->vae->folder, '/');
+        ebb_network_expect(model->own->vae, &sums, folder && strcmp(folder, "/vqvae") == 0 ? "vqvae/" : "vae/");
+    }
+}
+
+static const char *string_or_null(const struct ebb_json *j, const char *key)
+{
+    return ebb_json_has(j, key) ? ebb_json_string(j, key, NULL) : NULL;
+}
+
+static void default_label(struct ebb_model *model, const struct ebb_json *j)
+{
+    const char *name = string_or_null(j, "default_label");
+    for (int i = 0; name && !j->file->result && i < model->info.label_count; i++)
+        if (strcmp(model->labels[i].name, name) == 0)
+            model->info.default_label = i;
+    if (name && model->info.default_label < 0)
+        ebb_json_refuse(j, "default_label", EBB_CORRUPT, "one of the labels");
+}
+
+void ebb_extras_read(struct ebb_model *model, const struct ebb_json *j)
+{
+    static const char *const kinds[] = {"generate", "denoise", NULL};
+    int classes = ebb_unet_classes(model->own->unet->unet);
+    if (!ebb_json_has(j, "format"))
+        ebb_json_refuse(j, "format", EBB_CORRUPT, "1");
+    ebb_json_int(j, "format", 1, 1, 1);
+    model->info.kind = ebb_json_choice(j, "kind", 0, kinds) ? EBB_MODEL_DENOISE : EBB_MODEL_GENERATE;
+    model->info.name = ebb_json_string(j, "name", model->info.name);
+    model->info.window_frames = ebb_json_int(j, "window_frames", model->info.window_frames, 1, 1 << 16);
+    model->info.licence = string_or_null(j, "licence");
+    model->info.credit = string_or_null(j, "credit");
+    model->info.provenance = string_or_null(j, "provenance");
+    if (ebb_json_has(j, "no_label"))
+        model->no_label = ebb_json_int(j, "no_label", -1, 0, classes ? classes - 1 : 0);
+    if (ebb_json_has(j, "patch") && ebb_json_ints(j, "patch", model->patch, 2, 1, 64) != 2)
+        ebb_json_refuse(j, "patch", EBB_CORRUPT, "two integers");
+    ebb_extras_labels(model, j);
+    default_label(model, j);
+    read_mel(model, j);
+    read_latent(model, j);
+    read_denoise(model, j);
+    read_recommended(model, j);
+    read_sums(model, j);
+}

@@ -1,0 +1,87 @@
+// Where models are looked for, and what somebody may have meant.
+#include "model/find.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ebb/model.h>
+
+#include "base/base.h"
+#include "model/file.h"
+
+struct search {
+    const char *name;
+    char *path;
+    size_t size;
+    char looked[400]; // places, for the message
+    bool found;
+};
+
+static void try_folder(struct search *s, const char *folder, size_t length, const char *below)
+{
+    if (s->found || length == 0)
+        return;
+
+    size_t used = strlen(s->looked);
+    snprintf(s->looked + used, sizeof(s->looked) - used, "%s%.*s%s", used ? ", " : "", (int)length, folder, below);
+    int wrote = snprintf(s->path, s->size, "%.*s%s/%s", (int)length, folder, below, s->name);
+    s->found = wrote > 0 && (size_t)wrote < s->size && ebb_folder_exists(s->path);
+}
+
+// Each folder of a list like PATH's.
+static void try_list(struct search *s, const char *list, const char *below)
+{
+    while (list && *list) {
+        size_t length = strcspn(list, ":");
+        try_folder(s, list, length, below);
+        list += length + (list[length] == ':');
+    }
+}
+
+static const char *variable(const char *name, const char *fallback)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : fallback;
+}
+
+enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct ebb_error *error)
+{
+    if (!name || !*name)
+        return ebb_fail(error, EBB_INVALID, "the model has no name");
+    if (strchr(name, '/') || ebb_folder_exists(name)) {
+        if (!ebb_file_exists(name))
+            return ebb_fail(error, EBB_NOT_FOUND, "there is no model folder %s", name);
+        int wrote = snprintf(path, size, "%s", name);
+        return wrote >= 0 && (size_t)wrote < size ? EBB_OK : ebb_fail(error, EBB_INVALID, "the path of the model is too long");
+    }
+
+    struct search s = {.name = name, .path = path, .size = size};
+    const char *home = variable("XDG_DATA_HOME", NULL), *user = home ? home : variable("HOME", "");
+    try_list(&s, getenv("EBB_MODEL_PATH"), "");
+    try_folder(&s, user, strlen(user), home ? "/ebb/models" : "/.local/share/ebb/models");
+    try_list(&s, variable("XDG_DATA_DIRS", "/usr/local/share:/usr/share"), "/ebb/models");
+    try_folder(&s, EBB_MODEL_DIR, strlen(EBB_MODEL_DIR), "");
+    if (s.found)
+        return EBB_OK;
+    return ebb_fail(error, EBB_NOT_FOUND, "there is no model \"%.60s\" in %s", name, s.looked);
+}
+
+int ebb_edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 63 };
+    size_t n = strnlen(a, LONGEST), m = strnlen(b, LONGEST);
+    int row[LONGEST + 1]; // row[j]: from the first i letters of a to the first j of b
+    for (size_t j = 0; j <= m; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int diagonal = row[0]++;
+        for (size_t j = 1; j <= m; j++) {
+            int replace = diagonal + (a[i - 1] != b[j - 1]);
+            int other = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            diagonal = row[j];
+            row[j] = replace < other ? replace : other;
+        }
+    }
+    return row[m];
+}

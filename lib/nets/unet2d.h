@@ -1,0 +1,45 @@
+// UNet2DModel: what its config says, and how it is made. For lib/nets and lib/model.
+#ifndef EBB_NETS_UNET2D_H
+#define EBB_NETS_UNET2D_H
+
+#include "nets/blocks.h"
+#include "nets/nets.h"
+
+enum ebb_unet_block { EBB_BLOCK_PLAIN, EBB_BLOCK_ATTENTION, EBB_BLOCK_RESNET };
+enum ebb_time_embedding { EBB_TIME_POSITIONAL, EBB_TIME_FOURIER, EBB_TIME_LEARNED };
+enum ebb_class_embedding { EBB_CLASS_NONE, EBB_CLASS_TABLE, EBB_CLASS_TIMESTEP, EBB_CLASS_IDENTITY };
+
+// In the words of config.json where they are clear.
+struct ebb_unet_config {
+    int in_channels, out_channels;
+    bool center_input_sample; // the network sees 2 x - 1
+    enum ebb_time_embedding time;
+    int time_embedding_dim; // width of the embedding, 0: 4 * block_out_channels[0]
+    double freq_shift;
+    bool flip_sin_to_cos;
+    int num_train_timesteps; // rows of the learned time embedding
+    enum ebb_class_embedding classes;
+    int num_class_embeds; // rows of the class table
+
+    int levels;
+    int block_out_channels[EBB_MAX_LEVELS];
+    enum ebb_unet_block down[EBB_MAX_LEVELS], up[EBB_MAX_LEVELS];
+    int layers_per_block;
+    bool mid, add_attention; // a middle block at all; attention in it
+    double mid_block_scale_factor;
+    int downsample_padding; // 0 or 1
+    bool downsample_resnet, upsample_resnet;
+    int attention_head_dim;   // width of a head, 0: one head
+    int attn_norm_num_groups; // of the middle attention's norm, 0: as the rest
+    struct ebb_style style;
+    int sample_size[2]; // h and w it was trained on; 0: not said
+};
+void ebb_unet_config_default(struct ebb_unet_config *config); // as the class has it
+
+// Lays the network out; weights are wanted, not there yet. NULL with EBB_UNSUPPORTED if the numbers do not go together.
+struct ebb_unet *ebb_unet_create(const struct ebb_unet_config *config, struct ebb_error *error);
+void ebb_unet_destroy(struct ebb_unet **unet);
+struct ebb_weights *ebb_unet_weights(struct ebb_unet *unet);
+const struct ebb_unet_config *ebb_unet_config(const struct ebb_unet *unet);
+
+#endif

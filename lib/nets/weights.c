@@ -1,0 +1,96 @@
+#include "nets/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+static bool grow(struct ebb_weights *weights)
+{
+    if (weights->count < weights->capacity)
+        return true;
+    int capacity = weights->capacity ? 2 * weights->capacity : 64;
+    void *items = realloc(weights->items, (size_t)capacity * sizeof(*weights->items));
+    if (!items)
+        return false;
+    weights->items = items;
+    weights->capacity = capacity;
+    return true;
+}
+
+struct ebb_weight *ebb_want(struct ebb_weights *weights, int rank, int cout, int cin, int kernel, const char *prefix,
+                            const char *name)
+{
+    size_t size = strlen(prefix) + strlen(name) + 1;
+    struct ebb_wanted *row = ebb_alloc(1, sizeof(*row) + size);
+    if (!row || !grow(weights)) {
+        free(row);
+        weights->failed = true;
+        return NULL;
+    }
+
+    row->name = (char *)(row + 1);
+    snprintf(row->name, size, "%s%s", prefix, name);
+    row->rank = rank;
+    row->weight = (struct ebb_weight){.name = row->name, .cout = cout, .kh = kernel, .kw = kernel, .cin = cin};
+    weights->items[weights->count++] = row;
+    return &row->weight;
+}
+
+struct ebb_wanted *ebb_weights_find(const struct ebb_weights *weights, const char *name)
+{
+    for (int i = 0; i < weights->count; i++)
+        if (strcmp(weights->items[i]->name, name) == 0)
+            return weights->items[i];
+    return NULL;
+}
+
+uint64_t ebb_weights_count(const struct ebb_weights *weights)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < weights->count; i++) {
+        const struct ebb_weight *w = &weights->items[i]->weight;
+        total += (uint64_t)w->cout * (uint64_t)w->cin * (uint64_t)w->kh * (uint64_t)w->kw;
+    }
+    return total;
+}
+
+void ebb_weights_clear(struct ebb_weights *weights)
+{
+    for (int i = 0; i < weights->count; i++) {
+        ebb_weight_release(&weights->items[i]->weight);
+        free(weights->items[i]->data);
+        free(weights->items[i]);
+    }
+    free(weights->items);
+    *weights = (struct ebb_weights){0};
+}
+
+static struct ebb_layer layer(struct ebb_weights *weights, int rank, int cin, int cout, int kernel, const char *prefix,
+                              const char *name)
+{
+    char full[160];
+    struct ebb_layer both;
+    snprintf(full, sizeof(full), "%s.weight", name);
+    both.weight = ebb_want(weights, rank, cout, cin, kernel, prefix, full);
+    snprintf(full, sizeof(full), "%s.bias", name);
+    both.bias = ebb_want(weights, 1, cout, 1, 1, prefix, full);
+    return both;
+}
+
+struct ebb_layer ebb_want_conv(struct ebb_weights *weights, int cin, int cout, int kernel, const char *prefix,
+                               const char *name)
+{
+    return layer(weights, 4, cin, cout, kernel, prefix, name);
+}
+
+struct ebb_layer ebb_want_linear(struct ebb_weights *weights, int cin, int cout, const char *prefix, const char *name)
+{
+    return layer(weights, 2, cin, cout, 1, prefix, name);
+}
+
+struct ebb_layer ebb_want_norm(struct ebb_weights *weights, int channels, const char *prefix, const char *name)
+{
+    return layer(weights, 1, 1, channels, 1, prefix, name);
+}
