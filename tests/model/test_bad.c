@@ -1,0 +1,308 @@
+// Whatever is wrong with a folder: one sentence that names it, at once, and nothing left behind.
+#include <time.h>
+
+#include <ebb/model.h>
+#include <ebb/net.h>
+
+#include "scratch.h"
+
+#define WEIGHTS "unet/diffusion_pytorch_model.safetensors"
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Opens and loads the scratch folder: it must fail like this, within a second.
+static void refused(const char *what, enum ebb_result code, const char *word1, const char *word2)
+{
+    double begin = seconds();
+    struct ebb_error error = {0};
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    struct ebb_model *model = ebb_model_open(scratch, &error);
+    bool failed = !model || ebb_model_load(model, device, &error) != EBB_OK;
+    ebb_model_close(&model);
+    ebb_device_destroy(&device);
+    double took = seconds() - begin;
+    printf("# %s\n", error.message);
+    if (!failed)
+        TEST_FAIL("%s: accepted", what);
+    if (error.code != code || !strstr(error.message, word1) || !strstr(error.message, word2))
+        TEST_FAIL("%s: expected %s with \"%s\" and \"%s\"", what, ebb_result_name(code), word1, word2);
+    if (took > 1)
+        TEST_FAIL("%s: took %.1f s", what, took);
+}
+
+TEST(the_copies_themselves_are_good)
+{
+    static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise"};
+    for (int i = 0; i < 3; i++) {
+        scratch_make(names[i]);
+        struct ebb_error error = {0};
+        struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+        struct ebb_model *model = ebb_model_open(scratch, &error);
+        if (!model || ebb_model_load(model, device, &error))
+            TEST_FAIL("%s: %s", names[i], error.message);
+        ebb_model_close(&model);
+        ebb_device_destroy(&device);
+    }
+    scratch_remove();
+}
+
+TEST(edited_json)
+{
+    static const struct {
+        const char *file, *old, *new;
+        enum ebb_result code;
+        const char *word1, *word2;
+    } cases[] = {
+        {"unet/config.json", "UNet2DModel", "UNet2DConditionModel", EBB_UNSUPPORTED, "unet/config.json", "UNet2DConditionModel"},
+        {"unet/config.json", "\"UNet2DModel\"", "7", EBB_CORRUPT, "_class_name", "7"},
+        {"vae/config.json", "AutoencoderKL", "VQModel", EBB_UNSUPPORTED, "vae/config.json", "VQModel"},
+        {"unet/config.json", "\"DownBlock2D\"", "\"SkipDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types[0]", "SkipDownBlock2D"},
+        {"unet/config.json", "\"UpBlock2D\"", "\"KUpBlock2D\"", EBB_UNSUPPORTED, "up_block_types[1]", "KUpBlock2D"},
+        {"unet/config.json", "\"UNetMidBlock2D\"", "\"UNetMidBlock2DCrossAttn\"", EBB_UNSUPPORTED, "mid_block_type", "CrossAttn"},
+        {"unet/config.json", "\"silu\"", "\"tanh\"", EBB_UNSUPPORTED, "act_fn", "tanh"},
+        {"unet/config.json", "\"default\"", "\"ada_group\"", EBB_UNSUPPORTED, "resnet_time_scale_shift", "ada_group"},
+        {"unet/config.json", "\"positional\"", "\"rotary\"", EBB_UNSUPPORTED, "time_embedding_type", "rotary"},
+        {"unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"projection\"", EBB_UNSUPPORTED,
+         "class_embed_type", "projection"},
+        {"unet/config.json", "\"downsample_padding\": 1", "\"downsample_padding\": 2", EBB_CORRUPT, "downsample_padding", "0 to 1"},
+        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": \"one\"", EBB_CORRUPT, "layers_per_block", "\"one\""},
+        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": 2", EBB_CORRUPT, "resnets.1", "(16, 32, 3, 3)"},
+        {"unet/config.json", "\"in_channels\": 4", "\"in_channels\": 5", EBB_CORRUPT, "(8, 4, 3, 3)", "(8, 5, 3, 3)"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED, "norm_num_groups", "divisor"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 0", EBB_CORRUPT, "norm_num_groups", "0"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": null", EBB_CORRUPT, "norm_num_groups", "null"},
+        {"unet/config.json", "\"norm_eps\": 1e-05", "\"norm_eps\": NaN", EBB_CORRUPT, "norm_eps", "a number"},
+        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8.5,", EBB_CORRUPT,
+         "block_out_channels", "8.5"},
+        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8, 8,", EBB_CORRUPT,
+         "down_block_types", "3 blocks"},
+        {"unet/config.json", "{", "{\"act_fn\": \"silu\", ", EBB_CORRUPT, "unet/config.json", "duplicate"},
+        {"unet/config.json", "}", "", EBB_CORRUPT, "unet/config.json", "line"},
+        {"unet/config.json", "{", "[", EBB_CORRUPT, "unet/config.json", "line"},
+        {"scheduler/scheduler_config.json", "DDIMScheduler", "ScoreSdeVeScheduler", EBB_UNSUPPORTED, "_class_name", "ScoreSdeVe"},
+        {"scheduler/scheduler_config.json", "squaredcos_cap_v2", "wavy", EBB_UNSUPPORTED, "beta_schedule", "wavy"},
+        {"scheduler/scheduler_config.json", "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": []", EBB_CORRUPT,
+         "num_train_timesteps", "[]"},
+        {"scheduler/scheduler_config.json", "v_prediction", "guess", EBB_UNSUPPORTED, "prediction_type", "guess"},
+        {"ebb.json", "\"format\": 1", "\"format\": 2", EBB_CORRUPT, "ebb.json", "format"},
+        {"ebb.json", "\"format\": 1,", "", EBB_CORRUPT, "format", "missing"},
+        {"ebb.json", "\"generate\"", "\"destroy\"", EBB_UNSUPPORTED, "kind", "destroy"},
+        {"ebb.json", "\"labels\": [", "\"labels\": [7, ", EBB_CORRUPT, "labels", "objects"},
+        {"ebb.json", "\"labels\": [", "\"labels\": [{\"name\": \"a\"}, {\"name\": \"b\"}, ", EBB_CORRUPT, "labels", "at most 5"},
+        {"ebb.json", "\"texture\"", "\"drone\"", EBB_UNSUPPORTED, "labels[0].kind", "drone"},
+        {"ebb.json", "\"score\": 0.5", "\"score\": 5", EBB_CORRUPT, "labels[0].score", "5"},
+        {"ebb.json", "\"no_label\": 4", "\"no_label\": 5", EBB_CORRUPT, "no_label", "5"},
+        {"ebb.json", "\"default_label\": \"rain\"", "\"default_label\": \"snow\"", EBB_CORRUPT, "default_label", "snow"},
+        {"ebb.json", "\"sample_rate\": 48000", "\"sample_rate\": true", EBB_CORRUPT, "mel.sample_rate", "true"},
+        {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 96", EBB_CORRUPT, "height", "16"},
+        {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 100", EBB_CORRUPT, "mel bands", "fold"},
+        {"ebb.json", "\"std\": 0.75", "\"std\": 0", EBB_CORRUPT, "latent.std", "0"},
+        {"ebb.json", "\"shape\": [\n   4", "\"shape\": [\n   3", EBB_CORRUPT, "channel count", "3"},
+        {"ebb.json", "dpmpp-2m", "magic", EBB_UNSUPPORTED, "recommended.sampler", "magic"},
+        {"ebb.json", "\"steps\": 4", "\"steps\": 1e9", EBB_CORRUPT, "recommended.steps", "1000"},
+        {"ebb.json", "safetensors\": \"a", "safetensors\": \"b", EBB_CORRUPT, WEIGHTS, "SHA-256"},
+        {"ebb.json", "safetensors\": \"", "safetensors\": \"x", EBB_CORRUPT, "sha256.unet", "hex"},
+        {"ebb.json", "\"name\": \"rain\"", "\"name\": \"\xff\"", EBB_CORRUPT, "ebb.json", "decode byte 0xff"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scratch_make("models/tiny-sfx");
+        scratch_replace(cases[i].file, cases[i].old, cases[i].new);
+        refused(cases[i].new, cases[i].code, cases[i].word1, cases[i].word2);
+    }
+    scratch_remove();
+}
+
+TEST(json_beyond_all_measure)
+{
+    scratch_make("models/tiny-sfx");
+    char *text = malloc(3 << 20);
+    memset(text, '[', 3 << 20);
+    scratch_write("ebb.json", text, 100000);
+    refused("deep", EBB_CORRUPT, "ebb.json", "nested");
+    scratch_write("ebb.json", text, 3 << 20);
+    refused("long", EBB_CORRUPT, "ebb.json", "3145728");
+    scratch_write("ebb.json", "", 0);
+    refused("empty", EBB_CORRUPT, "ebb.json", "line");
+    free(text);
+    scratch_remove();
+}
+
+TEST(things_that_are_not_there)
+{
+    static const struct { const char *gone; enum ebb_result code; } cases[] = {
+        {"unet/config.json", EBB_NOT_FOUND}, {WEIGHTS, EBB_NOT_FOUND}, {"unet", EBB_WRONG_TYPE},
+        {"vae/config.json", EBB_NOT_FOUND}, {"scheduler/scheduler_config.json", EBB_NOT_FOUND}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scratch_make("models/tiny-sfx");
+        run("rm -r '%s'%s", scratch_path(cases[i].gone), "");
+        refused(cases[i].gone, cases[i].code, scratch, cases[i].code == EBB_WRONG_TYPE ? "unet" : cases[i].gone);
+    }
+    scratch_make(NULL);
+    refused("empty folder", EBB_WRONG_TYPE, scratch, "not a model folder");
+    run("rmdir '%s'%s", scratch, "");
+    refused("no folder", EBB_NOT_FOUND, scratch, "no model folder");
+    FILE *file = fopen(scratch, "w");
+    fclose(file);
+    refused("a file", EBB_WRONG_TYPE, scratch, "expected a model folder");
+    scratch_remove();
+}
+
+TEST(things_that_are_something_else)
+{
+    scratch_make("models/tiny-sfx");
+    run("rm '%s' && mkdir '%s'", scratch_path("unet/config.json"), scratch_path("unet/config.json"));
+    refused("a folder for a file", EBB_WRONG_TYPE, "unet/config.json", "folder");
+    scratch_make("models/tiny-sfx");
+    run("rm '%s' && mkfifo '%s'", scratch_path(WEIGHTS), scratch_path(WEIGHTS));
+    refused("a pipe", EBB_WRONG_TYPE, WEIGHTS, "special");
+    scratch_make("models/tiny-sfx");
+    run("mv '%s' '%s'", scratch_path(WEIGHTS), scratch_path("unet/diffusion_pytorch_model.bin"));
+    refused("a pickle", EBB_UNSUPPORTED, "diffusion_pytorch_model.bin", "safetensors");
+    scratch_make("models/tiny-sfx");
+    run("cp '%s' '%s'", scratch_path("ebb.json"), scratch_path(WEIGHTS));
+    refused("other data", EBB_CORRUPT, WEIGHTS, "not safetensors");
+    scratch_make("models/tiny-sfx");
+    run("chmod 000 '%s'%s", scratch_path("unet/config.json"), "");
+    if (geteuid() != 0) // root reads everything
+        refused("unreadable", EBB_UNREADABLE, "unet/config.json", "ermission");
+    scratch_make("models/tiny-sfx");
+    run("rm '%s'; echo '{\"_class_name\": \"StableDiffusionPipeline\"}' > '%s'", scratch_path("ebb.json"),
+        scratch_path("model_index.json"));
+    refused("another pipeline", EBB_UNSUPPORTED, "model_index.json", "StableDiffusionPipeline");
+    scratch_remove();
+}
+
+TEST(damaged_weights)
+{
+    struct stat info;
+    scratch_make("models/tiny-sfx");
+    REQUIRE(stat(scratch_path(WEIGHTS), &info) == 0);
+    static const double parts[] = {0.99, 0.5, 0.05, 0.001, 0};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        REQUIRE(truncate(scratch_path(WEIGHTS), (off_t)(parts[i] * (double)info.st_size)) == 0);
+        refused("cut short", EBB_CORRUPT, WEIGHTS, parts[i] > 0.001 ? "cut short" : "bytes");
+    }
+
+    scratch_make("models/tiny-sfx");
+    scratch_poke(WEIGHTS, -1, "\x55", 1);
+    refused("one byte", EBB_CORRUPT, WEIGHTS, "SHA-256");
+
+    scratch_make("models/tiny-sfx");
+    scratch_replace("ebb.json", "sha256", "sums");
+    scratch_poke(WEIGHTS, -2, "\x00\x7c", 2); // infinity in half precision
+    refused("infinity", EBB_CORRUPT, WEIGHTS, "not finite");
+
+    scratch_make("models/tiny-sfx");
+    scratch_poke(WEIGHTS, 0, "\0\0\0\0\0\0\0\x40", 8);
+    refused("huge header", EBB_CORRUPT, WEIGHTS, "4611686018427387904");
+    scratch_poke(WEIGHTS, 0, "\0\0\0\x20\0\0\0\0", 8);
+    REQUIRE(truncate(scratch_path(WEIGHTS), 1LL << 30) == 0);
+    refused("huge header in a huge file", EBB_CORRUPT, WEIGHTS, "536870912");
+    scratch_remove();
+}
+
+TEST(made_up_headers)
+{
+#define ENTRY(dtype, shape, offsets) "{\"a\": {\"dtype\": \"" dtype "\", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
+    static const struct {
+        const char *header;
+        size_t bytes;
+        const char *word;
+    } cases[] = {
+        {"{}", 0, "missing"},
+        {"{}", 4, "the file has 4"},
+        {"[]", 0, "object"},
+        {"{\"a\": 7}", 4, "exactly"},
+        {ENTRY("F32", "[1]", "[0, 4], \"more\": 1"), 4, "exactly"},
+        {ENTRY("F32", "[1]", "[0, 4]"), 4, "no place"},
+        {ENTRY("Q4", "[1]", "[0, 4]"), 4, "dtype"},
+        {ENTRY("F32", "[2]", "[0, 4]"), 4, "do not give"},
+        {ENTRY("F32", "[-1]", "[0, 4]"), 4, "shape"},
+        {ENTRY("F32", "[1.0]", "[0, 4]"), 4, "shape"},
+        {ENTRY("F32", "[1,1,1,1,1,1,1,1,1]", "[0, 4]"), 4, "shape"},
+        {ENTRY("F32", "[4611686018427387904, 4]", "[0, 0]"), 0, "do not give"},
+        {ENTRY("F32", "[1]", "[4, 0]"), 4, "data_offsets"},
+        {ENTRY("F32", "[1]", "[4, 8]"), 8, "hole"},
+        {ENTRY("F32", "[1]", "[0, 99999999999999999999]"), 4, "big"},
+        {ENTRY("F32", "[1]", "[0, 4]"), 3, "cut short"},
+        {ENTRY("F4", "[1]", "[0, 0]"), 0, "do not give"},
+        {"{\"__metadata__\": {\"a\": 1}}", 0, "strings"},
+        {"{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}, "
+         "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [4, 12]}}", 12, "overlap"},
+        {"{\"a\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}, "
+         "\"a\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}", 0, "duplicate"},
+        {"{\"conv_in.weight\": {\"dtype\": \"F32\", \"shape\": [8, 36], \"data_offsets\": [0, 1152]}}", 1152, "(8, 4, 3, 3)"},
+        {"{\"conv_in.bias\": {\"dtype\": \"I64\", \"shape\": [8], \"data_offsets\": [0, 64]}}", 64, "I64"},
+        {"{\"bad\\u001b[31mname\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", 4, "bad?[31mname"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scratch_make("models/tiny-sfx");
+        scratch_safetensors(WEIGHTS, cases[i].header, cases[i].bytes);
+        refused(cases[i].header, strcmp(cases[i].word, "I64") == 0 ? EBB_UNSUPPORTED : EBB_CORRUPT, WEIGHTS, cases[i].word);
+    }
+    scratch_remove();
+}
+
+TEST(shards_that_do_not_fit)
+{
+    static const struct { const char *old, *new, *word; } cases[] = {
+        {"diffusion_pytorch_model-00001", "../diffusion_pytorch_model-00001", "same folder"},
+        {"diffusion_pytorch_model-00001", "/etc/diffusion_pytorch_model-00001", "same folder"},
+        {"\"diffusion_pytorch_model-00001-of-00003.safetensors\"", "7", "same folder"},
+        {"-00001-of-00003", "-00002-of-00003", "is not in"},
+        {"\"weight_map\"", "\"map\"", "weight_map"},
+        {"\"weight_map\": {", "\"weight_map\": {\"more\": \"diffusion_pytorch_model-00001-of-00003.safetensors\",", "is not in"},
+        {"\"conv_in.bias\"", "\"conv_in.other\"", "is not in"},
+    };
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ebb_error error = {0};
+        scratch_make("golden/nets/three-levels");
+        scratch_replace("diffusion_pytorch_model.safetensors.index.json", cases[i].old, cases[i].new);
+        struct ebb_net *net = ebb_net_open(scratch, device, &error);
+        printf("# %s\n", error.message);
+        REQUIRE(net == NULL && error.code == EBB_CORRUPT);
+        if (!strstr(error.message, cases[i].word))
+            TEST_FAIL("expected \"%s\"", cases[i].word);
+    }
+    scratch_make("golden/nets/three-levels");
+    run("rm '%s'%s", scratch_path("diffusion_pytorch_model-00002-of-00003.safetensors"), "");
+    struct ebb_error error = {0};
+    REQUIRE(ebb_net_open(scratch, device, &error) == NULL && error.code == EBB_NOT_FOUND);
+    REQUIRE(strstr(error.message, "00002"));
+    ebb_device_destroy(&device);
+    scratch_remove();
+}
+
+// Any single damage to the header or the configs: refused or harmless, never a crash (the sanitizers look on).
+TEST(random_damage)
+{
+    static const char *const files[] = {WEIGHTS, "unet/config.json", "ebb.json", "scheduler/scheduler_config.json"};
+    uint32_t state = 1;
+    scratch_make("models/tiny-direct");
+    for (int f = 0; f < 4; f++) {
+        size_t size;
+        char *text = scratch_read(files[f], &size);
+        for (int i = 0; i < 150; i++) {
+            state = state * 1664525 + 1013904223;
+            size_t at = (state >> 8) % (size < 6000 ? size : 6000);
+            char byte = (char)(state >> 3);
+            scratch_poke(files[f], (long)at, &byte, 1);
+            struct ebb_model *model = ebb_model_open(scratch, NULL);
+            ebb_model_close(&model);
+            scratch_poke(files[f], (long)at, text + at, 1);
+        }
+        free(text);
+    }
+    struct ebb_model *model = ebb_model_open(scratch, NULL);
+    REQUIRE(model != NULL);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
+TEST_MAIN

@@ -1,0 +1,197 @@
+// Every block and option of the networks against what diffusers computed (tests/golden/make_nets.py).
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include <ebb/net.h>
+#include <jansson.h>
+
+#include "npy.h"
+#include "test.h"
+
+static const char *const devices[] = {"ref", "cpu"};
+
+static void golden(char path[600], const char *name)
+{
+    snprintf(path, 600, "%s/golden/nets/%s", getenv("EBB_TEST_DATA"), name);
+}
+
+static void largest(const float *a, const float *b, size_t count, double *difference, double *reference)
+{
+    *difference = *reference = 0;
+    for (size_t i = 0; i < count; i++) {
+        *difference = fmax(*difference, isfinite(a[i]) ? fabs((double)a[i] - b[i]) : INFINITY);
+        *reference = fmax(*reference, fabs(b[i]));
+    }
+}
+
+struct inputs {
+    struct ebb_net_inputs plain;
+    int labels[8];
+    float vector[256];
+};
+
+static void read_inputs(const char *path, struct inputs *in)
+{
+    json_t *root = json_load_file(path, 0, NULL);
+    REQUIRE(root != NULL);
+    *in = (struct inputs){.plain = {.timestep = json_number_value(json_object_get(root, "timestep"))}};
+    json_t *labels = json_object_get(root, "labels"), *vector = json_object_get(root, "class_vector");
+    for (size_t i = 0; i < json_array_size(labels); i++)
+        in->labels[i] = (int)json_integer_value(json_array_get(labels, i));
+    for (size_t i = 0; i < json_array_size(vector); i++)
+        in->vector[i] = (float)json_number_value(json_array_get(vector, i));
+    in->plain.labels = labels ? in->labels : NULL;
+    in->plain.class_vector = vector ? in->vector : NULL;
+    json_decref(root);
+}
+
+// Runs one stored pass twice (the second time without a new plan); the error relative to the largest value.
+static double run_pass(struct ebb_net *net, enum ebb_net_pass pass, const char *folder, const char *name)
+{
+    char path[700];
+    int in_shape[4], out_shape[4], shape[4];
+    size_t in_count, out_count;
+    struct inputs inputs;
+    struct ebb_error error = {0};
+    snprintf(path, sizeof(path), "%s/%s.json", folder, name);
+    read_inputs(path, &inputs);
+    snprintf(path, sizeof(path), "%s/%s.in.npy", folder, name);
+    float *input = npy_read(path, in_shape, &in_count);
+    snprintf(path, sizeof(path), "%s/%s.out.npy", folder, name);
+    float *expected = npy_read(path, out_shape, &out_count);
+    REQUIRE(input && expected);
+
+    REQUIRE(ebb_net_shape(net, pass, in_shape, shape, &error) == EBB_OK);
+    REQUIRE(memcmp(shape, out_shape, sizeof(shape)) == 0);
+    float *output = malloc(out_count * sizeof(*output));
+    double worst = 0;
+    for (int i = 0; i < 2; i++) {
+        double difference, reference;
+        memset(output, 0xff, out_count * sizeof(*output));
+        if (ebb_net_run(net, pass, in_shape, input, &inputs.plain, output, &error))
+            TEST_FAIL("%s %s: %s", folder, name, error.message);
+        largest(output, expected, out_count, &difference, &reference);
+        worst = fmax(worst, difference / reference);
+    }
+    free(output);
+    free(expected);
+    free(input);
+    return worst;
+}
+
+static int check_folder(const char *folder, const char *device_name)
+{
+    static const struct { enum ebb_net_pass pass; const char *name; } passes[] = {
+        {EBB_NET_FORWARD, "forward"}, {EBB_NET_ENCODE, "encode"}, {EBB_NET_DECODE, "decode"}};
+    struct ebb_error error = {0};
+    struct ebb_device *device = ebb_device_create(device_name, 2, NULL, &error);
+    if (!device)
+        TEST_FAIL("%s", error.message);
+    struct ebb_net *net = ebb_net_open(folder, device, &error);
+    if (!net)
+        TEST_FAIL("%s: %s", folder, error.message);
+
+    int bad = 0, unet = strcmp(ebb_net_class(net), "UNet2DModel") == 0;
+    for (int i = unet ? 0 : 1; i < (unet ? 1 : 3); i++) {
+        double worst = run_pass(net, passes[i].pass, folder, passes[i].name);
+        printf("# %-3s %-24s %-7s %.1e\n", device_name, strrchr(folder, '/') + 1, passes[i].name, worst);
+        bad += !(worst <= 1e-5); // the bound is 1e-4; nets this small stay far below it
+    }
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+    return bad;
+}
+
+static void check_all(const char *device)
+{
+    char path[600];
+    int checked = 0, bad = 0;
+    golden(path, "");
+    DIR *folder = opendir(path);
+    REQUIRE(folder != NULL);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        golden(path, entry->d_name);
+        bad += check_folder(path, device);
+        checked++;
+    }
+    closedir(folder);
+    REQUIRE(checked >= 13);
+    REQUIRE(bad == 0);
+}
+
+TEST(ref_equals_diffusers)
+{
+    check_all(devices[0]);
+}
+
+TEST(cpu_equals_diffusers)
+{
+    check_all(devices[1]);
+}
+
+static struct ebb_net *open_golden(const char *name, struct ebb_device **device)
+{
+    char path[600];
+    golden(path, name);
+    *device = ebb_device_create("ref", 1, NULL, NULL);
+    return ebb_net_open(path, *device, NULL);
+}
+
+TEST(sizes_that_do_not_fit_are_refused_with_their_number)
+{
+    struct ebb_device *device;
+    struct ebb_net *net = open_golden("plain", &device);
+    struct ebb_error error = {0};
+    int out[4];
+    REQUIRE(net != NULL);
+    REQUIRE(ebb_net_shape(net, EBB_NET_FORWARD, (int[]){1, 1, 7, 4}, out, &error) == EBB_INVALID);
+    REQUIRE(strstr(error.message, "height") && strstr(error.message, "7") && strstr(error.message, "multiple of 2"));
+    REQUIRE(ebb_net_shape(net, EBB_NET_FORWARD, (int[]){1, 3, 4, 4}, out, &error) == EBB_INVALID);
+    REQUIRE(strstr(error.message, "channel count"));
+    REQUIRE(ebb_net_shape(net, EBB_NET_FORWARD, (int[]){0, 1, 4, 4}, out, &error) == EBB_INVALID);
+    REQUIRE(ebb_net_shape(net, EBB_NET_DECODE, (int[]){1, 1, 4, 4}, out, &error) == EBB_WRONG_TYPE);
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+}
+
+TEST(labels_and_timesteps_are_checked)
+{
+    struct ebb_device *device;
+    struct ebb_net *net = open_golden("classes", &device);
+    struct ebb_error error = {0};
+    float in[2 * 8 * 12] = {0}, out[2 * 8 * 12];
+    const int shape[4] = {1, 2, 8, 12};
+    REQUIRE(net != NULL);
+    struct ebb_net_inputs inputs = {.timestep = 1, .labels = (int[]){5}};
+    REQUIRE(ebb_net_run(net, EBB_NET_FORWARD, shape, in, &inputs, out, &error) == EBB_INVALID);
+    REQUIRE(strstr(error.message, "label 5"));
+    inputs = (struct ebb_net_inputs){.timestep = NAN};
+    REQUIRE(ebb_net_run(net, EBB_NET_FORWARD, shape, in, &inputs, out, &error) == EBB_INVALID);
+    inputs.timestep = 1;
+    REQUIRE(ebb_net_run(net, EBB_NET_FORWARD, shape, in, &inputs, out, &error) == EBB_OK);
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+}
+
+TEST(more_shapes_than_plans_are_kept)
+{
+    struct ebb_device *device;
+    struct ebb_net *net = open_golden("plain", &device);
+    float in[2 * 24] = {1}, out[2 * 24], first[4] = {0};
+    REQUIRE(net != NULL);
+    for (int round = 0; round < 2; round++)
+        for (int w = 2; w <= 24; w += 2) {
+            REQUIRE(ebb_net_run(net, EBB_NET_FORWARD, (int[]){1, 1, 2, w}, in, NULL, out, NULL) == EBB_OK);
+            if (w == 2 && round == 0)
+                memcpy(first, out, sizeof(first));
+            if (w == 2)
+                REQUIRE(memcmp(first, out, sizeof(first)) == 0);
+        }
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+}
+
+TEST_MAIN
