@@ -101,8 +101,7 @@ struct ebb_backend {
     size_t (*memory)(const void *prepared); // bytes of scratch
 };
 
-extern const struct ebb_backend ebb_backend_ref;
-extern struct ebb_backend ebb_backend_cpu;
+extern const struct ebb_backend ebb_backend_ref, ebb_backend_cpu;
 
 struct ebb_device {
     const struct ebb_backend *backend;

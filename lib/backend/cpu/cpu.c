@@ -1,21 +1,172 @@
-// For the moment the reference under another name.
-#include <stdio.h>
+#include "backend/cpu/cpu.h"
 
-#include "backend/op.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/base.h"
+
+static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
+    [EBB_OP_CONV] = &cpu_conv,    [EBB_OP_MAP] = &cpu_map,             [EBB_OP_NORM] = &cpu_norm,
+    [EBB_OP_POOL] = &cpu_pool_op, [EBB_OP_ATTENTION] = &cpu_attention,
+};
+
+struct prepared {
+    const struct ebb_program *program;
+    struct cpu_op *ops;
+    float *scratch;
+    size_t scratch_floats;
+};
+
+// The best instruction set that this machine has and this build was made for; `name` ("avx2", "plain"; NULL: the best)
+// asks for another, for tests.
+static const struct cpu_kernels *choose_kernels(const char *name)
+{
+    const struct cpu_kernels *list[3];
+    int count = 0;
+#ifdef EBB_CPU_X86
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        list[count++] = &cpu_kernels_avx512;
+    if (avx2)
+        list[count++] = &cpu_kernels_avx2;
+#endif
+    list[count++] = &cpu_kernels_plain;
+    for (int i = 0; i < count; i++)
+        if (!name || strcmp(name, list[i]->name) == 0)
+            return list[i];
+    return NULL;
+}
+
+// Physical cores that this process may run on: threads of one core share its arithmetic.
+static int physical_cores(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN), cores = 0;
+    for (long i = 0; i < cpus && i < 1024; i++) {
+        char path[96];
+        snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list", i);
+        FILE *file = fopen(path, "r");
+        long first = i;
+        if (file) {
+            if (fscanf(file, "%ld", &first) != 1)
+                first = i;
+            fclose(file);
+        }
+        cores += first == i;
+    }
+    return cores > 0 ? (int)cores : 1;
+}
+
+static void cpu_close(struct ebb_device *device)
+{
+    struct cpu_device *cpu = device->state;
+    cpu_pool_destroy(&cpu->pool);
+    free(cpu);
+    device->state = NULL;
+}
 
 static enum ebb_result cpu_open(struct ebb_device *device, const char *which, int threads, struct ebb_error *error)
 {
-    if (which)
-        return ebb_fail(error, EBB_NO_DEVICE, "device cpu takes no \":%s\"", which);
-    snprintf(device->description, sizeof(device->description), "cpu: plain loops, one thread");
+    const struct cpu_kernels *best = choose_kernels(which);
+    if (!best)
+        return ebb_fail(error, EBB_NO_DEVICE, "device cpu:%s: this machine or build does not have it", which);
+    threads = threads ? threads : physical_cores();
+    struct cpu_device *cpu = ebb_alloc(1, sizeof(*cpu));
+    device->state = cpu;
+    if (!cpu || !(cpu->pool = cpu_pool_create(threads))) {
+        free(cpu);
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for the threads of a device");
+    }
+    cpu->kernels = best;
+    snprintf(device->description, sizeof(device->description), "cpu: %d thread%s, %s", threads, threads == 1 ? "" : "s",
+             best->title);
     return EBB_OK;
 }
 
-struct ebb_backend ebb_backend_cpu;
-__attribute__((constructor)) static void fill(void)
+static void cpu_release(struct ebb_device *device, void *data)
 {
-    ebb_backend_cpu = ebb_backend_ref;
-    ebb_backend_cpu.kind = "cpu";
-    ebb_backend_cpu.open = cpu_open;
+    struct prepared *prepared = data;
+    for (int i = 0; prepared->ops && i < prepared->program->op_count; i++) {
+        const struct ebb_op *op = prepared->ops[i].op;
+        if (op && kernels[op->kind]->release)
+            kernels[op->kind]->release(&prepared->ops[i]);
+    }
+    free(prepared->ops);
+    free(prepared->scratch);
+    free(prepared);
 }
+
+static enum ebb_result prepare_op(const struct cpu_device *cpu, const struct ebb_program *program, const struct ebb_op *op,
+                                  struct cpu_op *out, struct ebb_error *error)
+{
+    out->op = op;
+    out->dst = &program->tensors[op->dst];
+    for (int i = 0; i < 3; i++)
+        out->src[i] = op->src[i] < 0 ? NULL : &program->tensors[op->src[i]];
+    return kernels[op->kind]->prepare ? kernels[op->kind]->prepare(cpu, out, error) : EBB_OK;
+}
+
+static void *cpu_prepare(struct ebb_device *device, const struct ebb_program *program, struct ebb_error *error)
+{
+    struct prepared *prepared = ebb_alloc(1, sizeof(*prepared));
+    if (prepared)
+        prepared->ops = ebb_alloc((size_t)program->op_count, sizeof(*prepared->ops));
+    if (!prepared || !prepared->ops) {
+        free(prepared);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
+        return NULL;
+    }
+    prepared->program = program;
+    enum ebb_result result = EBB_OK;
+    for (int i = 0; result == EBB_OK && i < program->op_count; i++) {
+        result = prepare_op(device->state, program, &program->ops[i], &prepared->ops[i], error);
+        size_t need = prepared->ops[i].scratch;
+        prepared->scratch_floats = need > prepared->scratch_floats ? need : prepared->scratch_floats;
+    }
+    if (result == EBB_OK && !(prepared->scratch = ebb_host_alloc(prepared->scratch_floats)))
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for %zu floats of scratch", prepared->scratch_floats);
+    if (result == EBB_OK)
+        return prepared;
+    cpu_release(device, prepared);
+    return NULL;
+}
+
+static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step, struct ebb_buffer *const *inputs,
+                               struct ebb_buffer *const *outputs, struct ebb_error *error)
+{
+    const struct prepared *prepared = data;
+    const struct cpu_device *cpu = device->state;
+    struct cpu_run run = {
+        .host = {prepared->program, inputs, outputs, step},
+        .kernels = cpu->kernels,
+        .pool = cpu->pool,
+        .scratch = prepared->scratch,
+    };
+    for (int i = 0; i < prepared->program->op_count; i++)
+        kernels[prepared->ops[i].op->kind]->run(&run, &prepared->ops[i]);
+    return EBB_OK;
+}
+
+static size_t cpu_memory(const void *data)
+{
+    return ((const struct prepared *)data)->scratch_floats * sizeof(float);
+}
+
+const struct ebb_backend ebb_backend_cpu = {
+    .kind = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .buffer_create = ebb_host_buffer_create,
+    .buffer_destroy = ebb_host_buffer_destroy,
+    .write = ebb_host_write,
+    .read = ebb_host_read,
+    .blend = ebb_host_blend,
+    .measure = ebb_host_measure,
+    .prepare = cpu_prepare,
+    .run = cpu_run,
+    .release = cpu_release,
+    .memory = cpu_memory,
+};

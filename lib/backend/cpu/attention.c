@@ -1,0 +1,105 @@
+// Attention with the convolution's inner loop: keys and values of a head become panels, scores of a few queries stay in
+// the thread's scratch.
+#include <math.h>
+
+#include "backend/cpu/cpu.h"
+
+enum { QUERIES = 16 }; // of one unit
+
+struct attention_job {
+    const struct cpu_run *run;
+    const struct cpu_op *op;
+    const float *q, *k, *v;
+    float *out, *keys, *values, *scores;
+    int heads, width, queries, tokens;
+    size_t keys_step, values_step, scores_step; // of one (item, head); of one thread
+};
+
+static struct attention_job job_of(const struct cpu_op *op)
+{
+    struct attention_job job = {
+        .op = op,
+        .heads = op->op->heads,
+        .width = op->dst->c / op->op->heads,
+        .queries = op->dst->h * op->dst->w,
+        .tokens = op->src[1]->h * op->src[1]->w,
+    };
+    job.keys_step = cpu_panels_floats((size_t)job.width, job.tokens);
+    job.values_step = cpu_panels_floats((size_t)job.tokens, job.width);
+    job.scores_step = (size_t)QUERIES * (size_t)((job.tokens + 15) / 16 * 16);
+    return job;
+}
+
+static enum ebb_result attention_prepare(const struct cpu_device *device, struct cpu_op *op, struct ebb_error *error)
+{
+    struct attention_job job = job_of(op);
+    op->scratch = (size_t)op->dst->n * (size_t)job.heads * (job.keys_step + job.values_step) +
+                  (size_t)cpu_pool_threads(device->pool) * job.scores_step;
+    return EBB_OK;
+}
+
+static void pack_head(void *context, int unit, int thread)
+{
+    const struct attention_job *job = context;
+    size_t channels = (size_t)job->op->dst->c;
+    size_t at = (size_t)(unit / job->heads) * (size_t)job->tokens * channels + (size_t)(unit % job->heads * job->width);
+    cpu_panels_pack(job->keys + (size_t)unit * job->keys_step, job->k + at, (size_t)job->width, job->tokens, 1, channels);
+    cpu_panels_pack(job->values + (size_t)unit * job->values_step, job->v + at, (size_t)job->tokens, job->width, channels, 1);
+}
+
+// out (pixels, columns) = a (pixels, depth) times panels of `columns` columns.
+static void multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth, const float *panels,
+                     int columns, float *out, size_t out_step)
+{
+    for (int panel = 0; panel * CPU_PANEL < columns; panel++) {
+        int width = cpu_panel_width(columns, panel), first = panel * CPU_PANEL;
+        kernels->row(&(struct cpu_row){
+            .a = a, .step = step, .runs = 1, .run = depth, .pixels = pixels,
+            .panel = panels + (size_t)first * (size_t)depth,
+            .width = width,
+            .columns = columns - first < width ? columns - first : width,
+            .out = out + first, .out_step = out_step, .scale = 1,
+        });
+    }
+}
+
+static void attend(void *context, int unit, int thread)
+{
+    const struct attention_job *job = context;
+    const struct cpu_kernels *kernels = job->run->kernels;
+    int blocks = (job->queries + QUERIES - 1) / QUERIES, head = unit / blocks, from = unit % blocks * QUERIES;
+    int count = job->queries - from < QUERIES ? job->queries - from : QUERIES;
+    size_t channels = (size_t)job->op->dst->c, row = job->scores_step / QUERIES;
+    size_t at = ((size_t)(head / job->heads) * (size_t)job->queries + (size_t)from) * channels +
+                (size_t)(head % job->heads * job->width);
+    float *scores = job->scores + (size_t)thread * job->scores_step;
+    float total[QUERIES];
+
+    multiply(kernels, job->q + at, channels, count, job->width, job->keys + (size_t)head * job->keys_step, job->tokens, scores,
+             row);
+    for (int i = 0; i < count; i++)
+        total[i] = kernels->softmax(scores + (size_t)i * row, job->tokens, 1 / sqrtf((float)job->width));
+    multiply(kernels, scores, row, count, job->tokens, job->values + (size_t)head * job->values_step, job->width, job->out + at,
+             channels);
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < job->width; c++)
+            job->out[at + (size_t)i * channels + (size_t)c] /= total[i];
+}
+
+static void attention_run(const struct cpu_run *run, const struct cpu_op *op)
+{
+    struct attention_job job = job_of(op);
+    int heads = op->dst->n * job.heads;
+    job.run = run;
+    job.q = ebb_host_tensor(&run->host, op->op->src[0]);
+    job.k = ebb_host_tensor(&run->host, op->op->src[1]);
+    job.v = ebb_host_tensor(&run->host, op->op->src[2]);
+    job.out = ebb_host_tensor(&run->host, op->op->dst);
+    job.keys = run->scratch;
+    job.values = job.keys + (size_t)heads * job.keys_step;
+    job.scores = job.values + (size_t)heads * job.values_step;
+    cpu_pool_run(run->pool, heads, pack_head, &job);
+    cpu_pool_run(run->pool, heads * ((job.queries + QUERIES - 1) / QUERIES), attend, &job);
+}
+
+const struct cpu_kernel cpu_attention = {.prepare = attention_prepare, .run = attention_run};

@@ -1,0 +1,236 @@
+// Compiled once for each instruction set; CPU_KERNELS names the table, CPU_NAME and CPU_TITLE the instruction set.
+#include "backend/cpu/kernels.h"
+
+#include <math.h>
+
+#include "backend/cpu/vector.h"
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline))
+
+// Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must fit.
+#if defined(__AVX512F__)
+enum { PIXELS = 8 };
+#elif defined(__AVX2__) || defined(__aarch64__)
+enum { PIXELS = 3 };
+#else
+enum { PIXELS = 1 };
+#endif
+
+// ---- sums of products ----
+
+INLINE void finish_tile(const struct cpu_row *r, vec *sum, int first, int pixels, int vectors)
+{
+    for (int i = 0; i < pixels; i++) {
+        size_t at = (size_t)(first + i) * r->out_step;
+        for (int j = 0; j < vectors; j++) {
+            int column = j * LANES, rest = r->columns - column;
+            vec v = sum[i * vectors + j];
+            if (r->add)
+                v += load(r->add + column);
+            if (rest >= LANES) {
+                if (r->residual)
+                    v += load(r->residual + at + column);
+                store(r->out + at + column, v * splat(r->scale));
+            } else if (rest > 0) {
+                if (r->residual)
+                    v += load_some(r->residual + at + column, rest);
+                store_some(r->out + at + column, v * splat(r->scale), rest);
+            }
+        }
+    }
+}
+
+INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
+{
+    vec sum[8 * 8] = {{0}};
+    const float *b = r->panel;
+    const size_t step = r->step;
+    for (int run = 0; run < r->runs; run++) {
+        const float *a = r->a + (size_t)first * step + (size_t)run * r->run_step;
+        for (int k = 0; k < r->run; k++, b += vectors * LANES) {
+            UNROLL for (int i = 0; i < pixels; i++) {
+                vec x = splat(a[(size_t)i * step + (size_t)k]);
+                UNROLL for (int j = 0; j < vectors; j++) sum[i * vectors + j] += x * load(b + j * LANES);
+            }
+        }
+    }
+    finish_tile(r, sum, first, pixels, vectors);
+}
+
+// The last pixels of a row, fewer than PIXELS.
+INLINE void tail(const struct cpu_row *r, int first, const int vectors)
+{
+    switch (r->pixels - first) {
+#if defined(__AVX512F__)
+    case 7:
+        tile(r, first, 7, vectors);
+        break;
+    case 6:
+        tile(r, first, 6, vectors);
+        break;
+    case 5:
+        tile(r, first, 5, vectors);
+        break;
+    case 4:
+        tile(r, first, 4, vectors);
+        break;
+    case 3:
+        tile(r, first, 3, vectors);
+        break;
+#endif
+    case 2:
+        tile(r, first, 2, vectors);
+        break;
+    case 1:
+        tile(r, first, 1, vectors);
+        break;
+    default:
+        break;
+    }
+}
+
+static void row_wide(const struct cpu_row *r)
+{
+    int first = 0;
+    for (; first + PIXELS <= r->pixels; first += PIXELS)
+        tile(r, first, PIXELS, 32 / LANES);
+    tail(r, first, 32 / LANES);
+}
+
+static void row_narrow(const struct cpu_row *r)
+{
+    int first = 0;
+    for (; first + PIXELS <= r->pixels; first += PIXELS)
+        tile(r, first, PIXELS, 16 / LANES);
+    tail(r, first, 16 / LANES);
+}
+
+static void row(const struct cpu_row *r)
+{
+    if (r->width == 32)
+        row_wide(r);
+    else
+        row_narrow(r);
+}
+
+// ---- the load: affine and activation ----
+
+static float rare(enum ebb_act act, float x)
+{
+    if (act == EBB_ACT_GELU)
+        return 0.5f * x * (1 + erff(x * 0.70710678f));
+    return x * tanhf(x > 30 ? x : log1pf(expf(x))); // Mish
+}
+
+INLINE vec activate(enum ebb_act act, vec x)
+{
+    if (act == EBB_ACT_SILU)
+        return x / (splat(1) + vexp(-x));
+    if (act == EBB_ACT_RELU)
+        return choose(x > splat(0), x, splat(0));
+    if (act != EBB_ACT_NONE)
+        for (int i = 0; i < LANES; i++)
+            x[i] = rare(act, x[i]);
+    return x;
+}
+
+INLINE void load_as(const struct cpu_load *l, enum ebb_act act)
+{
+    const int whole = l->channels / LANES * LANES, rest = l->channels - whole;
+    for (int p = 0; p < l->pixels; p++) {
+        const float *src = l->src + (size_t)(p >> l->shift) * l->src_step;
+        float *dst = l->dst + (size_t)p * l->dst_step;
+        for (int c = 0; c < whole; c += LANES) {
+            vec x = load(src + c);
+            if (l->a)
+                x = x * load(l->a + c) + load(l->b + c);
+            store(dst + c, activate(act, x));
+        }
+        if (rest) {
+            vec x = load_some(src + whole, rest);
+            if (l->a)
+                x = x * load_some(l->a + whole, rest) + load_some(l->b + whole, rest);
+            store_some(dst + whole, activate(act, x), rest);
+        }
+    }
+}
+
+static void load_row(const struct cpu_load *l)
+{
+    switch (l->act) {
+    case EBB_ACT_NONE:
+        load_as(l, EBB_ACT_NONE);
+        break;
+    case EBB_ACT_SILU:
+        load_as(l, EBB_ACT_SILU);
+        break;
+    default:
+        load_as(l, l->act);
+        break;
+    }
+}
+
+static void finish(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale)
+{
+    for (int p = 0; p < pixels; p++) {
+        float *y = x + (size_t)p * step;
+        const float *r = residual ? residual + (size_t)p * step : NULL;
+        for (int c = 0; c < channels; c++)
+            y[c] = (y[c] + (vector ? vector[c] : 0) + (r ? r[c] : 0)) * scale;
+    }
+}
+
+// ---- statistics, softmax ----
+
+typedef double vecd __attribute__((vector_size(8 * LANES)));
+
+static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
+{
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES) {
+        vecd s = {0}, q = {0};
+        for (int p = 0; p < pixels; p++) {
+            vecd v = __builtin_convertvector(load(x + (size_t)p * step + c), vecd);
+            s += v;
+            q += v * v;
+        }
+        memcpy(sum + c, &s, sizeof(s));
+        memcpy(squares + c, &q, sizeof(q));
+    }
+    for (; c < channels; c++) {
+        double s = 0, q = 0;
+        for (int p = 0; p < pixels; p++) {
+            double v = x[(size_t)p * step + (size_t)c];
+            s += v;
+            q += v * v;
+        }
+        sum[c] = s;
+        squares[c] = q;
+    }
+}
+
+static float softmax(float *x, int count, float factor)
+{
+    float largest = x[0], total = 0;
+    for (int i = 1; i < count; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    vec sum = {0};
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        vec e = vexp((load(x + i) - splat(largest)) * splat(factor));
+        store(x + i, e);
+        sum += e;
+    }
+    for (int k = 0; k < LANES; k++)
+        total += sum[k];
+    for (; i < count; i++) {
+        x[i] = vexp(splat((x[i] - largest) * factor))[0];
+        total += x[i];
+    }
+    return total;
+}
+
+const struct cpu_kernels CPU_KERNELS = {
+    .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums, .softmax = softmax,
+};

@@ -1,0 +1,51 @@
+// The inner loops, compiled once for each instruction set from kernels.c and chosen when the device is opened.
+#ifndef EBB_BACKEND_CPU_KERNELS_H
+#define EBB_BACKEND_CPU_KERNELS_H
+
+#include <stddef.h>
+
+#include "backend/weight.h"
+
+enum { CPU_PANEL = 32 }; // output channels that a panel of packed weights holds
+
+// `pixels` pixels of one panel: out[p][j] = (sum_k a(p, k) panel[k][j] + add[j] + residual[p][j]) * scale, where the
+// sources of pixel p are `runs` runs of `run` floats, at a + p * step + r * run_step.
+struct cpu_row {
+    const float *a;
+    size_t step, run_step;
+    int runs, run, pixels;
+    const float *panel;    // (runs * run, width)
+    int width;             // 16 or 32
+    int columns;           // of them stored, 1..width
+    float *out;
+    size_t out_step;
+    const float *add;      // `width` floats, or NULL
+    const float *residual; // steps as out, or NULL
+    float scale;
+};
+
+// dst[p * dst_step + c] = act(src[(p >> shift) * src_step + c] * a[c] + b[c]); a may be NULL: no affine part.
+struct cpu_load {
+    float *dst;
+    const float *src;
+    size_t dst_step, src_step;
+    int pixels, channels, shift;
+    const float *a, *b;
+    enum ebb_act act;
+};
+
+struct cpu_kernels {
+    const char *name, *title; // "avx512", "AVX-512"
+    void (*row)(const struct cpu_row *row);
+    void (*load)(const struct cpu_load *load);
+    // x[p * step + c] = (x + vector[c] + residual[p * step + c]) * scale; NULL: none.
+    void (*finish)(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale);
+    // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
+    void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
+    // row[i] = exp((row[i] - max) * factor); returns the sum.
+    float (*softmax)(float *row, int count, float factor);
+};
+
+extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
+
+#endif

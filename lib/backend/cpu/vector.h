@@ -1,0 +1,77 @@
+// Vectors of as many floats as one register of the instruction set that this file is compiled for holds, through the
+// compiler's vector extensions.
+#ifndef EBB_BACKEND_CPU_VECTOR_H
+#define EBB_BACKEND_CPU_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+#elif defined(__AVX2__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t veci __attribute__((vector_size(4 * LANES)));
+
+static inline vec load(const float *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline void store(float *p, vec v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+static inline vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+// The first `count` lanes, the rest 0.
+static inline vec load_some(const float *p, int count)
+{
+    vec v = {0};
+    for (int i = 0; i < count; i++)
+        v[i] = p[i];
+    return v;
+}
+
+static inline void store_some(float *p, vec v, int count)
+{
+    for (int i = 0; i < count; i++)
+        p[i] = v[i];
+}
+
+static inline vec choose(veci mask, vec a, vec b)
+{
+    return (vec)(((veci)a & mask) | ((veci)b & ~mask));
+}
+
+// e^x, x clamped to where the result is a normal number; within 2 units in the last place. x = n ln 2 + r, the
+// polynomial is Cephes' expf.
+static inline vec vexp(vec x)
+{
+    x = choose(x < splat(-87.0f), splat(-87.0f), x);
+    x = choose(x > splat(88.0f), splat(88.0f), x);
+    const vec magic = splat(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, found in the low bits
+    vec shifted = x * splat(1.44269504f) + magic, n = shifted - magic;
+    vec r = x - n * splat(0.693359375f) - n * splat(-2.12194440e-4f);
+    vec y = splat(1.9875691500e-4f);
+    y = y * r + splat(1.3981999507e-3f);
+    y = y * r + splat(8.3334519073e-3f);
+    y = y * r + splat(4.1665795894e-2f);
+    y = y * r + splat(1.6666665459e-1f);
+    y = y * r + splat(5.0000001201e-1f);
+    y = y * r * r + r + splat(1.0f);
+    veci scale = ((veci)shifted - (veci)magic + 127) << 23;
+    return y * (vec)scale;
+}
+
+#endif
