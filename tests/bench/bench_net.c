@@ -1,0 +1,77 @@
+// Times one pass of a network folder, random input: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES [BATCH]]]].
+// Prints one JSON line; FOLDER is a U-Net or, with HEIGHT and WIDTH of the latent, an autoencoder's decoder.
+#include <ebb/ebb.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t count_of(const int shape[4])
+{
+    return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
+}
+
+static int fail(const struct ebb_error *error)
+{
+    fprintf(stderr, "bench-net: %s\n", error->message);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES [BATCH]]]]\n");
+        return 2;
+    }
+    struct ebb_error error = {0};
+    int threads = argc > 5 ? atoi(argv[5]) : 0, passes = argc > 6 ? atoi(argv[6]) : 100;
+    struct ebb_device *device = ebb_device_create(argc > 4 ? argv[4] : "cpu", threads, NULL, &error);
+    struct ebb_net *net = device ? ebb_net_open(argv[1], device, &error) : NULL;
+    if (!net)
+        return fail(&error);
+    enum ebb_net_pass pass = strcmp(ebb_net_class(net), "UNet2DModel") == 0 ? EBB_NET_FORWARD : EBB_NET_DECODE;
+    int input[4] = {argc > 7 ? atoi(argv[7]) : 1, 0, atoi(argv[2]), atoi(argv[3])}, output[4];
+    for (input[1] = 1; input[1] < 64 && ebb_net_shape(net, pass, input, output, &error) != EBB_OK; input[1]++)
+        ;
+    if (ebb_net_shape(net, pass, input, output, &error) != EBB_OK)
+        return fail(&error);
+
+    float *x = calloc(count_of(input), sizeof(*x)), *y = calloc(count_of(output), sizeof(*y));
+    double *times = calloc((size_t)passes + 1, sizeof(*times)), start = now();
+    for (size_t i = 0; i < count_of(input); i++)
+        x[i] = sinf((float)i * 0.7f);
+    const struct ebb_net_inputs inputs = {.timestep = 500};
+    for (int i = 0; i <= passes; i++) { // pass 0 plans
+        start = now();
+        if (ebb_net_run(net, pass, input, x, &inputs, y, &error) != EBB_OK)
+            return fail(&error);
+        times[i] = now() - start;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < count_of(output); i++)
+        sum += fabs(y[i]);
+    qsort(times + 1, (size_t)passes, sizeof(*times), ascending);
+    printf("{\"device\": \"%s\", \"ms_plan\": %.3f, \"ms_min\": %.3f, \"ms_median\": %.3f, \"mean_abs\": %.9g}\n",
+           ebb_device_description(device), times[0], times[1], times[1 + passes / 2], sum / (double)count_of(output));
+    free(x);
+    free(y);
+    free(times);
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+    return 0;
+}
