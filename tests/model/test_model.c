@@ -1,0 +1,302 @@
+// Finding, opening, describing, sharing and closing models.
+#include <pthread.h>
+
+#include <ebb/model.h>
+
+#include "model/find.h"
+#include "model/folder.h"
+#include "scratch.h"
+
+static struct ebb_model *opened(const char *name)
+{
+    struct ebb_error error = {0};
+    struct ebb_model *model = ebb_model_open(name, &error);
+    if (!model)
+        TEST_FAIL("%s: %s", name, error.message);
+    return model;
+}
+
+static void load(struct ebb_model *model, struct ebb_device *device)
+{
+    struct ebb_error error = {0};
+    if (ebb_model_load(model, device, &error))
+        TEST_FAIL("%s", error.message);
+}
+
+static const char *data(const char *name)
+{
+    static char path[600];
+    snprintf(path, sizeof(path), "%s/%s", getenv("EBB_TEST_DATA"), name);
+    return path;
+}
+
+TEST(names_are_looked_for_in_order)
+{
+    char path[600], list[1200];
+    struct ebb_error error = {0};
+    scratch_make(NULL);
+    run("mkdir '%s' '%s'", scratch_path("tiny-sfx"), scratch_path("only-here"));
+    snprintf(list, sizeof(list), "/nowhere::%s:%s", data("models"), scratch);
+    setenv("EBB_MODEL_PATH", list, 1);
+    REQUIRE(ebb_model_find("tiny-sfx", path, sizeof(path), &error) == EBB_OK);
+    REQUIRE_STRING(path, data("models/tiny-sfx"));
+    REQUIRE(ebb_model_find("only-here", path, sizeof(path), &error) == EBB_OK);
+    REQUIRE_STRING(path, scratch_path("only-here"));
+
+    setenv("EBB_MODEL_PATH", "", 1);
+    setenv("XDG_DATA_HOME", scratch, 1);
+    run("mkdir -p '%s' '%s'", scratch_path("ebb/models/user"), scratch_path("system/ebb/models/sys"));
+    setenv("XDG_DATA_DIRS", scratch_path("system"), 1);
+    REQUIRE(ebb_model_find("user", path, sizeof(path), &error) == EBB_OK);
+    REQUIRE(ebb_model_find("sys", path, sizeof(path), &error) == EBB_OK);
+    REQUIRE_STRING(path, scratch_path("system/ebb/models/sys"));
+
+    REQUIRE(ebb_model_find("tiny-sfx", path, sizeof(path), &error) == EBB_NOT_FOUND);
+    REQUIRE(strstr(error.message, "tiny-sfx") && strstr(error.message, scratch));
+    REQUIRE(ebb_model_find("./tiny-sfx", path, sizeof(path), &error) == EBB_NOT_FOUND);
+    REQUIRE(ebb_model_find("", path, sizeof(path), &error) == EBB_INVALID);
+    REQUIRE(ebb_model_find("user", path, 4, &error) != EBB_OK);
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("XDG_DATA_DIRS");
+    scratch_remove();
+}
+
+TEST(what_a_latent_model_says)
+{
+    struct ebb_model *model = opened(data("models/tiny-sfx"));
+    const struct ebb_model_info *info = ebb_model_info(model);
+    REQUIRE(info->kind == EBB_MODEL_GENERATE && info->latent);
+    REQUIRE_STRING(info->name, "tiny-sfx");
+    REQUIRE(info->sample_rate == 48000 && info->hop == 512 && info->n_mels == 128 && info->window_frames == 256);
+    REQUIRE(info->window_samples == 131072 && info->steps == 4 && info->guidance == 2);
+    REQUIRE_STRING(info->sampler, "dpmpp-2m");
+    REQUIRE_STRING(info->licence, "CC0-1.0");
+    REQUIRE(info->credit == NULL && info->parameters == 66173);
+    REQUIRE(info->label_count == 4 && info->default_label == 0);
+    REQUIRE(ebb_model_label(model, 1)->kind == EBB_LABEL_EVENT && ebb_model_label(model, 0)->kind == EBB_LABEL_TEXTURE);
+    REQUIRE(ebb_model_label(model, 4) == NULL && ebb_model_label(model, -1) == NULL);
+    REQUIRE(model->no_label == 4 && model->state[0] == 4 && model->state[1] == 16 && model->state[2] == 32);
+    REQUIRE(model->state_stride == 8 && model->latent_mean[2] == -0.25f && model->latent_std == 0.75f);
+    REQUIRE(model->run.prediction == EBB_PREDICT_V && model->run.clip == 0 && !model->conditioned);
+    REQUIRE(model->mel.level == EBB_MEL_LEVEL_TRUE && model->mel.norm == EBB_MEL_NORM_NONE);
+    ebb_model_close(&model);
+    REQUIRE(model == NULL);
+    ebb_model_close(&model);
+}
+
+TEST(what_a_denoiser_says)
+{
+    struct ebb_model *model = opened(data("models/tiny-denoise"));
+    REQUIRE(model->info.kind == EBB_MODEL_DENOISE && model->conditioned && model->info.label_count == 0);
+    REQUIRE(model->patch[0] == 4 && model->patch[1] == 2 && model->state[0] == 8 && model->state_stride == 2);
+    REQUIRE(model->change_db == 30 && model->auto_t_count == 3 && model->auto_t[1].snr_db == 10 && model->auto_t[1].t == 0.5);
+    REQUIRE(model->run.prediction == EBB_PREDICT_X0 && model->run.clip == 1);
+    ebb_model_close(&model);
+}
+
+TEST(labels_have_near_names)
+{
+    struct ebb_error error = {0};
+    struct ebb_model *model = opened(data("models/tiny-sfx"));
+    REQUIRE(ebb_model_find_label(model, "wind", &error) == 2);
+    REQUIRE(ebb_model_find_label(model, "wnd", &error) == -1 && error.code == EBB_NOT_FOUND);
+    REQUIRE(strstr(error.message, "\"wnd\"") && strstr(error.message, "near it: wind") && !strstr(error.message, "rain"));
+    REQUIRE(ebb_model_find_label(model, "trombone", &error) == -1);
+    REQUIRE(strstr(error.message, "its 4 labels are rain, kick, wind, bell"));
+    REQUIRE(ebb_edit_distance("kitten", "sitting") == 3 && ebb_edit_distance("", "abc") == 3);
+    REQUIRE(ebb_edit_distance("rian", "rain") == 2 && ebb_edit_distance("same", "same") == 0);
+    ebb_model_close(&model);
+
+    model = opened(data("models/tiny-direct"));
+    REQUIRE(ebb_model_find_label(model, "rain", &error) == -1 && strstr(error.message, "no labels"));
+    ebb_model_close(&model);
+}
+
+TEST(the_hash_is_that_of_configs_and_weights)
+{
+    char first[65], second[65];
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    struct ebb_model *model = opened(data("models/tiny-sfx"));
+    snprintf(first, sizeof(first), "%s", model->info.hash);
+    REQUIRE(strlen(first) == 64);
+    load(model, device);
+    REQUIRE_STRING(model->info.hash, first);
+    ebb_model_close(&model);
+
+    scratch_make("models/tiny-sfx"); // the same bytes elsewhere are the same model
+    model = opened(scratch);
+    REQUIRE_STRING(model->info.hash, first);
+    ebb_model_close(&model);
+
+    scratch_replace("ebb.json", "\"sha256\"", "\"sums\""); // no sums: known once read
+    model = opened(scratch);
+    REQUIRE_STRING(model->info.hash, "");
+    load(model, device);
+    snprintf(second, sizeof(second), "%s", model->info.hash);
+    REQUIRE(strlen(second) == 64 && strcmp(first, second) != 0);
+    ebb_model_close(&model);
+    scratch_replace("unet/config.json", "\"dropout\": 0.0", "\"dropout\": 0.1");
+    model = opened(scratch);
+    load(model, device);
+    REQUIRE(strcmp(second, model->info.hash) != 0);
+    ebb_model_close(&model);
+    ebb_device_destroy(&device);
+    scratch_remove();
+}
+
+// ---- sharing ----
+
+TEST(one_copy_of_the_weights)
+{
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    struct ebb_model *a = opened(data("models/tiny-sfx")), *b = opened(data("models/../models/tiny-sfx"));
+    scratch_make("models/tiny-sfx");
+    struct ebb_model *elsewhere = opened(scratch);
+    load(a, device);
+    load(b, device);
+    load(elsewhere, device);
+    REQUIRE(a->unet && a->unet == b->unet && a->vae && a->vae == b->vae);
+    REQUIRE(elsewhere->unet != a->unet);
+    const struct ebb_unet *unet = b->unet;
+    ebb_model_close(&a); // b goes on
+    a = opened(data("models/tiny-sfx"));
+    load(a, device);
+    REQUIRE(a->unet == unet);
+    ebb_model_close(&a);
+    ebb_model_close(&b);
+    ebb_model_close(&elsewhere);
+    ebb_device_destroy(&device);
+    scratch_remove();
+}
+
+static void *open_load_close(void *device)
+{
+    for (int i = 0; i < 20; i++) {
+        struct ebb_model *model = ebb_model_open(data("models/tiny-sfx"), NULL);
+        if (!model || ebb_model_load(model, device, NULL))
+            return device;
+        ebb_model_close(&model);
+    }
+    return NULL;
+}
+
+TEST(many_threads_load_and_close)
+{
+    pthread_t threads[4];
+    data("models/tiny-sfx"); // the same text from every thread
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    for (int i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, open_load_close, device) == 0);
+    int failed = 0;
+    for (int i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        failed += result != NULL;
+    }
+    REQUIRE(failed == 0);
+    ebb_device_destroy(&device);
+}
+
+static int releases;
+static void release(void *engine)
+{
+    releases++;
+}
+
+TEST(the_engine_lets_go_before_the_device_changes)
+{
+    struct ebb_device *one = ebb_device_create("ref", 1, NULL, NULL), *two = ebb_device_create("cpu", 1, NULL, NULL);
+    struct ebb_model *model = opened(data("models/tiny-direct"));
+    load(model, one);
+    model->engine = &releases;
+    model->engine_release = release;
+    load(model, one);
+    REQUIRE(releases == 0);
+    load(model, two);
+    REQUIRE(releases == 1 && model->engine == NULL && model->device == two);
+    model->engine = &releases;
+    ebb_device_destroy(&one);
+    ebb_device_destroy(&two); // the model still holds it
+    ebb_model_close(&model);
+    REQUIRE(releases == 2);
+}
+
+TEST(a_file_that_changed_after_opening)
+{
+    struct ebb_error error = {0};
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    scratch_make("models/tiny-direct");
+    struct ebb_model *model = opened(scratch);
+    scratch_poke("unet/diffusion_pytorch_model.safetensors", -4, "ab", 2);
+    REQUIRE(ebb_model_load(model, device, &error) == EBB_CORRUPT);
+    printf("# %s\n", error.message);
+    REQUIRE(model->unet == NULL);
+    ebb_model_close(&model);
+    ebb_device_destroy(&device);
+    scratch_remove();
+}
+
+// ---- folders that were not made for us ----
+
+static void write_text(const char *name, const char *text)
+{
+    scratch_write(name, text, strlen(text));
+}
+
+TEST(an_audio_diffusion_pipeline)
+{
+    static const char *const libraries[] = {"diffusers", "audio_diffusion", "audiodiffusion.mel"};
+    for (int i = 0; i < 3; i++) {
+        char index[400];
+        scratch_make("models/tiny-sfx");
+        run("cd '%s' && rm ebb.json && mv vae vqvae && mkdir mel%s", scratch, "");
+        snprintf(index, sizeof(index), "{\"_class_name\": \"AudioDiffusionPipeline\", \"mel\": [\"%s\", \"Mel\"], \"unet\": "
+                 "[\"diffusers\", \"UNet2DModel\"], \"vqvae\": [\"diffusers\", \"AutoencoderKL\"]}", libraries[i]);
+        write_text("model_index.json", index);
+        write_text("mel/mel_config.json", "{\"_class_name\": \"Mel\", \"x_res\": 256, \"y_res\": 128, \"top_db\": 60.0, "
+                   "\"n_fft\": 2000, \"sample_rate\": 22050, \"hop_length\": 512, \"n_iter\": 32}");
+        struct ebb_model *model = opened(scratch);
+        REQUIRE(model->info.kind == EBB_MODEL_GENERATE && model->info.latent && model->mel.n_fft == 2000);
+        REQUIRE(model->mel.level == EBB_MEL_LEVEL_DIFFUSERS && model->mel.top_db == 60 && model->mel.n_mels == 128);
+        REQUIRE(model->mel.norm == EBB_MEL_NORM_SLANEY && model->mel.fmax == 11025 && model->info.window_frames == 256);
+        REQUIRE(model->state[1] == 16 && model->state[2] == 32 && model->latent_mean[0] == 0);
+        REQUIRE_NEAR(model->latent_std, 1 / 0.18215, 1e-6, "one over the scaling factor");
+        REQUIRE(model->info.label_count == 5 && model->no_label == -1); // a class table nobody named
+        REQUIRE_STRING(ebb_model_label(model, 3)->name, "3");
+        REQUIRE(model->info.name && strstr(scratch, model->info.name));
+        REQUIRE_STRING(model->info.sampler, "ddim");
+        ebb_model_close(&model);
+    }
+    scratch_remove();
+}
+
+TEST(a_bare_network_and_its_scheduler)
+{
+    scratch_make("models/tiny-direct");
+    run("rm '%s'%s", scratch_path("ebb.json"), "");
+    struct ebb_model *model = opened(scratch);
+    REQUIRE(!model->info.latent && model->own && model->state[0] == 4 && model->state[1] == 32 && model->state[2] == 64);
+    REQUIRE_STRING(model->info.sampler, "ddpm");
+    REQUIRE(model->info.steps == 1000 && model->info.guidance == 1 && model->run.clip == 1);
+    ebb_model_close(&model);
+
+    // Without an autoencoder, as its index says, whatever lies beside it.
+    write_text("model_index.json", "{\"_class_name\": \"AudioDiffusionPipeline\", \"vqvae\": [null, null]}");
+    run("mkdir '%s'%s", scratch_path("vqvae"), "");
+    model = opened(scratch);
+    REQUIRE(!model->info.latent);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
+TEST(python_infinity_in_a_config)
+{
+    scratch_make("models/tiny-direct");
+    scratch_replace("scheduler/scheduler_config.json", "{", "{\"lambda_min_clipped\": -Infinity, \"x\": [NaN, Infinity], "
+                    "\"y\": \"-Infinity \\\" NaN\",");
+    struct ebb_model *model = opened(scratch);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
+TEST_MAIN
