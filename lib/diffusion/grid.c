@@ -136,6 +136,11 @@ struct ebb_level *run_grid(const struct ebb_run_params *p, int *steps, struct eb
     else
         ratio_grid(grid, n, p, fills[spacing].ratio, value);
     free(value);
+    for (int i = 0; p->inverse && i < (n + 1) / 2; i++) {
+        struct ebb_level swap = grid[i];
+        grid[i] = grid[n - i];
+        grid[n - i] = swap;
+    }
     *steps = n;
     return grid;
 }

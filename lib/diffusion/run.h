@@ -66,12 +66,14 @@ struct ebb_run_params {
     double start;        // diffusion time at which the reverse process starts, (0, 1]; 1 (default): pure noise
     double end;          // where it stops, [0, start); 0 (default): the clean sound
     const char *spacing; // a name from ebb_spacings[]: "trailing" (default), "leading", "linspace"; sigma grids: "karras", ...
+    bool inverse;        // the levels upwards, from the clean sound (or `end`) to `start`: inverts a sound to its noise
     int steps_offset;    // added to the visited times of "leading"
     const char *variance; // ddpm: "fixed-small" (default), "fixed-large", "learned", "learned-range"
-    double eta;          // fresh noise per step, 0 .. 1, where the sampler knows it
+    double eta;          // fresh noise per step, 0 .. 1, where the sampler knows it; EBB_ETA_OWN (default): the sampler's own
     double clip;         // > 0: clamp x_0 estimates to [-clip, clip]
     double threshold_ratio, threshold_max; // dynamic thresholding instead of clip; ratio 0: off
     double rtol, atol;   // adaptive
+    double snr;          // pc: signal to noise of a corrector step; default 0.16 (Song 2021)
     double s_churn, s_tmin, s_tmax, s_noise; // Karras 2022, algorithm 2; sigmas are sigma / alpha
     bool consistency;    // the model is consistency-distilled: lcm and tcd ask for it
     const void *compat;  // diffusers' own peculiarities, filled from scheduler_config.json by compat.c; NULL: ours
@@ -89,7 +91,8 @@ struct ebb_run;
 struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_error *error);
 void ebb_run_destroy(struct ebb_run **run);
 
-// Initial state: slot[0] = alpha * x_0 + sigma * noise. Start 1 is pure noise: alpha is 0.
+// Initial state: slot[0] = alpha * x_0 + sigma * noise. Start 1 is pure noise: alpha is 0. An inverse run begins with x_0
+// itself (sigma 0, or the level of `end`).
 void ebb_run_start(const struct ebb_run *run, double *alpha, double *sigma);
 
 // Timesteps of all evaluations, in order, when they are known beforehand (the engine computes their embeddings before
@@ -100,5 +103,8 @@ int ebb_run_slots(const struct ebb_run *run); // slots used, slot 0 is x
 
 enum ebb_result ebb_run_next(struct ebb_run *run, struct ebb_run_instruction *out, struct ebb_error *error);
 void ebb_run_measured(struct ebb_run *run, double value);
+
+// Network evaluations asked for so far, and steps an adaptive sampler took back.
+void ebb_run_counts(const struct ebb_run *run, int *evals, int *rejected);
 
 #endif

@@ -132,7 +132,7 @@ static double step_of_lambda(const struct ebb_schedule *s, double lambda)
 
 static struct ebb_level level(const struct ebb_schedule *s, double lambda, double step)
 {
-    struct ebb_level at = {.lambda = lambda, .step = step, .label = step, .scale = 1};
+    struct ebb_level at = {.lambda = lambda, .step = step, .label = fmax(0, step), .scale = 1};
     double ratio = exp(-lambda);
     switch (s->kind->space) {
     case SPACE_PRESERVING:

@@ -20,7 +20,7 @@ static enum ebb_result check(const struct ebb_model *model, const struct ebb_gen
         return ebb_fail(error, EBB_NOT_FOUND, "there is no sampler \"%s\"", p->sampler);
     if (isinf(p->guidance) || fabs(p->guidance) > 1000)
         return ebb_fail(error, EBB_INVALID, "guidance is %g, allowed are -1000 to 1000", p->guidance);
-    if (!(p->eta >= 0 && p->eta <= 1))
+    if (p->eta != EBB_ETA_OWN && !(p->eta >= 0 && p->eta <= 1))
         return ebb_fail(error, EBB_INVALID, "eta is %g, allowed are 0 to 1", p->eta);
     if (!(p->seconds >= 0 && p->seconds <= 86400))
         return ebb_fail(error, EBB_INVALID, "seconds is %g, allowed are 0 to 86400", p->seconds);

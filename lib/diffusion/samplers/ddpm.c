@@ -24,7 +24,9 @@ static void ddpm(struct ebb_run *run)
     bool learned = strcmp(variance, "learned") == 0, range = strcmp(variance, "learned-range") == 0;
 
     run_estimate(run, now, SLOT_X, SLOT_PAST);
-    if (next->sigma == 0) {
+    // diffusers draws once more where the last visited step is not step 0.
+    bool draws = run->compat ? now->step > 0 : next->sigma > 0;
+    if (!draws) {
         RUN_BLEND(run, SLOT_X, {SLOT_X, posterior.x}, {SLOT_PAST, posterior.x0});
         run_step_done(run);
         return;
@@ -37,7 +39,7 @@ static void ddpm(struct ebb_run *run)
         in->dst = in->src = SLOT_FACTOR;
     }
     run_noise(run, SLOT_NOISE);
-    double sd = learned || range ? 1 : strcmp(variance, "fixed-large") == 0 ? large : posterior.sd;
+    double sd = learned || range ? 1 : strcmp(variance, "fixed-large") == 0 ? large : fmax(posterior.sd, 1e-10);
     struct ebb_run_instruction *step =
         RUN_BLEND(run, SLOT_X, {SLOT_X, posterior.x}, {SLOT_PAST, posterior.x0}, {SLOT_NOISE, sd});
     step->noise_scale = learned || range ? SLOT_FACTOR : -1;

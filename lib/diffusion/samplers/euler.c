@@ -1,32 +1,51 @@
-// One evaluation, one step: DDIM and Euler. Along the probability flow they are the same line: keep the noise, move
-// the clean part (Song 2021, equation 12; Karras 2022, equation 4).
+// One evaluation, one step: DDIM, Euler and its ancestral form. Along the probability flow they are the same line: keep
+// the noise, move the clean part (Song 2021, equation 12; Karras 2022, equation 4).
 #include <math.h>
 
 #include "diffusion/samplers/samplers.h"
 
-// x_next = alpha_next x_0 + sqrt(sigma_next^2 - s^2) eps + s z, with eps from x and the estimate of x_0.
+// x_next = alpha_next x_0 + sqrt(sigma_next^2 - s^2) eps + s z. eps belongs to x and the clipped estimate; diffusers
+// takes the network's unclipped one.
 static void ddim(struct ebb_run *run)
 {
-    const struct ebb_level *now = run_now(run), *next = run_next(run);
-    double fresh = run->params.eta * ebb_level_posterior(now, next).sd;
-    double keep = sqrt(fmax(0, next->sigma * next->sigma - fresh * fresh)) / now->sigma;
+    const struct ebb_level *now = run_now(run), *next = run_target(run);
+    double eta = run_eta(run, 0), fresh = eta > 0 ? eta * ebb_level_posterior(now, next).sd : 0;
+    double keep = sqrt(fmax(0, next->sigma * next->sigma - fresh * fresh));
 
     run_estimate(run, now, SLOT_X, SLOT_PAST);
-    if (fresh > 0)
+    if (run->compat || now->sigma == 0)
+        run_eps_said(run, now, SLOT_X, SLOT_PAST + 1);
+    else
+        run_eps_of(run, now, SLOT_X, SLOT_PAST, SLOT_PAST + 1);
+    if (eta > 0)
         run_noise(run, SLOT_NOISE);
-    RUN_BLEND(run, SLOT_X, {SLOT_X, keep}, {SLOT_PAST, next->alpha - keep * now->alpha}, {SLOT_NOISE, fresh});
+    RUN_BLEND(run, SLOT_X, {SLOT_PAST, next->alpha}, {SLOT_PAST + 1, keep}, {SLOT_NOISE, fresh});
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_ddim = {.slots = SLOT_PAST + 1, .step = ddim};
+const struct ebb_sampler_method method_ddim = {.slots = SLOT_PAST + 2, .eta = true, .step = ddim};
 
+// Churn (Karras 2022, algorithm 2): before the step the noise grows by a factor 1 + gamma.
 static void euler(struct ebb_run *run)
 {
-    const struct ebb_level *now = run_now(run), *next = run_next(run);
-    double keep = next->sigma / now->sigma;
-    run_estimate(run, now, SLOT_X, SLOT_PAST);
-    RUN_BLEND(run, SLOT_X, {SLOT_X, keep}, {SLOT_PAST, next->alpha - keep * now->alpha});
+    struct ebb_level at = run_churn(run);
+    run_estimate(run, &at, SLOT_X, SLOT_PAST);
+    run_move(run, &at, run_next(run), SLOT_X, SLOT_PAST, SLOT_X);
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_euler = {.slots = SLOT_PAST + 1, .step = euler};
+const struct ebb_sampler_method method_euler = {.slots = SLOT_PAST + 1, .churn = true, .step = euler};
+
+static void euler_ancestral(struct ebb_run *run)
+{
+    const struct ebb_level *now = run_now(run), *next = run_next(run);
+    struct run_ancestral a = run_ancestral(now, next, run_eta(run, 1));
+    run_estimate(run, now, SLOT_X, SLOT_PAST);
+    run_move(run, now, &a.down, SLOT_X, SLOT_PAST, SLOT_X);
+    if (a.up > 0 || run->compat)
+        run_noise(run, SLOT_NOISE);
+    RUN_BLEND(run, SLOT_X, {SLOT_X, 1}, {SLOT_NOISE, a.up});
+    run_step_done(run);
+}
+
+const struct ebb_sampler_method method_euler_a = {.slots = SLOT_PAST + 1, .eta = true, .step = euler_ancestral};

@@ -8,6 +8,7 @@
 
 #include <ebb/error.h>
 #include <ebb/model.h>
+#include <ebb/sampler.h>
 
 // Told how far a call is, 0..1, at least once per network evaluation, from the calling thread. Return false to stop:
 // the call then returns EBB_CANCELLED within one network evaluation.
@@ -38,7 +39,7 @@ struct ebb_generate_params {
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
     const char *sampler; // a name from ebb_samplers[]; NULL: what the model recommends
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
-    double eta;          // fresh noise per step where the sampler has it, 0..1. Default 0
+    double eta;          // fresh noise per step where the sampler has it, 0..1. Default EBB_ETA_OWN: the sampler's own
     enum ebb_noise_source noise;
     int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 32
     ebb_progress progress;

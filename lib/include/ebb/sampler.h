@@ -6,6 +6,9 @@
 
 #include <ebb/error.h>
 
+// An eta that leaves it to the sampler: 0 for ddim, 1 for the ancestral and SDE samplers, 0.3 for tcd.
+#define EBB_ETA_OWN (-1.0)
+
 struct ebb_sampler_method; // how it is carried out, the library's own
 
 struct ebb_sampler_info {
