@@ -32,7 +32,9 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
     phase->signal = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->scale = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->frame = ebb_fft_alloc(1, (size_t)stft->n_fft);
-    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->frame)
+    phase->gradient = ebb_gradient_create(capacity * (size_t)stft->bins);
+    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->frame &&
+        phase->gradient)
         return phase;
 
     ebb_phase_destroy(&phase);
@@ -50,6 +52,7 @@ void ebb_phase_destroy(struct ebb_phase **phase)
     free((*phase)->signal);
     free((*phase)->scale);
     free((*phase)->frame);
+    ebb_gradient_destroy(&(*phase)->gradient);
     free(*phase);
     *phase = NULL;
 }
@@ -69,24 +72,27 @@ struct ebb_phase_span ebb_phase_piece(const struct ebb_phase *phase, size_t fram
     return (struct ebb_phase_span){.frames = frames, .support_to = signal_length(phase->stft, frames)};
 }
 
-// A generator per frame (splitmix64), so that a frame's phases do not depend on where work began.
-static float uniform(uint64_t *state)
+// A generator per frame (splitmix64), so that a frame's numbers do not depend on where work began.
+void ebb_phase_draw(float *numbers, size_t count, uint64_t seed, uint64_t frame)
 {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (float)((z ^ (z >> 31)) >> 40) * 0x1p-24f;
+    uint64_t state = (seed + 1) * 0xd1342543de82ef95u ^ frame * 0xaef17502108ef2d9u;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t z = (state += 0x9e3779b97f4a7c15u);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        numbers[i] = (float)((z ^ (z >> 31)) >> 40) * 0x1p-24f;
+    }
 }
 
 void ebb_phase_random(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed, uint64_t first)
 {
-    const struct ebb_stft *stft = phase->stft;
+    struct ebb_stft *stft = phase->stft;
     for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
-        uint64_t state = (seed + 1) * 0xd1342543de82ef95u ^ (first + k) * 0xaef17502108ef2d9u;
         const float *magnitude = phase->magnitude + k * stft->real_stride;
-        float *bins = phase->bins + k * stft->bin_stride;
+        float *bins = phase->bins + k * stft->bin_stride, *numbers = stft->time;
+        ebb_phase_draw(numbers, (size_t)stft->bins, seed, first + k);
         for (int i = 0; i < stft->bins; i++) {
-            float angle = 2 * (float)M_PI * uniform(&state);
+            float angle = 2 * (float)M_PI * numbers[i];
             bins[2 * i] = magnitude[i] * cosf(angle);
             bins[2 * i + 1] = magnitude[i] * sinf(angle);
         }
@@ -218,7 +224,7 @@ enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_
         ebb_mel_invert(mel, mel->band_power, phase->magnitude + k * stft->real_stride);
     }
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, count);
-    ebb_phase_random(phase, &span, seed, 0);
+    ebb_phase_integrate(phase, &span, seed, 0);
     ebb_phase_iterate(phase, &span, iterations);
     ebb_phase_synthesise(phase, &span);
     memcpy(samples, phase->signal + span.support_from, count * sizeof(float));

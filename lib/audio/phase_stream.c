@@ -25,7 +25,7 @@ struct ebb_phase_stream {
 
 void ebb_phase_stream_params_default(struct ebb_phase_stream_params *params)
 {
-    *params = (struct ebb_phase_stream_params){.block = 32, .context = 8, .iterations = 32};
+    *params = (struct ebb_phase_stream_params){.block = 32, .context = 8, .iterations = 16};
 }
 
 static bool allocate(struct ebb_phase_stream *stream)
@@ -128,7 +128,7 @@ static void solve(struct ebb_phase_stream *stream, uint64_t from, uint64_t to, s
         span.fixed_before = before;
         span.fixed_after = after;
     }
-    ebb_phase_random(work, &span, stream->params.seed, from - before);
+    ebb_phase_integrate(work, &span, stream->params.seed, from - before);
     ebb_phase_iterate(work, &span, stream->params.iterations);
     memcpy(bins_of(stream, from), work->bins + before * stft->bin_stride,
            (size_t)(to - from) * stft->bin_stride * sizeof(float));
