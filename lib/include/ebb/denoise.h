@@ -16,7 +16,7 @@ struct ebb_denoise;
 #define EBB_T_AUTO (-1.0) // measure the noise and choose t
 
 struct ebb_denoise_params {
-    double t;            // 0 leaves the sound alone, bit for bit; 1 removes all the model can; EBB_T_AUTO. Default: the model's
+    double t;            // 0 leaves the sound alone, bit for bit; 1 removes all the model can; EBB_T_AUTO. NAN (default): the model's
     double wet;          // 0 (input) .. 1 (cleaned, default)
     int steps;           // network evaluations, 0: as recommended (default)
     const char *sampler; // NULL: as recommended

@@ -1,0 +1,28 @@
+// How noisy a recording is, from its band powers over the last four seconds: what is there in every band even when
+// it is quietest is noise.
+#ifndef EBB_ENGINE_SNR_H
+#define EBB_ENGINE_SNR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EBB_SNR_FRAMES = 375, EBB_SNR_LEVELS = 100 }; // 4 s at hop 512 and 48 kHz; dB, from -90 on
+
+struct ebb_snr {
+    int bands;
+    double bias;                    // a floor (10th percentile) is so much below the noise's mean power
+    uint16_t (*seen)[EBB_SNR_LEVELS]; // per band: how often each level
+    uint8_t *levels;                // (EBB_SNR_FRAMES, bands), a ring
+    double total[EBB_SNR_FRAMES];   // power of all bands, a ring
+    size_t count;                   // frames so far
+};
+
+bool ebb_snr_init(struct ebb_snr *snr, int bands, double bias); // false: no memory
+void ebb_snr_free(struct ebb_snr *snr);
+void ebb_snr_reset(struct ebb_snr *snr);
+
+void ebb_snr_add(struct ebb_snr *snr, const float *power); // the band powers of the next frame
+double ebb_snr_db(const struct ebb_snr *snr);              // NAN before the first frame
+
+#endif
