@@ -38,6 +38,18 @@ struct ebb_cleaner {
 
 // ---- life ----
 
+static bool make_snr(struct ebb_cleaner *c)
+{
+    int bands = c->mel->params.n_mels;
+    double *width = ebb_alloc(bands, sizeof(*width));
+    for (int band = 0; band < bands && width; band++)
+        for (int i = 0; i < c->mel->bands[band].count; i++)
+            width[band] += c->mel->bands[band].weights[i];
+    bool made = width && ebb_snr_init(&c->snr, bands, width);
+    free(width);
+    return made;
+}
+
 static bool make_room(struct ebb_cleaner *c)
 {
     const struct ebb_stft *stft = c->mel->stft;
@@ -57,8 +69,7 @@ static bool make_room(struct ebb_cleaner *c)
     c->power = ebb_alloc(bands, sizeof(float));
     c->piece = ebb_alloc(stft->hop, sizeof(float));
     return c->overlap && c->bins && c->removed && c->bin_gain && c->silent && c->values && c->gain && c->kept &&
-           c->state && c->condition && c->first && c->column && c->power && c->piece &&
-           ebb_snr_init(&c->snr, bands, c->model->snr_bias);
+           c->state && c->condition && c->first && c->column && c->power && c->piece && make_snr(c);
 }
 
 struct ebb_cleaner *ebb_cleaner_create(struct ebb_model *model, struct ebb_cleaner_settings *settings,

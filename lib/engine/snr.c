@@ -6,18 +6,22 @@
 
 #include "base/base.h"
 
-bool ebb_snr_init(struct ebb_snr *snr, int bands, double bias)
+bool ebb_snr_init(struct ebb_snr *snr, int bands, const double *width)
 {
-    *snr = (struct ebb_snr){.bands = bands, .bias = bias};
+    *snr = (struct ebb_snr){.bands = bands};
     snr->seen = ebb_alloc(bands, sizeof(*snr->seen));
     snr->levels = ebb_alloc(EBB_SNR_FRAMES, bands);
-    return snr->seen && snr->levels;
+    snr->bias = ebb_alloc(bands, sizeof(*snr->bias));
+    for (int band = 0; band < bands && snr->bias; band++)
+        snr->bias[band] = 1 + 4 / fmax(width[band], 1e-3); // narrow bands fluctuate more
+    return snr->seen && snr->levels && snr->bias;
 }
 
 void ebb_snr_free(struct ebb_snr *snr)
 {
     free(snr->seen);
     free(snr->levels);
+    free(snr->bias);
     *snr = (struct ebb_snr){0};
 }
 
@@ -68,9 +72,8 @@ double ebb_snr_db(const struct ebb_snr *snr)
 
     double noise = 0, mean = 0;
     for (int band = 0; band < snr->bands; band++)
-        noise += pow(10, (floor_of(snr->seen[band], frames) - 89.5) / 10);
+        noise += snr->bias[band] * pow(10, (floor_of(snr->seen[band], frames) - 89.5) / 10);
     for (size_t i = 0; i < frames; i++)
         mean += snr->total[i] / frames;
-    noise *= snr->bias;
     return 10 * log10(fmax(mean - noise, 1e-3 * noise) / noise);
 }

@@ -11,14 +11,15 @@ enum { EBB_SNR_FRAMES = 375, EBB_SNR_LEVELS = 100 }; // 4 s at hop 512 and 48 kH
 
 struct ebb_snr {
     int bands;
-    double bias;                    // a floor (10th percentile) is so much below the noise's mean power
+    double *bias;                   // per band: its floor (10th percentile) is so much below the noise's mean power
     uint16_t (*seen)[EBB_SNR_LEVELS]; // per band: how often each level
     uint8_t *levels;                // (EBB_SNR_FRAMES, bands), a ring
     double total[EBB_SNR_FRAMES];   // power of all bands, a ring
     size_t count;                   // frames so far
 };
 
-bool ebb_snr_init(struct ebb_snr *snr, int bands, double bias); // false: no memory
+// `width`: per band, the sum of its weights over the bins. false: no memory.
+bool ebb_snr_init(struct ebb_snr *snr, int bands, const double *width);
 void ebb_snr_free(struct ebb_snr *snr);
 void ebb_snr_reset(struct ebb_snr *snr);
 

@@ -1,0 +1,240 @@
+// One sound: what it depends on, and that it is diffusers' loop.
+#include "engine.h"
+
+static struct ebb_generate_params defaults(void)
+{
+    struct ebb_generate_params p;
+    ebb_generate_params_default(&p);
+    p.phase_iterations = 2;
+    return p;
+}
+
+static float *make(struct ebb_model *model, const struct ebb_generate_params *p, size_t *count)
+{
+    *count = ebb_generate_length(model, p);
+    float *samples = calloc(*count, sizeof(float));
+    REQUIRE(samples);
+    REQUIRE_OK(ebb_generate(model, p, samples, *count, e));
+    return samples;
+}
+
+static bool same(struct ebb_model *model, const struct ebb_generate_params *a, const struct ebb_generate_params *b)
+{
+    size_t m, n;
+    float *x = make(model, a, &m), *y = make(model, b, &n);
+    bool equal = m == n && memcmp(x, y, n * sizeof(float)) == 0;
+    free(x);
+    free(y);
+    return equal;
+}
+
+TEST(a_sound_follows_from_its_settings_alone)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = defaults(), b;
+    a.label = 1;
+    a.index = 3;
+    b = a;
+    REQUIRE(same(model, &a, &b));
+    b.index = 4; // leaves other states in the buffers: the next a must not see them
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.seed = 1;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.label = 2;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.label = -1;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.guidance = 1;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.steps = 5;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    REQUIRE(same(model, &a, &b));
+    ebb_model_close(&model);
+}
+
+TEST(guidance_0_is_no_label_and_guidance_1_is_plain)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = defaults(), b = defaults();
+    a.label = 1;
+    a.guidance = 0;
+    REQUIRE(same(model, &a, &b));
+    ebb_model_close(&model);
+}
+
+TEST(lengths_are_what_was_asked_for)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    const double seconds[] = {0, 1e-9, 0.5, 1.00001, 2.7, 4.2};
+    const size_t want[] = {131072, 1, 24000, 48000, 129600, 201600};
+    for (int i = 0; i < 6; i++) {
+        struct ebb_generate_params p = defaults();
+        p.steps = 1;
+        p.seconds = seconds[i];
+        size_t count;
+        float *samples = make(model, &p, &count);
+        REQUIRE(count == want[i]);
+        float peak = 0, last = fabsf(samples[count - 1]);
+        for (size_t k = 0; k < count; k++) {
+            REQUIRE(isfinite(samples[k]) && fabsf(samples[k]) <= 1);
+            peak = fmaxf(peak, fabsf(samples[k]));
+        }
+        REQUIRE(count == 1 || peak > 1e-5f);
+        REQUIRE(last <= 1e-3f); // ends without a click
+        free(samples);
+    }
+    ebb_model_close(&model);
+}
+
+struct count {
+    int calls, stop_at;
+    double last;
+    bool falls;
+};
+
+static bool count_calls(void *user, double fraction)
+{
+    struct count *c = user;
+    c->falls = c->falls || fraction < c->last;
+    c->last = fraction;
+    return ++c->calls != c->stop_at;
+}
+
+TEST(progress_rises_to_1_and_stops_the_call)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct count c = {0};
+    struct ebb_generate_params p = defaults();
+    p.seconds = 4; // three windows of the timeline
+    p.progress = count_calls;
+    p.user = &c;
+    size_t count;
+    float *samples = make(model, &p, &count);
+    REQUIRE(!c.falls);
+    REQUIRE(c.calls >= 3 * 4);
+    REQUIRE_NEAR(c.last, 1, 1e-12, "the end");
+
+    int all = c.calls;
+    struct ebb_error error;
+    for (int stop = 1; stop <= all; stop += 3) {
+        c = (struct count){.stop_at = stop};
+        REQUIRE(ebb_generate(model, &p, samples, count, &error) == EBB_CANCELLED);
+        REQUIRE(c.calls == stop); // not one evaluation more
+    }
+    free(samples);
+    ebb_model_close(&model);
+}
+
+static bool see(void *user, const struct ebb_generate_step *step)
+{
+    struct count *c = user;
+    c->falls = c->falls || step->step != c->calls || step->abar < c->last || step->n_mels != 128 || step->frames != 256;
+    c->last = step->abar;
+    return ++c->calls != c->stop_at;
+}
+
+TEST(the_chain_can_be_watched)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct count c = {0};
+    struct ebb_generate_params p = defaults();
+    p.watch = see;
+    p.user = &c;
+    p.steps = 5;
+    size_t count;
+    float *samples = make(model, &p, &count);
+    REQUIRE(c.calls == 6 && !c.falls);
+    REQUIRE_NEAR(c.last, 1, 1e-9, "signal power of the result");
+    c = (struct count){.stop_at = 2};
+    REQUIRE(ebb_generate(model, &p, samples, count, NULL) == EBB_CANCELLED);
+    free(samples);
+    ebb_model_close(&model);
+}
+
+// Golden files: tests/golden/make_latents.py, the diffusers loop with torch.Generator().manual_seed(42).
+static void compare_latents(const char *name, const char *golden, const struct ebb_generate_params *p)
+{
+    struct ebb_model *model = open_tiny(name);
+    int shape[4];
+    REQUIRE_OK(ebb_generate_latents(model, p, NULL, 0, shape, e));
+    size_t count = (size_t)shape[0] * shape[1] * shape[2] * shape[3];
+    float *got = calloc(count, sizeof(float)), *want = calloc(count, sizeof(float));
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/golden/%s", getenv("EBB_TEST_DATA"), golden);
+    FILE *file = fopen(path, "rb");
+    REQUIRE(got && want && file);
+    REQUIRE(fread(want, sizeof(float), count, file) == count && fgetc(file) == EOF);
+    fclose(file);
+
+    REQUIRE_OK(ebb_generate_latents(model, p, got, count, shape, e));
+    double worst = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        worst = fmax(worst, fabs((double)got[i] - want[i]));
+        size = fmax(size, fabs(want[i]));
+    }
+    REQUIRE_NEAR(worst / size, 0, 1e-4, golden);
+    free(got);
+    free(want);
+    ebb_model_close(&model);
+}
+
+TEST(latents_are_those_of_diffusers)
+{
+    struct ebb_generate_params p = defaults();
+    p.noise = EBB_NOISE_TORCH;
+    p.seed = 42;
+    p.steps = 10;
+    p.guidance = 1;
+    p.label = 2;
+    compare_latents("tiny-sfx", "latents-sfx.f32", &p);
+    p.label = -1;
+    p.guidance = NAN;
+    compare_latents("tiny-direct", "latents-direct.f32", &p); // DDPM: ten draws in a row
+}
+
+TEST(guided_latents_are_those_of_diffusers)
+{
+    struct ebb_generate_params p = defaults();
+    p.noise = EBB_NOISE_TORCH;
+    p.seed = 42;
+    p.steps = 10;
+    p.guidance = 3.5;
+    p.label = 2;
+    compare_latents("tiny-sfx", "latents-guided.f32", &p);
+}
+
+TEST(what_is_not_possible_is_refused)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx"), *cleaner = open_tiny("tiny-denoise");
+    float samples[8];
+    struct ebb_error error;
+    struct ebb_generate_params p = defaults();
+    REQUIRE(ebb_generate(model, &p, samples, 8, &error) == EBB_INVALID); // wrong length
+    p.label = 4;
+    REQUIRE(ebb_generate_length(model, &p) == 0);
+    REQUIRE(ebb_generate(model, &p, samples, 8, &error) == EBB_INVALID);
+    p = defaults();
+    p.sampler = "no-such";
+    REQUIRE(ebb_generate(model, &p, samples, 8, &error) == EBB_NOT_FOUND);
+    p = defaults();
+    p.steps = 1001;
+    REQUIRE(ebb_generate(model, &p, samples, 8, &error) == EBB_INVALID);
+    p = defaults();
+    p.seconds = -1;
+    REQUIRE(ebb_generate_length(model, &p) == 0);
+    p.seconds = NAN;
+    REQUIRE(ebb_generate_length(model, &p) == 0);
+    p = defaults();
+    REQUIRE(ebb_generate(cleaner, &p, samples, 8, &error) == EBB_WRONG_TYPE);
+    REQUIRE(strstr(error.message, "tiny-denoise"));
+    ebb_model_close(&model);
+    ebb_model_close(&cleaner);
+}
+
+TEST_MAIN
