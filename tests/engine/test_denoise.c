@@ -77,7 +77,7 @@ TEST(t_0_returns_the_input_bit_for_bit)
 TEST(as_much_comes_out_as_went_in_and_in_time)
 {
     const int rates[] = {48000, 44100, 16000, 11025, 192000};
-    const size_t lengths[] = {0, 1, 2, 511, 512, 2049, 40000};
+    const size_t lengths[] = {0, 1, 2, 511, 512, 2049, 20011};
     for (int r = 0; r < 5; r++)
         for (int l = 0; l < 7; l++) {
             struct ebb_denoise_params p = defaults();
@@ -86,7 +86,8 @@ TEST(as_much_comes_out_as_went_in_and_in_time)
             size_t frames = lengths[l], latency = ebb_denoise_latency(d), written = 0, got = 0;
             float *in = make_sound(frames, 1), *out = calloc(frames + 1, sizeof(float));
             REQUIRE(out);
-            REQUIRE(latency < 0.3 * rates[r]);
+            if (latency >= 0.3 * rates[r])
+                TEST_FAIL("rate %d: latency %zu", rates[r], latency);
             for (size_t at = 0; at < frames; at += 97) {
                 size_t part = frames - at < 97 ? frames - at : 97;
                 REQUIRE_OK(ebb_denoise_write(d, in + at, part, e));
@@ -232,35 +233,41 @@ TEST(wet_mixes)
     free(half);
 }
 
-// Turning t from 0 to 1 and back while sound goes through: no step larger than the sound's own.
-TEST(knobs_turn_without_a_click)
+// The largest second difference while a tone goes through, t moving between 0 and 1 or not. `change`: what was done at all.
+static double roughest(bool turning, double *change)
 {
-    size_t frames = 96000;
+    size_t frames = 96000, got = 0;
     float *in = malloc(frames * sizeof(float)), *out = calloc(frames + 1, sizeof(float));
     REQUIRE(in && out);
     for (size_t i = 0; i < frames; i++)
         in[i] = 0.5f * sinf(i * 0.05f);
     struct ebb_denoise_params p = defaults();
-    p.t = 0;
+    p.t = 1;
     struct ebb_denoise *d = create(&p, 48000, 1);
-    size_t got = 0;
     for (size_t at = 0; at < frames; at += 1000) {
-        REQUIRE_OK(ebb_denoise_set_t(d, at / 16000 % 2 ? 1 : 0, e));
+        REQUIRE_OK(ebb_denoise_set_t(d, turning && at / 16000 % 2 ? 0 : 1, e));
         REQUIRE_OK(ebb_denoise_write(d, in + at, 1000, e));
         got += ebb_denoise_read(d, out + got, frames);
     }
     REQUIRE_OK(ebb_denoise_finish(d, e));
     got += ebb_denoise_read(d, out + got, frames);
-    double worst = 0, change = 0;
-    for (size_t i = 1; i + 1 < got; i++) {
+    double worst = 0;
+    for (size_t i = 2000; i + 2000 < got; i++) {
         worst = fmax(worst, fabs(out[i - 1] - 2 * out[i] + out[i + 1]));
-        change = fmax(change, fabs(out[i] - in[i]));
+        *change = fmax(*change, fabs(out[i] - in[i]));
     }
-    REQUIRE(change > 0.1); // it did something
-    REQUIRE(worst < 0.5 * 0.05 * 0.05 * 4);
     ebb_denoise_destroy(&d);
     free(in);
     free(out);
+    return worst;
+}
+
+TEST(knobs_turn_without_a_click)
+{
+    double change = 0, still = roughest(false, &change), turning = roughest(true, &change);
+    printf("# roughest %.2g, at a constant t %.2g\n", turning, still);
+    REQUIRE(change > 0.1);
+    REQUIRE(turning < 1.5 * fmax(still, 0.5 * 0.05 * 0.05));
 }
 
 TEST(auto_follows_the_noise)

@@ -86,7 +86,7 @@ TEST(lengths_are_what_was_asked_for)
             peak = fmaxf(peak, fabsf(samples[k]));
         }
         REQUIRE(count == 1 || peak > 1e-5f);
-        REQUIRE(last <= 1e-3f); // ends without a click
+        REQUIRE(count == 1 || last <= 1e-3f); // ends without a click
         free(samples);
     }
     ebb_model_close(&model);
