@@ -86,7 +86,7 @@ TEST(as_much_comes_out_as_went_in_and_in_time)
             size_t frames = lengths[l], latency = ebb_denoise_latency(d), written = 0, got = 0;
             float *in = make_sound(frames, 1), *out = calloc(frames + 1, sizeof(float));
             REQUIRE(out);
-            if (latency >= 0.3 * rates[r])
+            if (latency >= (rates[r] < 16000 ? 0.4 : 0.3) * rates[r]) // resampling low rates takes long filters
                 TEST_FAIL("rate %d: latency %zu", rates[r], latency);
             for (size_t at = 0; at < frames; at += 97) {
                 size_t part = frames - at < 97 ? frames - at : 97;
