@@ -65,6 +65,10 @@ static void fill_band(struct ebb_mel *mel, int band, const double *edge, float *
             last = k;
         }
     }
+    float sum = 0;
+    for (int k = first; k >= 0 && k <= last; k++)
+        sum += row[k];
+    mel->per_bin[band] = sum > 0 ? 1 / sum : 0;
     mel->bands[band].start = first < 0 ? 0 : first;
     mel->bands[band].count = first < 0 ? 0 : last - first + 1;
 }
@@ -129,13 +133,14 @@ static bool allocate(struct ebb_mel *mel)
 
     mel->bands = ebb_alloc((size_t)p->n_mels, sizeof(*mel->bands));
     mel->column = ebb_stft_alloc_real(mel->stft, 1);
+    mel->per_bin = ebb_fft_alloc(1, (size_t)p->n_mels);
     mel->power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bin_power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bins = ebb_stft_alloc_bins(mel->stft, 1);
     mel->band_power = ebb_fft_alloc(1, (size_t)p->n_mels);
     mel->ratio = ebb_fft_alloc(1, (size_t)p->n_mels);
-    return mel->bands && mel->column && mel->power && mel->bin_power && mel->bins && mel->band_power && mel->ratio &&
-           fill_bands(mel);
+    return mel->bands && mel->column && mel->per_bin && mel->power && mel->bin_power && mel->bins && mel->band_power &&
+           mel->ratio && fill_bands(mel);
 }
 
 struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_error *error)
@@ -172,6 +177,7 @@ void ebb_mel_destroy(struct ebb_mel **mel)
     free(m->bands);
     free(m->weights);
     free(m->column);
+    free(m->per_bin);
     free(m->power);
     free(m->bin_power);
     free(m->bins);

@@ -22,7 +22,8 @@ struct ebb_mel {
     struct ebb_stft *stft; // may be used by the owner of the mel between calls
     struct ebb_mel_band *bands;
     float *weights;
-    float *column; // per bin: sum of its weights over all bands
+    float *column;  // per bin: sum of its weights over all bands
+    float *per_bin; // per band: 1 / sum of its weights
     float scale;   // |STFT|^2 -> power in which band powers are measured
     float *power, *bin_power;            // scratch, per bin
     float *band_power, *ratio;           // scratch, per band

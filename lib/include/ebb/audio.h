@@ -128,12 +128,14 @@ EBB_API size_t ebb_mel_frames(const struct ebb_mel *mel, size_t count);
 EBB_API enum ebb_result ebb_mel_analyse(struct ebb_mel *mel, const float *samples, size_t count, float *values,
                                         struct ebb_error *error);
 
-// Network values (n_mels, frames) -> STFT magnitude (n_fft / 2 + 1, frames): non-negative least squares per frame.
+// Network values (n_mels, frames) -> STFT magnitude, unscaled (n_fft / 2 + 1, frames): a smooth spectrum with this mel, by
+// multiplicative steps (Richardson 1972, Lucy 1974). Value -1 of EBB_MEL_LEVEL_TRUE is silence.
 EBB_API enum ebb_result ebb_mel_to_magnitude(struct ebb_mel *mel, const float *values, size_t frames, float *magnitude,
                                              struct ebb_error *error);
 
 // Network values (n_mels, frames) -> waveform of `count` samples (frames cover them as above). Phase by gradient
-// integration (Prusa 2017) where it helps, then `iterations` of fast Griffin-Lim (Perraudin 2013), seeded.
+// integration (Prusa 2017), drawn from `seed` where the gradient says nothing, then `iterations` of fast Griffin-Lim
+// (Perraudin 2013), 16 recommended.
 EBB_API enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, int iterations,
                                          uint64_t seed, float *samples, size_t count, struct ebb_error *error);
 
