@@ -21,8 +21,12 @@ static struct ebb_device *vulkan(void)
 static double bound(void)
 {
     struct ebb_device *d = vulkan();
-    bool half = ((struct ebb_vk *)d->state)->fp16;
+    const struct ebb_vk *vk = d->state;
+    bool half = vk->fp16, coop = vk->coop != 0;
+    printf("# %s\n", ebb_device_description(d));
     ebb_device_destroy(&d);
+    if (getenv("EBB_REQUIRE_COOP") && !coop)
+        TEST_FAIL("cooperative matrices are required");
     return half ? 1e-3 : 2e-6;
 }
 

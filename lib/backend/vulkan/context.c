@@ -32,16 +32,22 @@ static enum ebb_result create_device(struct ebb_vk *vk, struct ebb_error *error)
                                      .queueFamilyIndex = p->queue_family,
                                      .queueCount = 1,
                                      .pQueuePriorities = &priority};
+    const char *extension = EBB_VK_COOP_EXTENSION;
+    struct ebb_vk_coop_features coop = {.type = EBB_VK_COOP_FEATURES, .matrix = VK_TRUE};
     VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                            .pNext = vk->coop ? &coop : NULL,
                                             .timelineSemaphore = VK_TRUE,
-                                            .shaderFloat16 = vk->fp16};
+                                            .shaderFloat16 = vk->fp16,
+                                            .vulkanMemoryModel = vk->coop != 0};
     VkPhysicalDeviceVulkan11Features v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                             .pNext = &v12,
                                             .storageBuffer16BitAccess = vk->fp16};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                .pNext = &v11,
                                .queueCreateInfoCount = 1,
-                               .pQueueCreateInfos = &queue};
+                               .pQueueCreateInfos = &queue,
+                               .enabledExtensionCount = vk->coop != 0,
+                               .ppEnabledExtensionNames = &extension};
     VkResult result = vk->instance->vk.CreateDevice(p->handle, &info, NULL, &vk->device);
     if (result != VK_SUCCESS)
         return ebb_fail(error, EBB_NO_DEVICE, "%s cannot be opened: %s", p->name, ebb_vk_result_name(result));
@@ -102,6 +108,7 @@ static struct ebb_vk *create(const struct ebb_vk_physical *physical, const struc
     vk->references = 1;
     const struct ebb_vk_options *options = ebb_vk_options();
     vk->fp16 = physical->fp16 && !options->fp32 && (options->fp16 || !physical->software);
+    vk->coop = vk->fp16 && !options->nocoop ? physical->coop : 0;
     pthread_mutex_init(&vk->lock, NULL);
     vk->instance->vk.GetPhysicalDeviceMemoryProperties(physical->handle, &vk->memory);
     if (create_device(vk, error) != EBB_OK || create_stream(vk, error) != EBB_OK ||

@@ -37,6 +37,7 @@ struct ebb_vk {
     pthread_mutex_t lock;
     int references; // guarded by the list's lock in context.c
     struct ebb_vk *next;
+    uint32_t coop;  // side of the cooperative matrices in use; 0: none
     bool fp16;      // activations and weights are stored in 16 bits
     struct ebb_error failure; // code != EBB_OK: the device is lost; every later call says so
 

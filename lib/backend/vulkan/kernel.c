@@ -8,6 +8,8 @@
 #include "attention_f16.h"
 #include "attention_f32.h"
 #include "blend_f32.h"
+#include "generated/conv_coop16.h"
+#include "generated/conv_coop8.h"
 #include "conv_direct_f16.h"
 #include "conv_direct_f32.h"
 #include "conv_large_f16.h"
@@ -33,10 +35,12 @@ struct words {
 #define WORDS(name) {ebb_shader_##name, sizeof(ebb_shader_##name)}
 #define BOTH(name) {WORDS(name##_f32), WORDS(name##_f16)}
 #define SINGLE(name) {WORDS(name##_f32), WORDS(name##_f32)}
+#define HALF(name) {{NULL, 0}, WORDS(name)}
 
 // By precision: 32-bit storage, 16-bit storage.
 static const struct words shaders[EBB_VK_SHADERS][2] = {
     [EBB_VK_CONV_LARGE] = BOTH(conv_large),   [EBB_VK_CONV_SMALL] = BOTH(conv_small),
+    [EBB_VK_CONV_COOP8] = HALF(conv_coop8),   [EBB_VK_CONV_COOP16] = HALF(conv_coop16),
     [EBB_VK_CONV_SUM] = BOTH(conv_sum),       [EBB_VK_CONV_DIRECT] = BOTH(conv_direct),
     [EBB_VK_CONV_ROW] = BOTH(conv_row),       [EBB_VK_MAP] = BOTH(map),
     [EBB_VK_NORM] = BOTH(norm),               [EBB_VK_ATTENTION] = BOTH(attention),

@@ -10,6 +10,8 @@ typedef uint32_t uint; // as the shaders spell it
 enum ebb_vk_shader {
     EBB_VK_CONV_LARGE,
     EBB_VK_CONV_SMALL,
+    EBB_VK_CONV_COOP8,
+    EBB_VK_CONV_COOP16,
     EBB_VK_CONV_SUM,
     EBB_VK_CONV_DIRECT,
     EBB_VK_CONV_ROW,

@@ -61,6 +61,8 @@ static struct groups flat(size_t count)
 
 // ---- convolution and map: the load and the epilogue are the same ----
 
+enum { SPEC_VEC = 10 }; // constant_id 11: the channels of both sources are multiples of 4
+
 struct load {
     struct load_push push;
     struct ebb_vk_specs specs;
@@ -132,7 +134,17 @@ static enum ebb_result map(struct ebb_vk_program *program, const struct ebb_op *
 static const struct tile {
     enum ebb_vk_shader shader;
     size_t pixels, channels;
-} tiles[] = {{EBB_VK_CONV_LARGE, 64, 64}, {EBB_VK_CONV_SMALL, 32, 32}};
+} tiles[] = {
+    {EBB_VK_CONV_LARGE, 64, 64}, {EBB_VK_CONV_SMALL, 32, 32}, {EBB_VK_CONV_COOP8, 64, 64}, {EBB_VK_CONV_COOP16, 64, 64}};
+
+// From the shape of one image and the device alone, so that a batch gives the bits of its images.
+static const struct tile *choose_tile(const struct ebb_vk *vk, size_t pixels, size_t cout, bool by_four)
+{
+    if (vk->coop && by_four)
+        return &tiles[vk->coop == 16 ? 3 : 2];
+    size_t large = (size_t)count_groups(pixels, 64) * (size_t)count_groups(cout, 64);
+    return &tiles[large < 32 || cout <= 32];
+}
 
 // Few tiles leave most of a device idle: then K is cut too, as long as a part stays worth a workgroup. From the shape of one
 // image alone, so that a batch gives the bits of its images.
@@ -148,8 +160,7 @@ static uint32_t split_of(size_t tile_count, size_t k)
 static enum ebb_result tiled(struct ebb_vk_program *program, struct load *l, uint64_t flops, struct ebb_error *error)
 {
     size_t cout = (size_t)l->to->c, all = l->pixels * (size_t)l->to->n;
-    size_t large = count_groups(l->pixels, 64) * (size_t)count_groups(cout, 64);
-    const struct tile *tile = &tiles[large < 32 || cout <= 32];
+    const struct tile *tile = choose_tile(program->vk, l->pixels, cout, l->specs.value[SPEC_VEC]);
     l->push.split = split_of((size_t)count_groups(l->pixels, tile->pixels) * count_groups(cout, tile->channels), l->k);
     size_t partial = l->push.split > 1 ? l->push.split * all * cout : 0;
     if (partial > program->partial_floats)

@@ -51,6 +51,29 @@ static bool find_queue(const struct ebb_vk_instance *instance, struct ebb_vk_phy
     return false;
 }
 
+// Square matrices, 16-bit operands, 32-bit sums, within a subgroup; and subgroups of the size with which a workgroup of
+// 128 covers the shader's tile of 64 x 64 in blocks of 2 x 2 matrices.
+static uint32_t find_coop(const struct ebb_vk_instance *instance, const struct ebb_vk_physical *p)
+{
+    enum { TILE = 64, THREADS = 128, MOST = 64 };
+    struct ebb_vk_coop_properties list[MOST];
+    uint32_t count = MOST, found = 0;
+    for (uint32_t i = 0; i < MOST; i++)
+        list[i] = (struct ebb_vk_coop_properties){.type = EBB_VK_COOP_PROPERTIES};
+    if (!p->fp16 || !instance->coop_query || !has_extension(instance, p->handle, EBB_VK_COOP_EXTENSION) ||
+        instance->coop_query(p->handle, &count, list) < VK_SUCCESS)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ebb_vk_coop_properties *m = &list[i];
+        bool types = m->a == EBB_VK_COMPONENT_FLOAT16 && m->b == m->a && m->c == EBB_VK_COMPONENT_FLOAT32 && m->result == m->c;
+        bool square = (m->m == 16 || m->m == 8) && m->n == m->m && m->k == m->m;
+        uint32_t across = TILE / (2 * (m->m ? m->m : 1));
+        if (types && square && m->scope == EBB_VK_SCOPE_SUBGROUP && p->subgroup * across * across == THREADS && m->m > found)
+            found = m->m;
+    }
+    return found;
+}
+
 static uint64_t device_memory(const struct ebb_vk_instance *instance, VkPhysicalDevice device)
 {
     VkPhysicalDeviceMemoryProperties memory;
@@ -105,9 +128,9 @@ static void describe(const struct ebb_vk_instance *instance, struct ebb_vk_physi
     p->software = p->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     p->memory = device_memory(instance, p->handle);
     p->fp16 = v11.storageBuffer16BitAccess && v12.shaderFloat16;
-    p->coop = has_extension(instance, p->handle, "VK_KHR_cooperative_matrix");
     p->limits = properties.properties.limits;
     p->subgroup = subgroup.subgroupSize;
+    p->coop = v12.vulkanMemoryModel ? find_coop(instance, p) : 0;
     memcpy(p->cache_uuid, properties.properties.pipelineCacheUUID, VK_UUID_SIZE);
     p->vendor = properties.properties.vendorID;
     p->device = properties.properties.deviceID;

@@ -15,7 +15,7 @@ struct ebb_vk_physical {
     uint64_t memory;      // bytes of the largest device-local heap
     uint32_t queue_family; // one with compute
     bool fp16;            // 16-bit storage and arithmetic conversions
-    bool coop;            // VK_KHR_cooperative_matrix
+    uint32_t coop;        // side of the cooperative matrices conv_coop.comp can use here; 0: none
     VkPhysicalDeviceLimits limits;
     uint32_t subgroup;
     uint8_t cache_uuid[VK_UUID_SIZE];

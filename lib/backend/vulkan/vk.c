@@ -102,6 +102,8 @@ static enum ebb_result load_instance_table(PFN_vkGetInstanceProcAddr get)
         return ebb_fail(&the_failure, EBB_NO_DEVICE, "the Vulkan loader lacks vk" #name);
     VK_INSTANCE_FUNCTIONS(X)
 #undef X
+    the_instance.coop_query =
+        (ebb_vk_coop_query)get(the_instance.handle, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
     return EBB_OK;
 }
 

@@ -11,6 +11,8 @@
 
 #include <ebb/error.h>
 
+#include "backend/vulkan/coop.h"
+
 #define VK_INSTANCE_FUNCTIONS(X)                                                                                         \
     X(DestroyInstance)                                                                                                   \
     X(EnumeratePhysicalDevices)                                                                                          \
@@ -92,6 +94,7 @@ struct ebb_vk_device_table {
 struct ebb_vk_instance {
     VkInstance handle;
     struct ebb_vk_instance_table vk;
+    ebb_vk_coop_query coop_query; // NULL: the loader does not know the extension
     bool validating; // the Khronos layer is on (EBB_VULKAN=validate)
 };
 const struct ebb_vk_instance *ebb_vk_instance(struct ebb_error *error);

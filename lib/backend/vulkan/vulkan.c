@@ -9,7 +9,7 @@
 static void describe(const struct ebb_vk *vk, char *text, size_t size)
 {
     snprintf(text, size, "vulkan:%d: %.90s (%.90s)%s%s", vk->physical->index, vk->physical->name, vk->physical->driver,
-             vk->fp16 ? ", 16-bit storage" : ", 32-bit storage", vk->physical->software ? ", software" : "");
+             vk->fp16 ? ", 16-bit storage" : ", 32-bit storage", vk->coop ? ", cooperative matrices" : "");
 }
 
 static enum ebb_result open_physical(struct ebb_device *device, const struct ebb_vk_physical *physical,
