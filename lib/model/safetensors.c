@@ -10,7 +10,7 @@
 #include "model/json.h"
 
 // Real headers are a few hundred kB; a larger one would only cost time and memory before it is refused.
-enum { MAX_HEADER = 16 << 20, MAX_TENSORS = 100000 };
+enum { MAX_HEADER = 4 << 20, MAX_TENSORS = 20000 };
 
 static const struct {
     const char *name;

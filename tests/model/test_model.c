@@ -94,6 +94,22 @@ TEST(what_a_denoiser_says)
     ebb_model_close(&model);
 }
 
+TEST(the_shipped_models_are_whole)
+{
+    struct ebb_device *device = ebb_device_create("cpu", 2, NULL, NULL);
+    static const char *const names[] = {"../models/sfx", "../models/denoise"};
+    for (int i = 0; i < 2; i++) {
+        struct ebb_model *model = opened(data(names[i]));
+        load(model, device); // the sums, too
+        REQUIRE(model->info.licence && model->info.credit && model->info.provenance && strlen(model->info.hash) == 64);
+        REQUIRE(model->info.kind == (i ? EBB_MODEL_DENOISE : EBB_MODEL_GENERATE));
+        if (i == 0)
+            REQUIRE(model->info.label_count >= 20 && model->info.default_label >= 0);
+        ebb_model_close(&model);
+    }
+    ebb_device_destroy(&device);
+}
+
 TEST(labels_have_near_names)
 {
     struct ebb_error error = {0};

@@ -1,5 +1,6 @@
 // A model: a folder in diffusers layout (model_index.json or unet/ + scheduler/ [+ vae/ | vqvae/] [+ mel/]) with
-// weights in safetensors, and our extras in ebb.json (labels, mel, recommended settings, licence, sums).
+// weights in safetensors, and our extras in ebb.json (labels, mel, recommended settings, licence, sums). A folder without
+// ebb.json is a generator: diffusers' Mel with its defaults, classes named "0", "1", ..., its scheduler's own sampler.
 #ifndef EBB_MODEL_H
 #define EBB_MODEL_H
 
@@ -31,7 +32,8 @@ struct ebb_model_info {
     enum ebb_model_kind kind;
     const char *name;        // "sfx"
     const char *path;        // the folder it was opened from
-    const char *hash;        // SHA-256 over the weights and configs, 64 hex digits
+    const char *hash;        // SHA-256 over the weights and configs, 64 hex digits; known at once if ebb.json states the sums
+                             // of the weights, otherwise "" until they are loaded
     int sample_rate;         // Hz
     int hop;                 // samples per mel frame
     int n_mels;              // mel bands
@@ -51,8 +53,8 @@ struct ebb_model_info {
 };
 
 // Finds a model folder: `name` itself if it holds a '/' or is a folder, then each folder of EBB_MODEL_PATH, user data
-// ($XDG_DATA_HOME/ebb/models), system data ($XDG_DATA_DIRS/ebb/models), the compiled-in folder. Writes the path.
-// EBB_NOT_FOUND names every place that was looked at.
+// ($XDG_DATA_HOME/ebb/models, ~/.local/share by default), system data ($XDG_DATA_DIRS/ebb/models), the compiled-in folder.
+// Writes the path. EBB_NOT_FOUND names every place that was looked at.
 EBB_API enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct ebb_error *error);
 
 // Opens a model by name or path: reads and checks every config and the weights' headers, a few milliseconds. Weights

@@ -33,8 +33,9 @@ EBB_API enum ebb_result ebb_net_shape(struct ebb_net *net, enum ebb_net_pass pas
 
 struct ebb_net_inputs {
     double timestep;         // U-Net: as the scheduler gives it, may be fractional
-    const int *labels;       // U-Net with classes: n of them; NULL: zeros
-    const float *class_vector; // class_embed_type "identity" or "timestep": n rows; NULL: zeros
+    const int *labels;       // U-Net with classes: n of them, -1: zeros; NULL: zeros
+    const float *class_vector; // class_embed_type "identity": n rows as wide as the embedding, "timestep": n labels that
+                               // may be fractional, in place of `labels`; NULL: zeros
 };
 
 // One pass. Plans on first use of a shape; calls with the same shape allocate nothing.
