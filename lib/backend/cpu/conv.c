@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/winograd.h"
 #include "base/base.h"
 
 enum { FLAT_PIXELS = 32 }; // pixels of one unit of a 1x1 convolution
 
 struct cpu_conv {
-    const struct cpu_panels *panels;
+    const struct cpu_panels *panels; // NULL: Winograd
+    struct winograd winograd;
     bool flat;   // 1x1, stride 1: an image is one row of pixels
     bool direct; // flat and nothing to do in the load: reads its source where it is
     int items, rows, pixels; // output: items of rows of pixels; flat: rows are chunks of FLAT_PIXELS
     int padded_h, padded_w;  // input with its zeros, per item; flat: unused
+    size_t input;            // floats of it in scratch
 };
 
 struct conv_job {
@@ -31,13 +34,37 @@ static size_t add_step(const struct ebb_tensor *dst)
     return (size_t)(dst->c + 15) / 16 * 16;
 }
 
+// Sizes of an output that is pixels in one row, whatever their places; returns floats of input.
+static size_t prepare_flat(struct cpu_conv *conv, const struct ebb_op *o, const struct ebb_tensor *dst)
+{
+    conv->pixels = dst->h * dst->w;
+    if (o->vector < 0) { // items are alike: one long row
+        conv->pixels *= dst->n;
+        conv->items = 1;
+    }
+    conv->rows = (conv->pixels + FLAT_PIXELS - 1) / FLAT_PIXELS;
+    return (size_t)conv->items * (size_t)conv->pixels * (size_t)o->weight->cin;
+}
+
+static size_t prepare_padded(struct cpu_conv *conv, const struct ebb_op *o, const struct ebb_tensor *dst, bool winograd)
+{
+    conv->padded_h = winograd ? 4 * conv->winograd.rows + 2 : (dst->h - 1) * o->stride + o->weight->kh;
+    conv->padded_w = winograd ? 4 * conv->winograd.columns + 2 : (dst->w - 1) * o->stride + o->weight->kw;
+    return (size_t)conv->items * (size_t)conv->padded_h * (size_t)conv->padded_w * (size_t)o->weight->cin;
+}
+
 static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_op *op, struct ebb_error *error)
 {
     const struct ebb_op *o = op->op;
     const struct ebb_tensor *dst = op->dst;
+    bool winograd = winograd_pays(o->weight, dst, o->stride, o->pad), packed = false;
     struct cpu_conv *conv = ebb_alloc(1, sizeof(*conv));
     op->conv = conv;
-    if (!conv || !(conv->panels = cpu_panels_get(o->weight)))
+    if (conv && winograd)
+        packed = winograd_prepare(device, &conv->winograd, o->weight, dst);
+    else if (conv)
+        packed = (conv->panels = cpu_panels_get(o->weight)) != NULL;
+    if (!packed)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory to pack %s", o->weight->name ? o->weight->name : "a weight");
 
     conv->flat = o->weight->kh == 1 && o->weight->kw == 1 && o->stride == 1;
@@ -45,21 +72,9 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
     conv->items = dst->n;
     conv->rows = dst->h;
     conv->pixels = dst->w;
-    size_t item = (size_t)dst->h * (size_t)dst->w * conv->panels->depth;
-    if (conv->flat) {
-        conv->pixels = dst->h * dst->w;
-        if (o->vector < 0) { // items are alike: one long row
-            conv->pixels *= dst->n;
-            conv->items = 1;
-            item *= (size_t)dst->n;
-        }
-        conv->rows = (conv->pixels + FLAT_PIXELS - 1) / FLAT_PIXELS;
-    } else {
-        conv->padded_h = (dst->h - 1) * o->stride + o->weight->kh;
-        conv->padded_w = (dst->w - 1) * o->stride + o->weight->kw;
-        item = (size_t)conv->padded_h * (size_t)conv->padded_w * (size_t)o->weight->cin;
-    }
-    op->scratch = (conv->direct ? 0 : item * (size_t)conv->items) + add_step(dst) * (size_t)conv->items;
+    size_t input = conv->flat ? prepare_flat(conv, o, dst) : prepare_padded(conv, o, dst, winograd);
+    conv->input = conv->direct ? 0 : (input + 15) / 16 * 16;
+    op->scratch = add_step(dst) * (size_t)conv->items + conv->input + (winograd ? conv->winograd.scratch : 0);
     return EBB_OK;
 }
 
@@ -145,6 +160,23 @@ static void conv_row(void *context, int unit, int thread)
     job->run->kernels->row(&row);
 }
 
+static void conv_winograd(const struct conv_job *job)
+{
+    winograd_run(&(struct winograd_job){
+        .winograd = &job->conv->winograd,
+        .kernels = job->run->kernels,
+        .pool = job->run->pool,
+        .dst_shape = job->op->dst,
+        .padded = job->padded,
+        .add = job->add,
+        .add_step = add_step(job->op->dst),
+        .residual = job->residual,
+        .dst = job->dst,
+        .scratch = job->padded + job->conv->input,
+        .scale = job->op->op->scale,
+    });
+}
+
 static void conv_run(const struct cpu_run *run, const struct cpu_op *op)
 {
     const struct cpu_conv *conv = op->conv;
@@ -163,7 +195,10 @@ static void conv_run(const struct cpu_run *run, const struct cpu_op *op)
         cpu_pool_run(run->pool, op->dst->n * op->dst->h, flat_row, &job);
     else if (!conv->flat)
         cpu_pool_run(run->pool, conv->items * conv->padded_h, pad_row, &job);
-    cpu_pool_run(run->pool, conv->panels->count * conv->items * conv->rows, conv_row, &job);
+    if (conv->panels)
+        cpu_pool_run(run->pool, conv->panels->count * conv->items * conv->rows, conv_row, &job);
+    else
+        conv_winograd(&job);
 }
 
 const struct cpu_kernel cpu_conv = {conv_prepare, conv_run, conv_release};

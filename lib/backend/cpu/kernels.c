@@ -5,7 +5,7 @@
 
 #include "backend/cpu/vector.h"
 
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 64")
 #define INLINE static inline __attribute__((always_inline))
 
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must fit.
@@ -16,6 +16,9 @@ enum { PIXELS = 3 };
 #else
 enum { PIXELS = 1 };
 #endif
+
+// Weights come from far away at first: asked for this many floats before they are needed.
+enum { AHEAD = 2048 };
 
 // ---- sums of products ----
 
@@ -43,12 +46,14 @@ INLINE void finish_tile(const struct cpu_row *r, vec *sum, int first, int pixels
 
 INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
 {
-    vec sum[8 * 8] = {{0}};
+    vec sum[PIXELS * 32 / LANES];
     const float *b = r->panel;
     const size_t step = r->step;
+    UNROLL for (int i = 0; i < pixels * vectors; i++) sum[i] = splat(0);
     for (int run = 0; run < r->runs; run++) {
         const float *a = r->a + (size_t)first * step + (size_t)run * r->run_step;
         for (int k = 0; k < r->run; k++, b += vectors * LANES) {
+            UNROLL for (int j = 0; j < vectors * LANES; j += 16) __builtin_prefetch(b + AHEAD + j);
             UNROLL for (int i = 0; i < pixels; i++) {
                 vec x = splat(a[(size_t)i * step + (size_t)k]);
                 UNROLL for (int j = 0; j < vectors; j++) sum[i * vectors + j] += x * load(b + j * LANES);
@@ -181,6 +186,92 @@ static void finish(float *x, size_t step, int pixels, int channels, const float 
     }
 }
 
+// ---- Winograd F(4x4, 3x3), matrices of Lavin and Gray 2016 ----
+
+INLINE void input_side(const vec d[6], vec out[6])
+{
+    vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2], e = splat(2) * (d[3] - d[1]);
+    out[0] = splat(4) * d[0] - splat(5) * d[2] + d[4];
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = c + e;
+    out[4] = c - e;
+    out[5] = splat(4) * d[1] - splat(5) * d[3] + d[5];
+}
+
+INLINE void output_side(const vec m[6], vec out[4])
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+    out[0] = m[0] + a + c;
+    out[1] = b + splat(2) * d;
+    out[2] = a + splat(4) * c;
+    out[3] = b + splat(8) * d + m[5];
+}
+
+INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane, const int count)
+{
+    vec rows[6][6], column[6], out[6];
+    UNROLL for (int j = 0; j < 6; j++) {
+        UNROLL for (int i = 0; i < 6; i++) {
+            const float *at = src + (size_t)i * line + (size_t)j * step;
+            column[i] = count == LANES ? load(at) : load_some(at, count);
+        }
+        input_side(column, out);
+        UNROLL for (int i = 0; i < 6; i++) rows[i][j] = out[i];
+    }
+    UNROLL for (int i = 0; i < 6; i++) {
+        input_side(rows[i], out);
+        UNROLL for (int j = 0; j < 6; j++) {
+            float *at = dst + (size_t)(6 * i + j) * plane;
+            if (count == LANES)
+                store(at, out[j]);
+            else
+                store_some(at, out[j], count);
+        }
+    }
+}
+
+static void winograd_in(const float *src, size_t line, int channels, float *dst, size_t plane)
+{
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, LANES);
+    if (c < channels)
+        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, channels - c);
+}
+
+INLINE void winograd_out_lanes(const struct cpu_winograd_out *o, int first, const int count)
+{
+    vec rows[4][6], column[6], out[4], add = load(o->add + first);
+    UNROLL for (int j = 0; j < 6; j++) {
+        UNROLL for (int i = 0; i < 6; i++) column[i] = load(o->products + (size_t)(6 * i + j) * o->plane + first);
+        output_side(column, out);
+        UNROLL for (int i = 0; i < 4; i++) rows[i][j] = out[i];
+    }
+    for (int i = 0; i < o->rows; i++) {
+        output_side(rows[i], out);
+        for (int j = 0; j < o->pixels; j++) {
+            size_t at = (size_t)i * o->line + (size_t)j * o->step + (size_t)first;
+            vec v = out[j] + add;
+            if (o->residual)
+                v += count == LANES ? load(o->residual + at) : load_some(o->residual + at, count);
+            if (count == LANES)
+                store(o->out + at, v * splat(o->scale));
+            else
+                store_some(o->out + at, v * splat(o->scale), count);
+        }
+    }
+}
+
+static void winograd_out(const struct cpu_winograd_out *o)
+{
+    int c = 0;
+    for (; c + LANES <= o->columns; c += LANES)
+        winograd_out_lanes(o, c, LANES);
+    if (c < o->columns)
+        winograd_out_lanes(o, c, o->columns - c);
+}
+
 // ---- statistics, softmax ----
 
 typedef double vecd __attribute__((vector_size(8 * LANES)));
@@ -232,5 +323,6 @@ static float softmax(float *x, int count, float factor)
 }
 
 const struct cpu_kernels CPU_KERNELS = {
-    .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums, .softmax = softmax,
+    .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums,
+    .winograd_in = winograd_in, .winograd_out = winograd_out, .tiles = PIXELS == 8 ? 8 : 9, .softmax = softmax,
 };

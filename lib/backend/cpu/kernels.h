@@ -34,12 +34,27 @@ struct cpu_load {
     enum ebb_act act;
 };
 
+// One Winograd tile back to 4x4 outputs; products lie `plane` floats apart.
+struct cpu_winograd_out {
+    const float *products;
+    size_t plane;
+    float *out;
+    const float *residual, *add;
+    size_t line, step; // floats between output rows, between pixels
+    int rows, pixels, columns; // stored: at most 4, 4 and a panel's width
+    float scale;
+};
+
 struct cpu_kernels {
     const char *name, *title; // "avx512", "AVX-512"
     void (*row)(const struct cpu_row *row);
     void (*load)(const struct cpu_load *load);
     // x[p * step + c] = (x + vector[c] + residual[p * step + c]) * scale; NULL: none.
     void (*finish)(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale);
+    // B^T d B of a 6x6 patch of `channels`-wide pixels, `line` floats between rows; points lie `plane` floats apart.
+    void (*winograd_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
+    void (*winograd_out)(const struct cpu_winograd_out *out); // (A^T m A + add + residual) * scale
+    int tiles; // that a block of Winograd products should have
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
     // row[i] = exp((row[i] - max) * factor); returns the sum.

@@ -1,0 +1,184 @@
+// Devices, buffers, blend, measure, and the threads of `cpu`.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "backend/cpu/pool.h"
+#include "graph/fixture.h"
+
+static const char *const hosts[] = {"ref", "cpu", NULL};
+
+static char logged[512];
+static void log_line(void *user, enum ebb_log_level level, const char *message)
+{
+    snprintf(logged, sizeof(logged), "%s", message);
+}
+
+TEST(devices_have_names)
+{
+    struct ebb_error error = {0};
+    const struct ebb_log log = {log_line, NULL};
+    struct ebb_device *d = ebb_device_create("cpu", 2, &log, &error);
+    REQUIRE(d);
+    REQUIRE_STRING(ebb_device_kind(d), "cpu");
+    REQUIRE(strstr(ebb_device_description(d), "2 threads") && !ebb_device_fallback(d));
+    ebb_device_destroy(&d);
+    REQUIRE(!d);
+    ebb_device_destroy(&d);
+
+    REQUIRE(!ebb_device_create("gpu", 0, NULL, &error) && error.code == EBB_NO_DEVICE && strstr(error.message, "\"gpu\""));
+    REQUIRE(!ebb_device_create("cpu:z80", 0, NULL, &error) && error.code == EBB_NO_DEVICE && strstr(error.message, "z80"));
+    REQUIRE(!ebb_device_create("cpu", -1, NULL, &error) && error.code == EBB_INVALID);
+    REQUIRE(!ebb_device_create("ref:1", 0, NULL, &error) && error.code == EBB_NO_DEVICE);
+
+    d = ebb_device_create(NULL, 0, &log, &error);
+    REQUIRE(d && strstr(logged, "auto"));
+    if (strcmp(ebb_device_kind(d), "cpu") == 0)
+        REQUIRE(ebb_device_fallback(d) && strlen(ebb_device_fallback(d)) > 10);
+    ebb_device_destroy(&d);
+}
+
+TEST(the_list_has_the_cpu)
+{
+    struct ebb_device_info infos[8];
+    size_t count = ebb_device_list(infos, 8), found = 0;
+    REQUIRE(count >= 1 && ebb_device_list(NULL, 0) == count);
+    for (size_t i = 0; i < count && i < 8; i++)
+        found += strcmp(infos[i].name, "cpu") == 0 && infos[i].usable && strstr(infos[i].description, "thread");
+    REQUIRE(found == 1);
+}
+
+TEST(buffers_check_ranges)
+{
+    for (int i = 0; hosts[i]; i++) {
+        struct ebb_error error = {0};
+        struct ebb_device *d = device(hosts[i], 1);
+        struct ebb_buffer *b = buffer(d, NULL, 5);
+        float got[5] = {9, 9, 9, 9, 9}, data[2] = {1, 2};
+        REQUIRE(ebb_buffer_read(b, 0, got, 5, &error) == EBB_OK && got[0] == 0 && got[4] == 0);
+        REQUIRE(ebb_buffer_write(b, 3, data, 2, &error) == EBB_OK && ebb_buffer_read(b, 3, got, 2, &error) == EBB_OK);
+        REQUIRE(got[1] == 2 && ebb_buffer_count(b) == 5);
+        REQUIRE(ebb_buffer_write(b, 4, data, 2, &error) == EBB_INVALID);
+        REQUIRE_STRING(error.message, "write: 2 floats at 4 of a buffer of 5");
+        REQUIRE(ebb_buffer_read(b, SIZE_MAX, got, 2, &error) == EBB_INVALID);
+        REQUIRE(!ebb_buffer_create(d, 0, &error) && !ebb_buffer_create(d, SIZE_MAX / 2, &error));
+        ebb_device_destroy(&d); // the buffer still holds it
+        REQUIRE(ebb_buffer_read(b, 0, got, 5, &error) == EBB_OK);
+        ebb_buffer_destroy(&b);
+    }
+}
+
+TEST(blend_is_its_formula)
+{
+    for (int i = 0; hosts[i]; i++) {
+        enum { N = 37 };
+        struct ebb_device *d = device(hosts[i], 2);
+        float *data[4], got[N];
+        struct ebb_buffer *b[4];
+        for (int k = 0; k < 4; k++) {
+            data[k] = random_floats(N + 3, (uint64_t)k + 1);
+            b[k] = buffer(d, data[k], N + 3);
+        }
+        struct ebb_blend blend = {.dst = b[0], .terms = 3, .src = {b[0], b[1], b[2]}, .weight = {1.5f, -2, 3},
+                                  .noise_scale = b[3], .clamp = 1.25f, .divide = 0.5f, .count = N, .src_offset = {0, 3, 1},
+                                  .noise_scale_offset = 2};
+        REQUIRE(ebb_blend(d, &blend, NULL) == EBB_OK && ebb_buffer_read(b[0], 0, got, N, NULL) == EBB_OK);
+        for (int j = 0; j < N; j++) {
+            double sum = 1.5 * data[0][j] - 2.0 * data[1][j + 3] + 3.0 * data[2][j + 1] * data[3][j + 2];
+            REQUIRE_NEAR(got[j], fmax(-1.25, fmin(1.25, sum)) / 0.5, 1e-6, hosts[i]);
+        }
+        REQUIRE(ebb_buffer_read(b[0], N, got, 3, NULL) == EBB_OK && got[0] == data[0][N]);
+
+        struct ebb_error error = {0};
+        blend.src_offset[0] = 1; // overlaps the result, shifted
+        REQUIRE(ebb_blend(d, &blend, &error) == EBB_INVALID && strstr(error.message, "overlaps"));
+        blend.src_offset[0] = 0;
+        blend.src_offset[1] = 4;
+        REQUIRE(ebb_blend(d, &blend, &error) == EBB_INVALID);
+        blend.terms = 9;
+        REQUIRE(ebb_blend(d, &blend, &error) == EBB_INVALID && strstr(error.message, "9 terms"));
+        for (int k = 0; k < 4; k++) {
+            ebb_buffer_destroy(&b[k]);
+            free(data[k]);
+        }
+        ebb_device_destroy(&d);
+    }
+}
+
+TEST(measures_are_their_formulas)
+{
+    const float data[6] = {100, 3, -4, 0.5f, NAN, INFINITY};
+    for (int i = 0; hosts[i]; i++) {
+        struct ebb_device *d = device(hosts[i], 2);
+        struct ebb_buffer *b = buffer(d, data, 6);
+        double value = 0;
+        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM, b, 1, 3, &value, NULL) == EBB_OK && value == -0.5);
+        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM_SQUARES, b, 1, 3, &value, NULL) == EBB_OK && value == 25.25);
+        REQUIRE(ebb_measure(d, EBB_MEASURE_MAX_ABS, b, 1, 3, &value, NULL) == EBB_OK && value == 4);
+        REQUIRE(ebb_measure(d, EBB_MEASURE_NOT_FINITE, b, 1, 3, &value, NULL) == EBB_OK && value == 0);
+        REQUIRE(ebb_measure(d, EBB_MEASURE_NOT_FINITE, b, 0, 6, &value, NULL) == EBB_OK && value == 2);
+        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM, b, 4, 3, &value, NULL) == EBB_INVALID);
+        ebb_buffer_destroy(&b);
+        ebb_device_destroy(&d);
+    }
+}
+
+// ---- threads ----
+
+enum { UNITS = 97 };
+struct count_job {
+    _Atomic int done[UNITS];
+    _Atomic int bad_thread;
+};
+
+static void count_unit(void *context, int unit, int thread)
+{
+    struct count_job *job = context;
+    atomic_fetch_add(&job->done[unit], 1);
+    if (thread < 0 || thread >= 3)
+        job->bad_thread = 1;
+}
+
+static bool count_many(struct cpu_pool *pool, int rounds)
+{
+    for (int round = 0; round < rounds; round++) {
+        struct count_job job = {0};
+        int units = round % UNITS + 1;
+        cpu_pool_run(pool, units, count_unit, &job);
+        for (int i = 0; i < UNITS; i++)
+            if (job.done[i] != (i < units) || job.bad_thread)
+                return false;
+        if (round % 1000 == 0) // long enough for the others to fall asleep
+            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    return true;
+}
+
+static void *count_beside(void *pool)
+{
+    return count_many(pool, 20000) ? pool : NULL;
+}
+
+TEST(each_unit_is_done_once)
+{
+    for (int threads = 1; threads <= 3; threads++) {
+        struct cpu_pool *pool = cpu_pool_create(threads);
+        REQUIRE(pool && cpu_pool_threads(pool) == threads);
+        REQUIRE(count_many(pool, 20000));
+        cpu_pool_destroy(&pool);
+    }
+}
+
+TEST(two_callers_share_a_pool)
+{
+    struct cpu_pool *pool = cpu_pool_create(3);
+    pthread_t beside;
+    void *good = NULL;
+    REQUIRE(pthread_create(&beside, NULL, count_beside, pool) == 0);
+    bool mine = count_many(pool, 20000);
+    pthread_join(beside, &good);
+    REQUIRE(mine && good);
+    cpu_pool_destroy(&pool);
+}
+
+TEST_MAIN
