@@ -1,7 +1,8 @@
 // How long the audio floor takes and how well it does:
 //     bench-audio [SOUND FILE ...]
 // Times are medians of processor time over one window of our models (256 frames, 2.73 s). For the files (mono, resampled to 48 kHz): what
-// is lost from mel to magnitude, and from there to sound after some iterations from either start.
+// is lost from mel to magnitude, and from there to sound after some iterations from either start. bench_librosa.py does
+// librosa's side of it.
 #include "audio/mel.h"
 #include "audio/phase.h"
 
@@ -96,6 +97,7 @@ static void time_it(const char *name, void (*run)(struct bench *), struct bench 
 
 struct loss {
     double invert_db, convergence[2][6], mel_db[2][6];
+    double own[2]; // spectral convergence to the recording's own magnitudes after 32 iterations
     int files;
 };
 
@@ -149,6 +151,19 @@ static void measure(struct bench *b, struct loss *loss)
             ebb_mel_analyse(b->mel, b->phase->signal + b->span.support_from, count, b->again, NULL);
             loss->mel_db[start][i] += mel_difference(b->values, b->again);
         }
+    for (int start = 0; start < 2; start++) {
+        const struct ebb_stft *stft = b->phase->stft;
+        ebb_stft_forward(b->phase->stft, b->x, count, b->phase->bins);
+        for (size_t i = 0; i < frames * stft->real_stride; i++) {
+            const float *bin = b->phase->bins + i / stft->real_stride * stft->bin_stride + 2 * (i % stft->real_stride);
+            if (i % stft->real_stride < bins)
+                b->phase->magnitude[i] = hypotf(bin[0], bin[1]);
+        }
+        (start ? gradient_start : random_start)(b);
+        iterate_32(b);
+        ebb_phase_synthesise(b->phase, &b->span);
+        loss->own[start] += ebb_phase_convergence(b->phase, &b->span);
+    }
     loss->files++;
 }
 
@@ -169,6 +184,8 @@ static int load(struct bench *b, const char *path)
 static void print(const struct loss *l)
 {
     printf("%d files; mel -> magnitude: %.3f dB\n", l->files, l->invert_db / l->files);
+    printf("own magnitudes, 32 iterations: spectral convergence %.4f random start, %.4f gradient start\n",
+           l->own[0] / l->files, l->own[1] / l->files);
     for (int start = 0; start < 2; start++)
         for (int i = 0; i < 6; i++)
             printf("%-8s start, %3d iterations: spectral convergence %.4f, mel %.3f dB\n", start ? "gradient" : "random",
