@@ -223,8 +223,18 @@ static void loosen(struct ebb_gradient *g, uint64_t seed, uint64_t first)
     }
 }
 
-// Phases that are settled already are where spreading starts.
-static void take_fixed(struct ebb_gradient *g, const float *bins, size_t frame)
+// Settled frames have the magnitude of their bins, whatever was wanted.
+static void take_magnitude(struct ebb_phase *phase, size_t frame)
+{
+    const struct ebb_stft *stft = phase->stft;
+    const float *bins = phase->bins + frame * stft->bin_stride;
+    float *magnitude = phase->magnitude + frame * stft->real_stride;
+    for (int i = 0; i < stft->bins; i++)
+        magnitude[i] = sqrtf(bins[2 * i] * bins[2 * i] + bins[2 * i + 1] * bins[2 * i + 1]);
+}
+
+// Their phases are where spreading starts.
+static void take_phase(struct ebb_gradient *g, const float *bins, size_t frame)
 {
     const float *row = bins + frame * g->stft->bin_stride;
     for (size_t i = 0; i < g->bins; i++) {
@@ -279,11 +289,14 @@ void ebb_phase_integrate(struct ebb_phase *phase, const struct ebb_phase_span *s
     for (int i = 0; i < levels; i++)
         g->top[i] = NONE;
 
+    for (size_t k = 0; k < span->frames; k++)
+        if (k < span->fixed_before || k >= last)
+            take_magnitude(phase, k);
     size_t loudest = measure(g, phase->magnitude, g->stft->real_stride);
     loosen(g, seed, first);
     for (size_t k = 0; k < span->frames; k++)
         if (k < span->fixed_before || k >= last)
-            take_fixed(g, phase->bins, k);
+            take_phase(g, phase->bins, k);
     flood(g);
     start_islands(g, loudest);
     for (size_t k = span->fixed_before; k < last; k++)

@@ -38,7 +38,8 @@ struct ebb_phase_span ebb_phase_piece(const struct ebb_phase *phase, size_t fram
 
 // A start: bins = magnitude with phases for the frames that are not fixed. What is drawn in frame k follows from
 // (seed, first + k) alone. `integrate` follows the gradient of the magnitude (gradient.c) from the loudest cell, or from
-// the fixed frames: 16 iterations from there are as good as 32 from `random`, which draws uniformly.
+// the fixed frames, whose magnitudes it takes from their bins: 16 iterations from there are as good as 32 from `random`,
+// which draws uniformly.
 void ebb_phase_integrate(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed, uint64_t first);
 void ebb_phase_random(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed, uint64_t first);
 

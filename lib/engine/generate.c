@@ -39,7 +39,7 @@ size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_gener
 
 static int iterations_of(const struct ebb_generate_params *params)
 {
-    return params->phase_iterations < 0 ? 32 : params->phase_iterations;
+    return params->phase_iterations < 0 ? 16 : params->phase_iterations;
 }
 
 // ---- watching ----

@@ -41,7 +41,7 @@ enum ebb_result ebb_sound_make(struct ebb_model *model, const struct ebb_sound_j
     span.fixed_after = job->fixed_after;
     if (job->from == 0)
         span.support_from = half; // there is nothing before the first sample
-    ebb_phase_random(phase, &span, job->seed, job->from);
+    ebb_phase_integrate(phase, &span, job->seed, job->from);
     ebb_phase_iterate(phase, &span, job->iterations);
     ebb_phase_synthesise(phase, &span);
 

@@ -53,7 +53,7 @@ static enum ebb_result make_recipe(struct ebb_stream *s, struct ebb_error *error
 static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *error)
 {
     double window = (double)s->model->info.window_samples / s->model->info.sample_rate;
-    struct ebb_timeline_params p = {.recipe = s->recipe, .stride = 1, .iterations = 32,
+    struct ebb_timeline_params p = {.recipe = s->recipe, .stride = 1, .iterations = 16,
                                     .overlap = isnan(s->params.crossfade) ? window / 4 : s->params.crossfade};
     s->timeline = ebb_timeline_create(s->model, &p, error);
     if (!s->timeline)
@@ -141,7 +141,7 @@ static enum ebb_result make_event(struct ebb_stream *s, uint64_t index, const st
     if (result != EBB_OK)
         return result;
 
-    struct ebb_sound_job sound = {.mel = s->mel, .frames = frames, .to = frames, .iterations = 32,
+    struct ebb_sound_job sound = {.mel = s->mel, .frames = frames, .to = frames, .iterations = 16,
                                   .seed = ebb_sound_seed(s->params.seed, index)};
     result = ebb_sound_make(m, &sound, samples, s->sound, error);
     memset(samples + s->sound, 0, (s->length - s->sound) * sizeof(float));

@@ -82,8 +82,8 @@ TEST(integration_starts_at_fixed_frames)
         ebb_stft_frame(stft, x + k * hop, bins);
         for (int i = 0; i < stft->bins; i++)
             phase->magnitude[k * stft->real_stride + (size_t)i] = hypotf(bins[2 * i], bins[2 * i + 1]);
-        if (k >= 3 && k < frames - 3)
-            memset(bins, 0, stft->bin_stride * sizeof(float));
+        bool fixed = k < 3 || k >= frames - 3;
+        memset(fixed ? phase->magnitude + k * stft->real_stride : bins, 0, stft->real_stride * sizeof(float));
     }
     span.fixed_before = span.fixed_after = 3;
     ebb_phase_integrate(phase, &span, 1, 0);

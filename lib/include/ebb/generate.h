@@ -41,7 +41,7 @@ struct ebb_generate_params {
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
     double eta;          // fresh noise per step where the sampler has it, 0..1. Default EBB_ETA_OWN: the sampler's own
     enum ebb_noise_source noise;
-    int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 32
+    int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 16
     ebb_progress progress;
     ebb_watch watch; // NULL (default): not watched. Sounds of one window only
     void *user;      // given to both
