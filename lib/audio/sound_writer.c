@@ -152,6 +152,7 @@ static bool open_output(struct ebb_sound_writer *w, int rate, const char *commen
         return false;
     }
     sf_command(w->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
+    sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of day: never the same file twice
     // It would hold the time of writing: the same samples shall give the same file.
     sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     if (comment)
