@@ -1,0 +1,319 @@
+// ebb bench: where the time goes, as far as the public calls tell stages apart.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <jansson.h>
+
+#include "tool.h"
+
+enum { MAX_RUNS = 1000 };
+
+struct bench {
+    const char *device, *sampler;
+    int threads, steps, repeat;
+    double seconds;
+    bool json;
+    struct tool_model m;
+    double open_ms, load_ms;
+    json_t *all;
+};
+
+// The steps of one call, from its progress calls.
+struct clock {
+    double last, least, sum;
+    int steps;
+};
+
+static bool on_step(void *user, double fraction)
+{
+    struct clock *c = user;
+    double now = tool_now(), ms = 1e3 * (now - c->last);
+    (void)fraction;
+    if (c->last > 0) {
+        c->least = c->steps++ ? fmin(c->least, ms) : ms;
+        c->sum += ms;
+    }
+    c->last = now;
+    return !tool_interrupted();
+}
+
+static double peak_megabytes(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)u.ru_maxrss / 1024;
+}
+
+static int read_options(const struct tool_command *command, struct bench *b, int argc, char **argv, int *first)
+{
+    const struct tool_option options[] = {
+        {"device", 'd', "NAME", TOOL_TEXT, &b->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"threads", 't', "N", TOOL_INT, &b->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
+        {"sampler", 0, "NAME", TOOL_TEXT, &b->sampler, 0, 0, "default: what the model recommends"},
+        {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},
+        {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600, "of sound (default: one window; cleaning: 10)"},
+        {"repeat", 'r', "N", TOOL_INT, &b->repeat, 1, MAX_RUNS, "runs; the least is reported (default 5)"},
+        {"json", 0, NULL, TOOL_FLAG, &b->json, 0, 0, "as JSON"},
+        {0},
+    };
+    int code = tool_options(command, options, argc, argv, first);
+    if (code < 0 && b->sampler && !tool_sampler_known(b->sampler))
+        return TOOL_NOT_FOUND;
+    return code;
+}
+
+static void put(struct bench *b, const char *key, const char *words, const char *unit, double value)
+{
+    json_object_set_new(b->all, key, json_real(value));
+    if (!b->json)
+        printf("  %-34s %10.*f %s\n", words, fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1, value, unit);
+}
+
+// ---- making ----
+
+struct stages { // ms, least of all runs
+    double step, loop, decode, inverse, phase, all;
+};
+
+static double timed_generate(struct bench *b, struct ebb_generate_params *p, float *samples, size_t count,
+                             struct ebb_error *error, struct clock *c)
+{
+    *c = (struct clock){0};
+    double start = tool_now();
+    if (ebb_generate(b->m.model, p, samples, count, error) != EBB_OK)
+        return -1;
+    return 1e3 * (tool_now() - start);
+}
+
+struct room {
+    float *samples, *latents, *mel;
+    size_t count, latent_count, cells;
+};
+
+// The loop and the decoder are calls of their own; the rest follows from the whole with and without phase iterations.
+static bool time_stages(struct bench *b, struct ebb_generate_params *p, const struct room *r, struct stages *s,
+                        struct ebb_error *error)
+{
+    struct clock c = {0};
+    int shape[4];
+    p->progress = on_step;
+    p->user = &c;
+    double start = tool_now();
+    if (ebb_generate_latents(b->m.model, p, r->latents, r->latent_count, shape, error) != EBB_OK)
+        return false;
+    double loop = tool_now();
+    if (c.steps)
+        s->step = fmin(s->step, c.least);
+    if (ebb_generate_mel(b->m.model, r->latents, r->latent_count, r->mel, r->cells, error) != EBB_OK)
+        return false;
+    double decode = 1e3 * (tool_now() - loop);
+    loop = 1e3 * (loop - start);
+
+    p->phase_iterations = 0;
+    double without = timed_generate(b, p, r->samples, r->count, error, &c);
+    p->phase_iterations = -1;
+    double all = without < 0 ? -1 : timed_generate(b, p, r->samples, r->count, error, &c);
+    s->loop = fmin(s->loop, loop);
+    s->decode = fmin(s->decode, decode);
+    s->inverse = fmin(s->inverse, fmax(without - loop - decode, 0));
+    s->phase = fmin(s->phase, fmax(all - without, 0));
+    s->all = fmin(s->all, all);
+    return without >= 0 && all >= 0;
+}
+
+static bool make_room(struct bench *b, const struct ebb_generate_params *p, struct room *r, struct ebb_error *error)
+{
+    int shape[4];
+    if (ebb_generate_latents(b->m.model, p, NULL, 0, shape, error) != EBB_OK)
+        return false;
+    r->count = ebb_generate_length(b->m.model, p);
+    r->latent_count = (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
+    r->cells = (size_t)b->m.info->n_mels * (size_t)b->m.info->window_frames;
+    r->samples = calloc(r->count + 1, sizeof(float));
+    r->latents = calloc(r->latent_count + 1, sizeof(float));
+    r->mel = calloc(r->cells + 1, sizeof(float));
+    error->code = EBB_OUT_OF_MEMORY;
+    return r->samples && r->latents && r->mel;
+}
+
+static int run_stages(struct bench *b, struct ebb_generate_params *p, struct stages *s, double *first_ms)
+{
+    struct ebb_error error = {0};
+    struct room r = {0};
+    struct clock c;
+    bool ok = make_room(b, p, &r, &error);
+    if (ok) {
+        *first_ms = timed_generate(b, p, r.samples, r.count, &error, &c);
+        ok = *first_ms >= 0;
+    }
+    for (int i = 0; i < b->repeat && ok; i++)
+        ok = time_stages(b, p, &r, s, &error);
+    free(r.samples);
+    free(r.latents);
+    free(r.mel);
+    return ok ? TOOL_OK : tool_error(&error);
+}
+
+static int bench_generate(struct bench *b)
+{
+    const struct ebb_model_info *i = b->m.info;
+    struct ebb_generate_params p;
+    ebb_generate_params_default(&p);
+    p.label = i->default_label;
+    p.seconds = b->seconds;
+    p.sampler = b->sampler;
+    p.steps = b->steps;
+    struct stages s = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    double first_ms = 0;
+    int code = run_stages(b, &p, &s, &first_ms);
+    if (code)
+        return code;
+    double seconds = (double)ebb_generate_length(b->m.model, &p) / i->sample_rate;
+    put(b, "first_sound_ms", "first sound, from nothing", "ms", b->open_ms + b->load_ms + first_ms);
+    put(b, "step_ms", "one step (guidance included)", "ms", s.step);
+    put(b, "loop_ms", "all steps", "ms", s.loop);
+    put(b, "decode_ms", "latents to mel", "ms", s.decode);
+    put(b, "inverse_ms", "mel to magnitudes and first phases", "ms", s.inverse);
+    put(b, "phase_ms", "phase iterations", "ms", s.phase);
+    put(b, "total_ms", "all", "ms", s.all);
+    put(b, "seconds", "sound made", "s", seconds);
+    put(b, "real_time_factor", "real-time factor", "(below 1: faster than it plays)", 1e-3 * s.all / seconds);
+    return TOOL_OK;
+}
+
+// ---- cleaning ----
+
+// One pass over a made-up recording; returns the milliseconds, < 0: failed.
+static double clean_once(struct bench *b, int rate, const float *input, size_t frames, float *output,
+                         struct clock *c, struct ebb_denoise **cleaner, struct ebb_error *error)
+{
+    struct ebb_denoise_params p;
+    ebb_denoise_params_default(&p);
+    p.t = b->m.info->t_default;
+    p.steps = b->steps;
+    p.sampler = b->sampler;
+    p.progress = on_step;
+    p.user = c;
+    *cleaner = ebb_denoise_create(b->m.model, &p, rate, 1, error);
+    double start = tool_now();
+    bool ok = *cleaner;
+    for (size_t at = 0; ok && at < frames; at += 4096) {
+        ok = ebb_denoise_write(*cleaner, input + at, frames - at < 4096 ? frames - at : 4096, error) == EBB_OK;
+        while (ok && ebb_denoise_read(*cleaner, output, 4096) > 0)
+            ;
+    }
+    ok = ok && ebb_denoise_finish(*cleaner, error) == EBB_OK;
+    return ok ? 1e3 * (tool_now() - start) : -1;
+}
+
+static int bench_denoise(struct bench *b)
+{
+    struct ebb_error error = {0};
+    int rate = b->m.info->sample_rate, code = TOOL_OK;
+    double seconds = b->seconds > 0 ? b->seconds : 10, least = INFINITY, first = 0, step = INFINITY;
+    size_t frames = (size_t)(seconds * rate);
+    float *input = calloc(frames + 1, sizeof(float)), output[4096];
+    if (!input)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    uint32_t state = 1; // noise is as hard to clean as anything
+    for (size_t i = 0; i < frames; i++)
+        input[i] = 0.1F * (float)(int32_t)(state = state * 1664525u + 1013904223u) / 0x1p31F;
+    uint64_t windows = 0;
+    for (int i = 0; i <= b->repeat && !code; i++) {
+        struct clock c = {0};
+        struct ebb_denoise *cleaner = NULL;
+        double ms = clean_once(b, rate, input, frames, output, &c, &cleaner, &error);
+        if (ms < 0)
+            code = tool_error(&error);
+        else
+            windows = ebb_denoise_windows(cleaner);
+        ebb_denoise_destroy(&cleaner);
+        if (i == 0)
+            first = ms; // plans on the way
+        else
+            least = fmin(least, ms);
+        if (i > 0 && c.steps)
+            step = fmin(step, c.least);
+    }
+    free(input);
+    if (code)
+        return code;
+    put(b, "first_pass_ms", "first pass, from nothing", "ms", b->open_ms + b->load_ms + first);
+    if (isfinite(step))
+        put(b, "step_ms", "one network evaluation", "ms", step);
+    put(b, "windows", "windows", "", (double)windows);
+    put(b, "total_ms", "all", "ms", least);
+    put(b, "seconds", "sound cleaned", "s", seconds);
+    put(b, "real_time_factor", "real-time factor", "(below 1: faster than it plays)", 1e-3 * least / seconds);
+    return TOOL_OK;
+}
+
+// ---- both ----
+
+static int open_model(struct bench *b, const char *name)
+{
+    struct ebb_error error = {0};
+    double start = tool_now();
+    b->m = (struct tool_model){.model = ebb_model_open(name, &error)};
+    if (!b->m.model)
+        return tool_error(&error);
+    b->m.info = ebb_model_info(b->m.model);
+    b->open_ms = 1e3 * (tool_now() - start);
+    start = tool_now();
+    int code = tool_model_load(&b->m, b->device, b->threads);
+    b->load_ms = 1e3 * (tool_now() - start);
+    return code;
+}
+
+static int bench_model(struct bench *b, const char *name)
+{
+    int code = open_model(b, name);
+    if (!code) {
+        const char *device = ebb_device_description(b->m.device);
+        b->all = json_pack("{s:s, s:s, s:s, s:i}", "model", b->m.info->name, "device", device, "sampler",
+                           b->sampler ? b->sampler : b->m.info->sampler, "steps", b->steps ? b->steps : b->m.info->steps);
+        if (!b->json)
+            printf("%s on %s: %s, %d steps\n", b->m.info->name, device, b->sampler ? b->sampler : b->m.info->sampler,
+                   b->steps ? b->steps : b->m.info->steps);
+        put(b, "open_ms", "open the folder", "ms", b->open_ms);
+        put(b, "load_ms", "read and plan the weights", "ms", b->load_ms);
+        code = b->m.info->kind == EBB_MODEL_GENERATE ? bench_generate(b) : bench_denoise(b);
+        put(b, "peak_memory_mb", "most memory the process had", "MiB", peak_megabytes());
+        if (!code && b->json) {
+            json_dumpf(b->all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+            putchar('\n');
+        }
+        json_decref(b->all);
+        b->all = NULL;
+    }
+    tool_model_close(&b->m);
+    return code;
+}
+
+static int run(const struct tool_command *command, int argc, char **argv)
+{
+    struct bench b = {.repeat = 5};
+    int first, code = read_options(command, &b, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    tool_catch_interrupts();
+    code = first == argc ? bench_model(&b, "sfx") : TOOL_OK;
+    if (!code && first == argc)
+        code = bench_model(&b, "denoise");
+    for (; first < argc && !code; first++)
+        code = bench_model(&b, argv[first]);
+    return code;
+}
+
+const struct tool_command tool_bench = {
+    .name = "bench",
+    .summary = "measure a model: per step and stage, real-time factor, memory",
+    .usage = "[MODEL...] [OPTION...]",
+    .details = "Without a model: the shipped ones. Times are the least of --repeat runs.",
+    .examples = "  ebb bench\n"
+                "  ebb bench sfx --device cpu --threads 2 --json\n"
+                "  ebb bench denoise --seconds 60\n",
+    .run = run,
+};

@@ -1,0 +1,20 @@
+// NumPy's .npy: float32 and float64, little-endian, C order. Hostile until checked.
+#ifndef EBB_TOOLS_NPY_H
+#define EBB_TOOLS_NPY_H
+
+#include "tool.h"
+
+enum { NPY_DIMS = 8 };
+
+struct npy {
+    int dims;
+    size_t shape[NPY_DIMS];
+    size_t count;
+    float *values; // owned; float64 files are rounded
+};
+
+int npy_read(const char *path, struct npy *a);                                                        // exit code
+int npy_write(const char *path, const float *values, int dims, const size_t *shape); // exit code; temporary name, renamed
+void npy_clear(struct npy *a);
+
+#endif

@@ -1,0 +1,81 @@
+// The bar, and being interrupted.
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static volatile sig_atomic_t interrupted;
+
+// The first interrupt asks the work to stop and tidy up; the second does not ask.
+static void on_interrupt(int number)
+{
+    if (interrupted)
+        _exit(128 + number);
+    interrupted = 1;
+}
+
+void tool_catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+bool tool_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+double tool_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// "1:05 left" once there is something to judge by.
+static void time_left(char *out, size_t size, const struct tool_progress *p, double now, double fraction)
+{
+    double spent = now - p->started;
+    out[0] = 0;
+    if (fraction < 0.02 || spent < 1)
+        return;
+    int left = (int)ceil(spent * (1 - fraction) / fraction);
+    snprintf(out, size, "  %d:%02d left", left / 60, left % 60);
+}
+
+bool tool_progress_show(struct tool_progress *p, double fraction)
+{
+    enum { BAR = 24 };
+    double now = tool_now();
+    if (p->started <= 0)
+        p->started = now;
+    if (p->quiet || !isatty(STDERR_FILENO) || now - p->shown < 0.05)
+        return !tool_interrupted();
+    p->shown = now;
+
+    double all = p->items > 1 ? (p->item - 1 + fraction) / p->items : fraction;
+    char bar[BAR + 1], left[32], count[32] = "", line[256];
+    for (int i = 0; i < BAR; i++)
+        bar[i] = i < (int)(all * BAR + 0.5) ? '#' : '.';
+    bar[BAR] = 0;
+    time_left(left, sizeof(left), p, now, all);
+    if (p->items > 1)
+        snprintf(count, sizeof(count), "  %d of %d", p->item, p->items);
+    int n = snprintf(line, sizeof(line), "[%s] %3d%%%s%s  %.40s", bar, (int)(all * 100), count, left, p->what ? p->what : "");
+    fprintf(stderr, "\r%-*s", (int)p->width, line);
+    p->width = n > 0 ? (size_t)n : 0;
+    return !tool_interrupted();
+}
+
+void tool_progress_clear(struct tool_progress *p)
+{
+    if (p->width)
+        fprintf(stderr, "\r%*s\r", (int)p->width, "");
+    p->width = 0;
+}
