@@ -1,0 +1,43 @@
+#!/bin/sh
+# Cleaning: lengths, pipes, bits, several files.
+. "$(dirname "$0")/tap.sh"
+clean="$ebb denoise --model tiny-denoise --device cpu"
+for kind in one high wide noise clean16; do "$helper" wav $kind $kind.wav; done
+
+for kind in one high wide noise clean16; do
+    ok "$kind.wav: as many samples as went in" sh -c "$clean $kind.wav out.wav && $helper samples $kind.wav >a && $helper samples out.wav >b && cmp a b"
+done
+ok "t = 0 leaves every bit (16 bit)" sh -c "$clean --t 0 clean16.wav out.wav && $helper same clean16.wav out.wav"
+ok "t = 0 leaves every bit (float, stereo)" sh -c "$clean --t 0 noise.wav out.wav && $helper same noise.wav out.wav"
+ok "t = 1" $clean --t 1 noise.wav out.wav
+ok "does not" differ "$helper" same noise.wav out.wav
+ok "wet 0 leaves the input" sh -c "$clean --t 1 --wet 0 noise.wav out.wav && $helper close noise.wav out.wav 1e-6"
+ok "what was removed and what is left make the whole" sh -c "$clean --t 0.7 noise.wav out.wav --keep-noise gone.wav && $helper sum whole.wav out.wav gone.wav && $helper close whole.wav noise.wav 1e-6"
+ok "auto" says 'cleaned at t = ' $clean --t auto noise.wav out.wav
+ok "JSON" says '"t":0.4' $clean noise.wav out.wav --json
+ok "the comment says how" says '"t": 0.3' sh -c "$clean --t 0.3 noise.wav out.wav >/dev/null; $ebb info out.wav --json"
+
+ok "standard input and output" sh -c "$clean noise.wav file.wav && $clean - - <noise.wav | cat >pipe.wav && $helper same file.wav pipe.wav"
+ok "a pipe on either side" sh -c "cat noise.wav | $clean - - | cat >pipe2.wav && $helper same file.wav pipe2.wav"
+ok "the same bits again" sh -c "$clean noise.wav twice.wav && cmp file.wav twice.wav"
+ok "many files" sh -c "$clean noise.wav clean16.wav -o many/ && test -f many/noise.wav && test -f many/clean16.wav"
+ok "onto itself" sh -c "cp noise.wav self.wav && $clean self.wav self.wav && $helper same self.wav file.wav"
+
+# ---- bad recordings ----
+
+"$helper" wav nan nan.wav
+"$helper" wav empty empty.wav
+head -c 60 noise.wav >short.wav
+echo 'not a sound' >text.wav
+fails 4 'nan.wav: .*100' $clean nan.wav x.wav
+fails 4 'text.wav' $clean text.wav x.wav
+fails 3 'nosuch.wav' $clean nosuch.wav x.wav
+fails 4 'folder' $clean . x.wav
+fails 5 'nosuch' $clean noise.wav nosuch/x.wav
+fails 4 'generates sounds' "$ebb" denoise --model tiny-sfx noise.wav x.wav
+ok "an empty recording stays empty, or is refused" sh -c "$clean empty.wav x.wav 2>err || grep -q empty.wav err"
+[ -c /dev/full ] && fails 5 'full' $clean noise.wav /dev/full
+rm -f x.wav
+ok "nothing half written" tidy .
+
+done_testing

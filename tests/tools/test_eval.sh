@@ -1,0 +1,66 @@
+#!/bin/sh
+# One network at a time against PyTorch, and .npy files that are not what they seem.
+. "$(dirname "$0")/tap.sh"
+golden=$data/golden/eval unet=$data/models/tiny-sfx/unet vae=$data/models/tiny-sfx/vae
+
+for device in ref cpu; do
+    ok "$device: U-Net" sh -c "$ebb eval $unet --input $golden/unet-x.npy --timestep 731 --label 1,2 --device $device --output y.npy && $helper near y.npy $golden/unet-y.npy 1e-4"
+    ok "$device: encoder" sh -c "$ebb eval $vae --input $golden/vae-x.npy --encode --device $device --output e.npy && $helper near e.npy $golden/vae-encoded.npy 1e-4"
+    ok "$device: decoder" sh -c "$ebb eval $vae --input $golden/vae-z.npy --decode --device $device --output d.npy && $helper near d.npy $golden/vae-decoded.npy 1e-4"
+done
+ok "the shape is right" sh -c "$helper shape y.npy | grep -q '(2, 4, 8, 16) 1024'"
+ok "another label" "$ebb" eval "$unet" --input "$golden/unet-x.npy" --timestep 731 --label 3 --device cpu --output z.npy
+ok "another answer" differ "$helper" near z.npy "$golden/unet-y.npy" 1e-3
+ok "timing is a line of JSON" sh -c "$ebb eval $unet --input $golden/unet-x.npy --timestep 7 --device cpu --repeat 3 | grep -qx '{\"ms_min\": [0-9.]*, \"ms_median\": [0-9.]*}'"
+
+run="$ebb eval $unet --timestep 731 --device cpu --output no.npy --input"
+fails 3 'nosuch.npy' $run nosuch.npy
+echo hello >text.npy
+fails 4 'not a .npy' $run text.npy
+head -c 1000 "$golden/unet-x.npy" >short.npy
+fails 4 'cut short' $run short.npy
+head -c 40 "$golden/unet-x.npy" >shorter.npy
+fails 4 'cut short' $run shorter.npy
+fake() { printf '\223NUMPY\001\000v\000%-117s\n' "$1" >fake.npy; head -c 4096 /dev/zero >>fake.npy; }
+fake "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 4, 8, 16), }"
+fails 4 'float32 or float64' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 4, 8, 16), }"
+fails 4 'Fortran' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 8, 16), }"
+fails 4 'shape' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4, 8, 4096), }"
+fails 4 'cut short' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 4, 8, 16), }"
+fails 4 'shape' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': False, 'shape': (1024,), }"
+fails 2 'four are needed' $run fake.npy
+fake "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 8, 4, 16), }"
+fails 2 '' $run fake.npy
+fails 2 '3 labels for 2' $run "$golden/unet-x.npy" --label 1,2,3
+fails 2 'label' $run "$golden/unet-x.npy" --label 1,x
+fails 2 'timestep' "$ebb" eval "$unet" --input "$golden/unet-x.npy" --output no.npy --device cpu
+fails 2 'UNet2DModel' $run "$golden/unet-x.npy" --decode
+fails 2 'encode' "$ebb" eval "$vae" --input "$golden/vae-x.npy" --output no.npy --device cpu
+fails 3 'nosuch' "$ebb" eval nosuch --input "$golden/unet-x.npy" --timestep 1 --output no.npy
+fails 6 'nosuch' "$ebb" eval "$unet" --input "$golden/unet-x.npy" --timestep 1 --output no.npy --device nosuch
+ok "nothing was written" test ! -e no.npy
+
+# ---- models that are not what they seem ----
+
+broken() { rm -rf broken && cp -r "$data/models/tiny-sfx" broken; }
+broken && truncate -s 5000 broken/unet/diffusion_pytorch_model.safetensors
+fails 4 'broken/unet' "$ebb" render --model ./broken --label rain -o no.wav --device cpu
+broken && printf '\377\377\377\377\377\377\377\177' | dd of=broken/unet/diffusion_pytorch_model.safetensors conv=notrunc 2>dd.log
+fails 4 'broken/unet' "$ebb" render --model ./broken --label rain -o no.wav --device cpu
+broken && printf 'X' | dd of=broken/vae/diffusion_pytorch_model.safetensors bs=1 seek=20000 conv=notrunc 2>dd.log
+fails 4 'broken/vae' "$ebb" render --model ./broken --label rain -o no.wav --device cpu
+broken && echo '{"_class_name": "UNet2DModel", "layers_per_block": "two"}' >broken/unet/config.json
+fails 4 'layers_per_block' "$ebb" info ./broken
+broken && echo '{' >broken/ebb.json
+fails 4 'ebb.json' "$ebb" info ./broken
+broken && rm broken/unet/config.json
+fails 3 'broken' "$ebb" info ./broken
+fails 3 'nosuch' "$ebb" info nosuch
+ok "no sound of what failed" test ! -e no.wav
+
+done_testing

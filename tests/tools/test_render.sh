@@ -1,0 +1,97 @@
+#!/bin/sh
+# Rendering: files, resuming, recipes, levels, interrupts.
+. "$(dirname "$0")/tap.sh"
+render="$ebb render --model tiny-sfx --device cpu --phase-iterations 2"
+
+ok "one sound into a file" $render --label rain -o rain.wav
+ok "it has a window's length" says '^131072 1 48000$' "$helper" samples rain.wav
+ok "its recipe says how" says '"label": "rain"' "$ebb" info rain.wav --json
+ok "its recipe names the model's bytes" says '"model_sha256": "[0-9a-f]\{64\}"' "$ebb" info rain.wav --json
+ok "another name, the same recipe, the same bytes" sh -c "$render --label rain -o again.wav && cmp rain.wav again.wav"
+ok "another seed" $render --label rain --seed 2 -o two.wav
+ok "another sound" differ "$helper" same rain.wav two.wav
+ok "the length asked for" sh -c "$render --label rain --seconds 0.5 -o half.wav && $helper samples half.wav | grep -q '^24000 1 48000'"
+
+# ---- many, resumed ----
+
+ok "three of a label" says '3 of 3 sounds made' $render --label kick --count 3 --seed 1 -o out/
+ok "named by label, seed and index" test -f out/kick-s1-002.wav
+ok "sound 2 does not depend on how many were asked for" sh -c "$render --label kick --seed 1 --index 2 -o alone.wav && cmp alone.wav out/kick-s1-002.wav"
+rm out/kick-s1-001.wav
+ok "a second run does what is left" says '1 of 3 sounds made, 2 were there already' $render --label kick --count 3 --seed 1 -o out/
+fails 1 'is another sound' $render --label kick --count 3 --seed 1 --steps 3 -o out/
+ok "and is kept" says '"steps": 4' "$ebb" info out/kick-s1-000.wav --json
+ok "unless forced" says '3 of 3 sounds made' $render --label kick --count 3 --seed 1 --steps 3 -o out/ --force
+ok "JSON, a line per sound" says '"status":"kept"' $render --label kick --count 3 --seed 1 --steps 3 -o out/ --json
+ok "several labels" sh -c "$render --label rain,bell -o two/ && test -f two/bell-s0-000.wav"
+ok "all labels" says '4 of 4 sounds made' $render --label all -o all/
+ok "no label" $render -o none.wav
+ok "is another sound again" differ "$helper" same none.wav rain.wav
+
+# ---- lists ----
+
+printf 'name,label,seed,seconds,peak\r\n"gate, ""big""",kick,4,0.25,-3\r\nb,rain,1,,\r\n' >list.csv
+ok "a CSV list" says '2 of 2 sounds made' $render --list list.csv -o listed/
+ok "quotes in names" test -f 'listed/gate, "big".wav'
+ok "the row's length" says '^12000 1 48000$' "$helper" samples 'listed/gate, "big".wav'
+ok "the row's peak" says '^-3.0$' "$helper" peak 'listed/gate, "big".wav'
+printf '{"label": "wind", "seconds": 0.25}\n\n{"label": "wind", "seconds": 0.25}\n' >list.jsonl
+ok "JSON Lines, numbered where nothing tells them apart" sh -c "$render --list list.jsonl -o lines/ && test -f lines/wind-s0-001.wav"
+
+# ---- again, from the recipe ----
+
+ok "like: the same samples" sh -c "$ebb render --like 'listed/gate, \"big\".wav' --device cpu -o like.wav && cmp like.wav 'listed/gate, \"big\".wav'"
+ok "like, changed" sh -c "$ebb render --like rain.wav --device cpu --seed 2 -o like2.wav && $helper same like2.wav two.wav"
+"$helper" wav noise plain.wav
+fails 4 'no recipe' "$ebb" render --like plain.wav -o x.wav
+fails 3 'nosuch.wav' "$ebb" render --like nosuch.wav -o x.wav
+
+# ---- formats and levels ----
+
+ok "24 bit" sh -c "$render --label rain --format wav24 -o f24.wav && $helper close rain.wav f24.wav 6.2e-5"
+ok "float" sh -c "$render --label rain --format wav32f -o f32.wav && $helper close f32.wav f24.wav 1.3e-7"
+ok "peak" sh -c "$render --label rain --peak -6 --format wav32f -o peak.wav && $helper peak peak.wav | grep -qx -e -6.0"
+ok "loudness" sh -c "$render --label rain --lufs -30 --format wav32f -o lufs.wav && $helper loudness lufs.wav | grep -qx -e -30.0"
+ok "gain" sh -c "$render --label rain --gain -6.0206 --format wav32f -o gain.wav && $helper sum twice.wav gain.wav gain.wav && $helper close twice.wav f32.wav 1e-5"
+ok "standard output" sh -c "$render --label rain -o - | cat >piped.wav && $helper same piped.wav rain.wav"
+
+# ---- latents ----
+
+ok "latents" sh -c "$render --label rain --noise torch --seed 42 --save-latents z.npy && $helper shape z.npy | grep -q '(1, 4, 16, 32) 2048'"
+ok "latents alone write no sound" test ! -e sound-s42-000.wav
+fails 2 'one sound' $render --label rain --count 2 --save-latents z.npy
+
+# ---- what cannot be ----
+
+fails 3 'rain' $render --label rian -o x.wav
+fails 2 'one file' $render --label rain --count 2 -o x.wav
+fails 5 'plain.wav' $render --label rain -o plain.wav/out/
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod 555 locked
+    fails 5 'locked' $render --label rain -o locked/
+else
+    fails 5 '/proc' $render --label rain -o /proc/nosuch/
+fi
+if [ -c /dev/full ]; then
+    fails 5 '/dev/full' $render --label rain -o /dev/full
+    full() { $render --label rain -o - >/dev/full; }
+    fails 5 'standard output' full
+    full_list() { "$ebb" samplers >/dev/full; }
+    fails 5 'standard output' full_list
+else
+    skip "full disk" "there is no /dev/full"
+fi
+ok "nothing half written" tidy .
+
+# ---- interrupts ----
+
+$render --label rain --count 1000 --steps 200 -o many/ >tap-out 2>tap-err &
+pid=$!
+sleep 1.5
+kill -INT $pid
+wait $pid
+code=$?
+ok "an interrupt ends with 130 (got $code)" test $code -eq 130
+ok "and leaves no half file" tidy .
+
+done_testing
