@@ -1,5 +1,6 @@
 # Sourced by the scripts here: TAP in POSIX sh. $1 is ebb, $2 the helper, $3 the folder of the tests.
-ebb=$1 helper=$2 data=$3
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+ebb=$(absolute "$1") helper=$(absolute "$2") data=$(absolute "$3")
 EBB_MODEL_PATH=$data/models:$data/../models
 export EBB_MODEL_PATH
 work=$(mktemp -d)
