@@ -39,7 +39,8 @@ void ebb_extras_labels(struct ebb_model *model, const struct ebb_json *j)
 
 enum ebb_result ebb_labels_number(struct ebb_model *model, struct ebb_error *error)
 {
-    int count = ebb_unet_classes(model->own->unet->unet);
+    int classes = ebb_unet_classes(model->own->unet->unet);
+    int count = classes - (model->no_label == classes - 1); // the last class may be the one that means none
     model->labels = ebb_alloc((size_t)count, sizeof(*model->labels));
     model->own->numbers = ebb_alloc((size_t)count, sizeof(*model->own->numbers));
     if (!model->labels || !model->own->numbers)

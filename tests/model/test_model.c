@@ -286,6 +286,20 @@ TEST(an_audio_diffusion_pipeline)
     scratch_remove();
 }
 
+TEST(an_autoencoder_with_a_shift)
+{
+    scratch_make("models/tiny-sfx");
+    scratch_replace("vae/config.json", "\"shift_factor\": null", "\"shift_factor\": 0.5");
+    scratch_replace("vae/config.json", "\"scaling_factor\": 0.18215", "\"scaling_factor\": 4");
+    run("rm '%s'%s", scratch_path("ebb.json"), "");
+    run("mkdir '%s'%s", scratch_path("mel"), "");
+    write_text("mel/mel_config.json", "{\"x_res\": 256, \"y_res\": 128}");
+    struct ebb_model *model = opened(scratch);
+    REQUIRE(model->latent_std == 0.25f && model->latent_mean[0] == 0.5f && model->latent_mean[3] == 0.5f);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
 TEST(a_bare_network_and_its_scheduler)
 {
     scratch_make("models/tiny-direct");
