@@ -1,5 +1,6 @@
 #include "audio/resample.h"
 
+#include "audio/polyphase.h"
 #include "base/base.h"
 
 #include <soxr.h>
@@ -10,8 +11,9 @@
 struct ebb_resampler {
     int in_rate, out_rate;
     size_t channels;
-    soxr_t soxr; // NULL: equal rates
-    size_t taken, given; // frames in, frames out of soxr, since the start
+    struct ebb_polyphase *polyphase; // for most rates: it answers soonest
+    soxr_t soxr;                     // for those whose table would be too large; neither: equal rates
+    size_t taken, given;             // frames in, frames out, since the start
 
     float *out; // frames not read yet
     size_t out_from, out_to, out_capacity;
@@ -21,6 +23,23 @@ size_t ebb_resample_length(size_t frames, int in_rate, int out_rate)
 {
     size_t in = (size_t)in_rate, out = (size_t)out_rate;
     return frames / in * out + (frames % in * out + in / 2) / in; // in this order nothing overflows before the result does
+}
+
+static enum ebb_result create_filter(struct ebb_resampler *r, struct ebb_error *error)
+{
+    soxr_error_t why = NULL;
+    if (ebb_polyphase_suits(r->in_rate, r->out_rate)) {
+        r->polyphase = ebb_polyphase_create(r->in_rate, r->out_rate, r->channels);
+    } else {
+        soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+        soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+        soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+        r->soxr = soxr_create(r->in_rate, r->out_rate, (unsigned)r->channels, &why, &io, &quality, &runtime);
+    }
+    if (r->polyphase || r->soxr)
+        return EBB_OK;
+    return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling %d Hz to %d Hz: %s", r->in_rate, r->out_rate,
+                    why ? why : "no memory");
 }
 
 struct ebb_resampler *ebb_resampler_create(int in_rate, int out_rate, int channels, struct ebb_error *error)
@@ -41,15 +60,8 @@ struct ebb_resampler *ebb_resampler_create(int in_rate, int out_rate, int channe
     if (in_rate == out_rate)
         return resampler;
 
-    soxr_error_t why = NULL;
-    soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
-    soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-    soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
-    resampler->soxr = soxr_create(in_rate, out_rate, (unsigned)channels, &why, &io, &quality, &runtime);
-    if (resampler->soxr)
+    if (create_filter(resampler, error) == EBB_OK)
         return resampler;
-
-    ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling %d Hz to %d Hz: %s", in_rate, out_rate, why ? why : "no memory");
     ebb_resampler_destroy(&resampler);
     return NULL;
 }
@@ -59,6 +71,7 @@ void ebb_resampler_destroy(struct ebb_resampler **resampler)
     if (!resampler || !*resampler)
         return;
 
+    ebb_polyphase_destroy(&(*resampler)->polyphase);
     if ((*resampler)->soxr)
         soxr_delete((*resampler)->soxr);
     free((*resampler)->out);
@@ -68,6 +81,8 @@ void ebb_resampler_destroy(struct ebb_resampler **resampler)
 
 void ebb_resampler_reset(struct ebb_resampler *resampler)
 {
+    if (resampler->polyphase)
+        ebb_polyphase_reset(resampler->polyphase);
     if (resampler->soxr)
         soxr_clear(resampler->soxr);
     resampler->taken = resampler->given = 0;
@@ -118,11 +133,26 @@ static enum ebb_result pump(struct ebb_resampler *r, const float *input, size_t 
     }
 }
 
+static enum ebb_result filter(struct ebb_resampler *r, const float *input, size_t frames, struct ebb_error *error)
+{
+    if (ebb_polyphase_put(r->polyphase, input, frames) != 0)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling: no memory for %zu frames", frames);
+    size_t ready = ebb_polyphase_ready(r->polyphase);
+    if (reserve(r, ready, error) != EBB_OK)
+        return EBB_OUT_OF_MEMORY;
+    ebb_polyphase_take(r->polyphase, r->out + r->out_to * r->channels, ready);
+    r->out_to += ready;
+    r->given += ready;
+    return EBB_OK;
+}
+
 enum ebb_result ebb_resampler_write(struct ebb_resampler *r, const float *input, size_t frames, struct ebb_error *error)
 {
     if (!frames)
         return EBB_OK;
     r->taken += frames;
+    if (r->polyphase)
+        return filter(r, input, frames, error);
     if (r->soxr)
         return pump(r, input, frames, ebb_resample_length(frames, r->in_rate, r->out_rate) + 64, error);
 
@@ -138,11 +168,13 @@ enum ebb_result ebb_resampler_finish(struct ebb_resampler *r, size_t total, stru
 {
     if (total == EBB_RESAMPLE_EXACT)
         total = ebb_resample_length(r->taken, r->in_rate, r->out_rate);
-    if (r->soxr && r->taken) {
-        enum ebb_result result = pump(r, NULL, 0, 4096, error);
-        if (result != EBB_OK)
-            return result;
-    }
+    enum ebb_result result = EBB_OK;
+    if (r->polyphase)
+        result = filter(r, NULL, ebb_polyphase_reach(r->polyphase) + 2, error);
+    else if (r->soxr && r->taken)
+        result = pump(r, NULL, 0, 4096, error);
+    if (result != EBB_OK)
+        return result;
     if (r->given < total) {
         size_t missing = total - r->given;
         if (reserve(r, missing, error) != EBB_OK)
@@ -174,6 +206,8 @@ size_t ebb_resampler_read(struct ebb_resampler *r, float *output, size_t frames)
 size_t ebb_resampler_latency(struct ebb_resampler *r)
 {
     enum { piece = 32, pieces = 1024 };
+    if (r->polyphase)
+        return ebb_polyphase_reach(r->polyphase) + 1;
     float *silence = ebb_alloc(piece, r->channels * sizeof(float));
     size_t worst = 0;
 

@@ -4,7 +4,8 @@
 
 #include <ebb/audio.h>
 
-static const int rates[] = {8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 192000};
+// The odd one is for soxr, the others for our own filter.
+static const int rates[] = {8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 192000, 44101};
 enum { rate_count = sizeof(rates) / sizeof(rates[0]) };
 
 // A sine at `hz` resampled in odd pieces: every sample where the sine itself would have it, ends included a little less.
@@ -81,6 +82,33 @@ TEST(latency_is_kept)
         }
         ebb_resampler_destroy(&resampler);
     }
+}
+
+// Level of a full-scale sine of `hz` after conversion, in dB, ends left out.
+static double level_after(int from, int to, double hz)
+{
+    static float in[96000], out[200000];
+    struct ebb_resampler *resampler = ebb_resampler_create(from, to, 1, NULL);
+    fill_sine(in, (size_t)from / 2, hz, from, 1);
+    REQUIRE(ebb_resampler_write(resampler, in, (size_t)from / 2, NULL) == EBB_OK);
+    size_t got = ebb_resampler_read(resampler, out, 200000), edge = (size_t)to / 20;
+    double sum = 0;
+    REQUIRE(got > 2 * edge);
+    for (size_t i = edge; i < got - edge; i++)
+        sum += (double)out[i] * out[i];
+    ebb_resampler_destroy(&resampler);
+    return 10 * log10(2 * sum / (double)(got - 2 * edge) + 1e-30);
+}
+
+TEST(what_fits_passes_and_what_does_not_is_gone)
+{
+    for (int i = 0; i < rate_count; i++)
+        for (int back = 0; back < 2; back++) {
+            int from = back ? 48000 : rates[i], to = back ? rates[i] : 48000, lower = from < to ? from : to;
+            REQUIRE_NEAR(level_after(from, to, 0.45 * lower), 0, 0.05, "pass band");
+            if (from > to)
+                REQUIRE(level_after(from, to, 0.505 * lower) < -80);
+        }
 }
 
 TEST(a_sound_is_resampled_in_place)
