@@ -1,4 +1,5 @@
-// Phase for magnitudes: fast Griffin-Lim (Perraudin, Balazs, Sondergaard 2013) on whole signals and on endless ones.
+// Phase for magnitudes: gradient integration (Prusa 2017), then fast Griffin-Lim (Perraudin, Balazs, Sondergaard 2013), on
+// whole signals or on pieces that are held to what is there already.
 #ifndef EBB_AUDIO_PHASE_H
 #define EBB_AUDIO_PHASE_H
 
@@ -7,8 +8,6 @@
 #include <stdint.h>
 
 #include "audio/stft.h"
-
-// ---- one signal ----
 
 // Workspace for up to `capacity` frames. Fill magnitude, start, iterate, take the sound. One thread at a time.
 struct ebb_phase {
@@ -58,45 +57,5 @@ double ebb_phase_convergence(struct ebb_phase *phase, const struct ebb_phase_spa
 // The integration's own workspace.
 struct ebb_gradient *ebb_gradient_create(size_t cells); // frames * stft->bins; NULL: memory
 void ebb_gradient_destroy(struct ebb_gradient **gradient);
-
-// ---- a signal without end ----
-
-// Magnitudes in, frame after frame; samples out; phase runs on without a join. Frames are worked on in blocks on a grid
-// from frame 0: even blocks by themselves (with `context` frames to either side for company), odd blocks between
-// their two neighbours, held to their edges. So any sample follows from a bounded stretch of frames, whatever was
-// played before, and a stream can be entered anywhere.
-struct ebb_phase_stream;
-
-struct ebb_phase_stream_params {
-    int block;      // frames, stft->overlap .. 4096; default 32
-    int context;    // frames, 0 .. block; default 8
-    int iterations; // default 16
-    uint64_t seed;  // default 0
-};
-void ebb_phase_stream_params_default(struct ebb_phase_stream_params *params);
-
-// `stft` is borrowed. NULL: params out of range, or memory.
-struct ebb_phase_stream *ebb_phase_stream_create(struct ebb_stft *stft, const struct ebb_phase_stream_params *params);
-void ebb_phase_stream_destroy(struct ebb_phase_stream **stream);
-
-// Frames before the first wanted one that must be written so that what follows is the continuous stream's, bit for bit:
-// to play from sample f * hop on, start at frame max(0, f - lead_in) and drop the samples before f * hop.
-size_t ebb_phase_stream_lead_in(const struct ebb_phase_stream *stream);
-
-// Frames after frame f, at most, that must be written before all samples up to f * hop can be read.
-size_t ebb_phase_stream_look_ahead(const struct ebb_phase_stream *stream);
-
-// Forgets everything; the next frame written is number `frame`, the next sample read number frame * hop.
-void ebb_phase_stream_start(struct ebb_phase_stream *stream, uint64_t frame);
-
-// The next frame: n_fft / 2 + 1 magnitudes (unscaled STFT). -1: memory.
-int ebb_phase_stream_write(struct ebb_phase_stream *stream, const float *magnitude);
-
-// The stream ends after the last frame written, number f: the samples up to f * hop can be read. Then start again. -1: memory.
-int ebb_phase_stream_finish(struct ebb_phase_stream *stream);
-
-size_t ebb_phase_stream_available(const struct ebb_phase_stream *stream);
-// Reads up to `count` samples, returns how many. Unread samples are kept.
-size_t ebb_phase_stream_read(struct ebb_phase_stream *stream, float *samples, size_t count);
 
 #endif

@@ -153,8 +153,6 @@ static bool open_output(struct ebb_sound_writer *w, int rate, const char *commen
     }
     sf_command(w->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
     sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of day: never the same file twice
-    // It would hold the time of writing: the same samples shall give the same file.
-    sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     if (comment)
         sf_set_string(w->file, SF_STR_COMMENT, comment);
     return true;

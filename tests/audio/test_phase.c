@@ -109,102 +109,38 @@ TEST(the_same_seed_makes_the_same_sound)
     ebb_mel_destroy(&mel);
 }
 
-// ---- the stream ----
-
-enum { stream_frames = 400, hop = 128, n_fft = 512, bins = 257 };
-static float wanted[stream_frames][bins];
-
-static void make_magnitudes(struct ebb_stft *stft)
+// A piece between two that are settled: their sound is kept, and across the joins it is as smooth as anywhere.
+TEST(a_piece_goes_on_where_its_neighbours_end)
 {
-    static float x[stream_frames * hop];
-    static float frame[2 * bins];
-    fill_noise(x, stream_frames * hop, 4, 0.5f);
-    for (int i = 0; i < stream_frames * hop; i++)
-        x[i] += (float)sin(i * 0.3);
-    for (size_t k = 0; k < stream_frames; k++) {
-        ebb_stft_frame_of(stft, x, stream_frames * hop, k, frame);
-        for (int i = 0; i < bins; i++)
-            wanted[k][i] = hypotf(frame[2 * i], frame[2 * i + 1]);
+    enum { frames = 60, hop = 512, edge = 6, n = (frames + 3) * hop };
+    struct ebb_stft *stft = ebb_stft_create(2048, hop);
+    struct ebb_phase *phase = ebb_phase_create(stft, frames);
+    struct ebb_phase_span span = ebb_phase_piece(phase, frames);
+    static float x[n], before[edge * 2050];
+    fill_noise(x, n, 3, 0.3f);
+    for (size_t k = 0; k < frames; k++) {
+        float *bins = phase->bins + k * stft->bin_stride;
+        ebb_stft_frame(stft, x + k * hop, bins);
+        for (int i = 0; i < stft->bins; i++)
+            phase->magnitude[k * stft->real_stride + (size_t)i] = hypotf(bins[2 * i], bins[2 * i + 1]);
     }
-}
+    for (size_t k = 0; k < edge; k++)
+        memcpy(before + k * 2050, phase->bins + k * stft->bin_stride, 2050 * sizeof(float));
+    span.fixed_before = span.fixed_after = edge;
+    ebb_phase_integrate(phase, &span, 1, 0);
+    ebb_phase_iterate(phase, &span, 16);
+    ebb_phase_synthesise(phase, &span);
+    for (size_t k = 0; k < edge; k++)
+        REQUIRE(memcmp(before + k * 2050, phase->bins + k * stft->bin_stride, 2050 * sizeof(float)) == 0);
 
-// Writes frames from..to-1 and returns all samples, reading in pieces.
-static size_t play(struct ebb_phase_stream *stream, size_t from, size_t to, float *samples)
-{
-    size_t total = 0;
-    ebb_phase_stream_start(stream, from);
-    for (size_t k = from; k < to; k++) {
-        REQUIRE(ebb_phase_stream_write(stream, wanted[k]) == 0);
-        total += ebb_phase_stream_read(stream, samples + total, 1000);
-    }
-    REQUIRE(ebb_phase_stream_finish(stream) == 0);
-    return total + ebb_phase_stream_read(stream, samples + total, (size_t)-1 / 8);
-}
-
-TEST(a_stream_can_be_entered_anywhere)
-{
-    struct ebb_stft *stft = ebb_stft_create(n_fft, hop);
-    struct ebb_phase_stream_params params;
-    ebb_phase_stream_params_default(&params);
-    params.block = 16;
-    params.context = 4;
-    params.iterations = 3;
-    struct ebb_phase_stream *stream = ebb_phase_stream_create(stft, &params);
-    static float all[stream_frames * hop], part[stream_frames * hop];
-    make_magnitudes(stft);
-    REQUIRE(play(stream, 0, stream_frames, all) == (stream_frames - 1) * hop);
-
-    size_t lead = ebb_phase_stream_lead_in(stream), ahead = ebb_phase_stream_look_ahead(stream);
-    for (size_t f = lead; f + ahead + 20 < stream_frames; f += 7) {
-        size_t got = play(stream, f - lead, f + 20 + ahead, part), skip = lead * hop;
-        REQUIRE(got == (lead + 20 + ahead - 1) * hop);
-        REQUIRE(memcmp(part + skip, all + f * hop, 20 * hop * sizeof(float)) == 0);
-    }
-    ebb_phase_stream_destroy(&stream);
-    ebb_stft_destroy(&stft);
-}
-
-TEST(a_stream_gives_what_it_promises_in_time)
-{
-    struct ebb_stft *stft = ebb_stft_create(n_fft, hop);
-    struct ebb_phase_stream_params params;
-    ebb_phase_stream_params_default(&params);
-    params.block = 8;
-    params.context = 2;
-    params.iterations = 1;
-    struct ebb_phase_stream *stream = ebb_phase_stream_create(stft, &params);
-    make_magnitudes(stft);
-    size_t ahead = ebb_phase_stream_look_ahead(stream), worst = 0;
-    for (size_t k = 0; k < stream_frames; k++) {
-        REQUIRE(ebb_phase_stream_write(stream, wanted[k]) == 0);
-        size_t ready = ebb_phase_stream_available(stream) / hop; // up to frame `ready`
-        if (k >= ready && k - ready > worst)
-            worst = k - ready;
-    }
-    REQUIRE(worst <= ahead);
-    REQUIRE(worst + 4 > ahead); // and not far less than it says
-    ebb_phase_stream_destroy(&stream);
-    ebb_stft_destroy(&stft);
-}
-
-TEST(short_streams_end_where_their_last_frame_does)
-{
-    struct ebb_stft *stft = ebb_stft_create(n_fft, hop);
-    struct ebb_phase_stream_params params;
-    ebb_phase_stream_params_default(&params);
-    params.block = 8;
-    params.context = 2;
-    params.iterations = 2;
-    struct ebb_phase_stream *stream = ebb_phase_stream_create(stft, &params);
-    static float samples[stream_frames * hop];
-    make_magnitudes(stft);
-    for (size_t from = 0; from < 20; from += 3)
-        for (size_t frames = 1; frames < 60; frames++) {
-            REQUIRE(play(stream, from, from + frames, samples) == (frames - 1) * hop);
-            for (size_t i = 0; i < (frames - 1) * hop; i++)
-                REQUIRE(isfinite(samples[i]));
-        }
-    ebb_phase_stream_destroy(&stream);
+    // Whole where only fixed frames reach: up to half a window before the last of them ends.
+    size_t whole = edge * hop;
+    REQUIRE_NEAR(max_difference(phase->signal + 1536, x + 1536, whole - 1536), 0, 1e-5, "the sound before");
+    REQUIRE_NEAR(max_difference(phase->signal + n - whole, x + n - whole, whole - 1536), 0, 1e-5, "the sound after");
+    REQUIRE(max_difference(phase->signal + n / 2, x + n / 2, 1000) > 0.1); // and the middle is new
+    printf("# spectral convergence of the middle: %.3f\n", ebb_phase_convergence(phase, &span));
+    REQUIRE(ebb_phase_convergence(phase, &span) < 0.3);
+    ebb_phase_destroy(&phase);
     ebb_stft_destroy(&stft);
 }
 

@@ -69,6 +69,61 @@ TEST(what_is_written_is_read)
     empty_folder();
 }
 
+static size_t read_bytes(const char *path, char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    REQUIRE(file);
+    size_t got = fread(bytes, 1, size, file);
+    fclose(file);
+    return got;
+}
+
+TEST(the_same_sound_is_the_same_file)
+{
+    static float samples[1000];
+    static char first[10000], second[10000];
+    fill_noise(samples, 1000, 1, 1);
+    struct ebb_sound out = {samples, 500, 2, 48000, (char *)"recipe"};
+    for (int format = EBB_WAV_16; format <= EBB_WAV_32F; format++) {
+        REQUIRE(ebb_sound_write(in_folder("1.wav"), &out, (enum ebb_wav_format)format, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_write(in_folder("2.wav"), &out, (enum ebb_wav_format)format, NULL) == EBB_OK);
+        size_t size = read_bytes(in_folder("1.wav"), first, sizeof(first));
+        REQUIRE(size > 2000 && read_bytes(in_folder("2.wav"), second, sizeof(second)) == size);
+        REQUIRE(memcmp(first, second, size) == 0);
+        REQUIRE(memcmp(first, "RIFF", 4) == 0); // what is short is a plain WAV
+    }
+    empty_folder();
+}
+
+// Standard input as a pipe, which cannot be gone back in, and standard output likewise.
+TEST(sounds_go_through_pipes)
+{
+    static float samples[3000], got[3001];
+    fill_noise(samples, 3000, 5, 0.9f);
+    int ends[2], old_in = dup(0), old_out = dup(1);
+    fflush(stdout);
+    REQUIRE(pipe(ends) == 0 && dup2(ends[1], 1) == 1);
+    struct ebb_sound_writer *writer = ebb_sound_writer_create("-", 1, 44100, EBB_WAV_32F, NULL, NULL);
+    bool written = writer && ebb_sound_writer_write(writer, samples, 3000, NULL) == EBB_OK &&
+                   ebb_sound_writer_finish(writer, NULL) == EBB_OK;
+    ebb_sound_writer_destroy(&writer);
+    dup2(old_out, 1);
+    close(ends[1]);
+    dup2(ends[0], 0);
+    struct ebb_error error = {0};
+    struct ebb_sound_reader *reader = ebb_sound_reader_open("-", &error);
+    size_t frames = 0;
+    bool read = reader && ebb_sound_reader_read(reader, got, 3001, &frames, &error) == EBB_OK;
+    ebb_sound_reader_close(&reader);
+    dup2(old_in, 0);
+    close(ends[0]);
+    close(old_in);
+    close(old_out);
+    REQUIRE(written);
+    REQUIRE_STRING(error.message, "");
+    REQUIRE(read && frames == 3000 && memcmp(got, samples, sizeof(samples)) == 0);
+}
+
 TEST(one_sample_is_a_sound)
 {
     float sample = 0.25f;
