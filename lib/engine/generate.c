@@ -39,7 +39,7 @@ size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_gener
 
 static int iterations_of(const struct ebb_generate_params *params)
 {
-    return params->phase_iterations < 0 ? 16 : params->phase_iterations;
+    return params->phase_iterations < 0 ? EBB_SOUND_ITERATIONS : params->phase_iterations;
 }
 
 // ---- watching ----
@@ -89,18 +89,6 @@ static void free_room(struct room *room)
     free(room->sound);
 }
 
-// An image of relative level says nothing about loudness: -1 dB at the loudest sample.
-static void scale_relative(const struct ebb_model *model, float *samples, size_t count)
-{
-    float peak = 0;
-    for (size_t i = 0; i < count; i++)
-        peak = fmaxf(peak, fabsf(samples[i]));
-    if (model->mel.level != EBB_MEL_LEVEL_DIFFUSERS || peak == 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        samples[i] *= 0.89f / peak;
-}
-
 static enum ebb_result make_state(struct ebb_model *model, const struct ebb_recipe *recipe,
                                   const struct ebb_generate_params *params, struct ebb_pulse pulse, struct room *room,
                                   struct ebb_error *error)
@@ -128,8 +116,9 @@ static enum ebb_result make_short(struct ebb_model *model, const struct ebb_reci
         result = ebb_sound_make(model, &job, room.sound, (size_t)frames * model->info.hop, error);
     }
     if (result == EBB_OK) {
-        memcpy(samples, room.sound, count * sizeof(float));
-        scale_relative(model, samples, count);
+        float level = ebb_sound_level(model, room.sound, count);
+        for (size_t i = 0; i < count; i++)
+            samples[i] = level * room.sound[i];
     }
     free_room(&room);
     return result;

@@ -67,6 +67,17 @@ uint64_t ebb_sound_seed(uint64_t seed, uint64_t clip)
     return scramble(scramble(seed) ^ clip);
 }
 
+float ebb_sound_level(const struct ebb_model *model, const float *samples, size_t count)
+{
+    const float loudest = 0.89f; // -1 dB
+    float peak = 0;
+    for (size_t i = 0; i < count; i++)
+        peak = fmaxf(peak, fabsf(samples[i]));
+    if (peak == 0 || (peak <= loudest && model->mel.level != EBB_MEL_LEVEL_DIFFUSERS))
+        return 1;
+    return loudest / peak;
+}
+
 void ebb_sound_limit(float *samples, size_t count)
 {
     const float knee = 0.9f;
@@ -77,7 +88,7 @@ void ebb_sound_limit(float *samples, size_t count)
     }
 }
 
-static float rise(size_t i, size_t count)
+float ebb_sound_rise(size_t i, size_t count)
 {
     return 0.5f - 0.5f * cosf((float)M_PI * (i + 0.5f) / count);
 }
@@ -85,11 +96,11 @@ static float rise(size_t i, size_t count)
 void ebb_sound_fade_in(float *samples, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        samples[i] *= rise(i, count);
+        samples[i] *= ebb_sound_rise(i, count);
 }
 
 void ebb_sound_fade_out(float *samples, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        samples[i] *= rise(count - 1 - i, count);
+        samples[i] *= ebb_sound_rise(count - 1 - i, count);
 }

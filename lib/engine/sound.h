@@ -4,12 +4,14 @@
 
 #include "engine/engine.h"
 
+enum { EBB_SOUND_ITERATIONS = 16 };
+
 struct ebb_sound_job {
     const float *mel; // (n_mels, frames)
     int frames;
     int from, to;     // the frames to make sound of
     int fixed_before, fixed_after; // so many of them, at either end, belong to sound that is there and stays
-    int iterations;
+    int iterations; // of Griffin-Lim, from a start that is near already: EBB_SOUND_ITERATIONS by default
     uint64_t seed;
 };
 
@@ -21,10 +23,15 @@ enum ebb_result ebb_sound_make(struct ebb_model *model, const struct ebb_sound_j
 // A seed for the phases of clip `clip`.
 uint64_t ebb_sound_seed(uint64_t seed, uint64_t clip);
 
-// Values past +-0.9 are bent so that none leaves [-1, 1].
+// What to multiply a window's sound by: 1, or less if it is louder than -1 dB at its peak, as guidance likes to make it. An
+// image of relative levels (diffusers' Mel) says nothing about loudness: its peak goes to -1 dB.
+float ebb_sound_level(const struct ebb_model *model, const float *samples, size_t count);
+
+// A last guard: values past +-0.9 are bent so that none leaves [-1, 1].
 void ebb_sound_limit(float *samples, size_t count);
 
-// Multiplies the first / last `count` samples by a raised cosine.
+// A raised cosine from 0 to 1 over `count` samples, and the first / last `count` samples multiplied by it.
+float ebb_sound_rise(size_t i, size_t count);
 void ebb_sound_fade_in(float *samples, size_t count);
 void ebb_sound_fade_out(float *samples, size_t count);
 

@@ -53,7 +53,7 @@ static enum ebb_result make_recipe(struct ebb_stream *s, struct ebb_error *error
 static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *error)
 {
     double window = (double)s->model->info.window_samples / s->model->info.sample_rate;
-    struct ebb_timeline_params p = {.recipe = s->recipe, .stride = 1, .iterations = 16,
+    struct ebb_timeline_params p = {.recipe = s->recipe, .stride = 1, .iterations = EBB_SOUND_ITERATIONS,
                                     .overlap = isnan(s->params.crossfade) ? window / 4 : s->params.crossfade};
     s->timeline = ebb_timeline_create(s->model, &p, error);
     if (!s->timeline)
@@ -141,9 +141,12 @@ static enum ebb_result make_event(struct ebb_stream *s, uint64_t index, const st
     if (result != EBB_OK)
         return result;
 
-    struct ebb_sound_job sound = {.mel = s->mel, .frames = frames, .to = frames, .iterations = 16,
+    struct ebb_sound_job sound = {.mel = s->mel, .frames = frames, .to = frames, .iterations = EBB_SOUND_ITERATIONS,
                                   .seed = ebb_sound_seed(s->params.seed, index)};
     result = ebb_sound_make(m, &sound, samples, s->sound, error);
+    float level = result == EBB_OK ? ebb_sound_level(m, samples, s->sound) : 1;
+    for (size_t i = 0; i < s->sound; i++)
+        samples[i] *= level;
     memset(samples + s->sound, 0, (s->length - s->sound) * sizeof(float));
     return result;
 }

@@ -19,6 +19,7 @@ struct window {
     float *state;         // (h, w, c)
     float *mel;           // (n_mels, frames)
     float *sound;         // frames * hop samples
+    float level;          // what to multiply them by
 };
 
 struct ebb_timeline {
@@ -153,7 +154,10 @@ static enum ebb_result voice(struct ebb_timeline *t, struct window *window, stru
         .to = t->frames - t->turn + (odd ? HELD : MARGIN),
         .fixed_before = odd ? 2 * HELD : 0, .fixed_after = odd ? 2 * HELD : 0,
     };
-    return ebb_sound_make(t->model, &job, window->sound, t->samples, error);
+    enum ebb_result result = ebb_sound_make(t->model, &job, window->sound, t->samples, error);
+    size_t from = window->index == 0 ? 0 : (size_t)t->turn * t->model->info.hop, to = t->samples - t->turn * t->model->info.hop;
+    window->level = ebb_sound_level(t->model, window->sound + from, to - from);
+    return result;
 }
 
 static enum ebb_result make_even(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse,
@@ -253,17 +257,24 @@ static enum ebb_result get_window(struct ebb_timeline *t, uint64_t index, const 
 enum ebb_result ebb_timeline_clip(struct ebb_timeline *t, uint64_t index, const struct ebb_pulse *pulse, float *samples,
                                   struct ebb_error *error)
 {
-    size_t length = ebb_timeline_clip_length(t), tail = index > 0 ? (size_t)t->turn * t->model->info.hop : 0;
-    struct ebb_pulse part[] = {ebb_pulse_part(pulse, 0, 0.5), ebb_pulse_part(pulse, tail ? 0.5 : 0, 1)};
+    size_t length = ebb_timeline_clip_length(t), turn = index > 0 ? (size_t)t->turn * t->model->info.hop : 0;
+    struct ebb_pulse part[] = {ebb_pulse_part(pulse, 0, 0.5), ebb_pulse_part(pulse, turn ? 0.5 : 0, 1)};
     struct window *window;
-    if (tail) { // up to the middle of the overlap the window before sounds
+    float before = 1; // the level that was
+    if (turn) {       // up to the middle of the overlap the window before sounds
         enum ebb_result result = get_window(t, index - 1, &part[0], &window, error);
         if (result != EBB_OK)
             return result;
-        memcpy(samples, window->sound + length, tail * sizeof(float));
+        memcpy(samples, window->sound + length, turn * sizeof(float));
+        before = window->level;
     }
     enum ebb_result result = get_window(t, index, &part[1], &window, error);
-    if (result == EBB_OK)
-        memcpy(samples + tail, window->sound + tail, (length - tail) * sizeof(float));
-    return result;
+    if (result != EBB_OK)
+        return result;
+    memcpy(samples + turn, window->sound + turn, (length - turn) * sizeof(float));
+    for (size_t i = 0; i < length; i++) {
+        float now = i < 2 * turn ? ebb_sound_rise(i, 2 * turn) : 1;
+        samples[i] *= before + now * (window->level - before);
+    }
+    return EBB_OK;
 }

@@ -51,7 +51,7 @@ EBB_API void ebb_generate_params_default(struct ebb_generate_params *params);
 // Samples ebb_generate() makes with these params, mono at the model's rate; 0 if they are not valid.
 EBB_API size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_generate_params *params);
 
-// Makes one sound. `samples` holds ebb_generate_length() floats, mono, owned by the caller; undefined unless the
+// Makes one sound, its peak at -1 dB at most. `samples` holds ebb_generate_length() floats, mono, owned by the caller; undefined unless the
 // result is EBB_OK. The model must be loaded. One call at a time per model.
 EBB_API enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_params *params, float *samples,
                                      size_t count, struct ebb_error *error);
