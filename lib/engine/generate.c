@@ -136,7 +136,7 @@ static enum ebb_result make_long(struct ebb_model *model, const struct ebb_recip
         return ebb_fail(error, EBB_UNSUPPORTED, "%g seconds: torch noise is for sounds of one window", params->seconds);
 
     double window = (double)model->info.window_samples / model->info.sample_rate;
-    struct ebb_timeline_params settings = {.recipe = *recipe, .clip = params->index, .stride = (uint64_t)1 << 40,
+    struct ebb_timeline_params settings = {.recipe = *recipe, .clip = params->index,
                                            .overlap = window / 4, .iterations = iterations_of(params)};
     struct ebb_timeline *timeline = ebb_timeline_create(model, &settings, error);
     if (!timeline)

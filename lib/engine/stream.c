@@ -53,7 +53,7 @@ static enum ebb_result make_recipe(struct ebb_stream *s, struct ebb_error *error
 static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *error)
 {
     double window = (double)s->model->info.window_samples / s->model->info.sample_rate;
-    struct ebb_timeline_params p = {.recipe = s->recipe, .stride = 1, .iterations = EBB_SOUND_ITERATIONS,
+    struct ebb_timeline_params p = {.recipe = s->recipe, .iterations = EBB_SOUND_ITERATIONS,
                                     .overlap = isnan(s->params.crossfade) ? window / 4 : s->params.crossfade};
     s->timeline = ebb_timeline_create(s->model, &p, error);
     if (!s->timeline)

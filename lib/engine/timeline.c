@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "diffusion/noise.h"
 #include "engine/sound.h"
 
 enum {
@@ -32,6 +33,8 @@ struct ebb_timeline {
     struct window kept[KEPT];
     uint64_t clock;
     float *known, *mask;     // (h, w, c), while an odd window is made
+    float *first, *other;    // (h, w, c): noise
+    float *common, *column;  // (c, h)
 };
 
 // ---- life ----
@@ -41,7 +44,11 @@ static bool make_room(struct ebb_timeline *t)
     size_t state = ebb_window_count(t->model), cells = (size_t)t->model->info.n_mels * t->frames;
     t->known = ebb_alloc(state, sizeof(float));
     t->mask = ebb_alloc(state, sizeof(float));
-    bool whole = t->known && t->mask;
+    t->first = ebb_alloc(state, sizeof(float));
+    t->other = ebb_alloc(state, sizeof(float));
+    t->common = ebb_alloc(state / t->columns, sizeof(float));
+    t->column = ebb_alloc(state / t->columns, sizeof(float));
+    bool whole = t->known && t->mask && t->first && t->other && t->common && t->column;
     for (int i = 0; i < KEPT && whole; i++) {
         t->kept[i].state = ebb_alloc(state, sizeof(float));
         t->kept[i].mel = ebb_alloc(cells, sizeof(float));
@@ -98,8 +105,9 @@ void ebb_timeline_destroy(struct ebb_timeline **timeline)
         free(t->kept[i].mel);
         free(t->kept[i].sound);
     }
-    free(t->known);
-    free(t->mask);
+    float *rooms[] = {t->known, t->mask, t->first, t->other, t->common, t->column};
+    for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++)
+        free(rooms[i]);
     free(t);
     *timeline = NULL;
 }
@@ -133,10 +141,69 @@ static struct window *room_for(struct ebb_timeline *t, uint64_t index)
     return oldest;
 }
 
+// ---- noise ----
+
+// Elements of the timeline's noise, beyond the draws that samplers number: draw BASE is what all windows have in common,
+// from BASE + 1 on it is one long row of columns.
+static void draw(const struct ebb_timeline *t, uint64_t column, float *out)
+{
+    const uint32_t base = 0x40000000;
+    size_t count = ebb_window_count(t->model) / t->columns;
+    bool common = column == UINT64_MAX;
+    uint32_t number = common ? base : base + 1 + (uint32_t)(column >> 16);
+    ebb_noise_philox(t->params.recipe.seed, t->params.clip, number, common ? 0 : (column & 0xffff) * count, count, out);
+}
+
+// Columns from..to of a window that starts at column `start` of the timeline; their mean becomes the common one.
+static void fill_columns(struct ebb_timeline *t, uint64_t start, int from, int to, float *noise)
+{
+    int h = t->model->state[1], c = t->model->state[0], w = t->columns;
+    for (int x = from; x < to; x++) {
+        draw(t, start + x, t->column);
+        for (int y = 0; y < h; y++)
+            for (int k = 0; k < c; k++)
+                noise[((size_t)y * w + x) * c + k] = t->column[k * h + y];
+    }
+    for (int y = 0; y < h; y++)
+        for (int k = 0; k < c; k++) {
+            double mean = 0, want = t->common[k * h + y] / sqrt(w);
+            for (int x = from; x < to; x++)
+                mean += noise[((size_t)y * w + x) * c + k] / (double)(to - from);
+            for (int x = from; x < to; x++)
+                noise[((size_t)y * w + x) * c + k] += (float)(want - mean);
+        }
+}
+
+static void copy_columns(const struct ebb_timeline *t, float *to, int at, const float *from, int first, int count)
+{
+    int h = t->model->state[1], c = t->model->state[0], w = t->columns;
+    for (int y = 0; y < h; y++)
+        memcpy(to + ((size_t)y * w + at) * c, from + ((size_t)y * w + first) * c, (size_t)count * c * sizeof(float));
+}
+
+static void fill_noise(struct ebb_timeline *t, uint64_t index)
+{
+    int w = t->columns, o = t->overlap, hop = w - o;
+    draw(t, UINT64_MAX, t->common);
+    if (index % 2 == 0) {
+        fill_columns(t, index * hop, 0, w, t->first);
+        return;
+    }
+    fill_columns(t, (index - 1) * hop, 0, w, t->other);
+    copy_columns(t, t->first, 0, t->other, hop, o);
+    fill_columns(t, (index + 1) * hop, 0, w, t->other);
+    copy_columns(t, t->first, hop, t->other, 0, o);
+    if (hop > o)
+        fill_columns(t, index * hop, o, hop, t->first);
+}
+
+// ---- windows, one by one ----
+
 static enum ebb_result diffuse(struct ebb_timeline *t, struct window *window, bool held, const struct ebb_pulse *pulse,
                                struct ebb_error *error)
 {
-    struct ebb_window_job job = {.clip = t->params.clip + window->index * t->params.stride,
+    fill_noise(t, window->index);
+    struct ebb_window_job job = {.clip = t->params.clip + (window->index + 1) * ((uint64_t)1 << 40), .first = t->first,
                                  .known = held ? t->known : NULL, .mask = held ? t->mask : NULL,
                                  .pulse = ebb_pulse_part(pulse, 0, 0.9)};
     enum ebb_result result = ebb_window_make(t->model, &t->params.recipe, &job, window->state, error);
@@ -149,7 +216,7 @@ static enum ebb_result voice(struct ebb_timeline *t, struct window *window, stru
     bool odd = window->index % 2;
     struct ebb_sound_job job = {
         .mel = window->mel, .frames = t->frames, .iterations = t->params.iterations,
-        .seed = ebb_sound_seed(t->params.recipe.seed, t->params.clip + window->index * t->params.stride),
+        .seed = ebb_sound_seed(ebb_sound_seed(t->params.recipe.seed, t->params.clip), window->index),
         .from = window->index == 0 ? 0 : t->turn - (odd ? HELD : MARGIN),
         .to = t->frames - t->turn + (odd ? HELD : MARGIN),
         .fixed_before = odd ? 2 * HELD : 0, .fixed_after = odd ? 2 * HELD : 0,
@@ -183,15 +250,12 @@ static enum ebb_result make_even(struct ebb_timeline *t, uint64_t index, const s
 static void hold_edges(struct ebb_timeline *t, const struct window *before, const struct window *after)
 {
     int h = t->model->state[1], c = t->model->state[0], w = t->columns, o = t->overlap;
-    size_t row = (size_t)w * c, edge = (size_t)o * c;
-    memset(t->mask, 0, h * row * sizeof(float));
-    for (int y = 0; y < h; y++) {
-        float *known = t->known + y * row, *mask = t->mask + y * row;
-        memcpy(known, before->state + y * row + row - edge, edge * sizeof(float));
-        memcpy(known + row - edge, after->state + y * row, edge * sizeof(float));
-        for (size_t i = 0; i < edge; i++)
-            mask[i] = mask[row - edge + i] = 1;
-    }
+    copy_columns(t, t->known, 0, before->state, w - o, o);
+    copy_columns(t, t->known, w - o, after->state, 0, o);
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int k = 0; k < c; k++)
+                t->mask[((size_t)y * w + x) * c + k] = x < o || x >= w - o;
 }
 
 // Both windows have the same state in an overlap, but each decodes it with its own surroundings. The outer half is the

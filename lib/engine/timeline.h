@@ -2,6 +2,8 @@
 // independent; an odd window is generated between its two neighbours, held to their edges, and so is its waveform: in
 // the outer half of an overlap the odd window has the very samples of the even one, in the inner half it turns from it.
 // So any moment depends on three windows at most, and there is no seam to cross.
+// Noise belongs to a column of the timeline, so that windows which overlap start from the same; and its mean over a window,
+// which decides much of a sound's colour, is the same for all windows, so that they are of one kind.
 //
 //     window 0  |-------------------|        |-------------------|  window 2
 //     window 1                 |-------------------|
@@ -15,8 +17,7 @@ struct ebb_timeline;
 
 struct ebb_timeline_params {
     struct ebb_recipe recipe;
-    uint64_t clip;   // noise of window 0
-    uint64_t stride; // noise of window i: clip + i * stride
+    uint64_t clip;   // which noise: a timeline follows from (seed, clip) alone
     double overlap;  // seconds, as near as the state's columns allow
     int iterations;  // of the phase reconstruction
 };

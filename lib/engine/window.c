@@ -98,7 +98,7 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe
 
     struct ebb_loop_job run = {
         .run = &recipe->run, .label = recipe->label, .other = recipe->other, .guidance = recipe->guidance,
-        .noise = {recipe->noise, recipe->seed, job->clip}, .known = job->known, .mask = job->mask,
+        .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
         .watch = job->watch, .user = job->user, .pulse = job->pulse,
     };
     return ebb_loop_run(loop, &run, state, error);

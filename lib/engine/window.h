@@ -20,6 +20,7 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
 
 struct ebb_window_job {
     uint64_t clip;      // which noise
+    const float *first; // (h, w, c): the noise of the start, instead of the clip's own; NULL: that
     const float *known; // held where `mask` is 1; both NULL: nothing is held
     const float *mask;
     ebb_loop_watch watch; // NULL: nobody watches
