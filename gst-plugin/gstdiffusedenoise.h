@@ -1,0 +1,79 @@
+// diffusedenoise: takes noise out of a recording with a diffusion model.
+#ifndef GST_DIFFUSE_DENOISE_H
+#define GST_DIFFUSE_DENOISE_H
+
+#include <gst/audio/gstaudiofilter.h>
+
+#include "session.h"
+
+#define GST_TYPE_DIFFUSE_DENOISE (gst_diffuse_denoise_get_type())
+G_DECLARE_FINAL_TYPE(GstDiffuseDenoise, gst_diffuse_denoise, GST, DIFFUSE_DENOISE, GstAudioFilter)
+
+GST_ELEMENT_REGISTER_DECLARE(diffusedenoise)
+
+enum overload { OVERLOAD_WAIT, OVERLOAD_DRY, OVERLOAD_FEWER_STEPS };
+
+// The properties as set; under the object lock, read where used.
+struct denoise_settings {
+    char *model, *device, *sampler;
+    gint threads, steps;
+    double t; // < 0: never set, as the model recommends
+    double wet;
+    gboolean auto_t, bypass, post_messages;
+    gint latency; // ms, -1: measured
+    enum overload overload;
+};
+
+struct denoise_stats {
+    guint64 windows, overloads;
+    double t, snr;        // snr NAN: not measured
+    GstClockTime compute; // time spent
+    GstClockTime sound;   // on this much
+    GstClockTime latency; // reported
+    gboolean loaded, live;
+};
+
+// Between two discontinuities: output frame k belongs to input frame k.
+struct denoise_run {
+    GstClockTime start; // of the first frame; NONE: there is none yet
+    guint64 in, out;    // frames
+    gboolean discont;   // the next output is the first
+};
+
+struct _GstDiffuseDenoise {
+    GstAudioFilter parent;
+
+    // Under the object lock.
+    struct denoise_settings settings;
+    struct denoise_stats stats;
+    double model_t; // what the model recommends
+
+    struct diffuse_session session; // of the state changes, and of the loader while it runs
+
+    GMutex mutex;
+    GCond cond;
+    GThread *loader;
+    gboolean load_ended, load_good; // under the mutex
+    gint flushing, stopping, cancel; // atomic; cancel: one of the others
+
+    // Of the streaming thread.
+    struct ebb_denoise *engine;
+    GstAudioInfo engine_info; // what it was made for
+    gboolean live, warm;
+    GstClockTime algorithm, allowance; // the two parts of the latency
+    struct denoise_run run;
+    float *scratch; // one slice, channels interleaved
+    double t, wet;  // as the engine has them
+    gint steps;
+    GstClockTime debt; // live: computing time not yet paid back by the clock
+    gboolean dry;      // overloaded: nothing is computed until the debt is paid
+    gint fewer;        // overloaded: steps are divided by 2^fewer
+    GstClockTime posted; // stream time of the last element message
+};
+
+// In gstdiffusedenoiseprops.c
+void gst_diffuse_denoise_install_properties(GObjectClass *klass);
+void gst_diffuse_denoise_init_properties(GstDiffuseDenoise *filter);
+void gst_diffuse_denoise_clear_properties(GstDiffuseDenoise *filter);
+
+#endif

@@ -1,0 +1,257 @@
+#include "session.h"
+
+#include <string.h>
+
+GST_DEBUG_CATEGORY(diffuse_engine_debug);
+
+static void write_log(void *user, enum ebb_log_level level, const char *message)
+{
+    static const GstDebugLevel levels[] = {
+        [EBB_LOG_ERROR] = GST_LEVEL_ERROR,
+        [EBB_LOG_WARNING] = GST_LEVEL_WARNING,
+        [EBB_LOG_INFO] = GST_LEVEL_INFO,
+        [EBB_LOG_DEBUG] = GST_LEVEL_DEBUG,
+    };
+    GST_CAT_LEVEL_LOG(diffuse_engine_debug, levels[level], NULL, "%s", message);
+}
+
+static const struct ebb_log engine_log = {write_log, NULL};
+
+void diffuse_session_init_types(void)
+{
+    static gsize once = 0;
+    if (g_once_init_enter(&once)) {
+        GST_DEBUG_CATEGORY_INIT(diffuse_engine_debug, "diffuse-engine", 0, "the library behind diffusesrc and diffusedenoise");
+        g_once_init_leave(&once, 1);
+    }
+}
+
+struct place {
+    GQuark domain;
+    gint code;
+};
+
+static struct place place_of(enum ebb_result result)
+{
+    GQuark resource = GST_RESOURCE_ERROR, stream = GST_STREAM_ERROR, library = GST_LIBRARY_ERROR;
+    switch (result) {
+    case EBB_INVALID:
+        return (struct place){library, GST_LIBRARY_ERROR_SETTINGS};
+    case EBB_NOT_FOUND:
+        return (struct place){resource, GST_RESOURCE_ERROR_NOT_FOUND};
+    case EBB_UNREADABLE:
+        return (struct place){resource, GST_RESOURCE_ERROR_OPEN_READ};
+    case EBB_UNWRITABLE:
+        return (struct place){resource, GST_RESOURCE_ERROR_OPEN_WRITE};
+    case EBB_WRONG_TYPE:
+        return (struct place){stream, GST_STREAM_ERROR_WRONG_TYPE};
+    case EBB_UNSUPPORTED:
+        return (struct place){stream, GST_STREAM_ERROR_NOT_IMPLEMENTED};
+    case EBB_CORRUPT:
+        return (struct place){resource, GST_RESOURCE_ERROR_READ};
+    case EBB_OUT_OF_MEMORY:
+        return (struct place){resource, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
+    case EBB_NO_DEVICE:
+        return (struct place){library, GST_LIBRARY_ERROR_INIT};
+    case EBB_DEVICE_FAILED:
+        return (struct place){stream, GST_STREAM_ERROR_FAILED};
+    case EBB_OK:
+    case EBB_CANCELLED:
+        break;
+    }
+    return (struct place){library, GST_LIBRARY_ERROR_FAILED};
+}
+
+static void post(GstElement *element, GstMessageType type, const struct ebb_error *error)
+{
+    struct place place = place_of(error->code);
+    gst_element_message_full(element, type, place.domain, place.code, g_strdup(error->message),
+                             g_strdup_printf("ebb " VERSION ": %s", ebb_result_name(error->code)), __FILE__, "session",
+                             __LINE__);
+}
+
+void diffuse_post_error(GstElement *element, const struct ebb_error *error)
+{
+    post(element, GST_MESSAGE_ERROR, error);
+}
+
+void diffuse_post_warning(GstElement *element, const struct ebb_error *error)
+{
+    post(element, GST_MESSAGE_WARNING, error);
+}
+
+static gboolean fail(GstElement *element, enum ebb_result code, const char *message)
+{
+    struct ebb_error error = {.code = code};
+    g_strlcpy(error.message, message, sizeof(error.message));
+    diffuse_post_error(element, &error);
+    return FALSE;
+}
+
+gboolean diffuse_session_open(struct diffuse_session *session, GstElement *element, const char *name, enum ebb_model_kind kind)
+{
+    if (!name || !*name)
+        name = kind == EBB_MODEL_GENERATE ? "sfx" : "denoise";
+    if (session->model && strcmp(session->model_name, name) == 0)
+        return TRUE;
+
+    diffuse_session_close(session);
+    struct ebb_error error = {0};
+    session->model = ebb_model_open(name, &error);
+    if (!session->model) {
+        diffuse_post_error(element, &error);
+        return FALSE;
+    }
+    session->model_name = g_strdup(name);
+    if (ebb_model_info(session->model)->kind == kind)
+        return TRUE;
+
+    char *message = g_strdup_printf("model %s %s, and %s needs one that %s", ebb_model_info(session->model)->path,
+                                    kind == EBB_MODEL_GENERATE ? "cleans" : "generates", G_OBJECT_TYPE_NAME(element),
+                                    kind == EBB_MODEL_GENERATE ? "generates" : "cleans");
+    fail(element, EBB_WRONG_TYPE, message);
+    g_free(message);
+    diffuse_session_close(session);
+    return FALSE;
+}
+
+static const char *or_auto(const char *device)
+{
+    return device && *device ? device : "auto";
+}
+
+static gboolean same_device(const struct diffuse_session *session, const char *device, int threads)
+{
+    return session->loaded && session->threads == threads && g_strcmp0(session->device_name, or_auto(device)) == 0;
+}
+
+static void post_progress(GstElement *element, GstProgressType type, const char *text)
+{
+    gst_element_post_message(element, gst_message_new_progress(GST_OBJECT(element), type, "model-load", text));
+}
+
+void diffuse_session_announce(struct diffuse_session *session, GstElement *element, const char *device, int threads)
+{
+    if (same_device(session, device, threads))
+        return;
+    char *text = g_strdup_printf("Loading model %s", session->model_name);
+    post_progress(element, GST_PROGRESS_TYPE_START, text);
+    g_free(text);
+}
+
+static gboolean load(struct diffuse_session *session, const char *device, int threads, struct ebb_error *error)
+{
+    session->loaded = FALSE;
+    ebb_device_destroy(&session->device); // the model keeps its own reference until it is loaded elsewhere
+    session->device = ebb_device_create(device, threads, &engine_log, error);
+    if (!session->device)
+        return FALSE;
+    if (ebb_model_load(session->model, session->device, error) != EBB_OK)
+        return FALSE;
+
+    g_free(session->device_name);
+    session->device_name = g_strdup(device);
+    session->threads = threads;
+    session->loaded = TRUE;
+    return TRUE;
+}
+
+gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device, int threads,
+                              const gint *cancel)
+{
+    if (same_device(session, device, threads))
+        return TRUE;
+
+    struct ebb_error error = {0};
+    if (!load(session, or_auto(device), threads, &error)) {
+        diffuse_post_error(element, &error);
+        post_progress(element, GST_PROGRESS_TYPE_ERROR, error.message);
+        return FALSE;
+    }
+    if (g_atomic_int_get(cancel)) {
+        post_progress(element, GST_PROGRESS_TYPE_CANCELED, "Loading stopped");
+        return FALSE;
+    }
+
+    const char *why = ebb_device_fallback(session->device);
+    char *text = g_strdup_printf("Model %s is loaded on %s%s%s", session->model_name, ebb_device_description(session->device),
+                                 why ? "; " : "", why ? why : "");
+    post_progress(element, GST_PROGRESS_TYPE_COMPLETE, text);
+    g_free(text);
+    return TRUE;
+}
+
+void diffuse_session_close(struct diffuse_session *session)
+{
+    ebb_model_close(&session->model);
+    ebb_device_destroy(&session->device);
+    g_clear_pointer(&session->model_name, g_free);
+    g_clear_pointer(&session->device_name, g_free);
+    session->loaded = FALSE;
+}
+
+static void add_labels(GstStructure *structure, const struct ebb_model *model, int count)
+{
+    GValue labels = G_VALUE_INIT;
+    g_value_init(&labels, GST_TYPE_ARRAY);
+    for (int i = 0; i < count; i++) {
+        GValue name = G_VALUE_INIT;
+        g_value_init(&name, G_TYPE_STRING);
+        g_value_set_string(&name, ebb_model_label(model, i)->name);
+        gst_value_array_append_and_take_value(&labels, &name);
+    }
+    gst_structure_take_value(structure, "labels", &labels);
+}
+
+static void add_text(GstStructure *structure, const char *field, const char *text)
+{
+    if (text)
+        gst_structure_set(structure, field, G_TYPE_STRING, text, NULL);
+}
+
+GstStructure *diffuse_session_info(const struct diffuse_session *session)
+{
+    if (!session->model)
+        return NULL;
+
+    const struct ebb_model_info *info = ebb_model_info(session->model);
+    GstStructure *structure = gst_structure_new(
+        "diffuse-model", "name", G_TYPE_STRING, info->name, "path", G_TYPE_STRING, info->path, "hash", G_TYPE_STRING, info->hash,
+        "rate", G_TYPE_INT, info->sample_rate, "window-samples", G_TYPE_INT, info->window_samples, "sampler", G_TYPE_STRING,
+        info->sampler, "steps", G_TYPE_INT, info->steps, "parameters", G_TYPE_UINT64, info->parameters, NULL);
+    add_text(structure, "licence", info->licence);
+    add_text(structure, "credit", info->credit);
+    add_text(structure, "provenance", info->provenance);
+    if (info->kind == EBB_MODEL_DENOISE) {
+        gst_structure_set(structure, "t", G_TYPE_DOUBLE, info->t_default, NULL);
+        return structure;
+    }
+
+    gst_structure_set(structure, "guidance", G_TYPE_DOUBLE, info->guidance, NULL);
+    add_labels(structure, session->model, info->label_count);
+    if (info->default_label >= 0)
+        add_text(structure, "default-label", ebb_model_label(session->model, info->default_label)->name);
+    return structure;
+}
+
+const char *diffuse_sampler_names(void)
+{
+    static char *names = NULL;
+    if (g_once_init_enter(&names)) {
+        GString *list = g_string_new(NULL);
+        for (const struct ebb_sampler_info *sampler = ebb_samplers; sampler->name; sampler++)
+            g_string_append_printf(list, "%s%s", list->len ? ", " : "", sampler->name);
+        g_once_init_leave(&names, g_string_free(list, FALSE));
+    }
+    return names;
+}
+
+gboolean diffuse_check_sampler(const char *name, struct ebb_error *error)
+{
+    if (!name || !*name || ebb_sampler_find(name))
+        return TRUE;
+    error->code = EBB_NOT_FOUND;
+    g_snprintf(error->message, sizeof(error->message), "there is no sampler \"%s\"; there are %s", name,
+               diffuse_sampler_names());
+    return FALSE;
+}

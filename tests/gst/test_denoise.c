@@ -1,0 +1,511 @@
+// diffusedenoise in a harness: every sample comes out once and at its time, whatever happens to the stream.
+#include "common.h"
+
+#include <gst/controller/gstdirectcontrolbinding.h>
+#include <gst/controller/gstinterpolationcontrolsource.h>
+
+#define TINY "diffusedenoise model=tiny-denoise steps=1 "
+#define SLOW "diffusedenoise model=tiny-denoise device=ref steps=1000 t=1 " // minutes per window
+#define CAPS_F32 "audio/x-raw,format=" GST_AUDIO_NE(F32) ",rate=16000,channels=1,layout=interleaved"
+#define RATE 16000
+
+// A tone in noise; sample k is the same in every test.
+static float tone(gsize k)
+{
+    guint32 noise = (guint32)(k * 2654435761u);
+    noise ^= noise >> 15;
+    noise *= 2246822519u;
+    return (float)(0.3 * sin((double)k * 0.1) + 0.1 * ((noise >> 16) / 65536.0 - 0.5));
+}
+
+static GstBuffer *make_buffer(gsize from, gsize frames)
+{
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, frames * sizeof(float), NULL);
+    GstMapInfo map;
+    gst_buffer_map(buffer, &map, GST_MAP_WRITE);
+    for (gsize i = 0; i < frames; i++)
+        ((float *)(void *)map.data)[i] = tone(from + i);
+    gst_buffer_unmap(buffer, &map);
+    GST_BUFFER_PTS(buffer) = gst_util_uint64_scale_round(from, GST_SECOND, RATE);
+    GST_BUFFER_DURATION(buffer) = gst_util_uint64_scale_round(from + frames, GST_SECOND, RATE) - GST_BUFFER_PTS(buffer);
+    return buffer;
+}
+
+static GstHarness *open_harness(const char *line)
+{
+    GstHarness *h = harness_new(line);
+    gst_harness_set_live(h, FALSE); // a harness is live unless told
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    return h;
+}
+
+// Frames [from, to) in buffers of `size`.
+static void push(GstHarness *h, gsize from, gsize to, gsize size)
+{
+    for (gsize at = from; at < to; at += size)
+        REQUIRE(gst_harness_push(h, make_buffer(at, MIN(size, to - at))) == GST_FLOW_OK);
+}
+
+static void take(GstHarness *h, struct sound *sound)
+{
+    GstBuffer *buffer;
+    while ((buffer = gst_harness_try_pull(h)))
+        sound_add(sound, buffer);
+}
+
+static void finish(GstHarness *h, struct sound *sound)
+{
+    REQUIRE(gst_harness_push_event(h, gst_event_new_eos()));
+    take(h, sound);
+}
+
+static gboolean is_tone(const struct sound *sound, gsize at, gsize from, gsize frames)
+{
+    for (gsize i = 0; i < frames; i++)
+        if (floats(sound)[at + i] != tone(from + i))
+            return FALSE;
+    return TRUE;
+}
+
+TEST(states)
+{
+    REQUIRE(goes_up_and_down(TINY));
+    REQUIRE(goes_up_and_down("diffusedenoise model=there-is-none"));
+}
+
+TEST(properties_keep_what_was_set)
+{
+    GstElement *filter = gst_element_factory_make("diffusedenoise", NULL);
+    g_object_set(filter, "t", 0.25, "auto-t", TRUE, "wet", 0.5, "steps", 3, "sampler", "ddim", "bypass", TRUE, "latency", 40,
+                 "post-messages", TRUE, "device", "cpu", "threads", 2, "model", "denoise", NULL);
+    gst_util_set_object_arg(G_OBJECT(filter), "overload", "fewer-steps");
+    double t, wet;
+    gboolean auto_t, bypass, post;
+    gint steps, latency, threads, overload;
+    char *sampler, *device, *model;
+    g_object_get(filter, "t", &t, "auto-t", &auto_t, "wet", &wet, "steps", &steps, "sampler", &sampler, "bypass", &bypass,
+                 "latency", &latency, "post-messages", &post, "device", &device, "threads", &threads, "overload", &overload,
+                 "model", &model, NULL);
+    REQUIRE(t == 0.25 && auto_t && wet == 0.5 && steps == 3 && bypass && latency == 40 && post && threads == 2 && overload == 2);
+    REQUIRE_STRING(sampler, "ddim");
+    REQUIRE_STRING(device, "cpu");
+    REQUIRE_STRING(model, "denoise");
+    g_free(sampler);
+    g_free(device);
+    g_free(model);
+    gst_object_unref(filter);
+}
+
+TEST(everything_that_went_in_comes_out)
+{
+    const gsize sizes[] = {64, 100, 1000, 16000};
+    GByteArray *first = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        struct sound sound;
+        sound_init(&sound);
+        GstHarness *h = open_harness(TINY "t=0.5");
+        push(h, 0, 16001, sizes[i]);
+        finish(h, &sound);
+        REQUIRE_NEAR((double)float_count(&sound), 16001, 0, "frames");
+        REQUIRE(sound.first == 0 && sound.exact && sound.disconts == 1);
+        REQUIRE(sound.end == gst_util_uint64_scale_round(16001, GST_SECOND, RATE));
+        REQUIRE(!is_tone(&sound, 0, 0, 16001)); // something was done to it
+        if (!first)
+            first = g_byte_array_ref(sound.bytes);
+        REQUIRE(memcmp(first->data, sound.bytes->data, first->len) == 0);
+        harness_end(h);
+        sound_clear(&sound);
+    }
+    g_byte_array_unref(first);
+}
+
+TEST(less_than_a_window_comes_out_too)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY);
+    push(h, 8000, 8001, 1);
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == 1 && sound.first == GST_SECOND / 2);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(nothing_to_do_is_bit_exact_with_the_same_latency)
+{
+    const char *const lines[] = {TINY "t=0", TINY "t=0.5 bypass=true"};
+    GstHarness *wet = open_harness(TINY "t=0.5");
+    push(wet, 0, 1, 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        struct sound sound;
+        sound_init(&sound);
+        GstHarness *h = open_harness(lines[i]);
+        push(h, 0, 20000, 441);
+        REQUIRE(gst_harness_query_latency(h) == gst_harness_query_latency(wet));
+        finish(h, &sound);
+        REQUIRE(float_count(&sound) == 20000 && is_tone(&sound, 0, 0, 20000));
+        harness_end(h);
+        sound_clear(&sound);
+    }
+    harness_end(wet);
+}
+
+TEST(sixteen_bits_and_planes_are_bit_exact)
+{
+    const char *const layouts[] = {"interleaved", "non-interleaved"};
+    for (size_t i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        char *caps = g_strdup_printf("audio/x-raw,format=" GST_AUDIO_NE(S16) ",rate=44100,channels=2,layout=%s,"
+                                     "channel-mask=(bitmask)3", layouts[i]);
+        GstHarness *h = harness_new(TINY "t=0");
+        gst_harness_set_live(h, FALSE);
+        gst_harness_set_src_caps_str(h, caps);
+        GstAudioInfo info;
+        GstCaps *parsed = gst_caps_from_string(caps);
+        gst_audio_info_from_caps(&info, parsed);
+        gst_caps_unref(parsed);
+        g_free(caps);
+
+        const gsize frames = 65536;
+        GstBuffer *buffer = gst_buffer_new_allocate(NULL, frames * 4, NULL);
+        GstMapInfo map;
+        gst_buffer_map(buffer, &map, GST_MAP_WRITE);
+        for (gsize k = 0; k < frames * 2; k++) // every value there is, twice
+            ((gint16 *)(void *)map.data)[k] = (gint16)(k * 40503u);
+        GByteArray *in = g_byte_array_new();
+        g_byte_array_append(in, map.data, (guint)map.size);
+        gst_buffer_unmap(buffer, &map);
+        if (i == 1)
+            gst_buffer_add_audio_meta(buffer, &info, frames, NULL);
+        GST_BUFFER_PTS(buffer) = 0;
+        REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+        REQUIRE(gst_harness_push_event(h, gst_event_new_eos()));
+
+        gsize done = 0;
+        while ((buffer = gst_harness_try_pull(h))) {
+            GstAudioBuffer audio;
+            REQUIRE(gst_audio_buffer_map(&audio, &info, buffer, GST_MAP_READ));
+            const gint16 *want = (const gint16 *)(const void *)in->data;
+            for (gsize k = 0; k < audio.n_samples; k++, done++)
+                for (gsize c = 0; c < 2; c++) {
+                    gint16 got = i == 1 ? ((gint16 *)audio.planes[c])[k] : ((gint16 *)audio.planes[0])[2 * k + c];
+                    REQUIRE(got == (i == 1 ? want[c * frames + done] : want[2 * done + c]));
+                }
+            gst_audio_buffer_unmap(&audio);
+            gst_buffer_unref(buffer);
+        }
+        REQUIRE(done == frames);
+        g_byte_array_unref(in);
+        harness_end(h);
+    }
+}
+
+TEST(latency_is_told_and_true)
+{
+    GstHarness *h = harness_new(TINY "latency=50");
+    gst_harness_set_upstream_latency(h, 20 * GST_MSECOND);
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    gst_harness_play(h);
+    GstClockTime told = gst_harness_query_latency(h) - 20 * GST_MSECOND;
+    REQUIRE(told > 50 * GST_MSECOND && told <= 300 * GST_MSECOND);
+    // The first sound must be out when so much went in.
+    gsize needed = (gsize)gst_util_uint64_scale_ceil(told - 50 * GST_MSECOND, RATE, GST_SECOND);
+    push(h, 0, needed, 100);
+    GstBuffer *buffer = gst_harness_try_pull(h);
+    REQUIRE(buffer);
+    REQUIRE(GST_BUFFER_PTS(buffer) == 0);
+    gst_buffer_unref(buffer);
+    harness_end(h);
+
+    h = harness_new(TINY); // measured
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    push(h, 0, 1000, 100);
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_LATENCY, 5);
+    REQUIRE(message);
+    gst_message_unref(message);
+    REQUIRE(gst_harness_query_latency(h) > 100 * GST_MSECOND);
+    harness_end(h);
+}
+
+TEST(a_jump_ends_one_run_and_begins_another)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    push(h, 0, 3000, 1000);
+    push(h, 8000, 9000, 1000); // times say so
+    GstBuffer *buffer = make_buffer(9000, 1000);
+    GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT); // or the flag does
+    REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+    take(h, &sound);
+    REQUIRE(float_count(&sound) == 4000); // the first two runs are complete
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == 5000 && sound.disconts == 3 && !sound.exact);
+    REQUIRE(is_tone(&sound, 0, 0, 3000) && is_tone(&sound, 3000, 8000, 2000));
+    REQUIRE(sound.end == gst_util_uint64_scale_round(10000, GST_SECOND, RATE));
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(small_errors_of_timestamps_are_no_jump)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    for (gsize i = 0; i < 20; i++) {
+        GstBuffer *buffer = make_buffer(i * 100, 100);
+        GST_BUFFER_PTS(buffer) += (i % 2) * GST_MSECOND;
+        REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+    }
+    finish(h, &sound);
+    REQUIRE(sound.disconts == 1 && sound.exact && float_count(&sound) == 2000);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(without_timestamps_it_counts)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    for (gsize i = 0; i < 5; i++) {
+        GstBuffer *buffer = make_buffer(i * 160, 160);
+        GST_BUFFER_PTS(buffer) = GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE;
+        REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+    }
+    finish(h, &sound);
+    REQUIRE(sound.first == 0 && sound.end == 50 * GST_MSECOND && sound.exact);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(gaps_are_silence)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0.5");
+    GstBuffer *buffer = make_buffer(0, 16000);
+    GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_GAP); // what is in it is of no meaning
+    REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+    REQUIRE(gst_harness_push_event(h, gst_event_new_gap(GST_SECOND, GST_SECOND / 10)));
+    push(h, 17600, 19200, 160);
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == 19200 && sound.exact && sound.disconts == 1 && sound.gaps > 0);
+    REQUIRE(loudest(floats(&sound), 16000) == 0);
+    harness_end(h);
+
+    // one that is long goes by, after what was held
+    sound_clear(&sound);
+    sound_init(&sound);
+    h = open_harness(TINY "t=0");
+    push(h, 0, 1000, 1000);
+    REQUIRE(gst_harness_push_event(h, gst_event_new_gap(GST_SECOND / 16, 10 * GST_SECOND)));
+    take(h, &sound);
+    REQUIRE(float_count(&sound) == 1000);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(a_new_segment_waits_for_what_is_held)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    push(h, 0, 1000, 1000);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.start = segment.position = segment.time = 5 * GST_SECOND;
+    REQUIRE(gst_harness_push_event(h, gst_event_new_segment(&segment)));
+    take(h, &sound);
+    REQUIRE(float_count(&sound) == 1000 && is_tone(&sound, 0, 0, 1000));
+    push(h, 79000, 81000, 1000); // half of it lies before the segment
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == 2000 && is_tone(&sound, 1000, 80000, 1000));
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(a_flush_forgets)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    push(h, 0, 3000, 1000);
+    take(h, &sound);
+    gsize before = float_count(&sound);
+    REQUIRE(gst_harness_push_event(h, gst_event_new_flush_start()));
+    REQUIRE(gst_harness_push_event(h, gst_event_new_flush_stop(TRUE)));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    REQUIRE(gst_harness_push_event(h, gst_event_new_segment(&segment)));
+    push(h, 40000, 42000, 1000);
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == before + 2000 && is_tone(&sound, before, 40000, 2000));
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(caps_may_change_in_mid_stream)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = open_harness(TINY "t=0");
+    push(h, 0, 1000, 1000);
+    gst_harness_set_src_caps_str(h, "audio/x-raw,format=" GST_AUDIO_NE(F32) ",rate=8000,channels=1,layout=interleaved");
+    take(h, &sound);
+    REQUIRE(float_count(&sound) == 1000 && is_tone(&sound, 0, 0, 1000));
+    GstBuffer *buffer = make_buffer(1000, 800);
+    REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == 1800 && is_tone(&sound, 1000, 1000, 800));
+    REQUIRE(sound.end == gst_util_uint64_scale_round(1000, GST_SECOND, RATE) + GST_SECOND / 10);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+TEST(t_can_be_driven)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = harness_new(TINY "t=1 overload=wait"); // live: small windows, changes soon
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    GstElement *filter = h->element;
+    GstControlSource *control = gst_interpolation_control_source_new();
+    g_object_set(control, "mode", GST_INTERPOLATION_MODE_NONE, NULL); // steps
+    gst_timed_value_control_source_set(GST_TIMED_VALUE_CONTROL_SOURCE(control), 0, 0);
+    gst_timed_value_control_source_set(GST_TIMED_VALUE_CONTROL_SOURCE(control), GST_SECOND, 1);
+    gst_object_add_control_binding(GST_OBJECT(filter),
+                                   gst_direct_control_binding_new_absolute(GST_OBJECT(filter), "t", control));
+    push(h, 0, 2 * RATE, 160);
+    finish(h, &sound);
+    double t;
+    g_object_get(filter, "t", &t, NULL);
+    REQUIRE(t == 1);
+    REQUIRE(float_count(&sound) == 2 * RATE && is_tone(&sound, 0, 0, RATE / 2));
+    REQUIRE(!is_tone(&sound, RATE * 3 / 2, RATE * 3 / 2, RATE / 2));
+    gst_object_unref(control);
+    harness_end(h);
+    sound_clear(&sound);
+}
+
+static void errs(const char *line, GQuark domain, gint code, const char *text)
+{
+    GstElement *pipeline = gst_parse_launch(line, NULL);
+    gst_element_set_state(pipeline, GST_STATE_PAUSED);
+    int good = message_is(pipeline, GST_MESSAGE_ERROR, domain, code, text);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(pipeline);
+    if (!good)
+        TEST_FAIL("%s", line);
+}
+
+TEST(errors_say_what_is_wrong)
+{
+    // in a pipeline, whose bus keeps what start() has to say
+#define REST " ! fakesink"
+#define FAKE "fakesrc ! audio/x-raw,format=" GST_AUDIO_NE(F32) ",rate=16000,channels=1,layout=interleaved ! "
+    errs(FAKE "diffusedenoise model=there-is-none" REST, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "there-is-none");
+    errs(FAKE "diffusedenoise model=tiny-direct" REST, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "tiny-direct");
+    errs(FAKE TINY "sampler=magic" REST, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "ddim");
+    GstHarness *h = open_harness(TINY "device=abacus");
+    REQUIRE(gst_harness_push(h, make_buffer(0, 100)) == GST_FLOW_ERROR);
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_ERROR, 5);
+    REQUIRE(message);
+    GError *error;
+    gst_message_parse_error(message, &error, NULL);
+    REQUIRE(strstr(error->message, "abacus"));
+    g_error_free(error);
+    gst_message_unref(message);
+    harness_end(h);
+}
+
+static gpointer push_much(gpointer h)
+{
+    GstFlowReturn flow = GST_FLOW_OK;
+    for (gsize i = 0; flow == GST_FLOW_OK && i < 100; i++)
+        flow = gst_harness_push(h, make_buffer(i * RATE, RATE));
+    return GINT_TO_POINTER(flow);
+}
+
+TEST(stops_at_once_during_a_long_computation)
+{
+    GstHarness *h = open_harness(SLOW);
+    GThread *thread = g_thread_new("push", push_much, h);
+    g_usleep(700000);
+    gint64 begin = g_get_monotonic_time();
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    GstFlowReturn flow = GPOINTER_TO_INT(g_thread_join(thread));
+    REQUIRE(flow == GST_FLOW_FLUSHING);
+    REQUIRE_NEAR(seconds_since(begin), 0, 2, "flush"); // one evaluation, by plain loops on a busy machine
+
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(h, gst_event_new_segment(&segment));
+    thread = g_thread_new("push", push_much, h);
+    g_usleep(300000);
+    begin = g_get_monotonic_time();
+    gst_element_set_state(h->element, GST_STATE_NULL);
+    g_thread_join(thread);
+    REQUIRE_NEAR(seconds_since(begin), 0, 2, "NULL");
+    harness_end(h);
+}
+
+TEST(live_overload_lets_sound_through)
+{
+    GstHarness *h = harness_new("diffusedenoise model=tiny-denoise device=ref steps=8 t=1 latency=0");
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    push(h, 0, 2 * RATE, 160);
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_QOS, 1);
+    REQUIRE(message);
+    gst_message_unref(message);
+    GstStructure *stats;
+    guint64 overloads = 0;
+    g_object_get(h->element, "stats", &stats, NULL);
+    REQUIRE(gst_structure_get_uint64(stats, "overloads", &overloads) && overloads > 0);
+    gst_structure_free(stats);
+    harness_end(h);
+}
+
+TEST(state_is_told)
+{
+    GstHarness *h = harness_new(TINY "post-messages=true t=0.5 overload=wait");
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    push(h, 0, RATE, 160);
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_ELEMENT, 5);
+    REQUIRE(message);
+    const GstStructure *structure = gst_message_get_structure(message);
+    double t = 0;
+    REQUIRE(gst_structure_has_name(structure, "diffuse-denoise") && gst_structure_get_double(structure, "t", &t));
+    REQUIRE(t == 0.5);
+    gst_message_unref(message);
+    harness_end(h);
+}
+
+TEST(two_in_one_process)
+{
+    struct sound alone, one, two;
+    sound_init(&alone);
+    sound_init(&one);
+    sound_init(&two);
+    GstHarness *h = open_harness(TINY "t=0.5");
+    push(h, 0, 16000, 1000);
+    finish(h, &alone);
+    harness_end(h);
+    GstHarness *a = open_harness(TINY "t=0.5"), *b = open_harness(TINY "t=0.5");
+    for (gsize at = 0; at < 16000; at += 1000) {
+        push(a, at, at + 1000, 1000);
+        push(b, at, at + 1000, 500);
+    }
+    finish(a, &one);
+    finish(b, &two);
+    REQUIRE(one.bytes->len == alone.bytes->len && two.bytes->len == alone.bytes->len);
+    REQUIRE(memcmp(one.bytes->data, alone.bytes->data, alone.bytes->len) == 0);
+    REQUIRE(memcmp(two.bytes->data, alone.bytes->data, alone.bytes->len) == 0);
+    harness_end(a);
+    harness_end(b);
+    sound_clear(&alone);
+    sound_clear(&one);
+    sound_clear(&two);
+}
+
+GST_TEST_MAIN

@@ -1,0 +1,625 @@
+// diffusesrc in pipelines: numbers of samples and their times, seeking, stopping, messages, errors.
+#include "common.h"
+
+#include <gst/controller/gstdirectcontrolbinding.h>
+#include <gst/controller/gstinterpolationcontrolsource.h>
+
+#define TINY "diffusesrc name=s model=tiny-direct steps=2 "
+#define SLOW "diffusesrc name=s model=tiny-direct device=ref steps=1000 " // minutes per clip
+#define F32 "audio/x-raw,format=" GST_AUDIO_NE(F32)
+#define SINK " ! fakesink name=k signal-handoffs=true sync=false "
+
+struct play {
+    GstElement *pipeline, *source;
+    GMutex mutex;
+    struct sound sound; // what was rendered; under the mutex while playing
+};
+
+static void on_handoff(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer user)
+{
+    struct play *play = user;
+    g_mutex_lock(&play->mutex);
+    sound_add(&play->sound, gst_buffer_ref(buffer));
+    g_mutex_unlock(&play->mutex);
+}
+
+static void open_play(struct play *play, const char *line)
+{
+    GError *error = NULL;
+    memset(play, 0, sizeof(*play));
+    play->pipeline = gst_parse_launch(line, &error);
+    if (!play->pipeline)
+        TEST_FAIL("%s: %s", line, error->message);
+    play->source = gst_bin_get_by_name(GST_BIN(play->pipeline), "s");
+    g_mutex_init(&play->mutex);
+    sound_init(&play->sound);
+    GstElement *sink = gst_bin_get_by_name(GST_BIN(play->pipeline), "k");
+    if (sink) {
+        g_signal_connect(sink, "handoff", G_CALLBACK(on_handoff), play);
+        gst_object_unref(sink);
+    }
+}
+
+static void close_play(struct play *play)
+{
+    gst_element_set_state(play->pipeline, GST_STATE_NULL);
+    gst_object_unref(play->source);
+    gst_object_unref(play->pipeline);
+    g_mutex_clear(&play->mutex);
+    sound_clear(&play->sound);
+}
+
+static void state(struct play *play, GstState wanted)
+{
+    gst_element_set_state(play->pipeline, wanted);
+    REQUIRE(gst_element_get_state(play->pipeline, NULL, NULL, 20 * GST_SECOND) != GST_STATE_CHANGE_FAILURE);
+}
+
+// Waits for EOS (or SEGMENT_DONE); an error fails the test.
+static void wait_end(struct play *play)
+{
+    GstMessageType types = GST_MESSAGE_EOS | GST_MESSAGE_SEGMENT_DONE | GST_MESSAGE_ERROR;
+    GstMessage *message = wait_message(play->pipeline, types, 60);
+    REQUIRE(message);
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+        GError *error;
+        gst_message_parse_error(message, &error, NULL);
+        TEST_FAIL("%s", error->message);
+    }
+    gst_message_unref(message);
+}
+
+// Plays a line to its end.
+static void play_all(struct play *play, const char *line)
+{
+    open_play(play, line);
+    state(play, GST_STATE_PLAYING);
+    wait_end(play);
+}
+
+static guint rendered(struct play *play)
+{
+    g_mutex_lock(&play->mutex);
+    guint buffers = play->sound.buffers;
+    g_mutex_unlock(&play->mutex);
+    return buffers;
+}
+
+static GstClockTime duration(struct play *play)
+{
+    gint64 value = -1;
+    REQUIRE(gst_element_query_duration(play->source, GST_FORMAT_TIME, &value));
+    return (GstClockTime)value;
+}
+
+TEST(states)
+{
+    REQUIRE(goes_up_and_down(TINY));
+    REQUIRE(goes_up_and_down("diffusesrc model=there-is-none"));
+    REQUIRE(goes_up_and_down(TINY "is-live=true"));
+}
+
+TEST(properties_keep_what_was_set)
+{
+    GstElement *source = gst_element_factory_make("diffusesrc", NULL);
+    g_object_set(source, "label", "rain", "seed", G_GUINT64_CONSTANT(18446744073709551615), "steps", 7, "sampler", "ddim",
+                 "guidance", 2.5, "num-clips", G_GUINT64_CONSTANT(3), "crossfade", 0.5, "gap", 0.0, "lookahead", 5,
+                 "samplesperbuffer", 64, "is-live", TRUE, "volume", 0.5, "post-messages", FALSE, "threads", 2, "device", "cpu",
+                 "model", "sfx", NULL);
+    char *label, *sampler, *device, *model;
+    guint64 seed, clips;
+    gint steps, threads;
+    guint lookahead, samples;
+    gboolean live, post;
+    double guidance, crossfade, gap, volume;
+    g_object_get(source, "label", &label, "seed", &seed, "steps", &steps, "sampler", &sampler, "guidance", &guidance,
+                 "num-clips", &clips, "crossfade", &crossfade, "gap", &gap, "lookahead", &lookahead, "samplesperbuffer",
+                 &samples, "is-live", &live, "volume", &volume, "post-messages", &post, "threads", &threads, "device", &device,
+                 "model", &model, NULL);
+    REQUIRE_STRING(label, "rain");
+    REQUIRE_STRING(sampler, "ddim");
+    REQUIRE_STRING(device, "cpu");
+    REQUIRE_STRING(model, "sfx");
+    REQUIRE(seed == G_MAXUINT64 && steps == 7 && clips == 3 && lookahead == 5 && samples == 64 && live && !post && threads == 2);
+    REQUIRE(guidance == 2.5 && crossfade == 0.5 && gap == 0 && volume == 0.5);
+    g_free(label);
+    g_free(sampler);
+    g_free(device);
+    g_free(model);
+    gst_object_unref(source);
+}
+
+TEST(ends_after_num_clips_with_exact_times)
+{
+    struct play play;
+    play_all(&play, TINY "num-clips=2 samplesperbuffer=1000 ! " F32 ",rate=48000,channels=1" SINK);
+    gsize frames = float_count(&play.sound);
+    REQUIRE(frames > 10000 && frames % 2 == 0);
+    REQUIRE(play.sound.first == 0 && play.sound.exact);
+    REQUIRE(play.sound.end == gst_util_uint64_scale_round(frames, GST_SECOND, 48000));
+    REQUIRE(duration(&play) == play.sound.end);
+    REQUIRE(play.sound.largest == 1000 * sizeof(float) && play.sound.disconts == 1);
+    REQUIRE(loudest(floats(&play.sound), frames) > 1e-4f);
+    close_play(&play);
+}
+
+TEST(same_seed_same_sound_whatever_the_buffers)
+{
+    struct play a, b, c;
+    play_all(&a, TINY "seed=5 num-clips=1 ! " F32 SINK);
+    play_all(&b, TINY "seed=5 num-clips=1 samplesperbuffer=77 lookahead=1 ! " F32 SINK);
+    play_all(&c, TINY "seed=6 num-clips=1 ! " F32 SINK);
+    REQUIRE(a.sound.bytes->len == b.sound.bytes->len && a.sound.bytes->len == c.sound.bytes->len);
+    REQUIRE(memcmp(a.sound.bytes->data, b.sound.bytes->data, a.sound.bytes->len) == 0);
+    REQUIRE(memcmp(a.sound.bytes->data, c.sound.bytes->data, a.sound.bytes->len) != 0);
+    close_play(&a);
+    close_play(&b);
+    close_play(&c);
+}
+
+TEST(second_run_starts_over)
+{
+    struct play play;
+    play_all(&play, TINY "num-clips=1 ! " F32 SINK);
+    GByteArray *first = g_byte_array_ref(play.sound.bytes);
+    gst_element_set_state(play.pipeline, GST_STATE_READY);
+    sound_clear(&play.sound);
+    sound_init(&play.sound);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(play.sound.first == 0 && play.sound.bytes->len == first->len);
+    REQUIRE(memcmp(play.sound.bytes->data, first->data, first->len) == 0);
+    g_byte_array_unref(first);
+    close_play(&play);
+}
+
+TEST(every_format_is_the_same_sound)
+{
+    struct play plain;
+    play_all(&plain, TINY "num-clips=1 ! " F32 ",rate=48000,channels=1" SINK);
+    gsize frames = float_count(&plain.sound);
+    const struct {
+        const char *caps;
+        gsize width; // bytes per frame
+        guint64 rate;
+    } cases[] = {
+        {"audio/x-raw,format=S16LE,rate=48000,channels=1", 2, 48000},
+        {"audio/x-raw,format=U8,rate=48000,channels=2", 2, 48000},
+        {"audio/x-raw,format=S24LE,rate=48000,channels=2,layout=non-interleaved", 6, 48000},
+        {"audio/x-raw,format=F64BE,rate=44100,channels=6,channel-mask=(bitmask)0x3f", 48, 44100},
+        {"audio/x-raw,format=F32LE,rate=8000,channels=1", 4, 8000},
+        {"audio/x-raw,format=S32LE,rate=192000,channels=1", 4, 192000},
+        {"audio/x-raw,format=S16LE,rate=11025,channels=24,channel-mask=(bitmask)0", 48, 11025},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct play play;
+        char *line = g_strdup_printf(TINY "num-clips=1 ! %s" SINK, cases[i].caps);
+        play_all(&play, line);
+        guint64 want = gst_util_uint64_scale_ceil(frames, cases[i].rate, 48000);
+        REQUIRE_NEAR((double)play.sound.bytes->len, (double)(want * cases[i].width), 0, cases[i].caps);
+        REQUIRE(play.sound.exact);
+        REQUIRE_NEAR((double)play.sound.end, (double)gst_util_uint64_scale_round(want, GST_SECOND, cases[i].rate), 0,
+                     cases[i].caps);
+        if (i == 0) {
+            const gint16 *s16 = (const gint16 *)(const void *)play.sound.bytes->data;
+            for (gsize k = 0; k < frames; k++)
+                REQUIRE_NEAR(s16[k], CLAMP(floats(&plain.sound)[k] * 32768, -32768, 32767), 1, "S16");
+        }
+        g_free(line);
+        close_play(&play);
+    }
+    close_play(&plain);
+}
+
+// 44.1 kHz in one piece is what it is in small ones, and a buffer is never longer than asked for.
+TEST(resampling_does_not_see_buffers)
+{
+    struct play a, b;
+    play_all(&a, TINY "num-clips=1 samplesperbuffer=100000 ! " F32 ",rate=44100" SINK);
+    play_all(&b, TINY "num-clips=1 samplesperbuffer=441 ! " F32 ",rate=44100" SINK);
+    REQUIRE(b.sound.largest == 441 * sizeof(float));
+    REQUIRE(a.sound.bytes->len == b.sound.bytes->len);
+    for (gsize i = 0; i < float_count(&a.sound); i++)
+        REQUIRE_NEAR(floats(&b.sound)[i], floats(&a.sound)[i], 1e-5, "sample");
+    close_play(&a);
+    close_play(&b);
+}
+
+static void seek(struct play *play, GstSeekFlags flags, gint64 from, gint64 to)
+{
+    REQUIRE(gst_element_seek(play->pipeline, 1, GST_FORMAT_TIME, flags, GST_SEEK_TYPE_SET, from,
+                             to < 0 ? GST_SEEK_TYPE_NONE : GST_SEEK_TYPE_SET, to));
+}
+
+TEST(seeking_lands_on_the_sample)
+{
+    struct play whole, play;
+    play_all(&whole, TINY "num-clips=3 ! " F32 SINK);
+    gsize frames = float_count(&whole.sound), at = frames / 2;
+    open_play(&play, TINY "num-clips=3 ! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    seek(&play, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, (gint64)gst_util_uint64_scale_round(at, GST_SECOND, 48000), -1);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(play.sound.first == gst_util_uint64_scale_round(at, GST_SECOND, 48000) && play.sound.exact);
+    REQUIRE(float_count(&play.sound) == frames - at);
+    REQUIRE(memcmp(floats(&play.sound), floats(&whole.sound) + at, (frames - at) * sizeof(float)) == 0);
+    close_play(&play);
+
+    // backwards again, with a stop, and only a part of a buffer at the end
+    play_all(&play, TINY "num-clips=3 ! " F32 SINK);
+    sound_clear(&play.sound);
+    sound_init(&play.sound);
+    state(&play, GST_STATE_PAUSED);
+    seek(&play, GST_SEEK_FLAG_FLUSH, 0, 100 * GST_MSECOND);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(float_count(&play.sound) == 4800 && play.sound.end == 100 * GST_MSECOND);
+    REQUIRE(memcmp(floats(&play.sound), floats(&whole.sound), 4800 * sizeof(float)) == 0);
+    close_play(&play);
+    close_play(&whole);
+}
+
+TEST(segment_seeks_end_in_segment_done)
+{
+    struct play play;
+    open_play(&play, TINY "! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    seek(&play, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_SEGMENT, 0, 50 * GST_MSECOND);
+    state(&play, GST_STATE_PLAYING);
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_SEGMENT_DONE | GST_MESSAGE_EOS | GST_MESSAGE_ERROR, 20);
+    REQUIRE(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_SEGMENT_DONE);
+    gst_message_unref(message);
+    REQUIRE(float_count(&play.sound) == 2400);
+    seek(&play, GST_SEEK_FLAG_SEGMENT, 0, 50 * GST_MSECOND); // and around, without a flush
+    message = wait_message(play.pipeline, GST_MESSAGE_SEGMENT_DONE | GST_MESSAGE_EOS | GST_MESSAGE_ERROR, 20);
+    REQUIRE(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_SEGMENT_DONE);
+    gst_message_unref(message);
+    REQUIRE(float_count(&play.sound) == 4800);
+    REQUIRE(memcmp(floats(&play.sound), floats(&play.sound) + 2400, 2400 * sizeof(float)) == 0);
+    close_play(&play);
+}
+
+TEST(backwards_is_refused)
+{
+    struct play play;
+    open_play(&play, TINY "num-clips=1 ! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(!gst_element_seek(play.pipeline, -1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET,
+                              GST_SECOND / 10));
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(play.sound.first == 0);
+    close_play(&play);
+}
+
+TEST(stops_at_once_during_a_long_computation)
+{
+    struct play play;
+    open_play(&play, SLOW "! " F32 SINK);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    g_usleep(500000);
+    gint64 begin = g_get_monotonic_time();
+    gst_element_send_event(play.pipeline, gst_event_new_eos()); // Ctrl-C of gst-launch-1.0 -e
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_EOS, 5);
+    REQUIRE(message);
+    gst_message_unref(message);
+    REQUIRE_NEAR(seconds_since(begin), 0, 0.5, "EOS");
+
+    begin = g_get_monotonic_time();
+    gst_element_set_state(play.pipeline, GST_STATE_NULL);
+    REQUIRE_NEAR(seconds_since(begin), 0, 1, "NULL");
+    close_play(&play);
+}
+
+static void errs(const char *line, GQuark domain, gint code, const char *text)
+{
+    struct play play;
+    open_play(&play, line);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    int good = message_is(play.pipeline, GST_MESSAGE_ERROR, domain, code, text);
+    close_play(&play);
+    if (!good)
+        TEST_FAIL("%s", line);
+}
+
+TEST(errors_say_what_is_wrong)
+{
+    GQuark resource = GST_RESOURCE_ERROR;
+    errs("diffusesrc name=s model=there-is-none ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "there-is-none");
+    errs("diffusesrc name=s model=tiny-denoise ! fakesink", GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "tiny-denoise");
+    errs("diffusesrc name=s model=tiny-sfx label=rian ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "rain");
+    errs(TINY "sampler=magic ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "ddim");
+    errs(TINY "crossfade=50 ! fakesink", GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "crossfade");
+    struct play play;
+    open_play(&play, TINY "device=abacus ! fakesink");
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_ERROR, 20);
+    REQUIRE(message);
+    GError *error;
+    gst_message_parse_error(message, &error, NULL);
+    REQUIRE(strstr(error->message, "abacus"));
+    g_error_free(error);
+    gst_message_unref(message);
+    // whoever waits for the loading must not wait for ever
+    GstProgressType type = GST_PROGRESS_TYPE_START;
+    message = wait_message(play.pipeline, GST_MESSAGE_PROGRESS, 5);
+    REQUIRE(message);
+    gst_message_parse_progress(message, &type, NULL, NULL);
+    REQUIRE(type == GST_PROGRESS_TYPE_ERROR);
+    gst_message_unref(message);
+    close_play(&play);
+}
+
+TEST(loading_is_announced_and_ended)
+{
+    struct play play;
+    open_play(&play, TINY "num-clips=1 ! fakesink");
+    gst_element_set_state(play.pipeline, GST_STATE_PAUSED);
+    const GstProgressType wanted[] = {GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_COMPLETE};
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_PROGRESS, 20);
+        REQUIRE(message);
+        GstProgressType type;
+        gst_message_parse_progress(message, &type, NULL, NULL);
+        gst_message_unref(message);
+        REQUIRE(type == wanted[i]);
+    }
+    GstStructure *info = NULL;
+    g_object_get(play.source, "model-info", &info, NULL);
+    REQUIRE(info);
+    REQUIRE_STRING(gst_structure_get_string(info, "name"), "tiny-direct");
+    gst_structure_free(info);
+    close_play(&play);
+}
+
+TEST(latency_is_a_buffer)
+{
+    struct play play;
+    open_play(&play, TINY "samplesperbuffer=480 ! " F32 ",rate=48000" SINK);
+    GstQuery *query = gst_query_new_latency();
+    REQUIRE(!gst_element_query(play.source, query)); // no rate yet
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(gst_element_query(play.source, query));
+    gboolean live;
+    GstClockTime min, max;
+    gst_query_parse_latency(query, &live, &min, &max);
+    REQUIRE(!live && min == 10 * GST_MSECOND && max == GST_CLOCK_TIME_NONE);
+    gst_query_unref(query);
+    close_play(&play);
+}
+
+// Clips that take seconds: the cadence is kept with silence, and that is said.
+TEST(live_is_silent_where_a_clip_is_late)
+{
+    struct play play;
+    open_play(&play, SLOW "is-live=true samplesperbuffer=960 ! " F32 ",rate=48000 ! fakesink name=k signal-handoffs=true sync=true");
+    REQUIRE(gst_element_set_state(play.pipeline, GST_STATE_PAUSED) != GST_STATE_CHANGE_FAILURE);
+    REQUIRE(gst_element_get_state(play.pipeline, NULL, NULL, GST_SECOND) == GST_STATE_CHANGE_NO_PREROLL);
+    REQUIRE(rendered(&play) == 0);
+    gint64 begin = g_get_monotonic_time();
+    state(&play, GST_STATE_PLAYING);
+    while (rendered(&play) < 25 && seconds_since(begin) < 10)
+        g_usleep(5000);
+    REQUIRE_NEAR(seconds_since(begin), 0.5, 0.4, "25 buffers of 20 ms");
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_QOS, 1);
+    REQUIRE(message);
+    gst_message_unref(message);
+    REQUIRE(!gst_element_seek_simple(play.pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+    gst_element_set_state(play.pipeline, GST_STATE_NULL);
+    REQUIRE(play.sound.exact && play.sound.gaps == play.sound.buffers);
+    REQUIRE(loudest(floats(&play.sound), float_count(&play.sound)) == 0);
+    close_play(&play);
+}
+
+// Late or not, no sample of a clip is lost.
+TEST(live_clips_are_whole)
+{
+    struct play plain, play;
+    play_all(&plain, TINY "num-clips=1 ! " F32 SINK);
+    play_all(&play, TINY "num-clips=1 is-live=true ! " F32 " ! fakesink name=k signal-handoffs=true sync=true");
+    gsize count = float_count(&plain.sound), all = float_count(&play.sound);
+    REQUIRE(all >= count && play.sound.exact);
+    gsize skip = all - count; // silence until the clip was ready
+    REQUIRE(loudest(floats(&play.sound), skip) == 0);
+    REQUIRE(memcmp(floats(&play.sound) + skip, floats(&plain.sound), count * sizeof(float)) == 0);
+    close_play(&plain);
+    close_play(&play);
+}
+
+static int next_percent(struct play *play)
+{
+    GstMessage *message = wait_message(play->pipeline, GST_MESSAGE_BUFFERING | GST_MESSAGE_ERROR | GST_MESSAGE_EOS, 60);
+    gint percent = -1;
+    if (message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_BUFFERING)
+        gst_message_parse_buffering(message, &percent);
+    if (message)
+        gst_message_unref(message);
+    return percent;
+}
+
+TEST(slower_than_the_clock_is_buffering)
+{
+    struct play play;
+    play_all(&play, "diffusesrc name=s model=tiny-direct device=ref steps=20 num-clips=1 ! " F32 SINK);
+    GstStructure *stats;
+    double rtf = 0;
+    g_object_get(play.source, "stats", &stats, NULL);
+    REQUIRE(gst_structure_get_double(stats, "rtf", &rtf) && rtf > 0);
+    gst_structure_free(stats);
+    close_play(&play);
+
+    // as many steps as make a clip take three times as long as it lasts
+    char *line = g_strdup_printf("diffusesrc name=s model=tiny-direct device=ref steps=%d lookahead=1 ! " F32
+                                 " ! fakesink name=k sync=true", (int)CLAMP(20 * 3 / rtf, 1, 1000));
+    open_play(&play, line);
+    g_free(line);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    int percent = next_percent(&play);
+    REQUIRE(percent == 0);
+    gst_element_set_state(play.pipeline, GST_STATE_PAUSED); // as an application does
+    while (percent >= 0 && percent < 100)
+        percent = next_percent(&play);
+    REQUIRE(percent == 100);
+    close_play(&play);
+}
+
+TEST(a_file_is_never_buffering)
+{
+    struct play play;
+    play_all(&play, TINY "num-clips=3 lookahead=1 ! " F32 SINK);
+    close_play(&play);
+    open_play(&play, TINY "num-clips=3 lookahead=1 ! " F32 SINK);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    REQUIRE(next_percent(&play) == -1); // EOS came first
+    close_play(&play);
+}
+
+TEST(each_clip_is_told)
+{
+    struct play play;
+    open_play(&play, TINY "seed=9 num-clips=2 ! " F32 SINK);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    for (guint64 i = 0; i < 2; i++) {
+        GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_ELEMENT, 20);
+        REQUIRE(message);
+        const GstStructure *structure = gst_message_get_structure(message);
+        guint64 index = 99, seed = 0, time = 0;
+        REQUIRE(gst_structure_has_name(structure, "diffuse-clip"));
+        REQUIRE(gst_structure_get_uint64(structure, "index", &index) && gst_structure_get_uint64(structure, "seed", &seed));
+        REQUIRE(gst_structure_get_uint64(structure, "timestamp", &time));
+        REQUIRE(index == i && seed == 9 && time == i * (duration(&play) / 2));
+        gst_message_unref(message);
+    }
+    close_play(&play);
+}
+
+TEST(tags_tell_how_to_make_it_again)
+{
+    struct play play;
+    open_play(&play, TINY "seed=9 num-clips=1 ! " F32 SINK);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_TAG, 20);
+    REQUIRE(message);
+    GstTagList *tags;
+    char *comment = NULL;
+    gst_message_parse_tag(message, &tags);
+    REQUIRE(gst_tag_list_get_string(tags, GST_TAG_COMMENT, &comment));
+    REQUIRE(strstr(comment, "tiny-direct") && strstr(comment, "seed=9") && strstr(comment, "steps=2"));
+    g_free(comment);
+    gst_tag_list_unref(tags);
+    gst_message_unref(message);
+    close_play(&play);
+}
+
+// A change is heard from the next clip on; one that does not fit is a warning, and the sound goes on.
+TEST(settings_change_while_playing)
+{
+    struct play play, other;
+    open_play(&play, "diffusesrc name=s model=tiny-direct steps=1 num-clips=3 ! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    g_object_set(play.source, "sampler", "magic", NULL);
+    REQUIRE(message_is(play.pipeline, GST_MESSAGE_WARNING, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "magic"));
+    g_object_set(play.source, "sampler", NULL, "seed", G_GUINT64_CONSTANT(77), NULL);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    play_all(&other, "diffusesrc name=s model=tiny-direct steps=1 num-clips=3 seed=77 ! " F32 SINK);
+    gsize clip = float_count(&other.sound) / 3;
+    REQUIRE(play.sound.exact && float_count(&play.sound) == 3 * clip);
+    REQUIRE(memcmp(floats(&play.sound) + 2 * clip, floats(&other.sound) + 2 * clip, clip * sizeof(float)) == 0);
+    REQUIRE(memcmp(floats(&play.sound), floats(&other.sound), clip / 2 * sizeof(float)) != 0);
+    close_play(&play);
+    close_play(&other);
+}
+
+TEST(num_clips_may_change)
+{
+    struct play play;
+    open_play(&play, TINY "! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(duration(&play) == GST_CLOCK_TIME_NONE);
+    drop_messages(play.pipeline);
+    g_object_set(play.source, "num-clips", G_GUINT64_CONSTANT(2), NULL);
+    GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_DURATION_CHANGED, 10);
+    REQUIRE(message);
+    gst_message_unref(message);
+    GstClockTime end = duration(&play);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(play.sound.end == end);
+    close_play(&play);
+}
+
+TEST(volume_can_be_driven)
+{
+    struct play plain, play;
+    play_all(&plain, TINY "num-clips=1 ! " F32 SINK);
+    open_play(&play, TINY "num-clips=1 ! " F32 SINK);
+    GstControlSource *control = gst_interpolation_control_source_new();
+    g_object_set(control, "mode", GST_INTERPOLATION_MODE_LINEAR, NULL);
+    gst_timed_value_control_source_set(GST_TIMED_VALUE_CONTROL_SOURCE(control), 0, 0);
+    gst_timed_value_control_source_set(GST_TIMED_VALUE_CONTROL_SOURCE(control), 10 * GST_SECOND, 1);
+    gst_object_add_control_binding(GST_OBJECT(play.source),
+                                   gst_direct_control_binding_new_absolute(GST_OBJECT(play.source), "volume", control));
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    gsize count = float_count(&plain.sound);
+    double tolerance = 1024.0 / 48000 / 10 * 1.1; // the ramp is followed within a buffer
+    for (gsize i = 0; i < count; i++)
+        REQUIRE_NEAR(floats(&play.sound)[i], floats(&plain.sound)[i] * ((double)i / 480000), tolerance, "ramp");
+    REQUIRE(loudest(floats(&play.sound) + count / 2, count / 2) > 0);
+    gst_object_unref(control);
+    close_play(&plain);
+    close_play(&play);
+}
+
+TEST(caps_may_change_in_mid_stream)
+{
+    struct play play;
+    open_play(&play, TINY "num-clips=2 ! capsfilter name=f caps=" F32 ",rate=48000" SINK);
+    state(&play, GST_STATE_PAUSED);
+    GstElement *filter = gst_bin_get_by_name(GST_BIN(play.pipeline), "f");
+    gst_util_set_object_arg(G_OBJECT(filter), "caps", F32 ",rate=24000");
+    gst_object_unref(filter);
+    GstClockTime end = duration(&play);
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    REQUIRE(play.sound.exact);
+    REQUIRE_NEAR((double)play.sound.end, (double)end, 1e9 / 24000, "end");
+    REQUIRE(float_count(&play.sound) < gst_util_uint64_scale(end, 30000, GST_SECOND));
+    close_play(&play);
+}
+
+TEST(two_in_one_process)
+{
+    struct play alone, play;
+    play_all(&alone, TINY "num-clips=2 ! " F32 SINK);
+    play_all(&play, TINY "num-clips=2 ! " F32 SINK "diffusesrc model=tiny-direct steps=2 seed=4 num-clips=2 ! fakesink");
+    REQUIRE(play.sound.bytes->len == alone.sound.bytes->len);
+    REQUIRE(memcmp(play.sound.bytes->data, alone.sound.bytes->data, alone.sound.bytes->len) == 0);
+    close_play(&play);
+    close_play(&alone);
+}
+
+TEST(addresses)
+{
+    GstElement *source = gst_element_make_from_uri(GST_URI_SRC, "diffuse://sea_waves?seed=3&num-clips=2&gap=0.5", NULL, NULL);
+    REQUIRE(source);
+    char *label;
+    guint64 seed, clips;
+    double gap;
+    g_object_get(source, "label", &label, "seed", &seed, "num-clips", &clips, "gap", &gap, NULL);
+    REQUIRE_STRING(label, "sea_waves");
+    REQUIRE(seed == 3 && clips == 2 && gap == 0.5);
+    g_free(label);
+    const char *const bad[] = {"diffuse://x?device=vulkan", "diffuse://x?seed=many", "diffuse://x?gap=-1", "diffuse://%zz"};
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *error = NULL;
+        REQUIRE(!gst_uri_handler_set_uri(GST_URI_HANDLER(source), bad[i], &error));
+        REQUIRE(error);
+        g_error_free(error);
+    }
+    gst_object_unref(source);
+}
+
+GST_TEST_MAIN
