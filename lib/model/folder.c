@@ -166,16 +166,13 @@ static enum ebb_result check_state(struct ebb_model *model, struct ebb_error *er
     return EBB_OK;
 }
 
-static enum ebb_result read_extras(struct ebb_model *model, bool extras, struct ebb_error *error)
+static enum ebb_result read_extras(struct ebb_model *model, struct ebb_error *error)
 {
-    struct ebb_json none = {.file = &(struct ebb_json_file){0}};
-    if (extras) {
+    if (model->own->extras.root) {
         struct ebb_json j = ebb_json_root(&model->own->extras);
         ebb_extras_read(model, &j);
         if (model->own->extras.result)
             return model->own->extras.result;
-    } else {
-        model->info.guidance = ebb_json_number(&none, "guidance", 1, 0, 1);
     }
     if (model->info.label_count == 0 && ebb_unet_classes(model->own->unet->unet))
         return ebb_labels_number(model, error);
@@ -216,7 +213,7 @@ enum ebb_result ebb_folder_read(struct ebb_model *model, struct ebb_error *error
         result = ebb_scheduler_read(model, scheduler, error);
     free(scheduler);
     if (!result)
-        result = read_extras(model, has_extras, error);
+        result = read_extras(model, error);
     if (!result)
         result = check_state(model, error);
     if (!result)
