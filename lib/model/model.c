@@ -16,8 +16,7 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-// Known from the start where ebb.json states the sums; otherwise "" until the weights have been read.
-static void update_hash(struct ebb_model *model)
+static enum ebb_result make_hash(struct ebb_model *model, struct ebb_error *error)
 {
     struct ebb_model_own *own = model->own;
     struct ebb_sha256 sha;
@@ -25,11 +24,11 @@ static void update_hash(struct ebb_model *model)
     ebb_sha256_add(&sha, own->extras_sum, strlen(own->extras_sum));
     ebb_sha256_add(&sha, own->scheduler_sum, strlen(own->scheduler_sum));
     ebb_sha256_add(&sha, own->mel_sum, strlen(own->mel_sum));
-    bool known = ebb_network_hash(own->unet, &sha);
-    if (own->vae)
-        known &= ebb_network_hash(own->vae, &sha);
-    if (known)
-        ebb_sha256_finish(&sha, own->hash);
+    enum ebb_result result = ebb_network_hash(own->unet, &sha, error);
+    if (!result && own->vae)
+        result = ebb_network_hash(own->vae, &sha, error);
+    ebb_sha256_finish(&sha, own->hash);
+    return result;
 }
 
 static enum ebb_result open_path(struct ebb_model *model, const char *path, struct ebb_error *error)
@@ -48,9 +47,7 @@ static enum ebb_result open_path(struct ebb_model *model, const char *path, stru
     model->info = (struct ebb_model_info){.name = last_part(own->path), .path = own->path, .hash = own->hash,
                                           .default_label = -1, .guidance = 1, .t_default = 0.5};
     enum ebb_result result = ebb_folder_read(model, error);
-    if (!result)
-        update_hash(model);
-    return result;
+    return result ? result : make_hash(model, error);
 }
 
 struct ebb_model *ebb_model_open(const char *name, struct ebb_error *error)
@@ -121,7 +118,6 @@ enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *devic
     ebb_device_destroy(&old);
     model->unet = model->own->unet->unet;
     model->vae = model->own->vae ? model->own->vae->vae : NULL;
-    update_hash(model);
     return EBB_OK;
 }
 

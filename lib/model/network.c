@@ -180,14 +180,11 @@ void ebb_network_expect(struct ebb_network *n, const struct ebb_json *sums, cons
     }
 }
 
-bool ebb_network_hash(const struct ebb_network *n, struct ebb_sha256 *sha)
+enum ebb_result ebb_network_hash(const struct ebb_network *n, struct ebb_sha256 *sha, struct ebb_error *error)
 {
-    bool known = true;
+    enum ebb_result result = ebb_tensors_add_sums(n->tensors, error);
     ebb_sha256_add(sha, n->config_sum, strlen(n->config_sum));
-    for (int i = 0; i < ebb_tensors_files(n->tensors); i++) {
-        const char *sum = ebb_tensors_sum(n->tensors, i);
-        known &= *sum != 0;
-        ebb_sha256_add(sha, sum, strlen(sum));
-    }
-    return known;
+    for (int i = 0; !result && i < ebb_tensors_files(n->tensors); i++)
+        ebb_sha256_add(sha, ebb_tensors_sum(n->tensors, i), 64);
+    return result;
 }

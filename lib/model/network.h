@@ -38,7 +38,7 @@ struct ebb_weights *ebb_network_weights(const struct ebb_network *network);
 
 // Sums that `sums` (an object: file name, with `prefix` before it -> hex) states for this network's files.
 void ebb_network_expect(struct ebb_network *network, const struct ebb_json *sums, const char *prefix);
-// Adds names and sums of config and weights. False while a sum is not known yet.
-bool ebb_network_hash(const struct ebb_network *network, struct ebb_sha256 *sha);
+// Adds the sums of config and weights; reads the files whose sum nobody stated.
+enum ebb_result ebb_network_hash(const struct ebb_network *network, struct ebb_sha256 *sha, struct ebb_error *error);
 
 #endif

@@ -357,7 +357,7 @@ static enum ebb_result read_part(struct part *part, int fd, void *buffer, struct
 
     ebb_sha256_finish(&sha, part->sum);
     if (*part->expected && strcmp(part->expected, part->sum) != 0)
-        return ebb_fail(error, EBB_CORRUPT, "%s: the SHA-256 sum is %.16s..., ebb.json says %.16s...: the file is damaged",
+        return ebb_fail(error, EBB_CORRUPT, "%s: the SHA-256 sum is %.16s..., expected %.16s...: the file is damaged",
                         part->header.path, part->sum, part->expected);
     return filled;
 }
@@ -395,6 +395,40 @@ enum ebb_result ebb_tensors_load(struct ebb_tensors *t, struct ebb_error *error)
     enum ebb_result result = EBB_OK;
     for (int i = 0; !result && i < t->count; i++)
         result = load_part(&t->parts[i], error);
+    return result;
+}
+
+static enum ebb_result add_sum(struct part *part, struct ebb_error *error)
+{
+    enum { PIECE = 1 << 16 };
+    struct stat info = {0};
+    struct ebb_error local;
+    struct ebb_sha256 sha;
+    unsigned char piece[PIECE];
+    error = error ? error : &local;
+    int fd = ebb_file_open(part->header.path, &info, error);
+    if (fd < 0)
+        return error->code;
+
+    enum ebb_result result = EBB_OK;
+    ebb_sha256_start(&sha);
+    for (uint64_t left = (uint64_t)info.st_size; !result && left;) {
+        size_t count = left < PIECE ? (size_t)left : PIECE;
+        result = ebb_file_read(fd, piece, count, part->header.path, error);
+        ebb_sha256_add(&sha, piece, count);
+        left -= count;
+    }
+    ebb_sha256_finish(&sha, part->expected);
+    close(fd);
+    return result;
+}
+
+enum ebb_result ebb_tensors_add_sums(struct ebb_tensors *t, struct ebb_error *error)
+{
+    enum ebb_result result = EBB_OK;
+    for (int i = 0; !result && i < t->count; i++)
+        if (!*t->parts[i].expected)
+            result = add_sum(&t->parts[i], error);
     return result;
 }
 

@@ -23,11 +23,12 @@ enum ebb_result ebb_tensors_load(struct ebb_tensors *tensors, struct ebb_error *
 // The same files, unchanged on disk between the two openings, with the same sums expected.
 bool ebb_tensors_same(const struct ebb_tensors *a, const struct ebb_tensors *b);
 
-// The files by name: the sum one should have (before loading; copied), the sum it has (as expected or, after loading, as
-// read; "" before).
+// The files by name: the sum one should have (before loading; copied); the sum it has, as expected or as read, "" while
+// neither is known. ebb_tensors_add_sums() reads those that nobody stated; loading then checks them, too.
 int ebb_tensors_files(const struct ebb_tensors *tensors);
 const char *ebb_tensors_file_name(const struct ebb_tensors *tensors, int index);
 void ebb_tensors_expect(struct ebb_tensors *tensors, int index, const char *sum);
+enum ebb_result ebb_tensors_add_sums(struct ebb_tensors *tensors, struct ebb_error *error);
 const char *ebb_tensors_sum(const struct ebb_tensors *tensors, int index);
 
 #endif

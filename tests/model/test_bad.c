@@ -84,7 +84,7 @@ TEST(edited_json)
         {"unet/config.json", "{", "{\"act_fn\": \"silu\", ", EBB_CORRUPT, "unet/config.json", "duplicate"},
         {"unet/config.json", "}", "", EBB_CORRUPT, "unet/config.json", "line"},
         {"unet/config.json", "{", "[", EBB_CORRUPT, "unet/config.json", "line"},
-        {"scheduler/scheduler_config.json", "DDIMScheduler", "ScoreSdeVeScheduler", EBB_UNSUPPORTED, "_class_name", "ScoreSdeVe"},
+        {"scheduler/scheduler_config.json", "DDIMScheduler", "ScoreSdeVpScheduler", EBB_UNSUPPORTED, "scheduler_config.json", "ScoreSdeVp"},
         {"scheduler/scheduler_config.json", "squaredcos_cap_v2", "wavy", EBB_UNSUPPORTED, "beta_schedule", "wavy"},
         {"scheduler/scheduler_config.json", "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": []", EBB_CORRUPT,
          "num_train_timesteps", "[]"},

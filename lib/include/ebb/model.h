@@ -32,8 +32,7 @@ struct ebb_model_info {
     enum ebb_model_kind kind;
     const char *name;        // "sfx"
     const char *path;        // the folder it was opened from
-    const char *hash;        // SHA-256 over the weights and configs, 64 hex digits; known at once if ebb.json states the sums
-                             // of the weights, otherwise "" until they are loaded
+    const char *hash;        // SHA-256 over the weights and configs, 64 hex digits
     int sample_rate;         // Hz
     int hop;                 // samples per mel frame
     int n_mels;              // mel bands
@@ -57,8 +56,9 @@ struct ebb_model_info {
 // Writes the path. EBB_NOT_FOUND names every place that was looked at.
 EBB_API enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct ebb_error *error);
 
-// Opens a model by name or path: reads and checks every config and the weights' headers, a few milliseconds. Weights
-// are read by ebb_model_load() or on first use. NULL on failure.
+// Opens a model by name or path: reads and checks every config and the weights' headers, a few milliseconds (where
+// ebb.json does not state the sums of the weights, the files are also read once for the hash). Weights are loaded by
+// ebb_model_load() or on first use. NULL on failure.
 EBB_API struct ebb_model *ebb_model_open(const char *name, struct ebb_error *error);
 EBB_API void ebb_model_close(struct ebb_model **model);
 
