@@ -11,7 +11,7 @@
 // Fills steps[0..n-1] with falling training step indices in end..start - 1; counts are 1..T.
 typedef void index_fill(double *step, int n, int start, int end, int offset);
 // Fills ratio[0..n-1] from high to low.
-typedef void ratio_fill(double *ratio, int n, double high, double low);
+typedef void ratio_fill(double *ratio, int n, double high, double low, double rho);
 
 static void trailing(double *step, int n, int start, int end, int offset)
 {
@@ -32,19 +32,55 @@ static void linspace(double *step, int n, int start, int end, int offset)
         step[i] = rint(n > 1 ? start - 1 - i * (start - 1.0 - end) / (n - 1) : start - 1);
 }
 
-// Even steps in sigma^(1/rho): many near the end, where detail is decided.
-static void karras(double *ratio, int n, double high, double low)
+// Even steps in sigma^(1/rho): many near the end, where detail is decided. Karras 2022, section 3, has rho = 7.
+static void karras(double *ratio, int n, double high, double low, double rho)
 {
-    const double rho = 7; // Karras 2022, section 3
     double from = pow(high, 1 / rho), to = pow(low, 1 / rho);
     for (int i = 0; i < n; i++)
         ratio[i] = pow(n > 1 ? from + i / (n - 1.0) * (to - from) : from, rho);
 }
 
-static void exponential(double *ratio, int n, double high, double low)
+static void exponential(double *ratio, int n, double high, double low, double rho)
 {
     for (int i = 0; i < n; i++)
         ratio[i] = n > 1 ? high * pow(low / high, i / (n - 1.0)) : high;
+}
+
+// The regularised incomplete beta function for a = b, by its continued fraction (Press et al., 6.4).
+static double beta_cdf(double x, double a)
+{
+    if (x > 0.5)
+        return 1 - beta_cdf(1 - x, a);
+    if (x <= 0)
+        return 0;
+    double c = 1, d = 1 - 2 * a * x / (a + 1), sum;
+    sum = d = 1 / d;
+    for (int m = 1; m < 200; m++) {
+        double even = m * (a - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), odd = -(a + m) * (2 * a + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        d = 1 / (1 + even * d);
+        c = 1 + even / c;
+        sum *= d * c;
+        d = 1 / (1 + odd * d);
+        c = 1 + odd / c;
+        sum *= d * c;
+    }
+    return exp(a * log(x) + a * log1p(-x) + log(tgamma(2 * a)) - 2 * log(tgamma(a))) * sum / a;
+}
+
+// Steps at the quantiles of a Beta(0.6, 0.6) density: many at both ends (Lee 2024, "Beta sampling is all you need").
+static void beta(double *ratio, int n, double high, double low, double rho)
+{
+    for (int i = 0; i < n; i++) {
+        double want = n > 1 ? 1 - i / (n - 1.0) : 1, from = 0, to = 1;
+        for (int k = 0; k < 60 && want > 0 && want < 1; k++) {
+            double middle = 0.5 * (from + to);
+            if (beta_cdf(middle, 0.6) < want)
+                from = middle;
+            else
+                to = middle;
+        }
+        ratio[i] = low + (want >= 1 ? 1 : want <= 0 ? 0 : from) * (high - low);
+    }
 }
 
 const struct ebb_spacing ebb_spacings[] = {
@@ -54,6 +90,7 @@ const struct ebb_spacing ebb_spacings[] = {
     {"karras", "even in sigma^(1/7), dense near the end (Karras 2022)"},
     {"exponential", "even in log sigma"},
     {"lu", "even in log-SNR (Lu 2022)"},
+    {"beta", "at the quantiles of Beta(0.6, 0.6) in sigma, dense at both ends (Lee 2024)"},
     {NULL, NULL},
 };
 
@@ -61,7 +98,7 @@ static const struct {
     index_fill *index;
     ratio_fill *ratio;
 } fills[] = {
-    {trailing, NULL}, {leading, NULL}, {linspace, NULL}, {NULL, karras}, {NULL, exponential}, {NULL, exponential},
+    {trailing, NULL}, {leading, NULL}, {linspace, NULL}, {NULL, karras}, {NULL, exponential}, {NULL, exponential}, {NULL, beta},
 };
 
 static int spacing_find(const char *name, struct ebb_error *error)
@@ -77,6 +114,13 @@ static int spacing_find(const char *name, struct ebb_error *error)
     return -1;
 }
 
+void ebb_ratio_grid(const char *grid, double *value, int n, double high, double low, double rho)
+{
+    int spacing = spacing_find(grid, NULL);
+    if (spacing >= 0 && fills[spacing].ratio)
+        fills[spacing].ratio(value, n, high, low, rho);
+}
+
 static void ratio_grid(struct ebb_level *grid, int n, const struct ebb_run_params *p, ratio_fill *fill, double *value)
 {
     int steps = ebb_schedule_steps(p->schedule);
@@ -84,7 +128,7 @@ static void ratio_grid(struct ebb_level *grid, int n, const struct ebb_run_param
     struct ebb_level last = ebb_level_at_step(p->schedule, fmax(0, p->end * steps - 1));
     double high = fmin(exp(-first.lambda), ebb_schedule_ratio_max(p->schedule));
     int visits = p->end > 0 ? n + 1 : n; // with an end, it is the grid's own last value
-    fill(value, visits, high, exp(-last.lambda));
+    fill(value, visits, high, exp(-last.lambda), 7);
     for (int i = 0; i < visits; i++)
         grid[i] = ebb_level_at_lambda(p->schedule, -log(value[i]));
 }

@@ -100,6 +100,8 @@ void run_step_to(struct ebb_run *run, const struct ebb_level *level);
 void run_finish(struct ebb_run *run);
 
 // Levels of a run: grid.c. The array is the caller's; `steps` may come out smaller than asked for.
+// Fills value[0..n-1] from high to low; `grid` is karras, exponential, lu or beta. Also diffusers' grids.
+void ebb_ratio_grid(const char *grid, double *value, int n, double high, double low, double rho);
 struct ebb_level *run_grid(const struct ebb_run_params *params, int *steps, struct ebb_error *error);
 
 #endif

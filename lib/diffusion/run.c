@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "diffusion/compat.h"
 
 void ebb_run_params_default(struct ebb_run_params *params)
 {
@@ -102,6 +103,39 @@ static bool check_use(const struct ebb_run *run, struct ebb_error *error)
     return !run->info->method->check || run->info->method->check(run, error);
 }
 
+static bool lay_out_compat(struct ebb_run *run, struct ebb_error *error)
+{
+    struct ebb_compat_grid laid;
+    if (ebb_compat_grid(run->params.compat, run->params.schedule, run->params.steps, &laid, error) != EBB_OK)
+        return false;
+    run->compat = run->params.compat;
+    run->steps = run->params.steps;
+    run->grid = laid.grid;
+    run->target = laid.target;
+    run->middle = laid.middle;
+    run->compat_from = laid.from;
+    run->init_alpha = laid.init_alpha;
+    run->init_sigma = laid.init_sigma;
+    run->final_scale = laid.final_scale;
+    return true;
+}
+
+static bool lay_out(struct ebb_run *run, struct ebb_error *error)
+{
+    const struct ebb_run_params *p = &run->params;
+    run->final_scale = 1;
+    if (p->compat && strcmp(p->compat->sampler, run->info->name) == 0 && p->start == 1 && p->end == 0 && !p->inverse)
+        return lay_out_compat(run, error);
+
+    run->grid = run_grid(p, &run->steps, error);
+    if (!run->grid)
+        return false;
+    bool pure = p->start >= 1 && !p->inverse && ebb_schedule_preserves_variance(p->schedule);
+    run->init_alpha = pure ? 0 : run->grid[0].alpha;
+    run->init_sigma = pure ? 1 : run->grid[0].sigma;
+    return true;
+}
+
 struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_error *error)
 {
     const struct ebb_sampler_info *info = sampler_of(params->sampler, error);
@@ -115,15 +149,10 @@ struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_e
     }
     run->params = *params;
     run->info = info;
-    run->final_scale = 1;
-    run->grid = run_grid(params, &run->steps, error);
-    if (!run->grid || !check_use(run, error)) {
+    if (!lay_out(run, error) || !check_use(run, error)) {
         ebb_run_destroy(&run);
         return NULL;
     }
-    bool pure = params->start >= 1 && !params->inverse && ebb_schedule_preserves_variance(params->schedule);
-    run->init_alpha = pure ? 0 : run->grid[0].alpha;
-    run->init_sigma = pure ? 1 : run->grid[0].sigma;
     rewind_run(run);
     return run;
 }
@@ -133,6 +162,8 @@ void ebb_run_destroy(struct ebb_run **run)
     if (!run || !*run)
         return;
     free((*run)->grid);
+    free((*run)->target);
+    free((*run)->middle);
     free(*run);
     *run = NULL;
 }

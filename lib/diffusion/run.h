@@ -14,6 +14,8 @@
 #include <ebb/sampler.h>
 #include <ebb/schedule.h>
 
+struct ebb_compat;
+
 enum { EBB_RUN_TERMS = 8, EBB_RUN_SLOTS = 16, EBB_RUN_MAX_STEPS = 10000 };
 
 enum ebb_run_kind {
@@ -76,7 +78,9 @@ struct ebb_run_params {
     double snr;          // pc: signal to noise of a corrector step; default 0.16 (Song 2021)
     double s_churn, s_tmin, s_tmax, s_noise; // Karras 2022, algorithm 2; sigmas are sigma / alpha
     bool consistency;    // the model is consistency-distilled: lcm and tcd ask for it
-    const void *compat;  // diffusers' own peculiarities, filled from scheduler_config.json by compat.c; NULL: ours
+    // diffusers' own peculiarities, as compat.c reads them from a scheduler_config.json; borrowed, outlives the run. They
+    // hold while sampler is the config's, start 1 and end 0; otherwise, and with NULL (default), it is done our way.
+    const struct ebb_compat *compat;
 };
 void ebb_run_params_default(struct ebb_run_params *params);
 

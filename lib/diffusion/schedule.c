@@ -35,7 +35,7 @@ static bool fill(struct ebb_schedule *s, const struct ebb_schedule_params *p, st
         return false;
 
     if (p->zero_terminal_snr)
-        schedule_zero_terminal(s->lambda, s->steps, p->single_precision);
+        schedule_zero_terminal(s->lambda, p);
     for (int i = 0; i < s->steps; i++) {
         s->lambda[i] -= log(p->shift);
         bool good = i ? s->lambda[i] < s->lambda[i - 1] : s->lambda[i] < INFINITY;

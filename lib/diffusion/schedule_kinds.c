@@ -231,18 +231,24 @@ bool schedule_params_check(const struct ebb_schedule_params *p, struct ebb_error
         return ebb_fail(error, EBB_INVALID, "a schedule of %d steps, expected 2..100000", p->train_steps), false;
     if (!(p->shift > 0 && isfinite(p->shift)))
         return ebb_fail(error, EBB_INVALID, "schedule shift %g, expected above 0", p->shift), false;
+    if (!(p->terminal_abar >= 0 && p->terminal_abar < 1))
+        return ebb_fail(error, EBB_INVALID, "terminal_abar %g, expected 0 or more and below 1", p->terminal_abar), false;
     if (!(p->sigma_data > 0 && isfinite(p->sigma_data)))
         return ebb_fail(error, EBB_INVALID, "sigma_data %g, expected above 0", p->sigma_data), false;
     return true;
 }
 
 // Lin 2023, algorithm 1: shift and stretch sqrt(abar) so that it ends at 0 and still starts where it did.
-void schedule_zero_terminal(double *lambda, int steps, bool single)
+void schedule_zero_terminal(double *lambda, const struct ebb_schedule_params *p)
 {
+    int steps = p->train_steps;
     double first = 1 / sqrt(1 + exp(-2 * lambda[0])), last = 1 / sqrt(1 + exp(-2 * lambda[steps - 1]));
     for (int i = 1; i < steps; i++) {
         double root = (1 / sqrt(1 + exp(-2 * lambda[i])) - last) * first / (first - last);
-        double abar = single ? (float)(root * root) : root * root;
-        lambda[i] = i == steps - 1 ? -INFINITY : 0.5 * (log(abar) - log1p(-abar));
+        double abar = i == steps - 1 ? p->terminal_abar : p->single_precision ? (float)(root * root) : root * root;
+        lambda[i] = 0.5 * (log(abar) - log1p(-abar));
     }
+    // A floor at the end can lie above the steps before it (diffusers' does): they are held just above it.
+    for (int i = steps - 2; i > 0 && p->terminal_abar > 0 && lambda[i] <= lambda[i + 1]; i--)
+        lambda[i] = lambda[i + 1] + 1e-6;
 }

@@ -20,6 +20,6 @@ struct schedule_kind {
 // NULL with the error filled: unknown; the message lists the names.
 const struct schedule_kind *schedule_kind_find(const char *name, struct ebb_error *error);
 bool schedule_params_check(const struct ebb_schedule_params *params, struct ebb_error *error);
-void schedule_zero_terminal(double *lambda, int steps, bool single);
+void schedule_zero_terminal(double *lambda, const struct ebb_schedule_params *params);
 
 #endif

@@ -67,7 +67,7 @@ static void first_step(struct ebb_run *run)
     if (!run->compat)
         run_eps_said(run, next, SLOT_X, SLOT_OUT);
     RUN_BLEND(run, MIX, {first, 0.5}, {SLOT_OUT, 0.5});
-    struct ebb_level from = run->compat && run->compat_from.alpha > 0 ? run->compat_from : *now;
+    struct ebb_level from = run->compat ? run->compat_from : *now;
     transfer(run, &from, next, START);
 }
 
@@ -95,14 +95,20 @@ static void runge_kutta(struct ebb_run *run)
     const struct ebb_level *now = run_now(run), *next = run_target(run);
     struct ebb_level middle = run->middle ? run->middle[run->step]
                                           : ebb_level_at_step(run->params.schedule, 0.5 * (now->step + next->step));
-    const struct ebb_level *at[3] = {&middle, &middle, next};
+    const struct ebb_level *at[3] = {&middle, &middle, next}, *to[3] = {&middle, &middle, next};
+    struct ebb_level early = middle;
+    if (run->compat) { // diffusers' first guess is half a stride below, though it is asked about as the middle
+        int stride = ebb_schedule_steps(run->params.schedule) / run->steps;
+        early = ebb_level_at_step(run->params.schedule, now->step - stride / 2);
+        to[0] = &early;
+    }
     const double weight[3] = {1. / 3, 1. / 3, 1. / 6};
     int first = remember(run);
     RUN_BLEND(run, START, {SLOT_X, 1});
     RUN_BLEND(run, SUM, {first, 1. / 6});
     RUN_BLEND(run, MIX, {first, 1});
     for (int i = 0; i < 3; i++) {
-        transfer(run, now, at[i], START);
+        transfer(run, now, to[i], START);
         run_ask(run, at[i], SLOT_X);
         if (!run->compat)
             run_eps_said(run, at[i], SLOT_X, SLOT_OUT);

@@ -36,6 +36,8 @@ static void group_step(struct ebb_run *run, int order, double eta)
     double d0 = noise ? -t->sigma * expm1(h) : -t->alpha * expm1(-k);
     double exact = noise ? -t->sigma * (expm1(h) / h - 1) : t->alpha * (expm1(-k) / k + 1);
     double third = noise ? -t->sigma * ((expm1(h) - h) / (h * h) - 0.5) : t->alpha * ((-expm1(-k) - k) / (k * k) + 0.5);
+    if (c && eta > 0)
+        third -= t->alpha; // a sign diffusers has otherwise
 
     if (order == 2) { // D1 = (m0 - m1) / r0
         d1 = (heun ? exact : 0.5 * d0) * h / (m[0].at.lambda - s->lambda);

@@ -35,6 +35,7 @@ struct ebb_schedule_params {
     const double *table; // "table": T betas; "points": pairs (t, log-SNR); "learned": log-SNRs evenly spaced in t; borrowed for the call
     size_t table_count;  // doubles in the table
     bool zero_terminal_snr; // rescale so that abar_T = 0 (Lin 2023)
+    double terminal_abar;   // what abar_T is instead of 0 then, as diffusers' schedulers over sigma have it (2^-24); default 0
     double shift;           // noise-to-signal times this, > 0 (Hoogeboom 2023, Esser 2024); default 1
     double sigma_min, sigma_max; // variance exploding kinds; default 0.002 and 80
     double sigma_data;      // EBB_PREDICT_EDM: standard deviation of the data; default 0.5
