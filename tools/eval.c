@@ -26,7 +26,7 @@ static int read_labels(struct eval *e)
     char *copy = strdup(e->label_text), *rest = copy, *item;
     int code = copy ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
     while (!code && (item = strsep(&rest, ",")))
-        if (e->label_count == MAX_LABELS || !tool_int("--label", item, 0, INT32_MAX, &e->labels[e->label_count++]))
+        if (e->label_count == MAX_LABELS || !tool_int("--label", item, -1, INT32_MAX, &e->labels[e->label_count++]))
             code = TOOL_USAGE;
     free(copy);
     return code;
@@ -38,7 +38,7 @@ static int read_options(const struct tool_command *command, struct eval *e, int 
         {"input", 'i', "X.npy", TOOL_TEXT, &e->input, 0, 0, "(n, c, h, w), float32 or float64"},
         {"output", 'o', "Y.npy", TOOL_TEXT, &e->output, 0, 0, "where the result goes, float32"},
         {"timestep", 't', "T", TOOL_REAL, &e->timestep, -1e9, 1e9, "U-Net: the timestep, as the scheduler gives it"},
-        {"label", 'l', "A,B", TOOL_TEXT, &e->label_text, 0, 0, "U-Net with classes: n class ids (one id serves all)"},
+        {"label", 'l', "A,B", TOOL_TEXT, &e->label_text, 0, 0, "U-Net with classes: n class ids (one id serves all), -1: none"},
         {"encode", 0, NULL, TOOL_FLAG, &e->encode, 0, 0, "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
         {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0, "autoencoder: latents to values; no scaling factor is applied"},
         {"device", 'd', "NAME", TOOL_TEXT, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},

@@ -50,7 +50,7 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100, "1 = none, more follows the label more closely (default: recommended)"},
         {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default 0)"},
         {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0, "philox (default), or torch: torch.Generator().manual_seed(seed)"},
-        {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 32)"},
+        {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
         {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0, "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
         {"device", 'd', "NAME", TOOL_TEXT, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
@@ -153,6 +153,10 @@ static int collect(struct render *r)
         return code;
     override(r, &base);
     code = tool_model_open(&r->m, r->model ? r->model : r->like ? r->like_model : "sfx", EBB_MODEL_GENERATE);
+    if (code)
+        return code;
+    if (!r->m.info->hash[0]) // without stated sums it takes reading the weights
+        code = tool_model_load(&r->m, r->device, r->threads);
     if (code)
         return code;
     if (r->like && strcmp(r->like_hash, r->m.info->hash) != 0)
@@ -375,7 +379,7 @@ static void summarise(const struct render *r)
 
 static int render_all(struct render *r)
 {
-    int code = r->latents ? tool_model_load(&r->m, r->device, r->threads) : TOOL_OK;
+    int code = r->latents && !r->m.device ? tool_model_load(&r->m, r->device, r->threads) : TOOL_OK;
     if (!code && r->latents)
         code = save_latents(r, &r->sounds.jobs[0].settings);
     if (code || (r->latents && !r->out))

@@ -6,6 +6,9 @@
 
 enum { SOUND_NAME = 160, SOUND_LABEL = 64, SOUND_SAMPLER = 32 };
 
+// Ours to say, not the library's default: a recipe has to mean the same in years.
+enum { SOUND_PHASE_ITERATIONS = 16 };
+
 // What a recipe records. Empty texts, steps 0 and NAN mean "as the model recommends" until sound_resolve().
 struct sound_settings {
     char label[SOUND_LABEL];

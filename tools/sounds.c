@@ -64,7 +64,7 @@ static int resolve(struct sound_job *job, const struct tool_model *m)
     if (s->steps == 0)
         s->steps = m->info->steps;
     if (s->phase_iterations < 0)
-        s->phase_iterations = 32; // the library's default, written down
+        s->phase_iterations = SOUND_PHASE_ITERATIONS;
     if (isnan(s->guidance))
         s->guidance = s->label[0] ? m->info->guidance : 1;
     return TOOL_OK;
