@@ -102,40 +102,64 @@ static int print_samples(const char *path)
     return 0;
 }
 
+// Two sounds of one shape, or a complaint. Both are to be cleared in any case.
+static bool read_both(const char *a, const char *b, struct ebb_sound *x, struct ebb_sound *y)
+{
+    *x = *y = (struct ebb_sound){0};
+    if (read_sound(a, x) || read_sound(b, y))
+        return false;
+    if (x->frames == y->frames && x->channels == y->channels && x->rate == y->rate)
+        return true;
+    fail("different shapes");
+    return false;
+}
+
 static int same(const char *a, const char *b)
 {
     struct ebb_sound x, y;
-    if (read_sound(a, &x) || read_sound(b, &y))
-        return 2;
-    if (x.frames != y.frames || x.channels != y.channels || x.rate != y.rate)
-        return fail("different shapes");
-    for (size_t i = 0; i < x.frames * (size_t)x.channels; i++)
-        if (x.samples[i] != y.samples[i])
-            return 1;
-    return 0;
+    int code = read_both(a, b, &x, &y) ? 0 : 2;
+    for (size_t i = 0; !code && i < x.frames * (size_t)x.channels; i++)
+        code = x.samples[i] != y.samples[i];
+    ebb_sound_clear(&x);
+    ebb_sound_clear(&y);
+    return code;
 }
 
 static int sum(const char *out, const char *a, const char *b)
 {
     struct ebb_sound x, y;
-    if (read_sound(a, &x) || read_sound(b, &y) || x.frames != y.frames || x.channels != y.channels)
-        return fail("cannot be added");
-    for (size_t i = 0; i < x.frames * (size_t)x.channels; i++)
+    int code = read_both(a, b, &x, &y) ? 0 : 2;
+    for (size_t i = 0; !code && i < x.frames * (size_t)x.channels; i++)
         x.samples[i] += y.samples[i];
-    return write_wav(out, x.samples, x.frames, x.channels, x.rate, 32);
+    if (!code)
+        code = write_wav(out, x.samples, x.frames, x.channels, x.rate, 32);
+    ebb_sound_clear(&x);
+    ebb_sound_clear(&y);
+    return code;
 }
 
 // Samples within a bound: 16 bit and sums of floats are not exact.
 static int close_to(const char *a, const char *b, double bound)
 {
     struct ebb_sound x, y;
-    if (read_sound(a, &x) || read_sound(b, &y) || x.frames != y.frames || x.channels != y.channels)
-        return fail("different shapes");
+    int code = read_both(a, b, &x, &y) ? 0 : 2;
     double worst = 0;
-    for (size_t i = 0; i < x.frames * (size_t)x.channels; i++)
+    for (size_t i = 0; !code && i < x.frames * (size_t)x.channels; i++)
         worst = fmax(worst, fabs((double)x.samples[i] - (double)y.samples[i]));
     fprintf(stderr, "largest difference %g\n", worst);
-    return worst <= bound ? 0 : 1;
+    ebb_sound_clear(&x);
+    ebb_sound_clear(&y);
+    return code ? code : worst > bound;
+}
+
+static int print_level(const char *what, const char *path)
+{
+    struct ebb_sound s = {0};
+    int code = read_sound(path, &s);
+    if (!code)
+        printf("%.1f\n", strcmp(what, "peak") == 0 ? 20 * log10(ebb_sound_peak(&s)) : ebb_sound_loudness(&s));
+    ebb_sound_clear(&s);
+    return code;
 }
 
 // Reads what `ebb eval` writes and what NumPy writes for float32 in C order: header, then numbers.
@@ -143,17 +167,17 @@ static float *read_npy(const char *path, char *header, size_t size, size_t *coun
 {
     FILE *f = fopen(path, "rb");
     unsigned char start[10] = {0};
-    static float values[1 << 20];
-    if (!f || fread(start, 1, 10, f) != 10)
-        return NULL;
-    size_t length = start[8] | (size_t)start[9] << 8;
-    if (length >= size || fread(header, 1, length, f) != length)
-        return NULL;
-    header[length] = 0;
-    float *copy = malloc(sizeof(values));
-    *count = copy ? fread(copy, 4, 1 << 20, f) : 0;
-    fclose(f);
-    return copy;
+    float *values = NULL;
+    size_t length = f && fread(start, 1, 10, f) == 10 ? start[8] | (size_t)start[9] << 8 : size;
+    if (length < size && fread(header, 1, length, f) == length)
+        values = malloc((size_t)4 << 20);
+    if (values) {
+        header[length] = 0;
+        *count = fread(values, 4, 1 << 20, f);
+    }
+    if (f)
+        fclose(f);
+    return values;
 }
 
 static int near(const char *a, const char *b, double bound)
@@ -162,14 +186,15 @@ static int near(const char *a, const char *b, double bound)
     size_t n = 0, m = 0;
     float *x = read_npy(a, header, sizeof(header), &n), *y = read_npy(b, header, sizeof(header), &m);
     double worst = 0, largest = 0;
-    if (!x || !y || n != m || n == 0)
-        return fail("different shapes");
-    for (size_t i = 0; i < n; i++) {
+    bool fit = x && y && n == m && n > 0;
+    for (size_t i = 0; fit && i < n; i++) {
         worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
         largest = fmax(largest, fabs((double)y[i]));
     }
+    free(x);
+    free(y);
     fprintf(stderr, "max|difference| / max|reference| = %g\n", worst / largest);
-    return worst <= bound * largest ? 0 : 1;
+    return !fit ? fail("different shapes") : worst <= bound * largest ? 0 : 1;
 }
 
 static int print_shape(const char *path)
@@ -188,7 +213,6 @@ static int print_shape(const char *path)
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
-    struct ebb_sound s;
     if (strcmp(what, "wav") == 0 && argc == 4)
         return make_wav(argv[2], argv[3]);
     if (strcmp(what, "samples") == 0)
@@ -203,9 +227,7 @@ int main(int argc, char **argv)
         return near(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "shape") == 0)
         return print_shape(argv[2]);
-    if (strcmp(what, "peak") == 0 && read_sound(argv[2], &s) == 0)
-        return printf("%.1f\n", 20 * log10(ebb_sound_peak(&s))) < 0;
-    if (strcmp(what, "loudness") == 0 && read_sound(argv[2], &s) == 0)
-        return printf("%.1f\n", ebb_sound_loudness(&s)) < 0;
+    if (strcmp(what, "peak") == 0 || strcmp(what, "loudness") == 0)
+        return print_level(what, argv[2]);
     return fail("see helper.c for what it can do");
 }
