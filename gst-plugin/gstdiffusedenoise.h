@@ -71,6 +71,22 @@ struct _GstDiffuseDenoise {
     GstClockTime posted; // stream time of the last element message
 };
 
+#define DIFFUSE_DENOISE_SLICE 1024                   // frames between two looks at the controlled properties
+#define DIFFUSE_DENOISE_ALLOWANCE (20 * GST_MSECOND) // for computing, until measured, and at least
+
+// A denoiser for `info` with the properties as they are. NULL with `error` filled.
+struct ebb_denoise *gst_diffuse_denoise_make_engine(GstDiffuseDenoise *filter, const GstAudioInfo *info,
+                                                    struct ebb_error *error);
+// Tells the pipeline if the latency has changed.
+void gst_diffuse_denoise_publish_latency(GstDiffuseDenoise *filter);
+
+// In gstdiffusedenoiserun.c, all for the streaming thread.
+void gst_diffuse_denoise_forget_run(GstDiffuseDenoise *filter);
+GstFlowReturn gst_diffuse_denoise_submit(GstDiffuseDenoise *filter, GstBuffer *buffer); // borrows the buffer
+GstFlowReturn gst_diffuse_denoise_next_output(GstDiffuseDenoise *filter, GstBuffer **out); // *out NULL: nothing is ready
+GstFlowReturn gst_diffuse_denoise_drain(GstDiffuseDenoise *filter);
+gboolean gst_diffuse_denoise_fill_gap(GstDiffuseDenoise *filter, GstEvent *event); // TRUE: that was all there is to do
+
 // In gstdiffusedenoiseprops.c
 void gst_diffuse_denoise_install_properties(GObjectClass *klass);
 void gst_diffuse_denoise_init_properties(GstDiffuseDenoise *filter);

@@ -51,6 +51,9 @@ struct _GstDiffuseSrc {
     gboolean tags_sent, underrun;
 };
 
+// In gstdiffusesrccreate.c: GstPushSrcClass.create.
+GstFlowReturn gst_diffuse_src_create(GstPushSrc *push, GstBuffer **buffer);
+
 // In gstdiffusesrcprops.c: properties and the diffuse:// address.
 void gst_diffuse_src_install_properties(GObjectClass *klass);
 void gst_diffuse_src_init_properties(GstDiffuseSrc *src);
