@@ -152,7 +152,6 @@ static bool open_output(struct ebb_sound_writer *w, int rate, const char *commen
         return false;
     }
     sf_command(w->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
-    sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); // it holds the time of day: never the same file twice
     if (comment)
         sf_set_string(w->file, SF_STR_COMMENT, comment);
     return true;
