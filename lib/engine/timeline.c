@@ -11,6 +11,7 @@
 enum {
     KEPT = 4,   // windows: a clip needs its own, the one before, and their even neighbours
     MARGIN = 8, // frames of an even window that are made beyond a turn, for its neighbours to hold on to
+    ATTEMPTS = 3,
     HELD = 4,   // frames on either side of a turn that an odd window holds: more than reach a sample
 };
 
@@ -21,6 +22,7 @@ struct window {
     float *mel;           // (n_mels, frames)
     float *sound;         // frames * hop samples
     float level;          // what to multiply them by
+    int attempt;          // which noise it is made of
 };
 
 struct ebb_timeline {
@@ -143,23 +145,29 @@ static struct window *room_for(struct ebb_timeline *t, uint64_t index)
 
 // ---- noise ----
 
-// Elements of the timeline's noise, beyond the draws that samplers number: draw BASE is what all windows have in common,
-// from BASE + 1 on it is one long row of columns.
-static void draw(const struct ebb_timeline *t, uint64_t column, float *out)
+// The timeline's noise, beyond the draws that samplers number: draw BASE is what all windows have in common; another
+// 2^28 draws for each attempt are one long row of columns.
+static const uint32_t base = 0x40000000;
+
+static void draw_common(struct ebb_timeline *t)
 {
-    const uint32_t base = 0x40000000;
     size_t count = ebb_window_count(t->model) / t->columns;
-    bool common = column == UINT64_MAX;
-    uint32_t number = common ? base : base + 1 + (uint32_t)(column >> 16);
-    ebb_noise_philox(t->params.recipe.seed, t->params.clip, number, common ? 0 : (column & 0xffff) * count, count, out);
+    ebb_noise_philox(t->params.recipe.seed, t->params.clip, base, 0, count, t->common);
+}
+
+static void draw_column(struct ebb_timeline *t, int attempt, uint64_t column)
+{
+    size_t count = ebb_window_count(t->model) / t->columns;
+    uint32_t number = base + ((uint32_t)(attempt + 1) << 28) + (uint32_t)(column >> 16 & 0xfffffff);
+    ebb_noise_philox(t->params.recipe.seed, t->params.clip, number, (column & 0xffff) * count, count, t->column);
 }
 
 // Columns from..to of a window that starts at column `start` of the timeline; their mean becomes the common one.
-static void fill_columns(struct ebb_timeline *t, uint64_t start, int from, int to, float *noise)
+static void fill_columns(struct ebb_timeline *t, int attempt, uint64_t start, int from, int to, float *noise)
 {
     int h = t->model->state[1], c = t->model->state[0], w = t->columns;
     for (int x = from; x < to; x++) {
-        draw(t, start + x, t->column);
+        draw_column(t, attempt, start + x);
         for (int y = 0; y < h; y++)
             for (int k = 0; k < c; k++)
                 noise[((size_t)y * w + x) * c + k] = t->column[k * h + y];
@@ -181,33 +189,69 @@ static void copy_columns(const struct ebb_timeline *t, float *to, int at, const 
         memcpy(to + ((size_t)y * w + at) * c, from + ((size_t)y * w + first) * c, (size_t)count * c * sizeof(float));
 }
 
-static void fill_noise(struct ebb_timeline *t, uint64_t index)
+static void even_noise(struct ebb_timeline *t, uint64_t index, int attempt, float *noise)
 {
-    int w = t->columns, o = t->overlap, hop = w - o;
-    draw(t, UINT64_MAX, t->common);
-    if (index % 2 == 0) {
-        fill_columns(t, index * hop, 0, w, t->first);
-        return;
-    }
-    fill_columns(t, (index - 1) * hop, 0, w, t->other);
+    fill_columns(t, attempt, index * (t->columns - t->overlap), 0, t->columns, noise);
+}
+
+// What the neighbours are made of where they overlap, and noise of its own between.
+static void odd_noise(struct ebb_timeline *t, const struct window *before, const struct window *after, int attempt)
+{
+    int o = t->overlap, hop = t->columns - o;
+    even_noise(t, before->index, before->attempt, t->other);
     copy_columns(t, t->first, 0, t->other, hop, o);
-    fill_columns(t, (index + 1) * hop, 0, w, t->other);
+    even_noise(t, after->index, after->attempt, t->other);
     copy_columns(t, t->first, hop, t->other, 0, o);
     if (hop > o)
-        fill_columns(t, index * hop, o, hop, t->first);
+        fill_columns(t, attempt, (before->index + 1) * hop, o, hop, t->first);
 }
 
 // ---- windows, one by one ----
 
-static enum ebb_result diffuse(struct ebb_timeline *t, struct window *window, bool held, const struct ebb_pulse *pulse,
-                               struct ebb_error *error)
+// Half a second with nothing in it: the sound ended before the window did, as short recordings do.
+static bool has_hole(const struct ebb_timeline *t, const struct window *window)
 {
-    fill_noise(t, window->index);
+    int longest = 0, run = 0, limit = t->model->info.sample_rate / 2 / t->model->info.hop;
+    for (int i = 0; i < t->frames && t->model->mel.level == EBB_MEL_LEVEL_TRUE; i++) {
+        float loudest = -1;
+        for (int band = 0; band < t->model->info.n_mels; band++)
+            loudest = fmaxf(loudest, window->mel[(size_t)band * t->frames + i]);
+        run = loudest < -0.9f ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest > limit;
+}
+
+static enum ebb_result diffuse_once(struct ebb_timeline *t, struct window *window, bool held,
+                                    const struct ebb_pulse *pulse, struct ebb_error *error)
+{
     struct ebb_window_job job = {.clip = t->params.clip + (window->index + 1) * ((uint64_t)1 << 40), .first = t->first,
                                  .known = held ? t->known : NULL, .mask = held ? t->mask : NULL,
                                  .pulse = ebb_pulse_part(pulse, 0, 0.9)};
     enum ebb_result result = ebb_window_make(t->model, &t->params.recipe, &job, window->state, error);
     return result == EBB_OK ? ebb_engine_decode(t->model, window->state, t->columns, window->mel, error) : result;
+}
+
+// Between its neighbours, or alone where they are NULL. A texture should not stop: a window with a hole is made anew, of
+// other noise, as often as makes sense.
+static enum ebb_result diffuse(struct ebb_timeline *t, struct window *window, const struct window *before,
+                               const struct window *after, const struct ebb_pulse *pulse, struct ebb_error *error)
+{
+    enum ebb_result result = EBB_OK;
+    bool again = true;
+    draw_common(t);
+    for (int attempt = 0; attempt < ATTEMPTS && again && result == EBB_OK; attempt++) {
+        double from = 1 - pow(0.1, attempt), to = 1 - pow(0.1, attempt + 1);
+        struct ebb_pulse part = ebb_pulse_part(pulse, from, to);
+        window->attempt = attempt;
+        if (before)
+            odd_noise(t, before, after, attempt);
+        else
+            even_noise(t, window->index, attempt, t->first);
+        result = diffuse_once(t, window, before != NULL, &part, error);
+        again = result == EBB_OK && has_hole(t, window);
+    }
+    return result;
 }
 
 // Sound of a window from turn to turn; an even one's goes on for a margin, to be held by its neighbours.
@@ -235,7 +279,7 @@ static enum ebb_result make_even(struct ebb_timeline *t, uint64_t index, const s
         return EBB_OK;
 
     struct window *window = room_for(t, index);
-    enum ebb_result result = diffuse(t, window, false, pulse, error);
+    enum ebb_result result = diffuse(t, window, NULL, NULL, pulse, error);
     if (result == EBB_OK)
         result = voice(t, window, error);
     if (result != EBB_OK)
@@ -293,7 +337,7 @@ static enum ebb_result make_odd(struct ebb_timeline *t, uint64_t index, const st
 
     struct window *window = room_for(t, index);
     hold_edges(t, before, after);
-    result = diffuse(t, window, true, &part[2], error);
+    result = diffuse(t, window, before, after, &part[2], error);
     if (result != EBB_OK)
         return result;
 
