@@ -46,10 +46,10 @@ static size_t prepare_flat(struct cpu_conv *conv, const struct ebb_op *o, const 
     return (size_t)conv->items * (size_t)conv->pixels * (size_t)o->weight->cin;
 }
 
-static size_t prepare_padded(struct cpu_conv *conv, const struct ebb_op *o, const struct ebb_tensor *dst, bool winograd)
+static size_t prepare_padded(struct cpu_conv *conv, const struct ebb_op *o, const struct ebb_tensor *dst, int winograd)
 {
-    conv->padded_h = winograd ? 4 * conv->winograd.rows + 2 : (dst->h - 1) * o->stride + o->weight->kh;
-    conv->padded_w = winograd ? 4 * conv->winograd.columns + 2 : (dst->w - 1) * o->stride + o->weight->kw;
+    conv->padded_h = winograd ? winograd * conv->winograd.rows + 2 : (dst->h - 1) * o->stride + o->weight->kh;
+    conv->padded_w = winograd ? winograd * conv->winograd.columns + 2 : (dst->w - 1) * o->stride + o->weight->kw;
     return (size_t)conv->items * (size_t)conv->padded_h * (size_t)conv->padded_w * (size_t)o->weight->cin;
 }
 
@@ -57,11 +57,12 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
 {
     const struct ebb_op *o = op->op;
     const struct ebb_tensor *dst = op->dst;
-    bool winograd = winograd_pays(o->weight, dst, o->stride, o->pad), packed = false;
+    int winograd = winograd_size(o->weight, dst, o->stride, o->pad);
+    bool packed = false;
     struct cpu_conv *conv = ebb_alloc(1, sizeof(*conv));
     op->conv = conv;
     if (conv && winograd)
-        packed = winograd_prepare(device, &conv->winograd, o->weight, dst);
+        packed = winograd_prepare(device, &conv->winograd, winograd, o->weight, dst);
     else if (conv)
         packed = (conv->panels = cpu_panels_get(o->weight)) != NULL;
     if (!packed)

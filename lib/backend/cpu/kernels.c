@@ -186,43 +186,57 @@ static void finish(float *x, size_t step, int pixels, int channels, const float 
     }
 }
 
-// ---- Winograd F(4x4, 3x3), matrices of Lavin and Gray 2016 ----
+// ---- Winograd F(4x4, 3x3) and F(2x2, 3x3), matrices of Lavin and Gray 2016; n is 6 or 4 points ----
 
-INLINE void input_side(const vec d[6], vec out[6])
+INLINE void input_side(const vec d[6], vec out[6], const int n)
 {
-    vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2], e = splat(2) * (d[3] - d[1]);
-    out[0] = splat(4) * d[0] - splat(5) * d[2] + d[4];
-    out[1] = a + b;
-    out[2] = a - b;
-    out[3] = c + e;
-    out[4] = c - e;
-    out[5] = splat(4) * d[1] - splat(5) * d[3] + d[5];
+    if (n == 6) {
+        vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2], e = splat(2) * (d[3] - d[1]);
+        out[0] = splat(4) * d[0] - splat(5) * d[2] + d[4];
+        out[1] = a + b;
+        out[2] = a - b;
+        out[3] = c + e;
+        out[4] = c - e;
+        out[5] = splat(4) * d[1] - splat(5) * d[3] + d[5];
+    } else {
+        out[0] = d[0] - d[2];
+        out[1] = d[1] + d[2];
+        out[2] = d[2] - d[1];
+        out[3] = d[1] - d[3];
+    }
 }
 
-INLINE void output_side(const vec m[6], vec out[4])
+INLINE void output_side(const vec m[6], vec out[4], const int n)
 {
-    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-    out[0] = m[0] + a + c;
-    out[1] = b + splat(2) * d;
-    out[2] = a + splat(4) * c;
-    out[3] = b + splat(8) * d + m[5];
+    vec a = m[1] + m[2], b = m[1] - m[2];
+    if (n == 6) {
+        vec c = m[3] + m[4], d = m[3] - m[4];
+        out[0] = m[0] + a + c;
+        out[1] = b + splat(2) * d;
+        out[2] = a + splat(4) * c;
+        out[3] = b + splat(8) * d + m[5];
+    } else {
+        out[0] = m[0] + a;
+        out[1] = b - m[3];
+        out[2] = out[3] = splat(0); // not stored
+    }
 }
 
-INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane, const int count)
+INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane, const int n, const int count)
 {
     vec rows[6][6], column[6], out[6];
-    UNROLL for (int j = 0; j < 6; j++) {
-        UNROLL for (int i = 0; i < 6; i++) {
+    UNROLL for (int j = 0; j < n; j++) {
+        UNROLL for (int i = 0; i < n; i++) {
             const float *at = src + (size_t)i * line + (size_t)j * step;
             column[i] = count == LANES ? load(at) : load_some(at, count);
         }
-        input_side(column, out);
-        UNROLL for (int i = 0; i < 6; i++) rows[i][j] = out[i];
+        input_side(column, out, n);
+        UNROLL for (int i = 0; i < n; i++) rows[i][j] = out[i];
     }
-    UNROLL for (int i = 0; i < 6; i++) {
-        input_side(rows[i], out);
-        UNROLL for (int j = 0; j < 6; j++) {
-            float *at = dst + (size_t)(6 * i + j) * plane;
+    UNROLL for (int i = 0; i < n; i++) {
+        input_side(rows[i], out, n);
+        UNROLL for (int j = 0; j < n; j++) {
+            float *at = dst + (size_t)(n * i + j) * plane;
             if (count == LANES)
                 store(at, out[j]);
             else
@@ -231,25 +245,35 @@ INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float 
     }
 }
 
-static void winograd_in(const float *src, size_t line, int channels, float *dst, size_t plane)
+INLINE void winograd_in(const float *src, size_t line, int channels, float *dst, size_t plane, const int n)
 {
     int c = 0;
     for (; c + LANES <= channels; c += LANES)
-        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, LANES);
+        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, LANES);
     if (c < channels)
-        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, channels - c);
+        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, channels - c);
 }
 
-INLINE void winograd_out_lanes(const struct cpu_winograd_out *o, int first, const int count)
+static void winograd4_in(const float *src, size_t line, int channels, float *dst, size_t plane)
+{
+    winograd_in(src, line, channels, dst, plane, 6);
+}
+
+static void winograd2_in(const float *src, size_t line, int channels, float *dst, size_t plane)
+{
+    winograd_in(src, line, channels, dst, plane, 4);
+}
+
+INLINE void winograd_out_lanes(const struct cpu_winograd_out *o, int first, const int n, const int count)
 {
     vec rows[4][6], column[6], out[4], add = load(o->add + first);
-    UNROLL for (int j = 0; j < 6; j++) {
-        UNROLL for (int i = 0; i < 6; i++) column[i] = load(o->products + (size_t)(6 * i + j) * o->plane + first);
-        output_side(column, out);
-        UNROLL for (int i = 0; i < 4; i++) rows[i][j] = out[i];
+    UNROLL for (int j = 0; j < n; j++) {
+        UNROLL for (int i = 0; i < n; i++) column[i] = load(o->products + (size_t)(n * i + j) * o->plane + first);
+        output_side(column, out, n);
+        UNROLL for (int i = 0; i < n - 2; i++) rows[i][j] = out[i];
     }
     for (int i = 0; i < o->rows; i++) {
-        output_side(rows[i], out);
+        output_side(rows[i], out, n);
         for (int j = 0; j < o->pixels; j++) {
             size_t at = (size_t)i * o->line + (size_t)j * o->step + (size_t)first;
             vec v = out[j] + add;
@@ -263,13 +287,23 @@ INLINE void winograd_out_lanes(const struct cpu_winograd_out *o, int first, cons
     }
 }
 
-static void winograd_out(const struct cpu_winograd_out *o)
+INLINE void winograd_out(const struct cpu_winograd_out *o, const int n)
 {
     int c = 0;
     for (; c + LANES <= o->columns; c += LANES)
-        winograd_out_lanes(o, c, LANES);
+        winograd_out_lanes(o, c, n, LANES);
     if (c < o->columns)
-        winograd_out_lanes(o, c, o->columns - c);
+        winograd_out_lanes(o, c, n, o->columns - c);
+}
+
+static void winograd4_out(const struct cpu_winograd_out *o)
+{
+    winograd_out(o, 6);
+}
+
+static void winograd2_out(const struct cpu_winograd_out *o)
+{
+    winograd_out(o, 4);
 }
 
 // ---- statistics, softmax ----
@@ -324,5 +358,6 @@ static float softmax(float *x, int count, float factor)
 
 const struct cpu_kernels CPU_KERNELS = {
     .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums,
-    .winograd_in = winograd_in, .winograd_out = winograd_out, .tiles = PIXELS == 8 ? 8 : 9, .softmax = softmax,
+    .winograd4_in = winograd4_in, .winograd2_in = winograd2_in,
+    .winograd4_out = winograd4_out, .winograd2_out = winograd2_out, .tiles = PIXELS == 8 ? 8 : 9, .softmax = softmax,
 };

@@ -34,14 +34,14 @@ struct cpu_load {
     enum ebb_act act;
 };
 
-// One Winograd tile back to 4x4 outputs; products lie `plane` floats apart.
+// One Winograd tile back to its 4x4 or 2x2 outputs; products lie `plane` floats apart.
 struct cpu_winograd_out {
     const float *products;
     size_t plane;
     float *out;
     const float *residual, *add;
     size_t line, step; // floats between output rows, between pixels
-    int rows, pixels, columns; // stored: at most 4, 4 and a panel's width
+    int rows, pixels, columns; // stored: at most the tile's and a panel's width
     float scale;
 };
 
@@ -51,9 +51,12 @@ struct cpu_kernels {
     void (*load)(const struct cpu_load *load);
     // x[p * step + c] = (x + vector[c] + residual[p * step + c]) * scale; NULL: none.
     void (*finish)(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale);
-    // B^T d B of a 6x6 patch of `channels`-wide pixels, `line` floats between rows; points lie `plane` floats apart.
-    void (*winograd_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
-    void (*winograd_out)(const struct cpu_winograd_out *out); // (A^T m A + add + residual) * scale
+    // B^T d B of a 6x6 (4x4) patch of `channels`-wide pixels, `line` floats between rows; points lie `plane` floats apart.
+    void (*winograd4_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
+    void (*winograd2_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
+    // (A^T m A + add + residual) * scale
+    void (*winograd4_out)(const struct cpu_winograd_out *out);
+    void (*winograd2_out)(const struct cpu_winograd_out *out);
     int tiles; // that a block of Winograd products should have
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);

@@ -5,14 +5,15 @@
 
 struct winograd {
     const struct winograd_panels *panels;
-    int cin, rows, columns, tiles, chunk; // tiles: of 4x4 outputs, rows x columns an item; chunk: tiles at a time
+    int size, points;               // size x size outputs a tile, 4 or 2; points: (size + 2)^2
+    int cin, rows, columns, tiles, chunk; // tiles: rows x columns an item; chunk: tiles at a time
     size_t transformed, products, scratch; // floats: transformed input, a thread's products, all of it
 };
 
-// Whether this way is taken: by shape alone, whatever the batch.
-bool winograd_pays(const struct ebb_weight *weight, const struct ebb_tensor *dst, int stride, int pad);
+// Tile size if this way is taken, 0 if not: by shape alone, whatever the batch.
+int winograd_size(const struct ebb_weight *weight, const struct ebb_tensor *dst, int stride, int pad);
 // False: no memory.
-bool winograd_prepare(const struct cpu_device *device, struct winograd *w, struct ebb_weight *weight,
+bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size, struct ebb_weight *weight,
                       const struct ebb_tensor *dst);
 
 struct winograd_job {
@@ -20,7 +21,7 @@ struct winograd_job {
     const struct cpu_kernels *kernels;
     struct cpu_pool *pool;
     const struct ebb_tensor *dst_shape;
-    const float *padded; // input with one zero above and left, 4 * rows + 2 by 4 * columns + 2 pixels an item
+    const float *padded; // input with one zero above and left, size * rows + 2 by size * columns + 2 pixels an item
     const float *add, *residual;
     size_t add_step; // from one item's `add` to the next
     float *dst, *scratch;
