@@ -67,7 +67,8 @@ static struct ebb_config_value get(struct reader *r, const char *key, enum ebb_c
     struct ebb_config_value v = r->config->get(r->config->data, key);
     if (v.kind != kind && v.kind != EBB_CONFIG_ABSENT && v.kind != EBB_CONFIG_NULL) {
         if (r->result == EBB_OK)
-            r->result = ebb_fail(r->error, EBB_WRONG_TYPE, "%s: %s is no %s", r->config->class_name, key, what);
+            r->result = ebb_fail(r->error, EBB_CORRUPT, "%s: \"%s\" is %s, expected a %s", r->config->class_name, key,
+                                 v.found ? v.found : "something else", what);
         v.kind = EBB_CONFIG_ABSENT;
     }
     return v;
@@ -294,6 +295,7 @@ static void read_own(struct reader *r, struct ebb_compat_result *out)
         if (whole(r, "correct_steps", 1, 0, 100) != 1)
             refuse(r, "correct_steps", "it must be 1");
     }
+    c->brownian = is(r, "DPMSolverSDEScheduler");
     out->run.consistency = c->rules == EBB_RULES_ORIGIN || c->rules == EBB_RULES_CM;
     c->continuous_labels = c->rules == EBB_RULES_SIGMA && CHOICE(r, "timestep_type", 0, "discrete", "continuous") && out->run.prediction == EBB_PREDICT_V;
     if (c->rules == EBB_RULES_INVERSE && out->run.prediction == EBB_PREDICT_X0 && c->alpha_to_one)

@@ -23,6 +23,7 @@ struct ebb_config_value {
     const char *string;  // lives as long as the config
     const double *array; // lives as long as the config
     size_t count;
+    const char *found;   // how the file has it, for messages; lives until the next look; may be NULL
 };
 
 struct ebb_config {
@@ -56,6 +57,7 @@ struct ebb_compat {
     bool noise_prediction, sde, heun, bh1; // dpmsolver, sde-dpmsolver(++), solver types heun and bh1
     bool lower_order_final, euler_at_final, final_zero;
     bool alpha_to_one, log_linear, clips_lambda, round_labels, cut_labels, continuous_labels;
+    bool brownian;       // diffusers takes its noise from a Brownian tree nobody can draw again
     const char *spacing; // as the config says: leading, linspace, trailing
     const char *grid;    // karras, exponential, lu, beta; NULL: none of them
     int steps_offset, original_steps;

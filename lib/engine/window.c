@@ -1,8 +1,10 @@
 #include "engine/window.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/base.h"
+#include "diffusion/compat.h"
 
 // ---- settings ----
 
@@ -74,6 +76,11 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
         return ebb_fail(error, EBB_UNSUPPORTED, "%s asks for the sampler \"%s\", which there is not", model->info.path,
                         default_sampler(model, params));
     recipe->run.sampler = sampler->name;
+    // torch's noise is there to be compared with diffusers: then its peculiarities count too.
+    if (params->noise != EBB_NOISE_TORCH)
+        recipe->run.compat = NULL;
+    else if (recipe->run.compat && recipe->run.compat->brownian && strcmp(sampler->name, recipe->run.compat->sampler) == 0)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s draws from a Brownian tree, which torch noise cannot follow", recipe->run.compat->class_name);
     recipe->run.steps = params->steps > 0 ? params->steps : model->info.steps;
     recipe->run.eta = params->eta;
     recipe->noise = params->noise;

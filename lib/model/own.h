@@ -2,6 +2,7 @@
 #ifndef EBB_MODEL_OWN_H
 #define EBB_MODEL_OWN_H
 
+#include "diffusion/compat.h"
 #include "model/folder.h"
 #include "model/json.h"
 #include "model/network.h"
@@ -10,6 +11,7 @@ struct ebb_model_own {
     char *path;
     char hash[65];
     char scheduler_sum[65], mel_sum[65], extras_sum[65]; // "": no such file
+    struct ebb_compat compat;    // what diffusers' class does its own way; run.compat points here
     struct ebb_json_file extras; // ebb.json, kept: the strings of info and labels live in it
     char (*numbers)[8];          // labels of a folder that names none: "0", "1", ...
     struct ebb_network *unet, *vae; // vae NULL: none

@@ -1,85 +1,84 @@
-// scheduler_config.json -> schedule and run.
+// scheduler_config.json -> schedule and run, by way of diffusion's compat.c, which knows no JSON.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include "base/base.h"
 #include "model/own.h"
 
-static const struct {
-    const char *class_name, *sampler, *spacing;
-    int steps;
-    bool clips; // unless the file says otherwise
-} classes[] = {
-    {"DDIMScheduler", "ddim", "leading", 50, true},
-    {"DDPMScheduler", "ddpm", "leading", 1000, true},
-    {"DPMSolverMultistepScheduler", "dpmpp-2m", "linspace", 50, false},
-    {"EulerDiscreteScheduler", "euler", "linspace", 50, false},
+struct source {
+    json_t *object;
+    double *betas;  // the numbers of trained_betas
+    char found[48]; // the value looked at last
 };
 
-static int read_class(const struct ebb_json *j)
+static struct ebb_config_value get(void *data, const char *key)
 {
-    const char *name = ebb_json_string(j, "_class_name", "");
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-        if (strcmp(classes[i].class_name, name) == 0)
-            return (int)i;
-    ebb_json_refuse(j, "_class_name", EBB_UNSUPPORTED, "DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler or "
-                    "EulerDiscreteScheduler");
-    return 0;
+    struct source *s = data;
+    json_t *value = json_object_get(s->object, key);
+    char *found = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    snprintf(s->found, sizeof(s->found), "%s", found ? found : "missing");
+    free(found);
+    struct ebb_config_value v = {.kind = EBB_CONFIG_OTHER};
+    if (!value)
+        v.kind = EBB_CONFIG_ABSENT;
+    else if (json_is_null(value))
+        v.kind = EBB_CONFIG_NULL;
+    else if (json_is_boolean(value))
+        v = (struct ebb_config_value){.kind = EBB_CONFIG_BOOL, .truth = json_is_true(value)};
+    else if (json_is_number(value))
+        v = (struct ebb_config_value){.kind = EBB_CONFIG_NUMBER, .number = json_number_value(value)};
+    else if (json_is_string(value))
+        v = (struct ebb_config_value){.kind = EBB_CONFIG_STRING, .string = json_string_value(value)};
+    else if (json_is_array(value))
+        v = (struct ebb_config_value){.kind = EBB_CONFIG_ARRAY, .array = s->betas, .count = json_array_size(value)};
+    v.found = s->found;
+    return v;
 }
 
-static void read_run(struct ebb_model *model, const struct ebb_json *j, int class)
+static const char *key_at(void *data, size_t index)
 {
-    static const char *const predictions[] = {"epsilon", "sample", "v_prediction", NULL};
-    static const enum ebb_prediction prediction[] = {EBB_PREDICT_EPS, EBB_PREDICT_X0, EBB_PREDICT_V};
-    static const char *const spacings[] = {"leading", "linspace", "trailing", NULL};
-    struct ebb_run_params *run = &model->run;
-    ebb_run_params_default(run);
-    run->sampler = model->info.sampler = classes[class].sampler;
-    run->steps = model->info.steps = classes[class].steps;
-    run->prediction = prediction[ebb_json_choice(j, "prediction_type", 0, predictions)];
-    run->spacing = classes[class].spacing;
-    int spacing = ebb_json_choice(j, "timestep_spacing", -1, spacings);
-    if (spacing >= 0)
-        run->spacing = spacings[spacing];
-    run->steps_offset = ebb_json_int(j, "steps_offset", 0, 0, 1000);
-    if (ebb_json_bool(j, "clip_sample", classes[class].clips))
-        run->clip = ebb_json_number(j, "clip_sample_range", 1, 1e-6, 1e6);
-    if (ebb_json_bool(j, "thresholding", false)) {
-        run->clip = 0;
-        run->threshold_ratio = ebb_json_number(j, "dynamic_thresholding_ratio", 0.995, 0, 1);
-        run->threshold_max = ebb_json_number(j, "sample_max_value", 1, 0, 1e6);
-    }
+    const struct source *s = data;
+    void *at = json_object_iter(s->object);
+    while (at && index--)
+        at = json_object_iter_next(s->object, at);
+    return at ? json_object_iter_key(at) : NULL;
 }
 
-static enum ebb_result read_schedule(struct ebb_model *model, const struct ebb_json *j, struct ebb_error *error)
+static enum ebb_result read_config(struct ebb_model *model, const struct ebb_json *j, struct ebb_error *error)
 {
-    static const char *const names[] = {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp", NULL};
-    static const char *const ours[] = {"linear", "scaled-linear", "cosine", "sigmoid", "exp"};
-    struct ebb_schedule_params params;
-    ebb_schedule_params_default(&params);
-    params.name = ours[ebb_json_choice(j, "beta_schedule", 0, names)];
-    params.train_steps = ebb_json_int(j, "num_train_timesteps", 1000, 2, 100000);
-    params.beta_start = ebb_json_number(j, "beta_start", 1e-4, 0, 1);
-    params.beta_end = ebb_json_number(j, "beta_end", 0.02, 0, 1);
-    params.zero_terminal_snr = ebb_json_bool(j, "rescale_betas_zero_snr", false);
-
-    double *table = NULL;
-    if (ebb_json_has(j, "trained_betas")) {
-        int count = ebb_json_count(j, "trained_betas");
-        table = ebb_alloc((size_t)count, sizeof(*table));
-        if (table)
-            params.table_count = (size_t)ebb_json_numbers(j, "trained_betas", table, count);
-        params.name = "table";
-        params.table = table;
-        params.train_steps = count;
-    }
-    if (!j->file->result)
-        model->schedule = ebb_schedule_create(&params, error);
-    free(table);
-    if (model->schedule || j->file->result)
+    struct source source = {.object = j->object};
+    struct ebb_config config = {.class_name = ebb_json_string(j, "_class_name", NULL), .data = &source, .get = get, .key = key_at};
+    int count = ebb_json_has(j, "trained_betas") ? ebb_json_count(j, "trained_betas") : 0;
+    source.betas = count > 0 ? ebb_alloc((size_t)count, sizeof(*source.betas)) : NULL;
+    if (source.betas)
+        ebb_json_numbers(j, "trained_betas", source.betas, count);
+    if (j->file->result) {
+        free(source.betas);
         return j->file->result;
-    ebb_explain(error, "%s", j->file->path);
-    return error->code;
+    }
+
+    struct ebb_compat_result read;
+    enum ebb_result result = ebb_compat_read(&config, &read, error);
+    if (result == EBB_OK) {
+        model->schedule = ebb_schedule_create(&read.schedule, error);
+        result = model->schedule ? EBB_OK : error->code;
+    }
+    free(source.betas);
+    if (result != EBB_OK) {
+        ebb_explain(error, "%s", j->file->path);
+        return result;
+    }
+
+    model->own->compat = read.compat;
+    model->run = read.run;
+    model->run.schedule = model->schedule;
+    model->run.compat = &model->own->compat;
+    model->info.sampler = read.run.sampler;
+    model->info.steps = read.run.steps;
+    return EBB_OK;
 }
 
 enum ebb_result ebb_scheduler_read(struct ebb_model *model, const char *folder, struct ebb_error *error)
@@ -89,10 +88,7 @@ enum ebb_result ebb_scheduler_read(struct ebb_model *model, const char *folder, 
     if (result)
         return result;
     struct ebb_json j = ebb_json_root(&file);
-    int class = read_class(&j);
-    read_run(model, &j, class);
-    result = read_schedule(model, &j, error);
-    model->run.schedule = model->schedule;
+    result = read_config(model, &j, error);
     ebb_json_close(&file);
     return result;
 }

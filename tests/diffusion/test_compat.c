@@ -268,7 +268,7 @@ TEST(what_is_not_supported_is_named)
     refused("SASolverScheduler", "rho", "7", EBB_UNSUPPORTED, "DDPM, DDIM");
     refused("DDPMScheduler", "variance_type", "\"fixed_large_log\"", EBB_UNSUPPORTED, "variance_type \"fixed_large_log\"");
     refused("DDPMScheduler", "prediction_type", "\"flow_prediction\"", EBB_UNSUPPORTED, "epsilon, sample, v_prediction");
-    refused("DDPMScheduler", "num_train_timesteps", "\"many\"", EBB_WRONG_TYPE, "num_train_timesteps");
+    refused("DDPMScheduler", "num_train_timesteps", "\"many\"", EBB_CORRUPT, "num_train_timesteps");
     refused("DDPMScheduler", "num_train_timesteps", "0", EBB_INVALID, "2..100000");
     refused("DDPMScheduler", "num_train_timesteps", "10.5", EBB_INVALID, "whole");
     refused("DDPMScheduler", "beta_start", "nan", EBB_INVALID, "beta_start");
