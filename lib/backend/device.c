@@ -92,6 +92,7 @@ void ebb_device_destroy(struct ebb_device **device)
     if (__atomic_sub_fetch(&gone->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     gone->backend->close(gone);
+    free(gone->profile.entries);
     free(gone);
 }
 

@@ -99,14 +99,24 @@ struct ebb_backend {
                            struct ebb_buffer *const *outputs, struct ebb_error *error);
     void (*release)(struct ebb_device *device, void *prepared);
     size_t (*memory)(const void *prepared); // bytes of scratch
+    void (*collect)(struct ebb_device *device); // hands measured times to ebb_profile_add(); NULL: it does so while running
 };
 
 extern const struct ebb_backend ebb_backend_ref, ebb_backend_cpu;
 
+// profile.c's own.
+struct ebb_profile {
+    bool on;
+    struct ebb_profile_entry *entries;
+    size_t count, capacity;
+};
+
 struct ebb_device {
     const struct ebb_backend *backend;
+    struct ebb_profile profile;
     void *state; // the backend's
     const struct ebb_log *log;
+    bool unfused; // plans keep every node an op of its own: a debugging aid
     int references;
     char description[256], fallback[256]; // fallback: empty when it is none
 };

@@ -136,7 +136,7 @@ struct ebb_plan *ebb_plan_create_with(struct ebb_device *device, struct ebb_grap
 
 struct ebb_plan *ebb_plan_create(struct ebb_device *device, struct ebb_graph *graph, struct ebb_error *error)
 {
-    return ebb_plan_create_with(device, graph, 0, error);
+    return ebb_plan_create_with(device, graph, device->unfused ? EBB_PLAN_NO_FUSE : 0, error);
 }
 
 void ebb_plan_destroy(struct ebb_plan **plan)

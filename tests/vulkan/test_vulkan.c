@@ -288,6 +288,33 @@ TEST(measures_agree_with_ref)
     ebb_device_destroy(&ref);
 }
 
+static struct ebb_profile_entry entries[64];
+
+TEST(a_profile_names_and_times_every_op)
+{
+    struct ebb_device *d = vulkan();
+    ebb_device_profile(d, true);
+    size_t count;
+    float *result = run_conv("vulkan", &conv_cases[4], &count); // another opening of the same device: not profiled
+    REQUIRE(result && ebb_device_profile_read(d, entries, 64) == 0);
+    free(result);
+
+    struct ebb_graph *g = conv_graph(&conv_cases[4]);
+    struct ebb_plan *plan = ebb_plan_create(d, g, NULL);
+    struct ebb_buffer *in = buffer(d, NULL, 2 * 6 * 10 * 24), *out = buffer(d, NULL, 2 * 6 * 10 * 24);
+    REQUIRE(plan && ebb_plan_run(plan, 0, &in, &out, NULL) == EBB_OK);
+    size_t found = ebb_device_profile_read(d, entries, 64);
+    REQUIRE(found >= 2 && ebb_device_profile_read(d, NULL, 0) == 0);
+    REQUIRE_STRING(entries[0].op, "norm 24, 6 x 10, batch 2");
+    for (size_t i = 0; i < found; i++)
+        REQUIRE(entries[i].op[0] && entries[i].seconds >= 0 && entries[i].start >= entries[0].start);
+    ebb_buffer_destroy(&in);
+    ebb_buffer_destroy(&out);
+    ebb_plan_destroy(&plan);
+    ebb_device_destroy(&d);
+    pool_clear(&pool);
+}
+
 // ---- what goes wrong ----
 
 TEST(a_device_that_is_not_there_is_named)

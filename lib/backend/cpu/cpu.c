@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/profile.h"
 #include "base/base.h"
 
 static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
@@ -134,6 +135,14 @@ static void *cpu_prepare(struct ebb_device *device, const struct ebb_program *pr
     return NULL;
 }
 
+static void add_to_profile(struct ebb_device *device, const struct ebb_program *program, const struct ebb_op *op, double start)
+{
+    double seconds = ebb_profile_now() - start;
+    char name[80];
+    ebb_op_describe(program, op, name, sizeof(name));
+    ebb_profile_add(device, name, start, seconds);
+}
+
 static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step, struct ebb_buffer *const *inputs,
                                struct ebb_buffer *const *outputs, struct ebb_error *error)
 {
@@ -145,8 +154,13 @@ static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step, 
         .pool = cpu->pool,
         .scratch = prepared->scratch,
     };
-    for (int i = 0; i < prepared->program->op_count; i++)
-        kernels[prepared->ops[i].op->kind]->run(&run, &prepared->ops[i]);
+    for (int i = 0; i < prepared->program->op_count; i++) {
+        const struct ebb_op *op = prepared->ops[i].op;
+        double start = ebb_profile_on(device) ? ebb_profile_now() : 0;
+        kernels[op->kind]->run(&run, &prepared->ops[i]);
+        if (ebb_profile_on(device))
+            add_to_profile(device, prepared->program, op, start);
+    }
     return EBB_OK;
 }
 

@@ -84,6 +84,7 @@ static void destroy(struct ebb_vk *vk)
         ebb_vk_release(vk, &vk->staging);
         ebb_vk_release(vk, &vk->measured);
         ebb_vk_sets_free(vk);
+        ebb_vk_timing_free(vk);
         ebb_vk_free_blocks(vk);
         ebb_vk_cache_save(vk);
         ebb_vk_pipelines_free(vk);

@@ -28,6 +28,7 @@ struct ebb_vk_memory {
 struct ebb_vk_block;
 struct ebb_vk_pipeline;
 struct ebb_vk_sets;
+struct ebb_vk_timing;
 
 struct ebb_vk {
     const struct ebb_vk_physical *physical;
@@ -60,6 +61,7 @@ struct ebb_vk {
     VkDescriptorSetLayout set_layout[2]; // what belongs to a program, what is given to run()
     VkPipelineLayout layout;
     struct ebb_vk_sets *sets; // descriptor sets of blend and measure, by what they name
+    struct ebb_vk_timing *timing; // NULL: nobody profiled it yet
     struct ebb_vk_memory measured; // partial results of measure
 };
 
@@ -92,6 +94,8 @@ enum ebb_result ebb_vk_recorded(struct ebb_vk *vk, uint64_t flops, struct ebb_er
 enum ebb_result ebb_vk_submit(struct ebb_vk *vk, struct ebb_error *error);
 // Submits and waits until the device has done everything.
 enum ebb_result ebb_vk_finish(struct ebb_vk *vk, struct ebb_error *error);
+
+void ebb_vk_timing_free(struct ebb_vk *vk); // timing.c
 
 // ---- cache.c ---- the pipeline cache on disk: $XDG_CACHE_HOME/ebb, a file per device and driver
 VkPipelineCache ebb_vk_cache_open(struct ebb_vk *vk, const struct ebb_log *log);

@@ -146,13 +146,9 @@ VkPipeline ebb_vk_pipeline_get(struct ebb_vk *vk, enum ebb_vk_shader shader, con
     return p->handle;
 }
 
-enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *d, VkDescriptorSet outside, int step,
-                              struct ebb_error *error)
+void ebb_vk_encode(struct ebb_vk *vk, VkCommandBuffer commands, const struct ebb_vk_dispatch *d, VkDescriptorSet outside,
+                   int step)
 {
-    VkCommandBuffer commands = ebb_vk_commands(vk, error);
-    if (!commands)
-        return vk->failure.code != EBB_OK ? vk->failure.code : EBB_DEVICE_FAILED;
-
     uint32_t push[EBB_VK_PUSH_WORDS];
     memcpy(push, d->push, sizeof(push));
     for (int i = 0; i < d->patches; i++)
@@ -163,6 +159,16 @@ enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *d
     vk->vk.CmdPushConstants(commands, vk->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, d->push_size, push);
     vk->vk.CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
     ebb_vk_barrier(vk);
+}
+
+enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *d, VkDescriptorSet outside, int step,
+                              struct ebb_error *error)
+{
+    VkCommandBuffer commands = ebb_vk_commands(vk, error);
+    if (!commands)
+        return vk->failure.code != EBB_OK ? vk->failure.code : EBB_DEVICE_FAILED;
+
+    ebb_vk_encode(vk, commands, d, outside, step);
     return ebb_vk_recorded(vk, d->flops, error);
 }
 

@@ -58,9 +58,14 @@ struct ebb_vk_dispatch {
     struct ebb_weight *weight; // what binding 2 holds; NULL: nothing
     bool partial;              // a load_push whose partial sums' place is still to be written
     uint64_t flops;
+    char name[80]; // of the op it is part of, for profiles
 };
 
-// Records one dispatch and the barrier behind it.
+// One dispatch and the barrier behind it into a command buffer.
+void ebb_vk_encode(struct ebb_vk *vk, VkCommandBuffer commands, const struct ebb_vk_dispatch *dispatch,
+                   VkDescriptorSet outside, int step);
+
+// The same into the open one.
 enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *dispatch, VkDescriptorSet outside, int step,
                               struct ebb_error *error);
 

@@ -13,8 +13,8 @@ static const struct {
     size_t offset;
 } words[] = {
     {"validate", offsetof(struct ebb_vk_options, validate)}, {"fp32", offsetof(struct ebb_vk_options, fp32)},
-    {"fp16", offsetof(struct ebb_vk_options, fp16)},         {"timestamps", offsetof(struct ebb_vk_options, timestamps)},
-    {"nofuse", offsetof(struct ebb_vk_options, nofuse)},     {"nocoop", offsetof(struct ebb_vk_options, nocoop)},
+    {"fp16", offsetof(struct ebb_vk_options, fp16)},         {"nofuse", offsetof(struct ebb_vk_options, nofuse)},
+    {"nocoop", offsetof(struct ebb_vk_options, nocoop)},
 };
 
 static void read_word(const char *word, size_t length)

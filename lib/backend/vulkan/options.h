@@ -1,4 +1,4 @@
-// EBB_VULKAN=validate,fp32,fp16,nofuse,nocoop,timestamps: debugging aids, read once.
+// EBB_VULKAN=validate,fp32,fp16,nofuse,nocoop: debugging aids, read once. (Times per operation: ebb_device_profile().)
 #ifndef EBB_BACKEND_VULKAN_OPTIONS_H
 #define EBB_BACKEND_VULKAN_OPTIONS_H
 
@@ -10,7 +10,6 @@ struct ebb_vk_options {
     bool fp16;       // 16-bit storage on software devices too, where it gains nothing
     bool nofuse;     // graphs run unfused
     bool nocoop;     // no cooperative matrices
-    bool timestamps; // every operation is timed
 };
 
 const struct ebb_vk_options *ebb_vk_options(void);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/profile.h"
 #include "backend/vulkan/buffer.h"
 #include "base/base.h"
 
@@ -104,8 +105,13 @@ static enum ebb_result build(struct ebb_vk_program *program, const struct ebb_vk
                              struct ebb_error *error)
 {
     enum ebb_result result = reserve_constants(program, error);
-    for (int i = 0; i < program->source.op_count && result == EBB_OK; i++)
-        result = ebb_vk_translate(program, &program->source.ops[i], error);
+    for (int i = 0; i < program->source.op_count && result == EBB_OK; i++) {
+        const struct ebb_op *op = &program->source.ops[i];
+        int first = program->count;
+        result = ebb_vk_translate(program, op, error);
+        for (int j = first; j < program->count; j++)
+            ebb_op_describe(&program->source, op, program->dispatches[j].name, sizeof(program->dispatches[j].name));
+    }
     if (result == EBB_OK)
         result = make_scratch(program, error);
     if (result == EBB_OK)
@@ -210,8 +216,10 @@ enum ebb_result ebb_vk_run(struct ebb_device *device, void *prepared, int step, 
     VkDescriptorSet outside;
     pthread_mutex_lock(&program->vk->lock);
     enum ebb_result result = find_outside(program, inputs, outputs, &outside, error);
+    enum ebb_result (*record)(struct ebb_vk *, const struct ebb_vk_dispatch *, VkDescriptorSet, int, struct ebb_error *) =
+        ebb_profile_on(device) ? ebb_vk_timed : ebb_vk_record;
     for (int i = 0; i < program->count && result == EBB_OK; i++)
-        result = ebb_vk_record(program->vk, &program->dispatches[i], outside, step, error);
+        result = record(program->vk, &program->dispatches[i], outside, step, error);
     pthread_mutex_unlock(&program->vk->lock);
     return result;
 }

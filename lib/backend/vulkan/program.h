@@ -42,6 +42,12 @@ enum ebb_result ebb_vk_run(struct ebb_device *device, void *prepared, int step, 
 void ebb_vk_program_release(struct ebb_device *device, void *prepared);
 size_t ebb_vk_program_memory(const void *prepared);
 
+// ---- timing.c ----
+// ebb_vk_record() between two timestamps.
+enum ebb_result ebb_vk_timed(struct ebb_vk *vk, const struct ebb_vk_dispatch *dispatch, VkDescriptorSet outside, int step,
+                             struct ebb_error *error);
+void ebb_vk_collect(struct ebb_device *device);
+
 // ---- weights.c ----
 // A convolution's weights as the shaders read them: (kh * kw * cin, stride), stride = cout padded to a multiple of 4.
 struct ebb_vk_weight {

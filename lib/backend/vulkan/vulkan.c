@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/vulkan/buffer.h"
+#include "backend/vulkan/options.h"
 #include "backend/vulkan/program.h"
 #include "base/base.h"
 
@@ -19,6 +20,7 @@ static enum ebb_result open_physical(struct ebb_device *device, const struct ebb
     if (!vk)
         return EBB_NO_DEVICE;
     device->state = vk;
+    device->unfused = ebb_vk_options()->nofuse;
     describe(vk, device->description, sizeof(device->description));
     return EBB_OK;
 }
@@ -67,4 +69,5 @@ const struct ebb_backend ebb_backend_vulkan = {
     .run = ebb_vk_run,
     .release = ebb_vk_program_release,
     .memory = ebb_vk_program_memory,
+    .collect = ebb_vk_collect,
 };

@@ -2,6 +2,7 @@
 #ifndef EBB_DEVICE_H
 #define EBB_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,5 +40,19 @@ struct ebb_device_info {
 // Writes up to `capacity` devices to `infos` (may be NULL when capacity is 0), returns how many there are.
 // Opens the Vulkan loader if it is there; never fails (the CPU is always listed).
 EBB_API size_t ebb_device_list(struct ebb_device_info *infos, size_t capacity);
+
+// One operation of a network on a device that is being profiled.
+struct ebb_profile_entry {
+    char op[80];    // "conv 3x3 128 -> 64, 16 x 32, batch 2"
+    double start;   // seconds, on the device's own clock
+    double seconds; // it took
+};
+
+// Turns the timing of every operation on or off (off at first). On costs a little time per operation.
+EBB_API void ebb_device_profile(struct ebb_device *device, bool on);
+
+// Waits for the device, writes the first `capacity` entries in order and forgets all of them; returns how many there were.
+// With entries NULL: only counts. To be called when no other thread uses the device.
+EBB_API size_t ebb_device_profile_read(struct ebb_device *device, struct ebb_profile_entry *entries, size_t capacity);
 
 #endif
