@@ -185,9 +185,10 @@ static int plot_sheet(const struct plot *o, char **files, int count)
     struct sheet sheet = {.same_length = same_length(files, count), .left = 70, .top = 60, .columns = o->columns ? o->columns : (int)ceil(sqrt(count * 0.8))};
     sheet.columns = sheet.columns < count ? sheet.columns : count;
     sheet.rows = (count + sheet.columns - 1) / sheet.columns;
-    int width = o->width ? o->width : sheet.columns * 266 + 216;
+    int cell = count <= 6 ? 440 : count <= 20 ? 340 : 240; // few are shown larger
+    int width = o->width ? o->width : sheet.columns * (cell + SHEET_GAP) + 186;
     sheet.cell_width = (width - sheet.left - 116) / sheet.columns - SHEET_GAP;
-    int per_row = o->height ? (o->height - sheet.top - 60) / sheet.rows : 190;
+    int per_row = o->height ? (o->height - sheet.top - 60) / sheet.rows : cell * 58 / 100 + SHEET_CAPTION + SHEET_GAP;
     sheet.cell_height = per_row - SHEET_CAPTION - SHEET_GAP;
     if (sheet.cell_width < 40 || sheet.cell_height < 30)
         return tool_fail(TOOL_USAGE, "%d pictures do not fit; give a larger --width or --height", count);
