@@ -272,8 +272,9 @@ static int bench_model(struct bench *b, const char *name)
     int code = open_model(b, name);
     if (!code) {
         const char *device = ebb_device_description(b->m.device);
-        b->all = json_pack("{s:s, s:s, s:s, s:i}", "model", b->m.info->name, "device", device, "sampler",
-                           b->sampler ? b->sampler : b->m.info->sampler, "steps", b->steps ? b->steps : b->m.info->steps);
+        b->all =
+            json_pack("{s:s, s:s, s:s, s:i}", "model", b->m.info->name, "device", device, "sampler",
+                      b->sampler ? b->sampler : b->m.info->sampler, "steps", b->steps ? b->steps : b->m.info->steps);
         if (!b->json)
             printf("%s on %s: %s, %d steps\n", b->m.info->name, device, b->sampler ? b->sampler : b->m.info->sampler,
                    b->steps ? b->steps : b->m.info->steps);

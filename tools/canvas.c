@@ -118,11 +118,11 @@ struct pen {
 static void pen_segment(const struct pen *p, const double *a, const double *b)
 {
     if (p->up)
-        cover_segment(p->c, p->x - a[1] * p->scale, p->y - a[0] * p->scale, p->x - b[1] * p->scale, p->y - b[0] * p->scale,
-                      p->width);
+        cover_segment(p->c, p->x - a[1] * p->scale, p->y - a[0] * p->scale, p->x - b[1] * p->scale,
+                      p->y - b[0] * p->scale, p->width);
     else
-        cover_segment(p->c, p->x + a[0] * p->scale, p->y - a[1] * p->scale, p->x + b[0] * p->scale, p->y - b[1] * p->scale,
-                      p->width);
+        cover_segment(p->c, p->x + a[0] * p->scale, p->y - a[1] * p->scale, p->x + b[0] * p->scale,
+                      p->y - b[1] * p->scale, p->width);
 }
 
 static void pen_curve(const struct pen *p, const double *a, const double *control, const double *b)

@@ -149,9 +149,11 @@ static void draw_ticks(const struct chart *p)
         canvas_text(p->c, p->left - 9, at + size / 2, size, CANVAS_RIGHT, CANVAS_INK, text);
     }
     if (p->x.label)
-        canvas_text(p->c, p->left + p->width / 2.0, bottom + 15 + 2.7 * size, size, CANVAS_CENTRE, CANVAS_INK, p->x.label);
+        canvas_text(p->c, p->left + p->width / 2.0, bottom + 15 + 2.7 * size, size, CANVAS_CENTRE, CANVAS_INK,
+                    p->x.label);
     if (p->y.label)
-        canvas_text_up(p->c, p->left - 20 - widest, p->top + p->height / 2.0, size, CANVAS_CENTRE, CANVAS_INK, p->y.label);
+        canvas_text_up(p->c, p->left - 20 - widest, p->top + p->height / 2.0, size, CANVAS_CENTRE, CANVAS_INK,
+                       p->y.label);
 }
 
 void chart_frame(const struct chart *p)
@@ -197,7 +199,8 @@ void chart_legend(const struct chart *p, const struct chart_entry *entries, size
     int x = right ? p->left + p->width - width - 12 : p->left + 12;
     int y = bottom ? p->top + p->height - height - 12 : p->top + 12;
     canvas_fill(p->c, x, y, width, height, CANVAS_WHITE);
-    canvas_polyline(p->c, (double[]){x, y, x + width, y, x + width, y + height, x, y + height, x, y}, 5, 1, CANVAS_GRID);
+    canvas_polyline(p->c, (double[]){x, y, x + width, y, x + width, y + height, x, y + height, x, y}, 5, 1,
+                    CANVAS_GRID);
     for (size_t i = 0; i < count; i++) {
         double middle = y + 5 + row * ((double)i + 0.5);
         canvas_line(p->c, x + 10, middle, x + 34, middle, 3, entries[i].colour);
@@ -221,5 +224,6 @@ void chart_heat_bar(const struct chart *p, double low, double high, const char *
         canvas_line(p->c, right, y_of(&bar, t.at[i]), right + 5, y_of(&bar, t.at[i]), 1, CANVAS_FAINT);
         canvas_text(p->c, right + 9, y_of(&bar, t.at[i]) + size / 2, size, CANVAS_LEFT, CANVAS_INK, text);
     }
-    canvas_text_up(p->c, right + 9 + widest + 12 + size, bar.top + bar.height / 2.0, size, CANVAS_CENTRE, CANVAS_INK, label);
+    canvas_text_up(p->c, right + 9 + widest + 12 + size, bar.top + bar.height / 2.0, size, CANVAS_CENTRE, CANVAS_INK,
+                   label);
 }

@@ -25,6 +25,7 @@ canvas_colour canvas_heat(double value)
 // Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow, which white hides.
 canvas_colour canvas_line_colour(int index)
 {
-    static const canvas_colour colours[] = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x444444, 0x882255, 0x999933};
+    static const canvas_colour colours[] = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00,
+                                            0x56b4e9, 0x444444, 0x882255, 0x999933};
     return colours[index % (int)(sizeof(colours) / sizeof(colours[0]))];
 }

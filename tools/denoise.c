@@ -58,13 +58,16 @@ static int read_t(struct denoise *d)
 static int read_options(const struct tool_command *command, struct denoise *d, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"t", 't', "T", TOOL_TEXT, &d->t_text, 0, 0, "how much: 0 leaves the sound alone, bit for bit, 1 removes all the model can; or auto, which measures the noise (default: what the model recommends)"},
+        {"t", 't', "T", TOOL_TEXT, &d->t_text, 0, 0,
+         "how much: 0 leaves the sound alone, bit for bit, 1 removes all the model can; or auto, which measures "
+         "the noise (default: what the model recommends)"},
         {"wet", 'w', "X", TOOL_REAL, &d->wet, 0, 1, "mix of the input (0) and the cleaned sound (1, default)"},
         {"keep-noise", 'k', "FILE", TOOL_TEXT, &d->keep_noise, 0, 0, "write what was removed (one input)"},
         {"output", 'o', "FOLDER", TOOL_TEXT, &d->out, 0, 0, "clean many files into a folder, under their own names"},
         {"format", 'f', "F", TOOL_TEXT, &d->format_name, 0, 0, "wav16, wav24 or wav32f (default: like the input)"},
         {"steps", 0, "N", TOOL_INT, &d->steps, 1, 1000, "network evaluations per window (default: recommended)"},
-        {"sampler", 0, "NAME", TOOL_TEXT, &d->sampler, 0, 0, "default: what the model recommends. ebb samplers lists them"},
+        {"sampler", 0, "NAME", TOOL_TEXT, &d->sampler, 0, 0,
+         "default: what the model recommends. ebb samplers lists them"},
         {"seed", 's', "N", TOOL_SEED, &d->seed, 0, 0, "of the noise the recording is mixed with (default 0)"},
         {"model", 'm', "NAME", TOOL_TEXT, &d->model, 0, 0, "a model's name or folder (default denoise)"},
         {"device", 'd', "NAME", TOOL_TEXT, &d->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
@@ -80,7 +83,10 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
     d->count = argc - first;
     d->folder = d->out != NULL;
     if (d->folder ? d->count < 1 : d->count != 2)
-        return tool_fail(TOOL_USAGE, d->folder ? "name the files to clean" : "name two files, in and out (- is standard input or output), or several and -o FOLDER");
+        return tool_fail(TOOL_USAGE,
+                         d->folder
+                             ? "name the files to clean"
+                             : "name two files, in and out (- is standard input or output), or several and -o FOLDER");
     if (d->folder && d->count > 1 && d->keep_noise)
         return tool_fail(TOOL_USAGE, "--keep-noise is for one input, not %d", d->count);
     if (!d->folder) {
@@ -143,9 +149,9 @@ static bool on_progress(void *user, double fraction)
 
 static char *describe(const struct denoise *d, const char *input)
 {
-    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:f, s:I, s:s}", "ebb_denoise", 1, "model", d->m.info->name, "model_sha256",
-                          d->m.info->hash, "source", strcmp(input, "-") == 0 ? "-" : base_name(input), "wet", d->wet, "seed",
-                          (json_int_t)d->seed, "version", ebb_version());
+    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:f, s:I, s:s}", "ebb_denoise", 1, "model", d->m.info->name,
+                          "model_sha256", d->m.info->hash, "source", strcmp(input, "-") == 0 ? "-" : base_name(input),
+                          "wet", d->wet, "seed", (json_int_t)d->seed, "version", ebb_version());
     if (d->t == EBB_T_AUTO)
         json_object_set_new(o, "t", json_string("auto"));
     else
@@ -276,8 +282,8 @@ static void report(const struct pass *p, const char *output, double took)
     double seconds = (double)p->written / ebb_sound_reader_info(p->reader)->rate;
     double t = ebb_denoise_t(p->cleaner), snr = ebb_denoise_snr(p->cleaner);
     if (d->json) {
-        json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f}", "input", p->input, "output", output, "seconds", seconds, "took",
-                              took, "t", t);
+        json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:f}", "input", p->input, "output", output, "seconds", seconds,
+                              "took", took, "t", t);
         json_object_set_new(o, "snr_db", isfinite(snr) ? json_real(snr) : json_null());
         json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
@@ -347,7 +353,8 @@ const struct tool_command tool_denoise = {
     .name = "denoise",
     .summary = "clean recordings",
     .usage = "IN OUT [OPTION...], or IN... -o FOLDER",
-    .details = "Any length, rate and channel count; the output has exactly as many samples as the input, in the same place.",
+    .details =
+        "Any length, rate and channel count; the output has exactly as many samples as the input, in the same place.",
     .examples = "  ebb denoise noisy.wav clean.wav\n"
                 "  ebb denoise --t 0.3 noisy.wav clean.wav --keep-noise noise.wav\n"
                 "  ebb denoise --t auto take*.wav -o cleaned/\n"

@@ -38,12 +38,16 @@ static int read_options(const struct tool_command *command, struct eval *e, int 
         {"input", 'i', "X.npy", TOOL_TEXT, &e->input, 0, 0, "(n, c, h, w), float32 or float64"},
         {"output", 'o', "Y.npy", TOOL_TEXT, &e->output, 0, 0, "where the result goes, float32"},
         {"timestep", 't', "T", TOOL_REAL, &e->timestep, -1e9, 1e9, "U-Net: the timestep, as the scheduler gives it"},
-        {"label", 'l', "A,B", TOOL_TEXT, &e->label_text, 0, 0, "U-Net with classes: n class ids (one id serves all), -1: none"},
-        {"encode", 0, NULL, TOOL_FLAG, &e->encode, 0, 0, "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
-        {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0, "autoencoder: latents to values; no scaling factor is applied"},
+        {"label", 'l', "A,B", TOOL_TEXT, &e->label_text, 0, 0,
+         "U-Net with classes: n class ids (one id serves all), -1: none"},
+        {"encode", 0, NULL, TOOL_FLAG, &e->encode, 0, 0,
+         "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
+        {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0,
+         "autoencoder: latents to values; no scaling factor is applied"},
         {"device", 'd', "NAME", TOOL_TEXT, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
-        {"repeat", 'r', "N", TOOL_INT, &e->repeat, 1, 1000000, "run N more times, print {\"ms_min\", \"ms_median\"} per pass as a line of JSON"},
+        {"repeat", 'r', "N", TOOL_INT, &e->repeat, 1, 1000000,
+         "run N more times, print {\"ms_min\", \"ms_median\"} per pass as a line of JSON"},
         {0},
     };
     int first, code = tool_options(command, options, argc, argv, &first);
@@ -104,7 +108,8 @@ static int prepare(struct eval *e, struct ebb_net *net)
 static int pass_once(struct eval *e, struct ebb_net *net)
 {
     struct ebb_error error = {0};
-    struct ebb_net_inputs inputs = {.timestep = isnan(e->timestep) ? 0 : e->timestep, .labels = e->label_count ? e->labels : NULL};
+    struct ebb_net_inputs inputs = {.timestep = isnan(e->timestep) ? 0 : e->timestep,
+                                    .labels = e->label_count ? e->labels : NULL};
     if (tool_interrupted())
         return tool_fail(TOOL_INTERRUPTED, "interrupted");
     if (ebb_net_run(net, e->pass, e->shape, e->x.values, &inputs, e->y, &error) != EBB_OK)

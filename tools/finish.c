@@ -19,7 +19,8 @@ static void to_loudness(const struct sound_settings *s, const char *name, struct
         return; // silence has no loudness to change
     double gain = s->lufs - lufs, room = CEILING_DB - to_db(ebb_sound_peak(sound));
     if (gain > room) {
-        tool_say("%s: %.1f LUFS would clip; its peak of %.1f dBFS holds it at %.1f", name, s->lufs, CEILING_DB, lufs + room);
+        tool_say("%s: %.1f LUFS would clip; its peak of %.1f dBFS holds it at %.1f", name, s->lufs, CEILING_DB,
+                 lufs + room);
         gain = room;
     }
     ebb_sound_gain(sound, gain);

@@ -100,7 +100,8 @@ static int info_sound(const char *path)
     json_t *recipe = recipe_of(i->comment);
     if (as_json) {
         json_t *o = json_pack("{s:s, s:I, s:i, s:i}", "file", path, "frames",
-                              i->frames == SIZE_MAX ? (json_int_t)-1 : (json_int_t)i->frames, "channels", i->channels, "rate", i->rate);
+                              i->frames == SIZE_MAX ? (json_int_t)-1 : (json_int_t)i->frames, "channels", i->channels,
+                              "rate", i->rate);
         json_object_set_new(o, "recipe", recipe ? recipe : json_null());
         json_object_set_new(o, "comment", recipe ? json_null() : text_or_null(i->comment));
         ebb_sound_reader_close(&reader);
@@ -125,11 +126,11 @@ static int info_sound(const char *path)
 static json_t *model_json(const struct ebb_model_info *i)
 {
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:i, s:f, s:I}", "kind",
-                          i->kind == EBB_MODEL_GENERATE ? "generate" : "denoise", "name", i->name, "path", i->path, "sha256",
-                          i->hash, "sample_rate", i->sample_rate, "hop", i->hop, "n_mels", i->n_mels, "window_frames",
-                          i->window_frames, "window_samples", i->window_samples, "labels", i->label_count, "latent", i->latent,
-                          "sampler", i->sampler, "steps", i->steps, "guidance", i->guidance, "parameters",
-                          (json_int_t)i->parameters);
+                          i->kind == EBB_MODEL_GENERATE ? "generate" : "denoise", "name", i->name, "path", i->path,
+                          "sha256", i->hash, "sample_rate", i->sample_rate, "hop", i->hop, "n_mels", i->n_mels,
+                          "window_frames", i->window_frames, "window_samples", i->window_samples, "labels",
+                          i->label_count, "latent", i->latent, "sampler", i->sampler, "steps", i->steps, "guidance",
+                          i->guidance, "parameters", (json_int_t)i->parameters);
     if (i->kind == EBB_MODEL_DENOISE)
         json_object_set_new(o, "t", json_real(i->t_default));
     json_object_set_new(o, "licence", text_or_null(i->licence));
@@ -142,12 +143,14 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
 {
     printf("%s: %s\n", i->name, i->kind == EBB_MODEL_GENERATE ? "generates sounds" : "cleans recordings");
     row("folder", "%s", i->path);
-    row("weights", "%.2f million%s", 1e-6 * (double)i->parameters, i->latent ? ", diffusion in an autoencoder's space" : "");
+    row("weights", "%.2f million%s", 1e-6 * (double)i->parameters,
+        i->latent ? ", diffusion in an autoencoder's space" : "");
     row("sound", "%d Hz, %d mel bands every %d samples", i->sample_rate, i->n_mels, i->hop);
     row("window", "%.2f s (%d frames)", (double)i->window_samples / i->sample_rate, i->window_frames);
     if (i->label_count) {
         const struct ebb_label *label = ebb_model_label(model, i->default_label);
-        row("labels", "%d%s%s (ebb labels lists them)", i->label_count, label ? ", default " : "", label ? label->name : "");
+        row("labels", "%d%s%s (ebb labels lists them)", i->label_count, label ? ", default " : "",
+            label ? label->name : "");
     }
     row("recommended", "%s, %d steps, %s %g", i->sampler, i->steps, i->kind == EBB_MODEL_DENOISE ? "t" : "guidance",
         i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance);

@@ -66,7 +66,8 @@ static int run_labels(const struct tool_command *command, int argc, char **argv)
 
     const struct ebb_model_info *info = ebb_model_info(model);
     if (!l.names && !l.json)
-        printf(info->label_count ? "labels of %s (score: share of its clips a judge recognises):\n" : "%s has no labels\n",
+        printf(info->label_count ? "labels of %s (score: share of its clips a judge recognises):\n"
+                                 : "%s has no labels\n",
                info->name);
     json_t *list = json_array();
     for (int i = 0; i < info->label_count; i++) {
@@ -112,12 +113,14 @@ static int run_samplers(const struct tool_command *command, int argc, char **arg
         printf("  %-22s %5s %5s  %-6s %s\n", "name", "order", "evals", "noise", "");
     for (const struct ebb_sampler_info *s = ebb_samplers; s->name; s++) {
         if (l.json)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:b}", "name", s->name, "description", s->description,
-                                                  "order", s->order, "evals", s->evals, "stochastic", s->stochastic));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:i, s:i, s:b}", "name", s->name, "description", s->description,
+                                            "order", s->order, "evals", s->evals, "stochastic", s->stochastic));
         else if (l.names)
             puts(s->name);
         else
-            printf("  %-22s %5d %5d  %-6s %s\n", s->name, s->order, s->evals, s->stochastic ? "yes" : "no", s->description);
+            printf("  %-22s %5d %5d  %-6s %s\n", s->name, s->order, s->evals, s->stochastic ? "yes" : "no",
+                   s->description);
     }
     if (l.json)
         return print_json(list);

@@ -18,8 +18,8 @@ int tool_model_open(struct tool_model *m, const char *name, enum ebb_model_kind 
     m->info = ebb_model_info(m->model);
     if (m->info->kind == kind)
         return TOOL_OK;
-    int code = tool_fail(TOOL_UNREADABLE, "model %s %s; one that %s is needed here", m->info->name, kind_name(m->info->kind),
-                         kind_name(kind));
+    int code = tool_fail(TOOL_UNREADABLE, "model %s %s; one that %s is needed here", m->info->name,
+                         kind_name(m->info->kind), kind_name(kind));
     tool_model_close(m);
     return code;
 }

@@ -122,7 +122,10 @@ static bool write_all(FILE *f, const float *values, int dims, const size_t *shap
     size_t count = 1;
     int n = snprintf(header, sizeof(header), "{'descr': '<f4', 'fortran_order': False, 'shape': (");
     for (int i = 0; i < dims; i++) {
-        n += snprintf(header + n, sizeof(header) - (size_t)n, "%zu%s", shape[i], i + 1 < dims ? ", " : dims == 1 ? "," : "");
+        n += snprintf(header + n, sizeof(header) - (size_t)n, "%zu%s", shape[i],
+                      i + 1 < dims ? ", "
+                      : dims == 1  ? ","
+                                   : "");
         count *= shape[i];
     }
     n += snprintf(header + n, sizeof(header) - (size_t)n, "), }");

@@ -14,7 +14,8 @@ struct npy {
 };
 
 int npy_read(const char *path, struct npy *a);                                                        // exit code
-int npy_write(const char *path, const float *values, int dims, const size_t *shape); // exit code; temporary name, renamed
+int npy_write(const char *path, const float *values, int dims,
+              const size_t *shape); // exit code; temporary name, renamed
 void npy_clear(struct npy *a);
 
 #endif

@@ -10,7 +10,8 @@
 
 enum { MAX_OPTIONS = 40, HELP_COLUMN = 26, HELP_WIDTH = 96 };
 
-const char *const tool_format_names[] = {[EBB_WAV_16] = "wav16", [EBB_WAV_24] = "wav24", [EBB_WAV_32F] = "wav32f", NULL};
+const char *const tool_format_names[] = {
+    [EBB_WAV_16] = "wav16", [EBB_WAV_24] = "wav24", [EBB_WAV_32F] = "wav32f", NULL};
 
 // ---- values ----
 
@@ -130,7 +131,8 @@ static void print_option(const struct tool_option *o)
     char left[64], letter[8] = "    ";
     if (o->letter)
         snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+    snprintf(left, sizeof(left), "  %s--%s%s%s", letter, o->name, o->argument ? " " : "",
+             o->argument ? o->argument : "");
     printf("%-*s", HELP_COLUMN, left);
     if (strlen(left) >= HELP_COLUMN)
         printf("\n%*s", HELP_COLUMN, "");
@@ -179,13 +181,15 @@ static int complain(const struct tool_command *c, const struct tool_option *opti
                      near ? " (did you mean --" : "", near ? near : "", near ? "?)" : "", all);
 }
 
-int tool_options(const struct tool_command *command, const struct tool_option *options, int argc, char **argv, int *first)
+int tool_options(const struct tool_command *command, const struct tool_option *options, int argc, char **argv,
+                 int *first)
 {
     struct option table[MAX_OPTIONS + 2] = {{0}};
     char letters[2 * MAX_OPTIONS + 4] = ":h", *end = letters + 2;
     int count = 0;
     for (const struct tool_option *o = options; o->name && count < MAX_OPTIONS; o++) {
-        table[count++] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, 256 + (int)(o - options)};
+        table[count++] =
+            (struct option){o->name, o->argument ? required_argument : no_argument, NULL, 256 + (int)(o - options)};
         if (o->letter)
             *end++ = o->letter;
         if (o->letter && o->argument)

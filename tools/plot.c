@@ -10,11 +10,13 @@ static const char *const kinds[] = {"spectrogram", "schedule", "process"};
 static int read_options(const struct tool_command *command, struct plot *o, int argc, char **argv, int *first)
 {
     const struct tool_option options[] = {
-        {"output", 'o', "X.png", TOOL_TEXT, &o->out, 0, 0, "the picture; - for standard output (default: ebb-KIND.png)"},
+        {"output", 'o', "X.png", TOOL_TEXT, &o->out, 0, 0,
+         "the picture; - for standard output (default: ebb-KIND.png)"},
         {"width", 0, "N", TOOL_INT, &o->width, 200, 16384, "of the picture, pixels"},
         {"height", 0, "N", TOOL_INT, &o->height, 200, 16384, "of the picture, pixels"},
         {"title", 0, "TEXT", TOOL_TEXT, &o->title, 0, 0, "above the picture"},
-        {"scale", 0, "S", TOOL_TEXT, &o->scale_name, 0, 0, "spectrogram: frequencies along mel (default), log or linear"},
+        {"scale", 0, "S", TOOL_TEXT, &o->scale_name, 0, 0,
+         "spectrogram: frequencies along mel (default), log or linear"},
         {"from", 0, "S", TOOL_REAL, &o->from, 0, 1e6, "spectrogram: from this second on"},
         {"to", 0, "S", TOOL_REAL, &o->to, 0, 1e6, "spectrogram: up to this second (default: the end)"},
         {"fmin", 0, "HZ", TOOL_REAL, &o->fmin, 0, 400000, "spectrogram: lowest frequency (default 0)"},
@@ -22,7 +24,8 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"range", 0, "DB", TOOL_REAL, &o->range, 10, 200, "spectrogram: from the loudest down to black (default 80)"},
         {"columns", 0, "N", TOOL_INT, &o->columns, 1, 100, "spectrogram: of a sheet of several sounds"},
         {"model", 'm', "NAME", TOOL_TEXT, &o->model, 0, 0, "process: a model's name or folder (default sfx)"},
-        {"label", 'l', "NAME", TOOL_TEXT, &o->label, 0, 0, "process: what to make (default: the model's default label)"},
+        {"label", 'l', "NAME", TOOL_TEXT, &o->label, 0, 0,
+         "process: what to make (default: the model's default label)"},
         {"seed", 's', "N", TOOL_SEED, &o->seed, 0, 0, "process: default 0"},
         {"index", 'i', "N", TOOL_SEED, &o->index, 0, 0, "process: default 0"},
         {"strips", 0, "N", TOOL_INT, &o->strips, 2, 12, "process: states shown (default 6)"},
@@ -71,9 +74,10 @@ const struct tool_command tool_plot = {
     .name = "plot",
     .summary = "pictures (PNG) of sounds, schedules and the process",
     .usage = "spectrogram FILE... | schedule [NAME...] | process  [OPTION...]",
-    .details = "spectrogram: one sound with its waveform, or a sheet of several. schedule: signal, noise per step and "
-               "signal-to-noise of noise schedules, all of them if none is named. process: a model's forward and reverse "
-               "chain as strips.",
+    .details =
+        "spectrogram: one sound with its waveform, or a sheet of several. schedule: signal, noise per step and "
+        "signal-to-noise of noise schedules, all of them if none is named. process: a model's forward and reverse "
+        "chain as strips.",
     .examples = "  ebb plot spectrogram rain.wav -o rain.png\n"
                 "  ebb plot spectrogram out/*.wav --columns 8 -o sheet.png\n"
                 "  ebb plot schedule linear cosine -o schedules.png\n"

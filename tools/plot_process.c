@@ -202,8 +202,9 @@ int plot_process(const struct plot *o)
 {
     struct process p = {.o = o, .label = o->label};
     struct canvas c;
-    int code = o->sampler && !tool_sampler_known(o->sampler) ? TOOL_NOT_FOUND
-                                                            : tool_model_open(&p.m, o->model ? o->model : "sfx", EBB_MODEL_GENERATE);
+    int code = o->sampler && !tool_sampler_known(o->sampler)
+                   ? TOOL_NOT_FOUND
+                   : tool_model_open(&p.m, o->model ? o->model : "sfx", EBB_MODEL_GENERATE);
     if (!code)
         code = tool_model_load(&p.m, o->device, o->threads);
     if (!code) {

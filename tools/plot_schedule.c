@@ -93,7 +93,8 @@ static void draw(const struct plot *o, const struct curves *c, struct canvas *ca
     int panel = (canvas->width - 90 - legend) / 3 - 72;
     struct chart p = {.c = canvas, .left = 90, .top = 92, .width = panel, .height = canvas->height - 92 - 70,
                       .x = {CHART_LINEAR, 0, 1, "diffusion time t", false}};
-    canvas_text(canvas, p.left, 36, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : "Noise schedules: x_t = sqrt(a) x_0 + sqrt(1 - a) noise");
+    canvas_text(canvas, p.left, 36, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK,
+                o->title ? o->title : "Noise schedules: x_t = sqrt(a) x_0 + sqrt(1 - a) noise");
     p.title = "signal left";
     p.y = (struct chart_axis){CHART_LINEAR, 0, 1, "a = share of signal power", false};
     draw_panel(c, &p, c->abar);

@@ -23,10 +23,10 @@ static void describe(const char *path, char *out, size_t size)
     int steps;
     double guidance;
     out[0] = 0;
-    if (o && json_unpack(o, "{s:s, s:I, s:I, s:s, s:i, s:F}", "label", &label, "seed", &seed, "index", &index, "sampler",
-                         &sampler, "steps", &steps, "guidance", &guidance) == 0)
-        snprintf(out, size, "%s, seed %lld, index %lld: %s, %d steps, guidance %g", label, (long long)seed, (long long)index,
-                 sampler, steps, guidance);
+    if (o && json_unpack(o, "{s:s, s:I, s:I, s:s, s:i, s:F}", "label", &label, "seed", &seed, "index", &index,
+                         "sampler", &sampler, "steps", &steps, "guidance", &guidance) == 0)
+        snprintf(out, size, "%s, seed %lld, index %lld: %s, %d steps, guidance %g", label, (long long)seed,
+                 (long long)index, sampler, steps, guidance);
     json_decref(o);
     ebb_sound_reader_close(&reader);
 }
@@ -48,7 +48,8 @@ static void draw_waveform(const struct spectrum *s, const struct chart *p)
     double middle = p->top + p->height / 2.0, half = p->height / 2.0 / p->y.high;
     for (int x = 0; x < p->width; x++) {
         double low = middle - (double)s->low[x] * half, high = middle - (double)s->high[x] * half;
-        canvas_line(p->c, p->left + x + 0.5, fmax(high, p->top), p->left + x + 0.5, fmin(low, p->top + p->height), 1.2, 0x51127c);
+        canvas_line(p->c, p->left + x + 0.5, fmax(high, p->top), p->left + x + 0.5, fmin(low, p->top + p->height), 1.2,
+                    0x51127c);
     }
 }
 
@@ -119,15 +120,40 @@ struct sheet {
     int columns, rows, cell_width, cell_height;
     bool same_length; // one time axis serves all
     int left, top;
+    size_t ending; // what all names end in says nothing: that many characters
 };
 
 enum { SHEET_GAP = 26, SHEET_CAPTION = 26 };
 
-// The file's name, as much of it as fits.
-static void cell_title(const char *file, double width, char *out, size_t size)
+static size_t name_length(const char *base)
 {
-    const char *base = base_name(file), *dot = strrchr(base, '.');
-    snprintf(out, size, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+    const char *dot = strrchr(base, '.');
+    return dot && dot > base ? (size_t)(dot - base) : strlen(base);
+}
+
+// Length of the ending that all names share, from a '-' on ("-s0-000").
+static size_t common_ending(char **files, int count)
+{
+    const char *first = base_name(files[0]);
+    size_t length = name_length(first), shared = length, ending = 0;
+    for (int i = 1; i < count; i++) {
+        const char *base = base_name(files[i]);
+        size_t n = name_length(base), k = 0;
+        while (k < n && k < shared && base[n - 1 - k] == first[length - 1 - k])
+            k++;
+        shared = k < n ? k : 0;
+    }
+    for (size_t k = 1; k <= shared && k < length; k++)
+        if (first[length - k] == '-')
+            ending = k;
+    return ending;
+}
+
+// The file's name, as much of it as tells and fits.
+static void cell_title(const char *file, size_t ending, double width, char *out, size_t size)
+{
+    const char *base = base_name(file);
+    snprintf(out, size, "%.*s", (int)(name_length(base) - ending), base);
     for (size_t n = strlen(out); n > 3 && canvas_text_width(CHART_SMALL + 1, out) > width; n--)
         memcpy(out + n - 3, "..", 3);
 }
@@ -150,7 +176,8 @@ static bool same_length(char **files, int count)
 }
 
 // Ticks at the left and below only where the sheet ends; every cell is as loud as its loudest place.
-static int draw_cell(const struct plot *o, const struct sheet *sheet, struct canvas *c, const char *file, int i, int count)
+static int draw_cell(const struct plot *o, const struct sheet *sheet, struct canvas *c, const char *file, int i,
+                     int count)
 {
     struct spectrum s;
     char title[64];
@@ -169,7 +196,7 @@ static int draw_cell(const struct plot *o, const struct sheet *sheet, struct can
     p.x = (struct chart_axis){CHART_LINEAR, s.start, s.start + s.seconds, lowest ? "time (s)" : NULL, false};
     p.y = frequency_axis(o, &s, NULL);
     spectrum_draw(&s, &p, s.top - o->range, o->range);
-    cell_title(file, p.width - (sheet->same_length ? 0 : 52), title, sizeof(title));
+    cell_title(file, sheet->ending, p.width - (sheet->same_length ? 0 : 52), title, sizeof(title));
     canvas_text(c, p.left, p.top - 7, CHART_SMALL + 1, CANVAS_LEFT, CANVAS_INK, title);
     if (column > 0)
         p.y.high = p.y.low; // no ticks
@@ -182,7 +209,11 @@ static int draw_cell(const struct plot *o, const struct sheet *sheet, struct can
 
 static int plot_sheet(const struct plot *o, char **files, int count)
 {
-    struct sheet sheet = {.same_length = same_length(files, count), .left = 70, .top = 60, .columns = o->columns ? o->columns : (int)ceil(sqrt(count * 0.8))};
+    struct sheet sheet = {.same_length = same_length(files, count),
+                          .ending = common_ending(files, count),
+                          .left = 70,
+                          .top = 60,
+                          .columns = o->columns ? o->columns : (int)ceil(sqrt(count * 0.8))};
     sheet.columns = sheet.columns < count ? sheet.columns : count;
     sheet.rows = (count + sheet.columns - 1) / sheet.columns;
     int cell = count <= 6 ? 440 : count <= 20 ? 340 : 240; // few are shown larger

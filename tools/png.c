@@ -32,8 +32,9 @@ int canvas_write(const struct canvas *c, const char *path)
         ok = false;
     if (ok && plain)
         ok = rename(temporary, path) == 0;
-    int code = ok ? TOOL_OK
-                  : tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, errno ? strerror(errno) : "disk full?");
+    int code =
+        ok ? TOOL_OK
+           : tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, errno ? strerror(errno) : "disk full?");
     if (!ok && f && plain)
         unlink(temporary);
     free(temporary);

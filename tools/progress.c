@@ -67,7 +67,8 @@ bool tool_progress_show(struct tool_progress *p, double fraction)
     time_left(left, sizeof(left), p, now, all);
     if (p->items > 1)
         snprintf(count, sizeof(count), "  %d of %d", p->item, p->items);
-    int n = snprintf(line, sizeof(line), "[%s] %3d%%%s%s  %.40s", bar, (int)(all * 100), count, left, p->what ? p->what : "");
+    int n = snprintf(line, sizeof(line), "[%s] %3d%%%s%s  %.40s", bar, (int)(all * 100), count, left,
+                     p->what ? p->what : "");
     fprintf(stderr, "\r%-*s", (int)p->width, line);
     p->width = n > 0 ? (size_t)n : 0;
     return !tool_interrupted();

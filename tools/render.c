@@ -31,27 +31,38 @@ struct render {
 static int read_options(const struct tool_command *command, struct render *r, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"label", 'l', "NAME", TOOL_TEXT, &r->label, 0, 0, "what to make: a label, several with commas between, \"all\", or \"none\" (default). ebb labels lists them"},
-        {"count", 'n', "N", TOOL_INT, &r->count, 1, 1000000, "how many of each label, with index 0, 1, ... (default 1)"},
+        {"label", 'l', "NAME", TOOL_TEXT, &r->label, 0, 0,
+         "what to make: a label, several with commas between, \"all\", or \"none\" (default). ebb labels lists them"},
+        {"count", 'n', "N", TOOL_INT, &r->count, 1, 1000000,
+         "how many of each label, with index 0, 1, ... (default 1)"},
         {"seed", 's', "N", TOOL_SEED, &r->seed, 0, 0, "same seed and index, same sound (default 0)"},
         {"index", 'i', "N", TOOL_SEED, &r->index, 0, 0, "index of the first sound within its seed (default 0)"},
-        {"list", 0, "FILE", TOOL_TEXT, &r->list, 0, 0, "CSV (first line: columns) or JSON Lines, a row per sound: name, label, seed, index, seconds, steps, guidance, sampler, eta, gain, lufs, peak, trim. An empty cell is what the command line says"},
-        {"like", 0, "FILE", TOOL_TEXT, &r->like, 0, 0, "make the sound of this WAV again; other options change its recipe"},
-        {"output", 'o', "PATH", TOOL_TEXT, &r->out, 0, 0, "a folder (default: this one), a .wav for one sound, or - for standard output"},
+        {"list", 0, "FILE", TOOL_TEXT, &r->list, 0, 0,
+         "CSV (first line: columns) or JSON Lines, a row per sound: name, label, seed, index, seconds, steps, "
+         "guidance, sampler, eta, gain, lufs, peak, trim. An empty cell is what the command line says"},
+        {"like", 0, "FILE", TOOL_TEXT, &r->like, 0, 0,
+         "make the sound of this WAV again; other options change its recipe"},
+        {"output", 'o', "PATH", TOOL_TEXT, &r->out, 0, 0,
+         "a folder (default: this one), a .wav for one sound, or - for standard output"},
         {"format", 'f', "F", TOOL_TEXT, &r->format_name, 0, 0, "wav16 (default), wav24 or wav32f"},
         {"seconds", 0, "S", TOOL_REAL, &r->seconds, 0, 3600, "length; 0 (default) is one window of the model"},
         {"trim", 0, NULL, TOOL_FLAG, &r->trim, 0, 0, "cut the silence around each sound (60 dB below its peak)"},
         {"gain", 0, "DB", TOOL_REAL, &r->gain, -120, 60, "make it louder or softer"},
-        {"lufs", 0, "L", TOOL_REAL, &r->lufs, -70, 0, "bring to this loudness (ITU-R BS.1770), as far as the peak allows"},
+        {"lufs", 0, "L", TOOL_REAL, &r->lufs, -70, 0,
+         "bring to this loudness (ITU-R BS.1770), as far as the peak allows"},
         {"peak", 0, "DB", TOOL_REAL, &r->peak, -70, 0, "bring the peak to this level, dBFS"},
         {"model", 'm', "NAME", TOOL_TEXT, &r->model, 0, 0, "a model's name or folder (default sfx)"},
-        {"sampler", 0, "NAME", TOOL_TEXT, &r->sampler, 0, 0, "default: what the model recommends. ebb samplers lists them"},
+        {"sampler", 0, "NAME", TOOL_TEXT, &r->sampler, 0, 0,
+         "default: what the model recommends. ebb samplers lists them"},
         {"steps", 0, "N", TOOL_INT, &r->steps, 1, 1000, "sampler steps (default: recommended)"},
-        {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100, "1 = none, more follows the label more closely (default: recommended)"},
+        {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100,
+         "1 = none, more follows the label more closely (default: recommended)"},
         {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default 0)"},
-        {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0, "philox (default), or torch: torch.Generator().manual_seed(seed)"},
+        {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0,
+         "philox (default), or torch: torch.Generator().manual_seed(seed)"},
         {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
-        {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0, "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
+        {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0,
+         "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
         {"device", 'd', "NAME", TOOL_TEXT, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &r->force, 0, 0, "make sounds that are there already again"},
@@ -195,9 +206,10 @@ static bool is_file(const struct render *r)
 static int prepare_output(const struct render *r)
 {
     if (is_file(r))
-        return r->sounds.count == 1 ? TOOL_OK
-                                    : tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder",
-                                                r->out, r->sounds.count);
+        return r->sounds.count == 1
+                   ? TOOL_OK
+                   : tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder", r->out,
+                               r->sounds.count);
     char path[4096];
     if (strlen(r->out) >= sizeof(path))
         return tool_fail(TOOL_USAGE, "-o: the name is too long");
@@ -422,8 +434,9 @@ const struct tool_command tool_render = {
     .name = "render",
     .summary = "make sounds",
     .usage = "[--label NAME] [OPTION...]",
-    .details = "Each sound is written under a temporary name and renamed when complete; what is there already is kept, so a "
-               "second run does what is left. The recipe is in the WAV's comment: ebb info FILE.wav shows it.",
+    .details =
+        "Each sound is written under a temporary name and renamed when complete; what is there already is kept, so a "
+        "second run does what is left. The recipe is in the WAV's comment: ebb info FILE.wav shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
                 "  ebb render --label rain --count 8 --seed 1 -o out/\n"
                 "  ebb render --label all --lufs -23 --trim -o everything/\n"

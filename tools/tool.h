@@ -57,7 +57,8 @@ struct tool_option {
 };
 
 // Reads options into their values and prints help. Returns -1 to go on with argv[*first..argc-1], or an exit code.
-int tool_options(const struct tool_command *command, const struct tool_option *options, int argc, char **argv, int *first);
+int tool_options(const struct tool_command *command, const struct tool_option *options, int argc, char **argv,
+                 int *first);
 
 // Text -> number, all of it, finite, within low..high; otherwise says `what` was wrong and returns false.
 bool tool_real(const char *what, const char *text, double low, double high, double *value);
