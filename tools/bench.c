@@ -6,12 +6,13 @@
 
 #include <jansson.h>
 
+#include "profile.h"
 #include "tool.h"
 
 enum { MAX_RUNS = 1000 };
 
 struct bench {
-    const char *device, *sampler;
+    const char *device, *sampler, *profile;
     int threads, steps, repeat;
     double seconds;
     bool json;
@@ -55,6 +56,7 @@ static int read_options(const struct tool_command *command, struct bench *b, int
         {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},
         {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600, "of sound (default: one window; cleaning: 10)"},
         {"repeat", 'r', "N", TOOL_INT, &b->repeat, 1, MAX_RUNS, "runs; the least is reported (default 5)"},
+        {"profile", 'p', "FILE", TOOL_TEXT, &b->profile, 0, 0, "time every operation of one run: a table, and a trace in FILE"},
         {"json", 0, NULL, TOOL_FLAG, &b->json, 0, 0, "as JSON"},
         {0},
     };
@@ -156,6 +158,21 @@ static int run_stages(struct bench *b, struct ebb_generate_params *p, struct sta
     return ok ? TOOL_OK : tool_error(&error);
 }
 
+// One more run, after all that was timed.
+static int profile_generate(struct bench *b, struct ebb_generate_params *p)
+{
+    struct ebb_error error = {0};
+    struct clock c;
+    struct room r = {0};
+    ebb_device_profile(b->m.device, true);
+    bool ok = make_room(b, p, &r, &error) && timed_generate(b, p, r.samples, r.count, &error, &c) >= 0;
+    ebb_device_profile(b->m.device, false);
+    free(r.samples);
+    free(r.latents);
+    free(r.mel);
+    return ok ? tool_profile_report(b->m.device, b->profile, !b->json) : tool_error(&error);
+}
+
 static int bench_generate(struct bench *b)
 {
     const struct ebb_model_info *i = b->m.info;
@@ -171,6 +188,8 @@ static int bench_generate(struct bench *b)
     if (code)
         return code;
     double seconds = (double)ebb_generate_length(b->m.model, &p) / i->sample_rate;
+    if (b->profile && (code = profile_generate(b, &p)))
+        return code;
     put(b, "first_sound_ms", "first sound, from nothing", "ms", b->open_ms + b->load_ms + first_ms);
     put(b, "step_ms", "one step (guidance included)", "ms", s.step);
     put(b, "loop_ms", "all steps", "ms", s.loop);
@@ -221,8 +240,10 @@ static int bench_denoise(struct bench *b)
     for (size_t i = 0; i < frames; i++)
         input[i] = 0.1F * (float)(int32_t)(state = state * 1664525u + 1013904223u) / 0x1p31F;
     uint64_t windows = 0;
-    for (int i = 0; i <= b->repeat && !code; i++) {
+    int runs = b->repeat + (b->profile != NULL); // the last one is profiled, not timed
+    for (int i = 0; i <= runs && !code; i++) {
         struct clock c = {0};
+        ebb_device_profile(b->m.device, b->profile && i == runs);
         struct ebb_denoise *cleaner = NULL;
         double ms = clean_once(b, rate, input, frames, output, &c, &cleaner, &error);
         if (ms < 0)
@@ -232,12 +253,14 @@ static int bench_denoise(struct bench *b)
         ebb_denoise_destroy(&cleaner);
         if (i == 0)
             first = ms; // plans on the way
-        else
+        else if (i <= b->repeat)
             least = fmin(least, ms);
-        if (i > 0 && c.steps)
+        if (i > 0 && i <= b->repeat && c.steps)
             step = fmin(step, c.least);
     }
     free(input);
+    if (!code && b->profile)
+        code = tool_profile_report(b->m.device, b->profile, !b->json);
     if (code)
         return code;
     put(b, "first_pass_ms", "first pass, from nothing", "ms", b->open_ms + b->load_ms + first);
@@ -315,6 +338,7 @@ const struct tool_command tool_bench = {
     .details = "Without a model: the shipped ones. Times are the least of --repeat runs.",
     .examples = "  ebb bench\n"
                 "  ebb bench sfx --device cpu --threads 2 --json\n"
-                "  ebb bench denoise --seconds 60\n",
+                "  ebb bench denoise --seconds 60\n"
+                "  ebb bench sfx --device vulkan --profile trace.json\n",
     .run = run,
 };
