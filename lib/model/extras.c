@@ -100,7 +100,6 @@ static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
         model->conditioned = true;
     }
     model->info.t_default = ebb_json_number(d, "t_default", 0.5, 0, 1);
-    model->snr_bias = ebb_json_number(d, "snr_bias", 3, 1e-3, 1e3);
     model->change_db = ebb_json_number(d, "change_db", 0, 0, 200);
     if (ebb_json_choice(d, "target", 0, targets) == 1)
         model->change_db = ebb_json_number(d, "range_db", 30, 1, 200);

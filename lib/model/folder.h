@@ -33,7 +33,6 @@ struct ebb_model {
     struct ebb_run_params run; // what the folder's scheduler config says: prediction, spacing, offset, clip, compat
     struct ebb_auto_t *auto_t;
     int auto_t_count;
-    double snr_bias;     // the noise's power is this times the sum of the bands' floors; default 3
 
     // Set by ebb_model_load(); the networks are shared between models of the same folder and device.
     struct ebb_device *device;

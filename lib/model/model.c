@@ -43,7 +43,6 @@ static enum ebb_result open_path(struct ebb_model *model, const char *path, stru
     model->no_label = -1;
     model->patch[0] = model->patch[1] = 1;
     model->latent_std = 1;
-    model->snr_bias = 3;
     model->info = (struct ebb_model_info){.name = last_part(own->path), .path = own->path, .hash = own->hash,
                                           .default_label = -1, .guidance = 1, .t_default = 0.5};
     enum ebb_result result = ebb_folder_read(model, error);

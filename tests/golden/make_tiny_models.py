@@ -85,7 +85,7 @@ def tiny_denoise():
     finish(folder, {
         "kind": "denoise", "labels": [], "mel": MEL, "window_frames": 64, "patch": [4, 2], "condition": "noisy-mel",
         "recommended": {"sampler": "ddim", "steps": 2, "guidance": 1},
-        "denoise": {"t_default": 0.4, "auto_t": [[-5, 1.0], [10, 0.5], [30, 0.1]], "snr_bias": 3.0,
+        "denoise": {"t_default": 0.4, "auto_t": [[-5, 1.0], [10, 0.5], [30, 0.1]],
                     "target": "change", "range_db": 30}})
 
 

@@ -33,12 +33,13 @@ EBB_API struct ebb_denoise *ebb_denoise_create(struct ebb_model *model, const st
                                                int channels, struct ebb_error *error);
 EBB_API void ebb_denoise_destroy(struct ebb_denoise **denoise);
 
-// Frames of input that must be in before the output of the first one is out (algorithm only, not computing time), at
+// At any time all frames but the last so many that went in are ready to be read (algorithm only, not computing time), at
 // the caller's rate. Constant for the object's life; output frame k belongs to input frame k.
 EBB_API size_t ebb_denoise_latency(const struct ebb_denoise *denoise);
 
 // Takes `frames` frames, channels interleaved; computes whatever windows they complete. NaN and infinities are taken
-// as 0. Memory stays bounded as long as the output is read.
+// as 0. Memory stays bounded as long as the output is read. After a failure (a stop through `progress` too) the denoiser is
+// between two states: reset it before the next write.
 EBB_API enum ebb_result ebb_denoise_write(struct ebb_denoise *denoise, const float *input, size_t frames,
                                           struct ebb_error *error);
 

@@ -1,6 +1,8 @@
 // Sound without end: clips of one label, one after the other, seekable by clip. A texture's clips are joined without
 // a seam (even windows are independent, each odd window is generated between its two neighbours, held to their
-// edges); an event's clips are separate, with a gap.
+// edges; all of one stream are of one kind, a seed is a kind of rain); an event's clips are separate, with a gap. No clip is
+// louder than -1 dB at its peak. A texture does not stop: a window in which the model falls silent is made anew, twice at
+// most.
 #ifndef EBB_STREAM_H
 #define EBB_STREAM_H
 
