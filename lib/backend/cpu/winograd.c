@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-enum { CHUNK_FLOATS = 1 << 18, LEAST_TILES = 8 };
+enum { CHUNK_FLOATS = 1 << 18, LEAST_TILES = 8, DEPTH = 16 };
 
 // Panels as for direct convolution, each (points, cin, width).
 struct winograd_panels {
@@ -29,37 +29,66 @@ static const double G4[6][3] = {{1.0 / 4, 0, 0},
                                 {0, 0, 1}};
 static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
-// G g G^T, n x n points, for one pair of channels; `step` floats lie between the kernel's values, `out_step` between points.
-static void transform_kernel(const double G[][3], int n, const float *g, size_t step, float *out, size_t out_step)
+// G g G^T, n x n points, for `count` <= DEPTH pairs of channels; `step` floats lie between the kernel's values. out:
+// (n * n, DEPTH).
+static void transform_kernels(const double G[][3], int n, const float *g, size_t step, int count, float *out)
 {
-    double rows[6][3];
+    double rows[6][3][DEPTH];
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < 3; j++)
-            rows[i][j] = G[i][0] * g[(size_t)j * step] + G[i][1] * g[(size_t)(3 + j) * step] + G[i][2] * g[(size_t)(6 + j) * step];
+        for (int j = 0; j < 3; j++) {
+            const float *top = g + (size_t)j * step, *middle = top + 3 * step, *bottom = middle + 3 * step;
+            for (int k = 0; k < count; k++)
+                rows[i][j][k] = G[i][0] * top[k] + G[i][1] * middle[k] + G[i][2] * bottom[k];
+        }
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++, out += out_step)
-            *out = (float)(rows[i][0] * G[j][0] + rows[i][1] * G[j][1] + rows[i][2] * G[j][2]);
+        for (int j = 0; j < n; j++, out += DEPTH)
+            for (int k = 0; k < count; k++)
+                out[k] = (float)(G[j][0] * rows[i][0][k] + G[j][1] * rows[i][1][k] + G[j][2] * rows[i][2][k]);
+}
+
+struct pack_job {
+    const struct cpu_device *device;
+    const struct ebb_weight *weight;
+    float *data;
+    int size;
+};
+
+static void pack_panel(void *context, int panel, int thread)
+{
+    const struct pack_job *job = context;
+    const struct ebb_weight *weight = job->weight;
+    int points = (job->size + 2) * (job->size + 2), width = cpu_panel_width(weight->cout, panel), first = panel * CPU_PANEL;
+    int valid = weight->cout - first < width ? weight->cout - first : width;
+    size_t cin = (size_t)weight->cin, plane = cin * (size_t)width;
+    float *out = job->data + (size_t)points * cin * (size_t)first, block[36 * DEPTH];
+
+    for (int k = 0; k < weight->cin; k += DEPTH) {
+        int count = weight->cin - k < DEPTH ? weight->cin - k : DEPTH;
+        for (int c = 0; c < valid; c++) {
+            transform_kernels(job->size == 4 ? G4 : G2, job->size + 2, weight->data + (size_t)(first + c) * 9 * cin + k, cin,
+                              count, block);
+            for (int point = 0; point < points; point++)
+                for (int i = 0; i < count; i++)
+                    out[(size_t)point * plane + (size_t)((k + i) * width + c)] = block[point * DEPTH + i];
+        }
+    }
 }
 
 static struct ebb_packed *panels_make(const struct ebb_weight *weight, void *context)
 {
+    struct pack_job *job = context;
     struct winograd_panels *panels = ebb_alloc(1, sizeof(*panels));
-    int size = *(const int *)context;
-    size_t cin = (size_t)weight->cin, points = (size_t)((size + 2) * (size + 2));
+    size_t points = (size_t)((job->size + 2) * (job->size + 2));
     if (panels)
-        panels->data = ebb_host_alloc(points * cpu_panels_floats(cin, weight->cout));
+        panels->data = ebb_host_alloc(points * cpu_panels_floats((size_t)weight->cin, weight->cout));
     if (!panels || !panels->data) {
         free(panels);
         return NULL;
     }
     panels->packed.destroy = panels_destroy;
-    for (int c = 0; c < weight->cout; c++) {
-        int panel = c / CPU_PANEL, width = cpu_panel_width(weight->cout, panel);
-        float *out = panels->data + points * cin * (size_t)panel * CPU_PANEL + c % CPU_PANEL;
-        for (size_t k = 0; k < cin; k++)
-            transform_kernel(size == 4 ? G4 : G2, size + 2, weight->data + (size_t)c * 9 * cin + k, cin,
-                             out + k * (size_t)width, cin * (size_t)width);
-    }
+    job->weight = weight;
+    job->data = panels->data;
+    cpu_pool_run(job->device->pool, (weight->cout + CPU_PANEL - 1) / CPU_PANEL, pack_panel, job);
     return &panels->packed;
 }
 
@@ -84,7 +113,8 @@ bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int s
                       const struct ebb_tensor *dst)
 {
     static const char owner;
-    w->panels = (const struct winograd_panels *)ebb_packed_get(weight, &owner, size, panels_make, &size);
+    struct pack_job job = {.device = device, .size = size};
+    w->panels = (const struct winograd_panels *)ebb_packed_get(weight, &owner, size, panels_make, &job);
     w->cin = weight->cin;
     w->size = size;
     w->points = (size + 2) * (size + 2);
