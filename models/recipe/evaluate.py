@@ -92,8 +92,9 @@ def rate_labels(info, heard):
         real, made = (hits[side][0][hits[side][1] == i] for side in ("held-back", "generated"))
         label["score"] = round(float(made.mean()), 2)
         label.pop("note", None)
-        if label["score"] < max(0.3, 0.5 * float(real.mean() if len(real) else 0)):
-            label["note"] = "weak: seldom recognised"
+        known = float(real.mean()) if len(real) else 0
+        if label["score"] < 0.3 or label["score"] < 0.5 * known:
+            label["note"] = "weak: seldom recognised" if known >= 0.3 else "unsure: the judge knows real ones no better"
         rows.append(dict(label=label["name"], real=f"{real.mean():.2f} of {len(real)}" if len(real) else "none",
                          generated=f"{made.mean():.2f} of {len(made)}", note=label.get("note", "")))
     return rows

@@ -27,30 +27,35 @@ class Judge(nn.Module):
         return self.head(nn.functional.dropout(self.embed(mel), 0.2, self.training))
 
 
-def train_judge(mels, labels, count, steps, seed=0, batch=32):
-    """Balanced draws, time shifts, masked bands and frames, mixed pairs: what keeps a judge of few clips honest."""
+def train_judge(mels, labels, count, steps, seed=0, batch=32, fast=True):
+    """Balanced draws of disturbed clips, which keep a judge of few clips honest. `fast`: mixed precision."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
-    judge = Judge(count).train()
+    judge = Judge(count).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     odds = 1 / torch.bincount(labels, minlength=count).clamp(min=1)[labels].double() ** 0.75
     for _ in range(steps):
         chosen = torch.multinomial(odds, batch, True, generator=rng)
-        x, y = mels[chosen].float(), nn.functional.one_hot(labels[chosen], count).float()
-        x = torch.roll(x, int(torch.randint(-12, 13, (1,), generator=rng)), 2)
-        band, frame = (int(torch.randint(0, n, (1,), generator=rng)) for n in (112, 224))
-        x[:, band:band + 16] = -1
-        x[:, :, frame:frame + 24] = -1
-        part = 0.5 + 0.5 * torch.rand(batch, 1, generator=rng)
-        x = torch.maximum(x, x.flip(0) + torch.log10(1 / part - 1 + 1e-6)[..., None] / 5)  # a quieter second sound
-        y = part * y + (1 - part) * y.flip(0)
-        loss = nn.functional.cross_entropy(judge(x), y, label_smoothing=0.05)
+        x, y = disturbed(mels[chosen].float(), nn.functional.one_hot(labels[chosen], count).float(), rng)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
+            loss = nn.functional.cross_entropy(judge(x).float(), y, label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         plan.step()
     return judge.eval()
+
+
+def disturbed(x, y, rng):
+    """Shifted in time, a band and a stretch masked, half of the clips with a quieter second sound."""
+    x = torch.roll(x, int(torch.randint(-12, 13, (1,), generator=rng)), 2)
+    band, frame = (int(torch.randint(0, n, (1,), generator=rng)) for n in (112, 224))
+    x[:, band:band + 16] = -1
+    x[:, :, frame:frame + 24] = -1
+    part = 1 - 0.4 * torch.rand(len(x), 1, generator=rng) * (torch.rand(len(x), 1, generator=rng) < 0.5)
+    x = torch.maximum(x, x.flip(0) + torch.log10(1 / part - 1 + 1e-6)[..., None] / 5)  # levels in dB / 50
+    return x, part * y + (1 - part) * y.flip(0)
 
 
 @torch.no_grad()
