@@ -202,14 +202,15 @@ static enum ebb_result decode_latent(struct ebb_model *model, const float *state
     return result;
 }
 
-// Channel i * pw + j of pixel (y, x) is the cell (y * ph + i, x * pw + j).
+// Channel i * pw + j of pixel (y, x) is the cell (y * ph + i, x * pw + j). Of a bare network of another domain, which
+// has more channels than a mel has cells there, the first are taken.
 static void unfold(const struct ebb_model *model, const float *state, int w, float *mel)
 {
     int c = model->state[0], h = model->state[1], ph = model->patch[0], pw = model->patch[1];
     size_t frames = (size_t)w * pw;
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++)
-            for (int k = 0; k < c; k++)
+            for (int k = 0; k < ph * pw && k < c; k++)
                 mel[(size_t)(y * ph + k / pw) * frames + (size_t)x * pw + k % pw] = state[((size_t)y * w + x) * c + k];
 }
 

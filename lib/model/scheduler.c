@@ -1,4 +1,5 @@
 // scheduler_config.json -> schedule and run, by way of diffusion's compat.c, which knows no JSON.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,13 @@ struct source {
     double *betas;  // the numbers of trained_betas
     char found[48]; // the value looked at last
 };
+
+// json.c has put the largest power of ten in the place of Python's Infinity.
+static double number_of(const json_t *value)
+{
+    double number = json_number_value(value);
+    return fabs(number) < 1e308 ? number : copysign(INFINITY, number);
+}
 
 static struct ebb_config_value get(void *data, const char *key)
 {
@@ -29,7 +37,7 @@ static struct ebb_config_value get(void *data, const char *key)
     else if (json_is_boolean(value))
         v = (struct ebb_config_value){.kind = EBB_CONFIG_BOOL, .truth = json_is_true(value)};
     else if (json_is_number(value))
-        v = (struct ebb_config_value){.kind = EBB_CONFIG_NUMBER, .number = json_number_value(value)};
+        v = (struct ebb_config_value){.kind = EBB_CONFIG_NUMBER, .number = number_of(value)};
     else if (json_is_string(value))
         v = (struct ebb_config_value){.kind = EBB_CONFIG_STRING, .string = json_string_value(value)};
     else if (json_is_array(value))

@@ -188,10 +188,12 @@ TEST(one_copy_of_the_weights)
     scratch_remove();
 }
 
+static char shared_path[600];
+
 static void *open_load_close(void *device)
 {
     for (int i = 0; i < 20; i++) {
-        struct ebb_model *model = ebb_model_open(data("models/tiny-sfx"), NULL);
+        struct ebb_model *model = ebb_model_open(shared_path, NULL);
         if (!model || ebb_model_load(model, device, NULL))
             return device;
         ebb_model_close(&model);
@@ -202,7 +204,7 @@ static void *open_load_close(void *device)
 TEST(many_threads_load_and_close)
 {
     pthread_t threads[4];
-    data("models/tiny-sfx"); // the same text from every thread
+    snprintf(shared_path, sizeof(shared_path), "%s", data("models/tiny-sfx"));
     struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
     for (int i = 0; i < 4; i++)
         REQUIRE(pthread_create(&threads[i], NULL, open_load_close, device) == 0);
