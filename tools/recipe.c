@@ -121,7 +121,7 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
               take_text(o, "label", s->label, sizeof(s->label)) && take_seed(o, "seed", &s->seed) &&
               take_seed(o, "index", &s->index) && take_real(o, "seconds", 0, 3600, &s->seconds) &&
               take_text(o, "sampler", s->sampler, sizeof(s->sampler)) && take_int(o, "steps", 1, 1000, &s->steps) &&
-              take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", 0, 1, &s->eta) &&
+              take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
               take_text(o, "noise", noise, sizeof(noise)) &&
               take_int(o, "phase_iterations", -1, 1000, &s->phase_iterations) &&
               take_real(o, "gain_db", -120, 60, &s->gain_db) && take_real(o, "lufs", -70, 0, &s->lufs) &&

@@ -57,7 +57,7 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"steps", 0, "N", TOOL_INT, &r->steps, 1, 1000, "sampler steps (default: recommended)"},
         {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100,
          "1 = none, more follows the label more closely (default: recommended)"},
-        {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default 0)"},
+        {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default: the sampler's own)"},
         {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0,
          "philox (default), or torch: torch.Generator().manual_seed(seed)"},
         {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
@@ -250,7 +250,7 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
     p->index = s->index;
     p->seconds = s->seconds;
     p->steps = s->steps;
-    p->sampler = s->sampler;
+    p->sampler = s->sampler[0] ? s->sampler : NULL;
     p->guidance = s->guidance;
     p->eta = s->eta;
     p->noise = s->noise;

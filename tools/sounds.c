@@ -7,7 +7,7 @@
 
 void sound_settings_default(struct sound_settings *s)
 {
-    *s = (struct sound_settings){.guidance = NAN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
+    *s = (struct sound_settings){.guidance = NAN, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
 }
 
 struct sound_job *sound_list_add(struct sound_list *list)
@@ -57,9 +57,9 @@ static int resolve(struct sound_job *job, const struct tool_model *m)
     struct ebb_error error = {0};
     if (s->label[0] && ebb_model_find_label(m->model, s->label, &error) < 0)
         return tool_fail(TOOL_NOT_FOUND, "%s%s", job->where, error.message);
-    if (!s->sampler[0])
+    if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
         snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
-    else if (!tool_sampler_known(s->sampler))
+    else if (s->sampler[0] && !tool_sampler_known(s->sampler))
         return TOOL_NOT_FOUND;
     if (s->steps == 0)
         s->steps = m->info->steps;
