@@ -308,7 +308,7 @@ TEST(stops_at_once_during_a_long_computation)
 
     begin = g_get_monotonic_time();
     gst_element_set_state(play.pipeline, GST_STATE_NULL);
-    REQUIRE_NEAR(seconds_since(begin), 0, 1, "NULL");
+    REQUIRE_NEAR(seconds_since(begin), 0, 5, "NULL"); // one evaluation by plain loops; all of them would take minutes
     close_play(&play);
 }
 
