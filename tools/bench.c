@@ -12,10 +12,10 @@
 enum { MAX_RUNS = 1000 };
 
 struct bench {
-    const char *device, *sampler, *profile;
+    const char *device, *sampler, *trace;
     int threads, steps, repeat;
     double seconds;
-    bool json;
+    bool json, profile;
     struct tool_model m;
     double open_ms, load_ms;
     json_t *all;
@@ -56,7 +56,9 @@ static int read_options(const struct tool_command *command, struct bench *b, int
         {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},
         {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600, "of sound (default: one window; cleaning: 10)"},
         {"repeat", 'r', "N", TOOL_INT, &b->repeat, 1, MAX_RUNS, "runs; the least is reported (default 5)"},
-        {"profile", 'p', "FILE", TOOL_TEXT, &b->profile, 0, 0, "time every operation of one run: a table, and a trace in FILE"},
+        {"profile", 0, NULL, TOOL_FLAG, &b->profile, 0, 0, "one more run, timed operation by operation, as a table"},
+        {"trace", 0, "X.json", TOOL_TEXT, &b->trace, 0, 0,
+         "the same as a Chrome trace (chrome://tracing, ui.perfetto.dev)"},
         {"json", 0, NULL, TOOL_FLAG, &b->json, 0, 0, "as JSON"},
         {0},
     };
@@ -152,25 +154,14 @@ static int run_stages(struct bench *b, struct ebb_generate_params *p, struct sta
     }
     for (int i = 0; i < b->repeat && ok; i++)
         ok = time_stages(b, p, &r, s, &error);
+    if (ok && (b->profile || b->trace)) {
+        ebb_device_profile(b->m.device, true);
+        ok = timed_generate(b, p, r.samples, r.count, &error, &c) >= 0;
+    }
     free(r.samples);
     free(r.latents);
     free(r.mel);
     return ok ? TOOL_OK : tool_error(&error);
-}
-
-// One more run, after all that was timed.
-static int profile_generate(struct bench *b, struct ebb_generate_params *p)
-{
-    struct ebb_error error = {0};
-    struct clock c;
-    struct room r = {0};
-    ebb_device_profile(b->m.device, true);
-    bool ok = make_room(b, p, &r, &error) && timed_generate(b, p, r.samples, r.count, &error, &c) >= 0;
-    ebb_device_profile(b->m.device, false);
-    free(r.samples);
-    free(r.latents);
-    free(r.mel);
-    return ok ? tool_profile_report(b->m.device, b->profile, !b->json) : tool_error(&error);
 }
 
 static int bench_generate(struct bench *b)
@@ -188,8 +179,6 @@ static int bench_generate(struct bench *b)
     if (code)
         return code;
     double seconds = (double)ebb_generate_length(b->m.model, &p) / i->sample_rate;
-    if (b->profile && (code = profile_generate(b, &p)))
-        return code;
     put(b, "first_sound_ms", "first sound, from nothing", "ms", b->open_ms + b->load_ms + first_ms);
     put(b, "step_ms", "one step (guidance included)", "ms", s.step);
     put(b, "loop_ms", "all steps", "ms", s.loop);
@@ -240,10 +229,11 @@ static int bench_denoise(struct bench *b)
     for (size_t i = 0; i < frames; i++)
         input[i] = 0.1F * (float)(int32_t)(state = state * 1664525u + 1013904223u) / 0x1p31F;
     uint64_t windows = 0;
-    int runs = b->repeat + (b->profile != NULL); // the last one is profiled, not timed
+    int runs = b->repeat + (b->profile || b->trace);
     for (int i = 0; i <= runs && !code; i++) {
         struct clock c = {0};
-        ebb_device_profile(b->m.device, b->profile && i == runs);
+        if (i > b->repeat)
+            ebb_device_profile(b->m.device, true);
         struct ebb_denoise *cleaner = NULL;
         double ms = clean_once(b, rate, input, frames, output, &c, &cleaner, &error);
         if (ms < 0)
@@ -259,8 +249,6 @@ static int bench_denoise(struct bench *b)
             step = fmin(step, c.least);
     }
     free(input);
-    if (!code && b->profile)
-        code = tool_profile_report(b->m.device, b->profile, !b->json);
     if (code)
         return code;
     put(b, "first_pass_ms", "first pass, from nothing", "ms", b->open_ms + b->load_ms + first);
@@ -305,6 +293,8 @@ static int bench_model(struct bench *b, const char *name)
         put(b, "load_ms", "read and plan the weights", "ms", b->load_ms);
         code = b->m.info->kind == EBB_MODEL_GENERATE ? bench_generate(b) : bench_denoise(b);
         put(b, "peak_memory_mb", "most memory the process had", "MiB", peak_megabytes());
+        if (!code && (b->profile || b->trace))
+            code = profile_report(b->m.device, b->json ? b->all : NULL, b->trace);
         if (!code && b->json) {
             json_dumpf(b->all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
             putchar('\n');
@@ -339,6 +329,6 @@ const struct tool_command tool_bench = {
     .examples = "  ebb bench\n"
                 "  ebb bench sfx --device cpu --threads 2 --json\n"
                 "  ebb bench denoise --seconds 60\n"
-                "  ebb bench sfx --device vulkan --profile trace.json\n",
+                "  ebb bench sfx --device vulkan --profile --trace steps.json\n",
     .run = run,
 };

@@ -1,78 +1,113 @@
-// Where a network's time goes, op by op: a table for reading, a trace for chrome://tracing and Perfetto.
 #include "profile.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+enum { TABLE_ROWS = 24 };
 
-#include "tool.h"
-
-enum { ROWS = 24 }; // of the table
-
-struct total {
-    const char *op;
+struct kind { // all operations of one name
+    char op[80];
+    size_t count;
     double seconds;
-    int count;
 };
 
-static int slowest_first(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
-    double x = ((const struct total *)a)->seconds, y = ((const struct total *)b)->seconds;
+    return strcmp(((const struct kind *)a)->op, ((const struct kind *)b)->op);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    double x = ((const struct kind *)a)->seconds, y = ((const struct kind *)b)->seconds;
     return (x < y) - (x > y);
 }
 
-static void print_table(const struct ebb_profile_entry *entries, size_t count, struct total *totals)
+// One row per name, in place of one per operation; returns how many.
+static size_t group(struct kind *kinds, size_t count)
 {
-    size_t kinds = 0;
-    double all = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t k = 0;
-        while (k < kinds && strcmp(totals[k].op, entries[i].op) != 0)
-            k++;
-        if (k == kinds)
-            totals[kinds++] = (struct total){.op = entries[i].op};
-        totals[k].seconds += entries[i].seconds;
-        totals[k].count++;
-        all += entries[i].seconds;
-    }
-    qsort(totals, kinds, sizeof(*totals), slowest_first);
-    printf("  %zu operations, %.2f ms:\n", count, 1e3 * all);
-    for (size_t k = 0; k < kinds && k < ROWS; k++)
-        printf("    %9.3f ms %5.1f %% %6d x  %s\n", 1e3 * totals[k].seconds, 100 * totals[k].seconds / all, totals[k].count,
-               totals[k].op);
-    if (kinds > ROWS)
-        printf("    and %zu kinds more\n", kinds - ROWS);
+    size_t rows = 0;
+    qsort(kinds, count, sizeof(*kinds), by_name);
+    for (size_t i = 0; i < count; i++)
+        if (rows > 0 && strcmp(kinds[rows - 1].op, kinds[i].op) == 0) {
+            kinds[rows - 1].count++;
+            kinds[rows - 1].seconds += kinds[i].seconds;
+        } else {
+            kinds[rows++] = kinds[i];
+        }
+    qsort(kinds, rows, sizeof(*kinds), by_time);
+    return rows;
 }
 
+static void print_table(const struct kind *kinds, size_t rows, double total)
+{
+    printf("  %8s %6s %6s  %s\n", "ms", "share", "times", "operation");
+    for (size_t i = 0; i < rows && i < TABLE_ROWS; i++)
+        printf("  %8.2f %5.1f%% %6zu  %s\n", 1e3 * kinds[i].seconds, 100 * kinds[i].seconds / total, kinds[i].count,
+               kinds[i].op);
+    if (rows > TABLE_ROWS)
+        printf("  and %zu more kinds; --json has them all\n", rows - TABLE_ROWS);
+    printf("  %8.2f         in all\n", 1e3 * total);
+}
+
+static void add_json(json_t *json, const struct kind *kinds, size_t rows)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < rows; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:f}", "op", kinds[i].op, "times", (json_int_t)kinds[i].count,
+                                              "ms", 1e3 * kinds[i].seconds));
+    json_object_set_new(json, "profile", list);
+}
+
+// What chrome://tracing and ui.perfetto.dev read: times in microseconds.
 static int write_trace(const char *path, const char *device, const struct ebb_profile_entry *entries, size_t count)
 {
     json_t *events = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(events, json_pack("{s:s, s:s, s:f, s:f, s:i, s:i}", "name", entries[i].op, "ph", "X", "ts",
-                                                1e6 * (entries[i].start - entries[0].start), "dur", 1e6 * entries[i].seconds,
-                                                "pid", 1, "tid", 1));
-    json_t *trace = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData", "device", device);
-    int failed = !trace || json_dump_file(trace, path, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0;
-    json_decref(trace);
-    return failed ? tool_fail(TOOL_UNWRITABLE, "%s: cannot be written", path) : TOOL_OK;
+                                                1e6 * (entries[i].start - entries[0].start), "dur",
+                                                1e6 * entries[i].seconds, "pid", 1, "tid", 1));
+    json_t *o = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData", "device",
+                          device);
+    int failed = !o || json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0;
+    json_decref(o);
+    if (failed)
+        return tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, strerror(errno));
+    return TOOL_OK;
 }
 
-int tool_profile_report(struct ebb_device *device, const char *path, bool table)
+static int report(const char *device, const struct ebb_profile_entry *entries, size_t count, json_t *json,
+                  const char *trace)
+{
+    struct kind *kinds = calloc(count, sizeof(*kinds));
+    double total = 0;
+    if (!kinds)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        memcpy(kinds[i].op, entries[i].op, sizeof(kinds[i].op));
+        kinds[i].count = 1;
+        kinds[i].seconds = entries[i].seconds;
+        total += entries[i].seconds;
+    }
+    size_t rows = group(kinds, count);
+    if (json)
+        add_json(json, kinds, rows);
+    else
+        print_table(kinds, rows, total);
+    free(kinds);
+    return trace ? write_trace(trace, device, entries, count) : TOOL_OK;
+}
+
+int profile_report(struct ebb_device *device, json_t *json, const char *trace)
 {
     size_t count = ebb_device_profile_read(device, NULL, 0);
     struct ebb_profile_entry *entries = calloc(count + 1, sizeof(*entries));
-    struct total *totals = calloc(count + 1, sizeof(*totals));
-    int code = TOOL_OK;
-    if (!entries || !totals) {
-        code = tool_fail(TOOL_FAILED, "out of memory");
-    } else {
-        count = ebb_device_profile_read(device, entries, count);
-        if (table)
-            print_table(entries, count, totals);
-        code = write_trace(path, ebb_device_description(device), entries, count);
-    }
+    if (!entries)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    size_t got = ebb_device_profile_read(device, entries, count);
+    count = got < count ? got : count;
+    int code = count ? report(ebb_device_description(device), entries, count, json, trace)
+                     : tool_fail(TOOL_FAILED, "the device noted no operations: it cannot be profiled");
     free(entries);
-    free(totals);
     return code;
 }

@@ -1,12 +1,13 @@
+// Where a device's time went, op by op.
 #ifndef EBB_TOOLS_PROFILE_H
 #define EBB_TOOLS_PROFILE_H
 
-#include <stdbool.h>
+#include <jansson.h>
 
-#include <ebb/device.h>
+#include "tool.h"
 
-// Takes what the device measured since profiling was turned on: a table to stdout if `table`, a trace to `path`.
-// Returns an exit code.
-int tool_profile_report(struct ebb_device *device, const char *path, bool table);
+// Reads what the device noted and prints it as a table, the most costly kind of operation first; `json` gets the same
+// under "profile" instead if it is not NULL. `trace` names a Chrome trace file to write; NULL: none. Exit code.
+int profile_report(struct ebb_device *device, json_t *json, const char *trace);
 
 #endif
