@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "diffusion/method.h"
 #include "machine.h"
 
 static struct ebb_schedule *linear(void)
@@ -102,6 +103,53 @@ TEST(spacings_visit_what_they_say)
     require_steps("trailing", 0.4, 2, 0, (const double[]){399, 199}, 2);
     require_steps("trailing", 0.003, 20, 0, (const double[]){2, 1, 0}, 3); // no more than there are
     require_steps("trailing", 0.0001, 20, 0, (const double[]){0}, 1);
+}
+
+// Every schedule with every sampler and spacing, the state left where it is: nothing overflows, and the constant is found.
+TEST(every_schedule_runs_with_every_sampler)
+{
+    static const char *const schedules[] = {"linear", "cosine", "laplace", "ve", "edm", "flow"};
+    for (size_t k = 0; k < sizeof(schedules) / sizeof(schedules[0]); k++) {
+        struct ebb_schedule_params sp;
+        ebb_schedule_params_default(&sp);
+        sp.name = schedules[k];
+        struct ebb_schedule *s = ebb_schedule_create(&sp, NULL);
+        REQUIRE(s);
+        enum ebb_prediction prediction = k == 3 ? EBB_PREDICT_SCORE : k == 4 ? EBB_PREDICT_EDM : k == 5 ? EBB_PREDICT_FLOW : EBB_PREDICT_V;
+        for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+            for (const struct ebb_spacing *spacing = ebb_spacings; spacing->name; spacing++) {
+                if (strcmp(info->name, "cm") == 0 && k != 4)
+                    continue;
+                struct ebb_run_params params;
+                ebb_run_params_default(&params);
+                params.sampler = info->name;
+                params.schedule = s;
+                params.prediction = prediction;
+                params.spacing = spacing->name;
+                params.steps = 10;
+                params.consistency = true;
+                char what[64];
+                snprintf(what, sizeof(what), "%s %s %s", schedules[k], info->name, spacing->name);
+                struct ebb_error error;
+                struct ebb_run *run = ebb_run_create(&params, &error);
+                if (!run)
+                    TEST_FAIL("%s: %s", what, error.message);
+                static struct machine m;
+                struct constant constant = {prediction, 0.3};
+                m = (struct machine){.net = constant_net, .data = &constant, .noise = some_noise, .count = 2};
+                double alpha, sigma;
+                ebb_run_start(run, &alpha, &sigma);
+                m.slot[0][0] = sigma;
+                m.slot[0][1] = -0.4 * sigma;
+                machine_run(&m, run);
+                if (!info->method->consistency) // their boundary condition leaves a trace of the state
+                    REQUIRE_NEAR(m.slot[0][0], 0.3, 1e-3, what);
+                REQUIRE(isfinite(m.slot[0][1]));
+                ebb_run_destroy(&run);
+            }
+        }
+        ebb_schedule_destroy(&s);
+    }
 }
 
 static void refused(const struct ebb_run_params *params, const char *word)

@@ -10,7 +10,8 @@ enum { BASE = SLOT_X, FIRST = SLOT_PAST, SECOND, GUESS, HEUN_SLOTS };
 // What x is divided by, so that its slope over sigma / unit is (x / unit - x_0) / (sigma / unit).
 static double unit(const struct ebb_run *run, const struct ebb_level *at)
 {
-    return ebb_schedule_is_flow(run->params.schedule) ? 1 : at->alpha;
+    bool ancestral = run->info->stochastic; // goes down to a level that is none of the flow's
+    return ebb_schedule_is_flow(run->params.schedule) && !ancestral ? 1 : at->alpha;
 }
 
 static bool plain(const struct ebb_run *run, const struct ebb_level *from, const struct ebb_level *to)
@@ -67,9 +68,14 @@ static void dpm2_ancestral(struct ebb_run *run)
 {
     const struct ebb_level *now = run_now(run), *next = run_next(run);
     struct run_ancestral a = run_ancestral(now, next, run_eta(run, 1));
-    double lambda = -log(a.down.sigma / a.down.alpha);
-    struct ebb_level middle = ebb_level_at_lambda(run->params.schedule, 0.5 * (now->lambda + lambda));
-    pair(run, now, &middle, a.down.sigma > 0 ? &a.down : next, 0);
+    if (a.down.sigma > 0) {
+        double lambda = log(a.down.alpha / a.down.sigma);
+        struct ebb_level middle = ebb_level_at_lambda(run->params.schedule, 0.5 * (now->lambda + lambda));
+        pair(run, now, &middle, &a.down, 0);
+    } else {
+        run_estimate(run, now, BASE, FIRST);
+        run_move(run, now, &a.down, BASE, FIRST, BASE);
+    }
     if (a.up > 0) {
         run_noise(run, SLOT_NOISE);
         RUN_BLEND(run, SLOT_X, {SLOT_X, 1}, {SLOT_NOISE, a.up});
