@@ -5,7 +5,12 @@
 
 #include "backend/cpu/vector.h"
 
+// Arrays of vectors stay in registers only where loops over them are unrolled.
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 64")
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must fit.
@@ -22,7 +27,7 @@ enum { AHEAD = 2048 };
 
 // ---- sums of products ----
 
-INLINE void finish_tile(const struct cpu_row *r, vec *sum, int first, int pixels, int vectors)
+INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int pixels, int vectors)
 {
     for (int i = 0; i < pixels; i++) {
         size_t at = (size_t)(first + i) * r->out_step;
@@ -60,7 +65,9 @@ INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int
             }
         }
     }
-    finish_tile(r, sum, first, pixels, vectors);
+    vec done[PIXELS * 32 / LANES]; // a copy, so that `sum` itself needs no place in memory
+    UNROLL for (int i = 0; i < pixels * vectors; i++) done[i] = sum[i];
+    finish_tile(r, done, first, pixels, vectors);
 }
 
 // The last pixels of a row, fewer than PIXELS.
