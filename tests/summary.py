@@ -2,6 +2,7 @@
 
 usage: summary.py REPORT.xml...    exits with 1 if anything failed or nothing ran
 """
+import os
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -15,6 +16,10 @@ def outcome(case):
 def main(reports):
     count = {"passed": 0, "failed": 0, "skipped": 0}
     for report in reports:
+        if not os.path.exists(report):
+            count["failed"] += 1
+            print(f"failed: {report} was never written")
+            continue
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
             outcomes = [(case, outcome(case)) for case in suite.iter("testcase")]
             for case, result in outcomes:
