@@ -97,28 +97,26 @@ struct room {
 };
 
 // The loop and the decoder are calls of their own; the rest follows from the whole with and without phase iterations.
-static bool time_stages(struct bench *b, struct ebb_generate_params *p, const struct room *r, struct stages *s,
-                        struct ebb_error *error)
+static bool time_stages(struct bench *b, struct ebb_generate_params *p, const struct room *r, struct clock *c,
+                        struct stages *s, struct ebb_error *error)
 {
-    struct clock c = {0};
     int shape[4];
-    p->progress = on_step;
-    p->user = &c;
+    *c = (struct clock){0};
     double start = tool_now();
     if (ebb_generate_latents(b->m.model, p, r->latents, r->latent_count, shape, error) != EBB_OK)
         return false;
     double loop = tool_now();
-    if (c.steps)
-        s->step = fmin(s->step, c.least);
+    if (c->steps)
+        s->step = fmin(s->step, c->least);
     if (ebb_generate_mel(b->m.model, r->latents, r->latent_count, r->mel, r->cells, error) != EBB_OK)
         return false;
     double decode = 1e3 * (tool_now() - loop);
     loop = 1e3 * (loop - start);
 
     p->phase_iterations = 0;
-    double without = timed_generate(b, p, r->samples, r->count, error, &c);
+    double without = timed_generate(b, p, r->samples, r->count, error, c);
     p->phase_iterations = -1;
-    double all = without < 0 ? -1 : timed_generate(b, p, r->samples, r->count, error, &c);
+    double all = without < 0 ? -1 : timed_generate(b, p, r->samples, r->count, error, c);
     s->loop = fmin(s->loop, loop);
     s->decode = fmin(s->decode, decode);
     s->inverse = fmin(s->inverse, fmax(without - loop - decode, 0));
@@ -146,18 +144,21 @@ static int run_stages(struct bench *b, struct ebb_generate_params *p, struct sta
 {
     struct ebb_error error = {0};
     struct room r = {0};
-    struct clock c;
+    struct clock c = {0};
+    p->progress = on_step;
+    p->user = &c;
     bool ok = make_room(b, p, &r, &error);
     if (ok) {
         *first_ms = timed_generate(b, p, r.samples, r.count, &error, &c);
         ok = *first_ms >= 0;
     }
     for (int i = 0; i < b->repeat && ok; i++)
-        ok = time_stages(b, p, &r, s, &error);
+        ok = time_stages(b, p, &r, &c, s, &error);
     if (ok && (b->profile || b->trace)) {
         ebb_device_profile(b->m.device, true);
         ok = timed_generate(b, p, r.samples, r.count, &error, &c) >= 0;
     }
+    p->progress = NULL;
     free(r.samples);
     free(r.latents);
     free(r.mel);
