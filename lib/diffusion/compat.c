@@ -31,6 +31,7 @@ static const struct class_row classes[] = {
     {"LMSDiscreteScheduler", "lms", EBB_RULES_SIGMA, "linspace", false, false, 50},
     {"UniPCMultistepScheduler", "unipc", EBB_RULES_DPM, "linspace", false, false, 50},
     {"DEISMultistepScheduler", "deis", EBB_RULES_DPM, "linspace", false, false, 50},
+    {"SASolverScheduler", "sa-solver", EBB_RULES_DPM, "linspace", false, false, 50},
     {"PNDMScheduler", "pndm", EBB_RULES_DDIM, "leading", false, false, 50},
     {"LCMScheduler", "lcm", EBB_RULES_ORIGIN, "leading", true, false, 4},
     {"TCDScheduler", "tcd", EBB_RULES_ORIGIN, "leading", true, false, 4},
@@ -52,7 +53,7 @@ static const char *const known_keys[] = {
     "disable_corrector", "solver_p", "skip_prk_steps", "original_inference_steps", "timestep_scaling", "sigma_data",
     "sigma_schedule", "rho", "shift", "base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len", "invert_sigmas",
     "shift_terminal", "stochastic_sampling", "snr", "sampling_eps", "correct_steps", "s_noise", "clip_denoised",
-    "noise_sampler_seed", "use_discrete_sigmas",
+    "noise_sampler_seed", "predictor_order", "corrector_order", "tau_func", "use_discrete_sigmas",
 };
 
 // A reader that stops at the first thing that is wrong.
@@ -250,7 +251,12 @@ static void read_solver(struct reader *r, struct ebb_compat *c)
     int type = CHOICE(r, "solver_type", unipc ? 2 : 0, "midpoint", "heun", "bh2", "bh1", "logrho");
     c->heun = type == 1 && !unipc;
     c->bh1 = type == 3 && unipc;
-    if (unipc) {
+    if (is(r, "SASolverScheduler")) {
+        c->final_zero = false;
+        c->order = whole(r, "predictor_order", 2, 1, 4);
+        c->corrector_order = whole(r, "corrector_order", 2, 1, 4);
+        (void)CHOICE(r, "algorithm_type", 0, "data_prediction");
+    } else if (unipc) {
         c->noise_prediction = !truth(r, "predict_x0", true);
         if (get(r, "solver_p", EBB_CONFIG_OTHER, "scheduler").kind == EBB_CONFIG_OTHER)
             refuse(r, "solver_p", "it must be null");

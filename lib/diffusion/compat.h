@@ -53,7 +53,7 @@ struct ebb_compat {
     const char *sampler; // the row it maps to; with another sampler the rest means nothing
     enum ebb_compat_rules rules;
     int default_steps;   // of the class; 0: it has none
-    int order;
+    int order, corrector_order;
     bool noise_prediction, sde, heun, bh1; // dpmsolver, sde-dpmsolver(++), solver types heun and bh1
     bool lower_order_final, euler_at_final, final_zero;
     bool alpha_to_one, log_linear, clips_lambda, round_labels, cut_labels, continuous_labels;

@@ -24,6 +24,7 @@ const struct ebb_sampler_info ebb_samplers[] = {
     {"dpmpp-2s", "DPM-Solver++(2S), groups of two evaluations (Lu 2022)", 2, 1, false, &method_dpmpp_2s},
     {"dpmpp-3s", "DPM-Solver++(3S), groups of three evaluations (Lu 2022)", 3, 1, false, &method_dpmpp_3s},
     {"dpmpp-2s-a", "DPM-Solver++(2S) with ancestral noise (Lu 2022, k-diffusion)", 0, 2, true, &method_dpmpp_2s_a},
+    {"sa-solver", "SA-Solver: Adams steps along an SDE, corrected, noise in the middle of the way (Xue 2023)", 0, 1, true, &method_sa},
     {"dpmpp-sde", "DPM-Solver++ SDE, noise at the middle too (k-diffusion)", 0, 2, true, &method_dpmpp_sde},
     {"unipc", "UniPC-2, each step corrected by the next evaluation (Zhao 2023)", 3, 1, false, &method_unipc},
     {"deis", "DEIS, rho-AB-3: eps through a polynomial in log sigma (Zhang 2023)", 3, 1, false, &method_deis},

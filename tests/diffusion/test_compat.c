@@ -265,7 +265,7 @@ static void refused(const char *class_name, const char *key, const char *text, e
 
 TEST(what_is_not_supported_is_named)
 {
-    refused("SASolverScheduler", "rho", "7", EBB_UNSUPPORTED, "DDPM, DDIM");
+    refused("VQDiffusionScheduler", "rho", "7", EBB_UNSUPPORTED, "DDPM, DDIM");
     refused("DDPMScheduler", "variance_type", "\"fixed_large_log\"", EBB_UNSUPPORTED, "variance_type \"fixed_large_log\"");
     refused("DDPMScheduler", "prediction_type", "\"flow_prediction\"", EBB_UNSUPPORTED, "epsilon, sample, v_prediction");
     refused("DDPMScheduler", "num_train_timesteps", "\"many\"", EBB_CORRUPT, "num_train_timesteps");

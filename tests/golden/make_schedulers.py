@@ -186,6 +186,10 @@ cases("UniPCMultistepScheduler", 5, zero)
 cases("DEISMultistepScheduler", 5, three, spacings)
 cases("DEISMultistepScheduler", 6, of("solver_order", 1, 2, 3))
 
+cases("SASolverScheduler", 5, three, spacings)
+cases("SASolverScheduler", 8, grids[:3])
+cases("SASolverScheduler", 8, of("predictor_order", 1, 2, 3), of("corrector_order", 1, 2, 3), of("lower_order_final", True, False))
+
 cases("LCMScheduler", 4, three)
 cases("LCMScheduler", 3, zero)
 cases("LCMScheduler", 4, [{"original_inference_steps": 20, "timestep_scaling": 5.0, "clip_sample": True}])

@@ -5,9 +5,7 @@
 #include "diffusion/compat.h"
 #include "diffusion/samplers/samplers.h"
 
-// The integral over u from a to b of exp(e * u) * prod_k!=j (u - at[k]) / (at[j] - at[k]), by Gauss and Legendre in
-// panels: exact for e = 0, to 1e-12 for the steps we take otherwise.
-static double basis_integral(const double *at, int count, int j, double a, double b, int e)
+double run_basis_integral(const double *at, int count, int j, double a, double b, double e)
 {
     static const double node[4] = {0.1834346424956498, 0.5255324099163290, 0.7966664774136267, 0.9602898564975363};
     static const double weight[4] = {0.3626837833783620, 0.3137066458778873, 0.2223810344533745, 0.1012285362903763};
@@ -15,7 +13,7 @@ static double basis_integral(const double *at, int count, int j, double a, doubl
     double sum = 0, width = (b - a) / PANELS;
     for (int p = 0; p < PANELS; p++) {
         for (int n = 0; n < 8; n++) {
-            double u = a + width * (p + 0.5 + (n & 1 ? -0.5 : 0.5) * node[n / 2]), product = e ? exp(u) : 1;
+            double u = a + width * (p + 0.5 + (n & 1 ? -0.5 : 0.5) * node[n / 2]), product = exp(e * (u - b));
             for (int k = 0; k < count; k++)
                 product *= k == j ? 1 : (u - at[k]) / (at[j] - at[k]);
             sum += 0.5 * width * weight[n / 2] * product;
@@ -50,7 +48,7 @@ static void integrate(struct ebb_run *run, int count, int in_log)
         at[k] = in_log ? -m[k].at.lambda : exp(-m[k].at.lambda);
     double to = in_log ? -next->lambda : next->sigma / next->alpha;
     for (int j = 0; j < count; j++)
-        w[j] = next->alpha * basis_integral(at, count, j, at[0], to, in_log);
+        w[j] = next->alpha * (in_log ? exp(to) : 1) * run_basis_integral(at, count, j, at[0], to, in_log);
     RUN_BLEND(run, SLOT_X, {SLOT_X, next->alpha / now->alpha}, {m[0].slot, w[0]}, {m[1].slot, w[1]}, {m[2].slot, w[2]},
               {m[3].slot, w[3]});
 }
