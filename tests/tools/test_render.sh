@@ -57,6 +57,8 @@ ok "standard output" sh -c "$render --label rain -o - | cat >piped.wav && $helpe
 
 # ---- latents ----
 
+cp -r "$data/models/tiny-direct" bare && chmod -R u+w bare && rm bare/ebb.json # four channels where a mel has one
+ok "a bare network of another domain" sh -c "$ebb render --model ./bare --device cpu --noise torch --seed 42 --steps 2 --save-latents b.npy -o bare-out && $helper shape b.npy | grep -q '(1, 4, 32, 64) 8192'"
 ok "latents" sh -c "$render --label rain --noise torch --seed 42 --save-latents z.npy && $helper shape z.npy | grep -q '(1, 4, 16, 32) 2048'"
 ok "latents alone write no sound" test ! -e sound-s42-000.wav
 fails 2 'one sound' $render --label rain --count 2 --save-latents z.npy
