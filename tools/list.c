@@ -346,6 +346,10 @@ int sound_list_read(struct sound_list *list, const char *path, const struct soun
     size_t mark = strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; // what some spreadsheets put in front
     struct reading r = {.list = list, .path = path, .base = base, .text = text + mark};
     const char *dot = strrchr(path, '.');
+    if (r.text[strspn(r.text, " \t\r\n")] == 0) {
+        free(text);
+        return tool_fail(TOOL_USAGE, "%s: no sounds in it", path);
+    }
     bool csv = dot ? strcmp(dot, ".csv") == 0 : r.text[strspn(r.text, " \t\r\n")] != '{';
     bool ok = csv ? read_csv(&r) : read_json_lines(&r);
     free(text);

@@ -202,14 +202,37 @@ static bool is_file(const struct render *r)
     return strcmp(r->out, "-") == 0 || device || (ends_in_wav(r->out) && !folder);
 }
 
+static char *output_path(const struct render *r, const struct sound_job *job)
+{
+    char *path = NULL;
+    int n = is_file(r) ? asprintf(&path, "%s", r->out)
+                       : asprintf(&path, "%s%s%s.wav", r->out, r->out[strlen(r->out) - 1] == '/' ? "" : "/", job->name);
+    return n < 0 ? NULL : path;
+}
+
+// Starts a file and takes it back: nobody should wait for a sound that has nowhere to go.
+static int try_output(const struct render *r)
+{
+    struct ebb_error error = {0};
+    struct stat st;
+    char *path = output_path(r, &r->sounds.jobs[0]);
+    if (!path)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    bool new = strcmp(path, "-") != 0 && stat(path, &st) != 0;
+    struct ebb_sound_writer *w = new ? ebb_sound_writer_create(path, 1, 48000, EBB_WAV_16, NULL, &error) : NULL;
+    ebb_sound_writer_destroy(&w);
+    free(path);
+    return error.code ? tool_error(&error) : TOOL_OK;
+}
+
 // Makes the folder, its parents included.
 static int prepare_output(const struct render *r)
 {
+    if (is_file(r) && r->sounds.count > 1)
+        return tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder", r->out,
+                         r->sounds.count);
     if (is_file(r))
-        return r->sounds.count == 1
-                   ? TOOL_OK
-                   : tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder", r->out,
-                               r->sounds.count);
+        return try_output(r);
     char path[4096];
     if (strlen(r->out) >= sizeof(path))
         return tool_fail(TOOL_USAGE, "-o: the name is too long");
@@ -222,17 +245,7 @@ static int prepare_output(const struct render *r)
                 return tool_fail(TOOL_UNWRITABLE, "%s: %s", path, strerror(errno));
             *c = kept;
         }
-    if (access(r->out, W_OK | X_OK) != 0)
-        return tool_fail(TOOL_UNWRITABLE, "%s: %s", r->out, strerror(errno));
-    return TOOL_OK;
-}
-
-static char *output_path(const struct render *r, const struct sound_job *job)
-{
-    char *path = NULL;
-    int n = is_file(r) ? asprintf(&path, "%s", r->out)
-                       : asprintf(&path, "%s%s%s.wav", r->out, r->out[strlen(r->out) - 1] == '/' ? "" : "/", job->name);
-    return n < 0 ? NULL : path;
+    return try_output(r);
 }
 
 // ---- making ----

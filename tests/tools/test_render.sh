@@ -83,6 +83,7 @@ if [ -c /dev/full ]; then
 else
     skip "full disk" "there is no /dev/full"
 fi
+fails 5 '/proc' timeout 5 $render --label rain --seconds 3000 -o /proc/nosuch.wav
 ok "nothing half written" tidy .
 
 # ---- interrupts ----
