@@ -206,8 +206,8 @@ static enum ebb_result reserve(struct ebb_mel *mel, size_t frames, struct ebb_er
     return mel->phase ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "mel: no memory for the phase of %zu frames", frames);
 }
 
-enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, int iterations, uint64_t seed,
-                                 float *samples, size_t count, struct ebb_error *error)
+enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, bool grain, int iterations,
+                                 uint64_t seed, float *samples, size_t count, struct ebb_error *error)
 {
     struct ebb_stft *stft = mel->stft;
     if (frames < 1 || iterations < 0)
@@ -225,6 +225,8 @@ enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_
     }
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, count);
     ebb_phase_integrate(phase, &span, seed, 0);
+    if (grain)
+        ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = values, .frames = frames, .seed = seed});
     ebb_phase_iterate(phase, &span, iterations);
     ebb_phase_synthesise(phase, &span);
     memcpy(samples, phase->signal + span.support_from, count * sizeof(float));

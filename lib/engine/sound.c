@@ -41,7 +41,10 @@ enum ebb_result ebb_sound_make(struct ebb_model *model, const struct ebb_sound_j
     span.fixed_after = job->fixed_after;
     if (job->from == 0)
         span.support_from = half; // there is nothing before the first sample
-    ebb_phase_integrate(phase, &span, job->seed, job->from);
+    ebb_phase_integrate(phase, &span, job->seed, job->at + job->from);
+    if (mel->params.level == EBB_MEL_LEVEL_TRUE)
+        ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = job->mel, .frames = job->frames, .from = job->from,
+                                                             .seed = job->seed, .first = job->at + job->from});
     ebb_phase_iterate(phase, &span, job->iterations);
     ebb_phase_synthesise(phase, &span);
 

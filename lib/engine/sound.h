@@ -13,6 +13,7 @@ struct ebb_sound_job {
     int fixed_before, fixed_after; // so many of them, at either end, belong to sound that is there and stays
     int iterations; // of Griffin-Lim, from a start that is near already: EBB_SOUND_ITERATIONS by default
     uint64_t seed;
+    uint64_t at; // frame of a longer sound that the mel starts at: what is drawn follows from (seed, at + frame)
 };
 
 // Fills sound[from * hop .. to * hop), except for what the fixed frames hold already: there it goes on from `sound`,

@@ -260,7 +260,8 @@ static enum ebb_result voice(struct ebb_timeline *t, struct window *window, stru
     bool odd = window->index % 2;
     struct ebb_sound_job job = {
         .mel = window->mel, .frames = t->frames, .iterations = t->params.iterations,
-        .seed = ebb_sound_seed(ebb_sound_seed(t->params.recipe.seed, t->params.clip), window->index),
+        .seed = ebb_sound_seed(t->params.recipe.seed, t->params.clip),
+        .at = window->index * (t->columns - t->overlap) * t->model->state_stride,
         .from = window->index == 0 ? 0 : t->turn - (odd ? HELD : MARGIN),
         .to = t->frames - t->turn + (odd ? HELD : MARGIN),
         .fixed_before = odd ? 2 * HELD : 0, .fixed_after = odd ? 2 * HELD : 0,

@@ -122,7 +122,7 @@ TEST(an_own_mel_comes_back)
     struct ebb_mel *mel = ebb_mel_create(NULL, NULL);
     float *x = golden("signal", count), values[128 * 17], again[128 * 17], y[count];
     REQUIRE(ebb_mel_analyse(mel, x, count, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 17, 32, 1, y, count, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, 17, false, 32, 1, y, count, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, y, count, again, NULL) == EBB_OK);
     double sum = 0;
     int cells = 0;
@@ -147,7 +147,7 @@ static void return_image(int n_fft, int hop, int bands)
     size_t frames = ebb_mel_frames(mel, count), cells = frames * (size_t)bands, heard = 0;
     float *x = golden("signal", count), *values = calloc(2 * cells, sizeof(float)), *again = values + cells;
     REQUIRE(ebb_mel_analyse(mel, x, count, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, frames, 16, 1, x, count, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, frames, false, 16, 1, x, count, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, x, count, again, NULL) == EBB_OK);
     double sum = 0;
     for (size_t i = 0; i < cells; i++)

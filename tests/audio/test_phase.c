@@ -99,13 +99,13 @@ TEST(the_same_seed_makes_the_same_sound)
     static float x[20000], values[128 * 40], a[20000], b[20000];
     fill_noise(x, 20000, 1, 0.5f);
     REQUIRE(ebb_mel_analyse(mel, x, 20000, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, 4, 7, a, 20000, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, 4, 7, b, 20000, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 7, a, 20000, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 7, b, 20000, NULL) == EBB_OK);
     REQUIRE(memcmp(a, b, sizeof(a)) == 0);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, 4, 8, b, 20000, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 8, b, 20000, NULL) == EBB_OK);
     REQUIRE(memcmp(a, b, sizeof(a)) != 0);
     struct ebb_error error = {0};
-    REQUIRE(ebb_mel_to_sound(mel, values, 2, 4, 8, b, 20000, &error) == EBB_INVALID);
+    REQUIRE(ebb_mel_to_sound(mel, values, 2, false, 4, 8, b, 20000, &error) == EBB_INVALID);
     ebb_mel_destroy(&mel);
 }
 

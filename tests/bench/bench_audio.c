@@ -66,7 +66,12 @@ static void iterate_32(struct bench *b)
 
 static void whole(struct bench *b)
 {
-    ebb_mel_to_sound(b->mel, b->values, frames, 16, 1, b->y, count, NULL);
+    ebb_mel_to_sound(b->mel, b->values, frames, false, 16, 1, b->y, count, NULL);
+}
+
+static void whole_with_grain(struct bench *b)
+{
+    ebb_mel_to_sound(b->mel, b->values, frames, true, 16, 1, b->y, count, NULL);
 }
 
 static void time_it(const char *name, void (*run)(struct bench *), struct bench *b)
@@ -205,6 +210,7 @@ int main(int argc, char **argv)
     time_it("gradient phases", gradient_start, &b);
     time_it("32 iterations", iterate_32, &b);
     time_it("mel to sound, 16", whole, &b);
+    time_it("the same with grain", whole_with_grain, &b);
 
     struct loss loss = {0};
     for (int i = 1; i < argc; i++)
