@@ -23,7 +23,7 @@ EBB_API void ebb_device_destroy(struct ebb_device **device);
 // "cpu", "ref", "vulkan"; a static string.
 EBB_API const char *ebb_device_kind(const struct ebb_device *device);
 
-// One line for people, "cpu: 2 threads, AVX-512, oneDNN 2.6.3"; owned by the device.
+// One line for people, "cpu: 2 threads, AVX-512"; owned by the device.
 EBB_API const char *ebb_device_description(const struct ebb_device *device);
 
 // If the device is a fall-back (auto found no GPU), why, in one sentence; NULL otherwise. Owned by the device.
