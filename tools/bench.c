@@ -72,7 +72,7 @@ static void put(struct bench *b, const char *key, const char *words, const char 
 {
     json_object_set_new(b->all, key, json_real(value));
     if (!b->json)
-        printf("  %-34s %10.*f %s\n", words, fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1, value, unit);
+        printf("  %-34s %10.*f %s\n", words, !*unit ? 0 : fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1, value, unit);
 }
 
 // ---- making ----
