@@ -68,6 +68,7 @@ struct _GstDiffuseDenoise {
     GstClockTime debt; // live: computing time not yet paid back by the clock
     gboolean dry;      // overloaded: nothing is computed until the debt is paid
     gint fewer;        // overloaded: steps are divided by 2^fewer
+    GstClockTime calm; // sound since there last was much of a debt
     GstClockTime posted; // stream time of the last element message
 };
 

@@ -9,6 +9,7 @@ GST_DEBUG_CATEGORY_EXTERN(diffusedenoise_debug);
 #define GST_CAT_DEFAULT diffusedenoise_debug
 
 #define JUMP (5 * GST_MSECOND) // a timestamp off by more is a discontinuity
+#define RELAX (5 * GST_SECOND) // without much debt, before steps that were taken away are given back
 
 static GstFlowReturn wait_for_model(GstDiffuseDenoise *filter)
 {
@@ -146,9 +147,15 @@ static void account(GstDiffuseDenoise *filter, GstClockTime compute, GstClockTim
     GST_OBJECT_LOCK(filter);
     enum overload overload = filter->settings.overload;
     GST_OBJECT_UNLOCK(filter);
+    GstClockTime limit = filter->allowance + 10 * GST_MSECOND;
+    filter->calm = filter->debt <= limit / 2 ? filter->calm + sound : 0;
     if (filter->debt == 0)
         filter->dry = FALSE;
-    if (overload == OVERLOAD_WAIT || filter->dry || filter->debt <= filter->allowance + 10 * GST_MSECOND)
+    if (filter->fewer > 0 && filter->calm >= RELAX) {
+        filter->fewer--;
+        filter->calm = 0;
+    }
+    if (overload == OVERLOAD_WAIT || filter->dry || filter->debt <= limit)
         return;
 
     int steps = filter->steps ? filter->steps : ebb_model_info(filter->session.model)->steps;

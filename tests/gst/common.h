@@ -30,7 +30,8 @@ static inline void setup_gst(int *argc, char ***argv)
     {                                                                                                                    \
         setup_gst(&argc, &argv);                                                                                         \
         int result = test_main();                                                                                        \
-        gst_deinit();                                                                                                    \
+        if (!result) /* a failed test leaves its pipeline running */                                                     \
+            gst_deinit();                                                                                                \
         return result;                                                                                                   \
     }
 
