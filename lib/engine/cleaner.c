@@ -25,7 +25,8 @@ struct ebb_cleaner {
     size_t lead;                            // samples before the first that synthesis still has to drop
 
     float *bins;                            // ring of hop + ahead frames of the recording
-    bool *silent;                           // ring: nothing but zeros in the frame
+    bool *silent;                           // ring of `frames`: nothing but zeros in the frame
+    int *source;                            // which frame of a window the network sees in each place
     float *values;                          // ring of `frames` frames (n_mels): the network's view of them
     float *gain;                            // (hop + ahead, n_mels): of the window under way
     float *kept;                            // (ahead, n_mels): what the window before thought of this hop's first frames
@@ -58,7 +59,8 @@ static bool make_room(struct ebb_cleaner *c)
     c->bins = ebb_stft_alloc_bins(stft, span);
     c->removed = ebb_stft_alloc_bins(stft, 1);
     c->bin_gain = ebb_stft_alloc_real(stft, 1);
-    c->silent = ebb_alloc(span, sizeof(bool));
+    c->silent = ebb_alloc(c->size.frames, sizeof(bool));
+    c->source = ebb_alloc(c->size.frames, sizeof(int));
     c->values = ebb_alloc(cells, sizeof(float));
     c->gain = ebb_alloc(bands * span, sizeof(float));
     c->kept = ebb_alloc(bands * c->size.ahead, sizeof(float));
@@ -68,7 +70,7 @@ static bool make_room(struct ebb_cleaner *c)
     c->column = ebb_alloc(bands * c->model->patch[1], sizeof(float));
     c->power = ebb_alloc(bands, sizeof(float));
     c->piece = ebb_alloc(stft->hop, sizeof(float));
-    return c->overlap && c->bins && c->removed && c->bin_gain && c->silent && c->values && c->gain && c->kept &&
+    return c->overlap && c->bins && c->removed && c->bin_gain && c->silent && c->source && c->values && c->gain && c->kept &&
            c->state && c->condition && c->first && c->column && c->power && c->piece && make_snr(c);
 }
 
@@ -105,6 +107,7 @@ void ebb_cleaner_destroy(struct ebb_cleaner **cleaner)
     for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++)
         free(rooms[i]);
     free(c->silent);
+    free(c->source);
     ebb_snr_free(&c->snr);
     ebb_overlap_destroy(&c->overlap);
     ebb_mel_destroy(&c->mel);
@@ -125,8 +128,8 @@ void ebb_cleaner_reset(struct ebb_cleaner *c)
     c->lead = c->mel->stft->n_fft / 2;
     c->keeps = c->ended = false;
     c->wet = c->settings->wet;
-    for (size_t i = 0; i < (size_t)c->size.frames * c->mel->params.n_mels; i++)
-        c->values[i] = -1; // silence came before
+    for (int i = 0; i < c->size.frames; i++)
+        c->silent[i] = true; // nothing came before
 }
 
 size_t ebb_cleaner_latency(const struct ebb_model *model, const struct ebb_cleaner_size *size)
@@ -149,6 +152,13 @@ static size_t ring(int64_t frame, int size)
     return (size_t)((frame % size + size) % size);
 }
 
+// Place `i` of a row of `count` that goes to and fro for ever.
+static int mirror(int i, int count)
+{
+    i %= 2 * count;
+    return i < count ? i : 2 * count - 1 - i;
+}
+
 // Noise belongs to a column of the recording, so that windows which overlap see the same.
 static void draw_first(struct ebb_cleaner *c, int64_t begin)
 {
@@ -162,14 +172,36 @@ static void draw_first(struct ebb_cleaner *c, int64_t begin)
     }
 }
 
+// Digital silence, which is also what there is before the beginning and after the end, is nothing that noise ever has,
+// and the network's norms run over all of a window: in its place the network sees the frames next to it, mirrored.
+static void choose_sources(struct ebb_cleaner *c, int64_t begin)
+{
+    int n = c->size.frames, first = 0, from = 0, to = 0; // from..to: the last stretch with sound
+    while (first < n && c->silent[ring(begin + first, n)])
+        first++;
+    for (int i = first; i < n; i++) {
+        bool silent = c->silent[ring(begin + i, n)];
+        if (!silent && (i == first || c->silent[ring(begin + i - 1, n)]))
+            from = i;
+        to = silent ? to : i + 1;
+        c->source[i] = silent ? to - 1 - mirror(i - to, to - from) : i;
+    }
+    int end = first; // of the first stretch
+    while (end < n && !c->silent[ring(begin + end, n)])
+        end++;
+    for (int i = 0; i < first; i++)
+        c->source[i] = end > first ? first + mirror(first - 1 - i, end - first) : i;
+}
+
 static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double t, struct ebb_error *error)
 {
     const struct ebb_model *m = c->model;
     const struct ebb_cleaner_settings *s = c->settings;
     int bands = m->mel.n_mels, depth = m->patch[0] * m->patch[1];
+    choose_sources(c, begin);
     for (int i = 0; i < c->size.frames; i++)
         for (int band = 0; band < bands; band++) {
-            float value = c->values[ring(begin + i, c->size.frames) * bands + band];
+            float value = c->values[ring(begin + c->source[i], c->size.frames) * bands + band];
             c->condition[cell(c, band, i)] = value;
             c->state[cell(c, band, i)] = m->change_db > 0 ? 1 : value;
         }
@@ -224,10 +256,9 @@ static double choose_t(struct ebb_cleaner *c)
 
 static bool hop_is_silent(const struct ebb_cleaner *c)
 {
-    int span = c->size.hop + c->size.ahead;
     bool silent = true;
     for (int i = 0; i < c->size.hop; i++)
-        silent = silent && c->silent[ring(c->done + i, span)];
+        silent = silent && c->silent[ring(c->done + i, c->size.frames)];
     return silent;
 }
 
@@ -322,7 +353,7 @@ static void analyse_frame(struct ebb_cleaner *c)
     bool silent = true;
     for (int i = 0; i < stft->n_fft; i++)
         silent = silent && samples[i] == 0;
-    c->silent[ring(c->frames, span)] = silent;
+    c->silent[ring(c->frames, c->size.frames)] = silent;
     ebb_fifo_drop(&c->in, stft->hop);
     c->frames++;
 }
