@@ -19,7 +19,7 @@ void main()
     if (i >= p.count)
         return;
     // The same order as on the CPU: term by term.
-    float last = p.noise_scale == 1 ? factor[i] : 1.0;
+    float last = p.noise_scale == 1 ? factor[p.factor + i] : 1.0;
     float sum = p.accumulate == 1 ? dst[p.dst + i] : 0.0;
     sum += p.weight[0] * src0[p.src[0] + i] * (p.terms == 1 ? last : 1.0);
     if (p.terms > 1)

@@ -41,7 +41,8 @@ struct blend_push {
     uint dst;
     uint src[4]; // offsets of up to four terms; more terms run in passes that add to dst
     float weight[4];
-    uint noise_scale; // 1: the last term is multiplied by buffer 5
+    uint noise_scale; // 1: the last term is multiplied by the factors
+    uint factor;      // offset of the first of them
     uint accumulate;  // 1: starts from dst
     float clamp_to, divide;
 };

@@ -236,7 +236,7 @@ static void run_blend(struct ebb_device *d, int terms, bool noise_scale, float *
         free(data);
     }
     struct ebb_blend blend = {.dst = buffers[0], .terms = terms, .clamp = 0.9f, .divide = 1.5f, .count = BLEND_COUNT,
-                              .dst_offset = BLEND_FIRST, .noise_scale = noise_scale ? buffers[9] : NULL};
+                              .dst_offset = BLEND_FIRST, .noise_scale = noise_scale ? buffers[9] : NULL, .noise_scale_offset = noise_scale ? 5 : 0};
     for (int i = 0; i < terms; i++) {
         blend.src[i] = buffers[i == terms / 2 ? 0 : i + 1]; // dst is among the terms, not first
         blend.src_offset[i] = BLEND_FIRST;

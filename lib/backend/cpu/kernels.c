@@ -25,6 +25,12 @@ enum { PIXELS = 1 };
 // Weights come from far away at first: asked for this many floats before they are needed.
 enum { AHEAD = 2048 };
 
+// With sanitizers on, gcc 12 unrolls before it knows how far, and warns of what no iteration reaches; the sanitizers themselves
+// watch these bounds.
+#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+
 // ---- sums of products ----
 
 INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int pixels, int vectors)

@@ -182,6 +182,7 @@ static enum ebb_result blend_pass(struct ebb_vk *vk, const struct ebb_blend *ble
                               .terms = (uint32_t)count,
                               .dst = (uint32_t)blend->dst_offset,
                               .noise_scale = last && blend->noise_scale,
+                              .factor = (uint32_t)blend->noise_scale_offset,
                               .accumulate = first > 0,
                               .clamp_to = last ? blend->clamp : 0,
                               .divide = last ? blend->divide : 0};
