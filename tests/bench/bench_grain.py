@@ -34,7 +34,7 @@ def scatter(samples):
     """Over cells within 50 dB of the loudest surroundings: others are rounding or silence."""
     p = np.maximum(power(samples), 1e-14)
     mean = np.maximum(uniform_filter(p, (15, 9)), 1e-14)
-    inside = (slice(40, 700), slice(8, -8))
+    inside = (slice(4, 700), slice(8, -8))
     db = 10 * np.log10(p / mean)[inside]
     return db[mean[inside] > mean.max() * 1e-5].std()
 
