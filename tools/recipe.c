@@ -34,6 +34,14 @@ char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
     json_object_set_new(o, "sampler", json_string(s->sampler));
     json_object_set_new(o, "steps", json_integer(s->steps));
     json_object_set_new(o, "guidance", json_real(s->guidance));
+    if (s->guidance_from > 0)
+        json_object_set_new(o, "guidance_from", json_real(s->guidance_from));
+    if (s->guidance_to < 1)
+        json_object_set_new(o, "guidance_to", json_real(s->guidance_to));
+    if (s->rescale > 0)
+        json_object_set_new(o, "rescale", json_real(s->rescale));
+    if (s->negative[0])
+        json_object_set_new(o, "negative", json_string(s->negative));
     json_object_set_new(o, "eta", json_real(s->eta));
     json_object_set_new(o, "noise", json_string(s->noise == EBB_NOISE_TORCH ? "torch" : "philox"));
     json_object_set_new(o, "noise_version", json_integer(NOISE_VERSION));
@@ -122,6 +130,8 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
               take_seed(o, "index", &s->index) && take_real(o, "seconds", 0, 3600, &s->seconds) &&
               take_text(o, "sampler", s->sampler, sizeof(s->sampler)) && take_int(o, "steps", 1, 1000, &s->steps) &&
               take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
+              take_real(o, "guidance_from", 0, 1, &s->guidance_from) && take_real(o, "guidance_to", 0, 1, &s->guidance_to) &&
+              take_real(o, "rescale", 0, 1, &s->rescale) && take_text(o, "negative", s->negative, sizeof(s->negative)) &&
               take_text(o, "noise", noise, sizeof(noise)) &&
               take_int(o, "phase_iterations", -1, 1000, &s->phase_iterations) &&
               take_real(o, "gain_db", -120, 60, &s->gain_db) && take_real(o, "lufs", -70, 0, &s->lufs) &&

@@ -12,9 +12,10 @@
 #include "sound.h"
 
 struct render {
-    const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents;
+    const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative;
     uint64_t seed, index;
     int count, steps, threads, phase;
+    double guidance_w, guidance_from, guidance_to, rescale;
     double seconds, guidance, eta, gain, lufs, peak;
     bool trim, force, quiet, json;
 
@@ -32,7 +33,8 @@ static int read_options(const struct tool_command *command, struct render *r, in
 {
     const struct tool_option options[] = {
         {"label", 'l', "NAME", TOOL_TEXT, &r->label, 0, 0,
-         "what to make: a label, several with commas between, \"all\", or \"none\" (default). ebb labels lists them"},
+         "what to make: a label, several with commas between, \"all\", \"none\" (default), or a mixture like "
+         "rain:0.7,wind:0.3. ebb labels lists them"},
         {"count", 'n', "N", TOOL_INT, &r->count, 1, 1000000,
          "how many of each label, with index 0, 1, ... (default 1)"},
         {"seed", 's', "N", TOOL_SEED, &r->seed, 0, 0, "same seed and index, same sound (default 0)"},
@@ -57,6 +59,12 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"steps", 0, "N", TOOL_INT, &r->steps, 1, 1000, "sampler steps (default: recommended)"},
         {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100,
          "1 = none, more follows the label more closely (default: recommended)"},
+        {"guidance-w", 0, "W", TOOL_REAL, &r->guidance_w, -1, 99, "the same in the other convention, g = 1 + w"},
+        {"guidance-from", 0, "T", TOOL_REAL, &r->guidance_from, 0, 1, "guide only at diffusion times from this (default 0)"},
+        {"guidance-to", 0, "T", TOOL_REAL, &r->guidance_to, 0, 1, "... to this (default 1, where the noise is)"},
+        {"rescale", 0, "X", TOOL_REAL, &r->rescale, 0, 1,
+         "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},
+        {"negative", 0, "NAME", TOOL_TEXT, &r->negative, 0, 0, "guide away from this label (default: from no label)"},
         {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default: the sampler's own)"},
         {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0,
          "philox (default), or torch: torch.Generator().manual_seed(seed)"},
@@ -81,6 +89,10 @@ static int read_options(const struct tool_command *command, struct render *r, in
         return tool_fail(TOOL_USAGE, "--list and --count exclude each other");
     if (!isnan(r->lufs) && !isnan(r->peak))
         return tool_fail(TOOL_USAGE, "--lufs and --peak exclude each other");
+    if (!isnan(r->guidance) && !isnan(r->guidance_w))
+        return tool_fail(TOOL_USAGE, "--guidance and --guidance-w are one thing: guidance = 1 + w");
+    if (!isnan(r->guidance_w))
+        r->guidance = 1 + r->guidance_w;
     if (r->noise && strcmp(r->noise, "philox") != 0 && strcmp(r->noise, "torch") != 0)
         return tool_fail(TOOL_USAGE, "--noise: there is no \"%s\"; there are philox, torch", r->noise);
     if (r->sampler && !tool_sampler_known(r->sampler))
@@ -103,6 +115,14 @@ static void override(const struct render *r, struct sound_settings *s)
         s->steps = r->steps;
     if (!isnan(r->guidance))
         s->guidance = r->guidance;
+    if (!isnan(r->guidance_from))
+        s->guidance_from = r->guidance_from;
+    if (!isnan(r->guidance_to))
+        s->guidance_to = r->guidance_to;
+    if (!isnan(r->rescale))
+        s->rescale = r->rescale;
+    if (r->negative)
+        snprintf(s->negative, sizeof(s->negative), "%s", strcmp(r->negative, "none") == 0 ? "" : r->negative);
     if (!isnan(r->eta))
         s->eta = r->eta;
     if (r->noise)
@@ -143,7 +163,9 @@ static int add_label(struct render *r, const struct sound_settings *base, const 
 static int add_labels(struct render *r, const struct sound_settings *base)
 {
     int code = TOOL_OK;
-    if (strcmp(r->label, "all") == 0)
+    if (strchr(r->label, ':'))
+        code = add_label(r, base, r->label, strlen(r->label));
+    else if (strcmp(r->label, "all") == 0)
         for (int i = 0; i < r->m.info->label_count && !code; i++) {
             const char *name = ebb_model_label(r->m.model, i)->name;
             code = add_label(r, base, name, strlen(name));
@@ -258,7 +280,10 @@ static bool on_progress(void *user, double fraction)
 static void fill_params(struct render *r, const struct sound_settings *s, struct ebb_generate_params *p)
 {
     ebb_generate_params_default(p);
-    p->label = s->label[0] ? ebb_model_find_label(r->m.model, s->label, NULL) : -1;
+    sound_labels(s, &r->m, "", p); // known since sound_list_resolve()
+    p->guidance_from = s->guidance_from;
+    p->guidance_to = s->guidance_to;
+    p->guidance_rescale = s->rescale;
     p->seed = s->seed;
     p->index = s->index;
     p->seconds = s->seconds;
@@ -427,7 +452,8 @@ static int render_all(struct render *r)
 static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct render r = {
-        .seed = UINT64_MAX, .index = UINT64_MAX, .seconds = -1, .guidance = NAN, .eta = NAN, .gain = NAN,
+        .seed = UINT64_MAX, .index = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
+        .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .eta = NAN, .gain = NAN,
         .lufs = NAN, .peak = NAN, .phase = -1,
     };
     int code = read_options(command, &r, argc, argv);
@@ -452,6 +478,7 @@ const struct tool_command tool_render = {
         "second run does what is left. The recipe is in the WAV's comment: ebb info FILE.wav shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
                 "  ebb render --label rain --count 8 --seed 1 -o out/\n"
+                "  ebb render --label rain:0.7,wind:0.3 --guidance 3.5 --rescale 0.7 -o storm.wav\n"
                 "  ebb render --label all --lufs -23 --trim -o everything/\n"
                 "  ebb render --list sounds.csv -o out/\n"
                 "  ebb render --like out/rain-s1-003.wav --steps 50 -o better.wav\n"

@@ -4,19 +4,21 @@
 
 #include "tool.h"
 
-enum { SOUND_NAME = 160, SOUND_LABEL = 64, SOUND_SAMPLER = 32 };
+enum { SOUND_NAME = 160, SOUND_LABEL = 160, SOUND_SAMPLER = 32 };
 
 // Ours to say, not the library's default: a recipe has to mean the same in years.
 enum { SOUND_PHASE_ITERATIONS = 16 };
 
 // What a recipe records. Empty texts, steps 0 and NAN mean "as the model recommends" until sound_resolve().
 struct sound_settings {
-    char label[SOUND_LABEL];
+    char label[SOUND_LABEL]; // a label, or a mixture "rain:0.7,wind:0.3"
+    char negative[SOUND_LABEL]; // label to guide away from; "": none
     uint64_t seed, index;
     double seconds;
     char sampler[SOUND_SAMPLER];
     int steps;
     double guidance, eta;
+    double guidance_from, guidance_to, rescale;
     enum ebb_noise_source noise;
     int phase_iterations;
     bool trim;      // cut the silence around it
@@ -46,6 +48,10 @@ int sound_list_read(struct sound_list *list, const char *path, const struct soun
 
 // Checks names, labels and samplers against the model and fills in what it recommends. Exit code.
 int sound_list_resolve(struct sound_list *list, const struct tool_model *m);
+
+// The labels of `s` into `params`, NULL: only looked at. Exit code.
+int sound_labels(const struct sound_settings *s, const struct tool_model *m, const char *where,
+                 struct ebb_generate_params *params);
 
 // "rain-s1-003", when nobody gave a name.
 void sound_default_name(struct sound_job *job);

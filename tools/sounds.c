@@ -7,7 +7,7 @@
 
 void sound_settings_default(struct sound_settings *s)
 {
-    *s = (struct sound_settings){.guidance = NAN, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
+    *s = (struct sound_settings){.guidance = NAN, .guidance_to = 1, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
 }
 
 struct sound_job *sound_list_add(struct sound_list *list)
@@ -42,21 +42,72 @@ void sound_list_clear(struct sound_list *list)
 void sound_default_name(struct sound_job *job)
 {
     const struct sound_settings *s = &job->settings;
-    snprintf(job->name, sizeof(job->name), "%s-s%llu-%03llu", s->label[0] ? s->label : "sound",
+    snprintf(job->name, sizeof(job->name), "%.100s-s%llu-%03llu", s->label[0] ? s->label : "sound",
              (unsigned long long)s->seed, (unsigned long long)s->index);
     for (char *c = job->name; *c; c++)
-        if (*c == '/')
-            *c = '_';
+        *c = *c == '/' ? '_' : *c == ':' ? '-' : *c == ',' ? '+' : *c; // of mixtures: rain-0.7+wind-0.3
 }
 
 // ---- against the model ----
 
+static int find_label(const struct tool_model *m, const char *where, const char *name, int *label)
+{
+    struct ebb_error error = {0};
+    *label = ebb_model_find_label(m->model, name, &error);
+    return *label >= 0 ? TOOL_OK : tool_fail(TOOL_NOT_FOUND, "%s%s", where, error.message);
+}
+
+// "rain:0.7,wind:0.3"
+static int read_mixture(const struct sound_settings *s, const struct tool_model *m, const char *where,
+                        struct ebb_generate_params *params)
+{
+    char text[SOUND_LABEL], *rest = text;
+    snprintf(text, sizeof(text), "%s", s->label);
+    double all = 0;
+    for (char *part; (part = strsep(&rest, ","));) {
+        char *share = strrchr(part, ':');
+        if (params->mix_count == EBB_MIX_LABELS)
+            return tool_fail(TOOL_USAGE, "%s\"%s\" mixes more than %d labels", where, s->label, EBB_MIX_LABELS);
+        struct ebb_mix *mix = &params->mix[params->mix_count++];
+        if (!share)
+            return tool_fail(TOOL_USAGE, "%s\"%s\": \"%s\" has no share; a mixture is rain:0.7,wind:0.3", where, s->label,
+                             part);
+        *share = 0;
+        int code = find_label(m, where, part, &mix->label);
+        if (code)
+            return code;
+        if (!tool_real("--label: share", share + 1, 0, 1000, &mix->share))
+            return TOOL_USAGE;
+        all += mix->share;
+    }
+    return all > 0 ? TOOL_OK : tool_fail(TOOL_USAGE, "%s\"%s\": all shares are 0", where, s->label);
+}
+
+int sound_labels(const struct sound_settings *s, const struct tool_model *m, const char *where,
+                 struct ebb_generate_params *params)
+{
+    struct ebb_generate_params looked;
+    ebb_generate_params_default(&looked);
+    params = params ? params : &looked;
+    params->label = params->negative = -1;
+    params->mix_count = 0;
+    int code = TOOL_OK;
+    if (s->negative[0])
+        code = find_label(m, where, s->negative, &params->negative);
+    if (code || !s->label[0])
+        return code;
+    return strchr(s->label, ':') ? read_mixture(s, m, where, params) : find_label(m, where, s->label, &params->label);
+}
+
 static int resolve(struct sound_job *job, const struct tool_model *m)
 {
     struct sound_settings *s = &job->settings;
-    struct ebb_error error = {0};
-    if (s->label[0] && ebb_model_find_label(m->model, s->label, &error) < 0)
-        return tool_fail(TOOL_NOT_FOUND, "%s%s", job->where, error.message);
+    int code = sound_labels(s, m, job->where, NULL);
+    if (!code && s->guidance_from > s->guidance_to)
+        code = tool_fail(TOOL_USAGE, "%sguidance acts from %g to %g: from must be at most to", job->where, s->guidance_from,
+                         s->guidance_to);
+    if (code)
+        return code;
     if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
         snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
     else if (s->sampler[0] && !tool_sampler_known(s->sampler))

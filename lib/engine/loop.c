@@ -182,7 +182,7 @@ static enum ebb_result embed(struct carrier *c, int evals, struct ebb_error *err
     struct ebb_loop *loop = c->loop;
     int n = loop->size.n;
     for (int i = 0; i < evals * n; i++) {
-        int label = i % n == 0 ? c->job->label : c->job->other;
+        int label = c->job->item[i % n];
         float *time_row = loop->rows[0] + (size_t)i * loop->width[0];
         float *class_row = loop->kinds > 1 ? loop->rows[1] + (size_t)i * loop->width[1] : NULL;
         ebb_unet_embed(loop->unet, loop->timesteps[i / n], label, NULL, time_row, class_row);
@@ -227,12 +227,55 @@ static enum ebb_result part_output(struct carrier *c, const struct ebb_run_instr
     return result;
 }
 
+// The diffusion time of an evaluation, where guidance asks for it: where the schedule has its level.
+static double time_of(const struct carrier *c, const struct ebb_run_instruction *in)
+{
+    if (c->job->guidance.from <= 0 && c->job->guidance.to >= 1)
+        return 1;
+    double t = ebb_schedule_t_of_snr(c->job->run->schedule, in->alpha * in->alpha / (in->sigma * in->sigma));
+    return fmin(fmax(t, 0), 1);
+}
+
+static double deviation(const float *values, size_t count)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += values[i];
+        squares += (double)values[i] * values[i];
+    }
+    return sqrt(fmax(0, squares / count - sum / count * (sum / count)));
+}
+
+// Brings the guided answer's deviation towards that of the conditional one (Lin 2023). Reads the answers back.
+static enum ebb_result rescale(struct carrier *c, struct ebb_buffer *dst, double scale, struct ebb_error *error)
+{
+    struct ebb_loop *loop = c->loop;
+    struct ebb_guidance plain = c->job->guidance;
+    double weight[EBB_GUIDANCE_LABELS + 1];
+    plain.scale = 1;
+    ebb_guidance_weights(&plain, 0, weight);
+
+    enum ebb_result result = EBB_OK;
+    memset(loop->turned, 0, loop->count * sizeof(float));
+    for (int k = 0; k < plain.labels && result == EBB_OK; k++) {
+        result = ebb_buffer_read(loop->output, k * loop->count, loop->draw, loop->count, error);
+        for (size_t i = 0; i < loop->count; i++)
+            loop->turned[i] += (float)(scale * weight[k + 1]) * loop->draw[i];
+    }
+    if (result == EBB_OK)
+        result = ebb_buffer_read(dst, 0, loop->draw, loop->count, error);
+    if (result != EBB_OK)
+        return result;
+    double factor = ebb_guidance_rescaled(&plain, deviation(loop->turned, loop->count), deviation(loop->draw, loop->count));
+    return mix(loop, dst, factor, dst, 0, NULL, 0, error);
+}
+
 // The network's output -> the prediction, guided.
 static enum ebb_result take_output(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
     struct ebb_loop *loop = c->loop;
     struct ebb_buffer *dst = loop->slot[in->dst];
-    double scale = ebb_unet_output_scale(loop->unet, in->timestep), g = c->job->guidance;
+    double scale = ebb_unet_output_scale(loop->unet, in->timestep);
     enum ebb_result result = loop->learned ? part_output(c, in, error) : EBB_OK;
     if (result != EBB_OK)
         return result;
@@ -240,7 +283,18 @@ static enum ebb_result take_output(struct carrier *c, const struct ebb_run_instr
     struct ebb_buffer *one = loop->learned ? dst : loop->output, *two = loop->learned ? loop->other : loop->output;
     if (loop->size.n == 1)
         return mix(loop, dst, scale, one, 0, NULL, 0, error);
-    return mix(loop, dst, scale * g, one, scale * (1 - g), two, loop->learned ? 0 : loop->count, error);
+
+    double weight[EBB_GUIDANCE_LABELS + 1];
+    const struct ebb_guidance *g = &c->job->guidance;
+    ebb_guidance_weights(g, time_of(c, in), weight);
+    struct ebb_blend blend = {.dst = dst, .terms = g->labels + 1, .count = loop->count};
+    for (int i = 0; i <= g->labels; i++) {
+        blend.src[i] = i == 0 ? one : two;
+        blend.weight[i] = (float)(scale * weight[i < g->labels ? i + 1 : 0]);
+        blend.src_offset[i] = loop->learned ? 0 : i * loop->count;
+    }
+    result = ebb_blend(loop->device, &blend, error);
+    return result == EBB_OK && g->rescale > 0 ? rescale(c, dst, scale, error) : result;
 }
 
 static enum ebb_result evaluate(struct carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)

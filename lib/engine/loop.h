@@ -1,17 +1,18 @@
 // The reverse process on a device: carries out a sampler's instructions (diffusion/run.h) with one network.
-// States are (h, w, c), one item; guidance evaluates the network with and without the label as a batch of two.
+// States are (h, w, c), one item; guidance evaluates the network with each label and without one as a batch.
 #ifndef EBB_ENGINE_LOOP_H
 #define EBB_ENGINE_LOOP_H
 
 #include <ebb/generate.h>
 
+#include "diffusion/guidance.h"
 #include "diffusion/run.h"
 #include "engine/pulse.h"
 #include "graph/plan.h"
 #include "nets/nets.h"
 
 struct ebb_loop_size {
-    int n;         // 1: one evaluation a time, 2: guided
+    int n;         // 1: one evaluation a time; guided: one per label and one for the base
     int h, w, c;   // the diffused state
     int condition; // channels of the condition, 0: none
 };
@@ -39,8 +40,8 @@ typedef enum ebb_result (*ebb_loop_watch)(void *user, const struct ebb_loop_stat
 
 struct ebb_loop_job {
     const struct ebb_run_params *run;
-    int label, other; // class ids of the guided pair, -1: none; `other` is used when n is 2
-    double guidance;  // n is 2: other + guidance * (label - other)
+    int item[EBB_GUIDANCE_LABELS + 1]; // class ids evaluated, -1: none: the labels, then the base if n is above 1
+    struct ebb_guidance guidance;      // how the n answers are weighed; n is 1: not looked at
     struct ebb_loop_noise noise;
     const float *first;     // (h, w, c): the noise of the start, instead of draw 0; NULL: drawn
     const float *start;     // x_0 that is noised to run->start; NULL: zeros

@@ -31,23 +31,58 @@ static enum ebb_result check(const struct ebb_model *model, const struct ebb_gen
     return EBB_OK;
 }
 
+// The mixture asked for, or the one label.
+static enum ebb_result choose_labels(const struct ebb_model *model, const struct ebb_generate_params *p,
+                                     struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    const struct ebb_model_info *info = &model->info;
+    struct ebb_guidance *g = &recipe->guidance;
+    recipe->item[0] = p->label >= 0 ? p->label : model->no_label;
+    if (p->mix_count < 0 || p->mix_count > EBB_GUIDANCE_LABELS)
+        return ebb_fail(error, EBB_INVALID, "%d labels mixed, allowed are 0 to %d", p->mix_count, EBB_GUIDANCE_LABELS);
+    if (p->negative < -1 || p->negative >= info->label_count)
+        return ebb_fail(error, EBB_INVALID, "negative label %d: %s has %d labels (-1: none)", p->negative, info->name,
+                        info->label_count);
+    for (int i = 0; i < p->mix_count; i++) {
+        if (p->mix[i].label < 0 || p->mix[i].label >= info->label_count)
+            return ebb_fail(error, EBB_INVALID, "label %d: %s has %d labels", p->mix[i].label, info->name, info->label_count);
+        recipe->item[i] = p->mix[i].label;
+        g->share[i] = p->mix[i].share;
+    }
+    g->labels = p->mix_count > 0 ? p->mix_count : 1;
+    g->from = p->guidance_from;
+    g->to = p->guidance_to;
+    g->rescale = p->guidance_rescale;
+    return ebb_guidance_check(g, error);
+}
+
 // Which classes are evaluated, and how they are weighed.
 static enum ebb_result choose_guidance(const struct ebb_model *model, const struct ebb_generate_params *p,
                                        struct ebb_recipe *recipe, struct ebb_error *error)
 {
-    bool asked = !isnan(p->guidance);
+    *recipe = (struct ebb_recipe){.n = 1};
+    ebb_guidance_default(&recipe->guidance);
+    enum ebb_result result = choose_labels(model, p, recipe, error);
+    if (result != EBB_OK)
+        return result;
+
+    bool asked = !isnan(p->guidance), mixed = p->mix_count > 1;
     double guidance = asked ? p->guidance : model->info.guidance;
-    int label = p->label >= 0 ? p->label : model->no_label;
-    *recipe = (struct ebb_recipe){.n = 1, .label = label, .other = model->no_label, .guidance = guidance};
-    if (guidance == 1 || p->label < 0)
+    int base = p->negative >= 0 ? p->negative : model->no_label;
+    if ((guidance == 1 && !mixed) || (p->label < 0 && p->mix_count == 0))
         return EBB_OK;
-    if (model->no_label < 0)
-        return asked ? ebb_fail(error, EBB_UNSUPPORTED, "guidance %g: %s has no class for \"no label\" to guide away from",
-                                guidance, model->info.name)
-                     : EBB_OK;
-    recipe->n = guidance == 0 ? 1 : 2;
-    if (guidance == 0)
-        recipe->label = model->no_label;
+    if (base < 0 && asked && guidance != 1)
+        return ebb_fail(error, EBB_UNSUPPORTED, "guidance %g: %s has no class for \"no label\" to guide away from", guidance,
+                        model->info.name);
+    if (base < 0 && !mixed)
+        return EBB_OK;
+    if (guidance == 0 && p->guidance_from == 0 && p->guidance_to == 1) {
+        recipe->item[0] = base;
+        return EBB_OK;
+    }
+    recipe->guidance.scale = base < 0 ? 1 : guidance;
+    recipe->n = recipe->guidance.labels + 1;
+    recipe->item[recipe->n - 1] = base;
     return EBB_OK;
 }
 
@@ -102,11 +137,15 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe
     struct ebb_loop *loop = ebb_engine_loop(model, &size, error);
     if (!loop)
         return error->code;
+    bool twice = ebb_unet_out_channels(model->unet) == 2 * size.c;
+    if (twice && size.n > 1 && (recipe->guidance.labels > 1 || recipe->guidance.rescale > 0))
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s learned its variance: its labels cannot be mixed, nor its guidance rescaled",
+                        model->info.name);
 
     struct ebb_loop_job run = {
-        .run = &recipe->run, .label = recipe->label, .other = recipe->other, .guidance = recipe->guidance,
-        .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
+        .run = &recipe->run, .guidance = recipe->guidance, .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
         .watch = job->watch, .user = job->user, .pulse = job->pulse,
     };
+    memcpy(run.item, recipe->item, sizeof(run.item));
     return ebb_loop_run(loop, &run, state, error);
 }

@@ -7,9 +7,9 @@
 // How windows are made, with everything left to the model filled in.
 struct ebb_recipe {
     struct ebb_run_params run;
-    int n;            // networks evaluated at once: 2 when guided
-    int label, other; // class ids, -1: none
-    double guidance;
+    int n;                             // networks evaluated at once, see engine/loop.h
+    int item[EBB_GUIDANCE_LABELS + 1]; // class ids, -1: none
+    struct ebb_guidance guidance;
     enum ebb_noise_source noise;
     uint64_t seed;
 };

@@ -209,6 +209,97 @@ TEST(guided_latents_are_those_of_diffusers)
     compare_latents("tiny-sfx", "latents-guided.f32", &p);
 }
 
+static struct ebb_generate_params guided(void)
+{
+    struct ebb_generate_params p = defaults();
+    p.label = 1;
+    p.guidance = 3;
+    return p;
+}
+
+TEST(guidance_left_alone_is_the_plain_one)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = guided(), b = guided();
+    b.label = -1;
+    b.mix_count = 1;
+    b.mix[0] = (struct ebb_mix){1, 5};
+    REQUIRE(same(model, &a, &b)); // a mixture of one, to the bit
+    b = a;
+    b.guidance_from = 0;
+    b.guidance_to = 0; // never
+    a.guidance = 1;
+    REQUIRE(same(model, &a, &b));
+    ebb_model_close(&model);
+}
+
+TEST(guidance_has_a_time_a_base_and_a_measure)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = guided(), b = a, c = a;
+    b.guidance_to = 0.6;
+    c.guidance_from = 0.6;
+    REQUIRE(!same(model, &a, &b) && !same(model, &a, &c) && !same(model, &b, &c));
+    c = a;
+    c.guidance = 1;
+    REQUIRE(!same(model, &b, &c));
+    b = a;
+    b.guidance_rescale = 0.7;
+    REQUIRE(!same(model, &a, &b));
+    b = a;
+    b.negative = 2;
+    REQUIRE(!same(model, &a, &b));
+    b.guidance = 1; // leads away from nothing
+    REQUIRE(same(model, &b, &c));
+    ebb_model_close(&model);
+}
+
+TEST(labels_mix_by_their_shares)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = guided(), b = a, c;
+    a.mix_count = b.mix_count = 2;
+    a.mix[0] = (struct ebb_mix){0, 0.7};
+    a.mix[1] = (struct ebb_mix){2, 0.3};
+    b.mix[0] = (struct ebb_mix){0, 7};
+    b.mix[1] = (struct ebb_mix){2, 2};
+    REQUIRE(!same(model, &a, &b));
+    b.mix[1].share = 0; // the first alone
+    c = guided();
+    c.label = 0;
+    int shape[4];
+    size_t count = 4 * 16 * 32;
+    float *x = calloc(count, sizeof(float)), *y = calloc(count, sizeof(float));
+    REQUIRE(x && y);
+    REQUIRE_OK(ebb_generate_latents(model, &b, x, count, shape, e));
+    REQUIRE_OK(ebb_generate_latents(model, &c, y, count, shape, e));
+    for (size_t i = 0; i < count; i++)
+        REQUIRE_NEAR(x[i], y[i], 1e-4, "latent");
+    free(x);
+    free(y);
+    ebb_model_close(&model);
+}
+
+TEST(guidance_that_makes_no_sense_is_refused)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params p[7];
+    for (int i = 0; i < 7; i++)
+        p[i] = guided();
+    p[0].guidance_from = 0.5;
+    p[0].guidance_to = 0.4;
+    p[1].guidance_rescale = 1.1;
+    p[2].guidance_rescale = NAN;
+    p[3].negative = 4;
+    p[4].mix_count = 8;
+    p[5].mix_count = 1; // of share 0
+    p[6].mix_count = 1;
+    p[6].mix[0] = (struct ebb_mix){4, 1};
+    for (int i = 0; i < 7; i++)
+        REQUIRE(ebb_generate_length(model, &p[i]) == 0);
+    ebb_model_close(&model);
+}
+
 TEST(what_is_not_possible_is_refused)
 {
     struct ebb_model *model = open_tiny("tiny-sfx"), *cleaner = open_tiny("tiny-denoise");

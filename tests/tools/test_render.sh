@@ -28,6 +28,27 @@ ok "all labels" says '4 of 4 sounds made' $render --label all -o all/
 ok "no label" $render -o none.wav
 ok "is another sound again" differ "$helper" same none.wav rain.wav
 
+# ---- guidance ----
+
+guided="$render --label rain --guidance 3.5 --force"
+$guided -o g.wav >/dev/null
+ok "both conventions" sh -c "$render --label rain --guidance-w 2.5 -o w.wav && cmp g.wav w.wav"
+ok "an interval" sh -c "$guided --guidance-from 0.2 --guidance-to 0.7 -o i.wav && ! cmp -s g.wav i.wav"
+ok "rescaled" sh -c "$guided --rescale 0.7 -o r.wav && ! cmp -s g.wav r.wav"
+ok "away from another label" sh -c "$guided --negative bell -o n.wav && ! cmp -s g.wav n.wav"
+ok "left alone they change nothing, the recipe included" sh -c "$guided --guidance-from 0 --guidance-to 1 --rescale 0 --negative none -o d.wav && cmp g.wav d.wav"
+ok "a mixture" sh -c "$render --label rain:0.7,wind:0.3 -o mix/ && test -f mix/rain-0.7+wind-0.3-s0-000.wav"
+ok "its recipe makes it again" sh -c "$render --like mix/*.wav -o m.wav && cmp m.wav mix/*.wav"
+ok "so do those of the others" sh -c "for f in i r n; do $render --like \$f.wav -o again-\$f.wav && cmp \$f.wav again-\$f.wav || exit 1; done"
+fails 2 'guidance = 1 + w' $guided --guidance-w 2 -o x.wav
+fails 2 'from must be at most to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
+fails 2 '0..1' $guided --rescale 1.5 -o x.wav
+fails 2 'no share' $render --label rain:0.7,wind -o x.wav
+fails 2 'all shares are 0' $render --label rain:0,wind:0 -o x.wav
+fails 2 'share' $render --label rain:-1 -o x.wav
+fails 3 'rian' $render --label rian:1 -o x.wav
+fails 3 'thunder' $guided --negative thunder -o x.wav
+
 # ---- lists ----
 
 printf 'name,label,seed,seconds,peak\r\n"gate, ""big""",kick,4,0.25,-3\r\nb,rain,1,,\r\n' >list.csv

@@ -31,6 +31,8 @@ struct ebb_generate_step {
 // Sees the chain from the calling thread. Return false to stop, as for ebb_progress.
 typedef bool (*ebb_watch)(void *user, const struct ebb_generate_step *step);
 
+enum { EBB_MIX_LABELS = 7 };
+
 struct ebb_generate_params {
     int label;           // index, -1: none. Default: -1
     uint64_t seed;       // default 0
@@ -39,6 +41,14 @@ struct ebb_generate_params {
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
     const char *sampler; // a name from ebb_samplers[]; NULL: what the model recommends
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
+    double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). Default 0, 1
+    double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0
+    int negative;            // label to guide away from, -1 (default): no label
+    int mix_count;           // > 0: instead of `label`, a mixture of so many, at most EBB_MIX_LABELS
+    struct ebb_mix {
+        int label;
+        double share; // 0 or more, not all 0
+    } mix[EBB_MIX_LABELS];
     double eta;          // fresh noise per step where the sampler has it, 0..1. Default EBB_ETA_OWN: the sampler's own
     enum ebb_noise_source noise;
     int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 16
