@@ -184,7 +184,8 @@ static void send_tags(GstDiffuseSrc *src)
     g_free(recipe);
 
     // The base class puts it after the segment; a tag list without scope would be taken for the stream's.
-    gst_element_send_event(GST_ELEMENT(src), gst_event_new_tag(tags));
+    // The class's own function: gst_element_send_event() takes the state lock, which whoever is stopping us holds.
+    GST_ELEMENT_GET_CLASS(src)->send_event(GST_ELEMENT(src), gst_event_new_tag(tags));
 }
 
 GstFlowReturn gst_diffuse_src_create(GstPushSrc *push, GstBuffer **buffer)
