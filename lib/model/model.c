@@ -117,6 +117,9 @@ enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *devic
     ebb_device_destroy(&old);
     model->unet = model->own->unet->unet;
     model->vae = model->own->vae ? model->own->vae->vae : NULL;
+    if (model->own->unknown[0])
+        ebb_logf(ebb_device_log(device), EBB_LOG_WARNING, "%s: its scheduler's config has keys unknown here, which are left aside: %s",
+                 model->info.path, model->own->unknown);
     return EBB_OK;
 }
 

@@ -12,6 +12,7 @@ struct ebb_model_own {
     char hash[65];
     char scheduler_sum[65], mel_sum[65], extras_sum[65]; // "": no such file
     struct ebb_compat compat;    // what diffusers' class does its own way; run.compat points here
+    char unknown[256];           // keys of the scheduler's config that nobody here knows; "": none
     struct ebb_json_file extras; // ebb.json, kept: the strings of info and labels live in it
     char (*numbers)[8];          // labels of a folder that names none: "0", "1", ...
     struct ebb_network *unet, *vae; // vae NULL: none

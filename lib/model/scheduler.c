@@ -81,6 +81,7 @@ static enum ebb_result read_config(struct ebb_model *model, const struct ebb_jso
     }
 
     model->own->compat = read.compat;
+    snprintf(model->own->unknown, sizeof(model->own->unknown), "%s", read.unknown);
     model->run = read.run;
     model->run.schedule = model->schedule;
     model->run.compat = &model->own->compat;

@@ -334,4 +334,27 @@ TEST(python_infinity_in_a_config)
     scratch_remove();
 }
 
+static int warnings;
+static void count_warnings(void *user, enum ebb_log_level level, const char *message)
+{
+    warnings += level == EBB_LOG_WARNING && strstr(message, "colour, taste") != NULL;
+}
+
+TEST(unknown_scheduler_keys_are_warned_about)
+{
+    const struct ebb_log log = {.write = count_warnings};
+    struct ebb_device *device = ebb_device_create("ref", 1, &log, NULL);
+    REQUIRE(device);
+    scratch_make("models/tiny-sfx");
+    for (int spoilt = 0; spoilt < 2; spoilt++) {
+        struct ebb_model *model = opened(scratch);
+        load(model, device);
+        REQUIRE(warnings == spoilt);
+        ebb_model_close(&model);
+        scratch_replace("scheduler/scheduler_config.json", "{", "{\"colour\": 1, \"taste\": null,");
+    }
+    ebb_device_destroy(&device);
+    scratch_remove();
+}
+
 TEST_MAIN
