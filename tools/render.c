@@ -12,7 +12,7 @@
 #include "sound.h"
 
 struct render {
-    const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative;
+    const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative, *steps_folder;
     uint64_t seed, index;
     int count, steps, threads, phase;
     double guidance_w, guidance_from, guidance_to, rescale;
@@ -25,6 +25,7 @@ struct render {
     struct tool_model m;
     struct tool_progress progress;
     size_t made, kept, differ;
+    int step_code; // of --save-steps
 };
 
 // ---- what is asked for ----
@@ -71,6 +72,9 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
         {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0,
          "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
+        {"save-steps", 0, "DIR", TOOL_TEXT, &r->steps_folder, 0, 0,
+         "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), step-001.npy, ...; "
+         "no WAV without -o"},
         {"device", 'd', "NAME", TOOL_TEXT, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &r->force, 0, 0, "make sounds that are there already again"},
@@ -202,8 +206,9 @@ static int collect(struct render *r)
         code = add_label(r, &base, base.label[0] ? base.label : "none", strlen(base.label[0] ? base.label : "none"));
     if (!code)
         code = sound_list_resolve(&r->sounds, &r->m);
-    if (!code && r->latents && r->sounds.count > 1)
-        code = tool_fail(TOOL_USAGE, "--save-latents is for one sound, not %zu", r->sounds.count);
+    if (!code && (r->latents || r->steps_folder) && r->sounds.count > 1)
+        code = tool_fail(TOOL_USAGE, "%s is for one sound, not %zu", r->latents ? "--save-latents" : "--save-steps",
+                         r->sounds.count);
     return code;
 }
 
@@ -297,12 +302,31 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
     p->user = &r->progress;
 }
 
+static bool save_step(void *user, const struct ebb_generate_step *step)
+{
+    struct render *r = user;
+    char path[4096];
+    size_t sizes[4];
+    for (int i = 0; i < 4; i++)
+        sizes[i] = (size_t)step->shape[i];
+    snprintf(path, sizeof(path), "%s/step-%03d.npy", r->steps_folder, step->step);
+    r->step_code = npy_write(path, step->latents, 4, sizes);
+    return r->step_code == TOOL_OK && !tool_interrupted();
+}
+
 static int save_latents(struct render *r, const struct sound_settings *s)
 {
     struct ebb_error error = {0};
     struct ebb_generate_params params;
     int shape[4];
     fill_params(r, s, &params);
+    if (r->steps_folder) {
+        if (mkdir(r->steps_folder, 0777) != 0 && errno != EEXIST)
+            return tool_fail(TOOL_UNWRITABLE, "%s: %s", r->steps_folder, strerror(errno));
+        params.watch = save_step;
+        params.progress = NULL;
+        params.user = r;
+    }
     if (ebb_generate_latents(r->m.model, &params, NULL, 0, shape, &error) != EBB_OK)
         return tool_error(&error);
     size_t sizes[4], count = 1;
@@ -312,8 +336,8 @@ static int save_latents(struct render *r, const struct sound_settings *s)
     int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
     if (x && ebb_generate_latents(r->m.model, &params, x, count, shape, &error) != EBB_OK) {
         tool_progress_clear(&r->progress);
-        code = tool_error(&error);
-    } else if (x) {
+        code = r->step_code ? r->step_code : tool_error(&error);
+    } else if (x && r->latents) {
         tool_progress_clear(&r->progress);
         code = npy_write(r->latents, x, 4, sizes);
     }
@@ -429,10 +453,10 @@ static void summarise(const struct render *r)
 
 static int render_all(struct render *r)
 {
-    int code = r->latents && !r->m.device ? tool_model_load(&r->m, r->device, r->threads) : TOOL_OK;
-    if (!code && r->latents)
+    int code = (r->latents || r->steps_folder) && !r->m.device ? tool_model_load(&r->m, r->device, r->threads) : TOOL_OK;
+    if (!code && (r->latents || r->steps_folder))
         code = save_latents(r, &r->sounds.jobs[0].settings);
-    if (code || (r->latents && !r->out))
+    if (code || ((r->latents || r->steps_folder) && !r->out))
         return code;
     if (!r->out)
         r->out = ".";

@@ -48,8 +48,18 @@ static int iterations_of(const struct ebb_generate_params *params)
 struct watcher {
     struct ebb_model *model;
     const struct ebb_generate_params *params;
-    float *mel; // (n_mels, frames)
+    float *mel;     // (n_mels, frames)
+    float *latents; // (c, h, w)
 };
+
+// (h, w, c) -> (c, h, w)
+static void turn(const struct ebb_model *model, const float *state, float *latents)
+{
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < pixels; i++)
+            latents[k * pixels + i] = state[i * c + k];
+}
 
 static enum ebb_result show(void *user, const struct ebb_loop_state *state, struct ebb_error *error)
 {
@@ -59,10 +69,12 @@ static enum ebb_result show(void *user, const struct ebb_loop_state *state, stru
     if (result != EBB_OK)
         return result;
 
+    turn(w->model, state->values, w->latents);
     double signal = state->alpha * state->alpha, noise = state->sigma * state->sigma;
     struct ebb_generate_step step = {
         .step = state->step, .steps = state->steps, .abar = signal / (signal + noise), .mel = w->mel,
         .n_mels = w->model->info.n_mels, .frames = columns * w->model->state_stride,
+        .latents = w->latents, .shape = {1, w->model->state[0], w->model->state[1], w->model->state[2]},
     };
     return w->params->watch(w->params->user, &step) ? EBB_OK : ebb_fail(error, EBB_CANCELLED, "stopped on request");
 }
@@ -70,7 +82,7 @@ static enum ebb_result show(void *user, const struct ebb_loop_state *state, stru
 // ---- one window ----
 
 struct room {
-    float *state, *mel, *sound;
+    float *state, *mel, *sound, *latents;
 };
 
 static enum ebb_result make_room(const struct ebb_model *model, struct room *room, struct ebb_error *error)
@@ -79,8 +91,9 @@ static enum ebb_result make_room(const struct ebb_model *model, struct room *roo
     room->state = ebb_alloc(ebb_window_count(model), sizeof(float));
     room->mel = ebb_alloc(frames * model->info.n_mels, sizeof(float));
     room->sound = ebb_alloc(frames * model->info.hop, sizeof(float));
-    return room->state && room->mel && room->sound ? EBB_OK
-                                                   : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
+    room->latents = ebb_alloc(ebb_window_count(model), sizeof(float));
+    bool whole = room->state && room->mel && room->sound && room->latents;
+    return whole ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
 }
 
 static void free_room(struct room *room)
@@ -88,13 +101,14 @@ static void free_room(struct room *room)
     free(room->state);
     free(room->mel);
     free(room->sound);
+    free(room->latents);
 }
 
 static enum ebb_result make_state(struct ebb_model *model, const struct ebb_recipe *recipe,
                                   const struct ebb_generate_params *params, struct ebb_pulse pulse, struct room *room,
                                   struct ebb_error *error)
 {
-    struct watcher watcher = {model, params, room->mel};
+    struct watcher watcher = {model, params, room->mel, room->latents};
     struct ebb_window_job job = {.clip = params->index, .watch = params->watch ? show : NULL, .user = &watcher,
                                  .pulse = pulse};
     return ebb_window_make(model, recipe, &job, room->state, error);
@@ -198,7 +212,6 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_
 static enum ebb_result make_latents(struct ebb_model *model, const struct ebb_recipe *recipe,
                                     const struct ebb_generate_params *params, float *latents, struct ebb_error *error)
 {
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
     struct room room = {0};
     struct ebb_pulse pulse = {params->progress, params->user, 0, 1};
     enum ebb_result result = ebb_engine_ready(model, error);
@@ -207,9 +220,7 @@ static enum ebb_result make_latents(struct ebb_model *model, const struct ebb_re
     if (result == EBB_OK)
         result = make_state(model, recipe, params, pulse, &room, error);
     if (result == EBB_OK)
-        for (size_t k = 0; k < c; k++)
-            for (size_t i = 0; i < pixels; i++)
-                latents[k * pixels + i] = room.state[i * c + k];
+        turn(model, room.state, latents);
     free_room(&room);
     return result;
 }

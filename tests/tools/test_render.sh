@@ -83,6 +83,9 @@ ok "a bare network of another domain" sh -c "$ebb render --model ./bare --device
 ok "latents" sh -c "$render --label rain --noise torch --seed 42 --save-latents z.npy && $helper shape z.npy | grep -q '(1, 4, 16, 32) 2048'"
 ok "latents alone write no sound" test ! -e sound-s42-000.wav
 fails 2 'one sound' $render --label rain --count 2 --save-latents z.npy
+ok "each step's state" sh -c "$render --label rain --save-steps steps --save-latents last.npy && ls steps | grep -c npy | grep -qx 5 && cmp last.npy steps/step-004.npy && ! cmp -s last.npy steps/step-003.npy"
+fails 2 'one sound' $render --label rain --count 2 --save-steps steps
+fails 5 'rain.wav' $render --label rain --save-steps rain.wav/no
 
 # ---- what cannot be ----
 

@@ -26,6 +26,8 @@ struct ebb_generate_step {
     double abar;     // signal power of the state: x ~ sqrt(abar) x_0 + sqrt(1 - abar) eps
     const float *mel;
     int n_mels, frames;
+    const float *latents; // the state itself, (1, c, h, w) row-major
+    int shape[4];
 };
 
 // Sees the chain from the calling thread. Return false to stop, as for ebb_progress.
