@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""The shipped networks through `ebb eval` against diffusers: max|difference| / max|reference| of one pass each.
+
+    eval_shipped.py EBB MODELS [--device cpu]        needs torch, diffusers and numpy
+"""
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DModel
+
+
+def run(ebb, net, x, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = Path(folder) / "in.npy", Path(folder) / "out.npy"
+        np.save(source, x.numpy())
+        subprocess.run([ebb, "eval", str(net), "--input", source, "--output", result, *options], check=True)
+        return torch.from_numpy(np.load(result))
+
+
+def report(name, ours, theirs):
+    print(f"{name:28s} {((ours - theirs).abs().max() / theirs.abs().max()).item():.1e}")
+
+
+@torch.no_grad()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ebb")
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    device = ["--device", args.device]
+
+    unet = UNet2DModel.from_pretrained(args.models / "sfx", subfolder="unet")
+    x = torch.randn(2, 8, 16, 32)
+    ours = run(args.ebb, args.models / "sfx/unet", x, "--timestep", "731", "--label", "31,44", *device)
+    report("sfx/unet", ours, unet(x, 731, class_labels=torch.tensor([31, 44])).sample)
+
+    vae = AutoencoderKL.from_pretrained(args.models / "sfx", subfolder="vae")
+    mel = torch.rand(1, 1, 128, 256) * 2 - 1
+    posterior = vae.encode(mel).latent_dist
+    ours = run(args.ebb, args.models / "sfx/vae", mel, "--encode", *device)
+    report("sfx/vae encode", ours, torch.cat([posterior.mean, posterior.std], 1))
+    ours = run(args.ebb, args.models / "sfx/vae", posterior.mean, "--decode", *device)
+    report("sfx/vae decode", ours, vae.decode(posterior.mean).sample)
+
+    unet = UNet2DModel.from_pretrained(args.models / "denoise", subfolder="unet")
+    x = torch.randn(1, unet.config.in_channels, 32, 64)
+    ours = run(args.ebb, args.models / "denoise/unet", x, "--timestep", "499", *device)
+    report("denoise/unet", ours, unet(x, 499).sample)
+
+
+main()
