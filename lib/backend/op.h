@@ -37,12 +37,23 @@ enum ebb_op_kind {
                  // groups = 0: no statistics, a = 1, b = 0 before FiLM
     EBB_OP_POOL, // dst = mean of 2x2, stride 2, of src[0]
     EBB_OP_ATTENTION, // dst = softmax(q k^T / sqrt(c / heads)) v for each head; src q, k, v; tokens are (h, w)
+    EBB_OP_MEAN,    // dst (n, 1, 1, c) = mean of src[0] over (h, w)
+    EBB_OP_SOFTMAX, // dst = softmax of src[0] over c, pixel by pixel
+    // Backwards: what arrives is the gradient of a result, what leaves that of a source.
+    EBB_OP_SPREAD,   // dst = scale * src[0](n, y / stride, x / stride, first + c) where (y, x) is at `spot` of its block of
+                     // stride x stride, and 0 elsewhere and outside src[0]
+    EBB_OP_ACT_GRAD, // dst = src[0] * act'(x), x = src[1] * a[n, c] + b[n, c] with `affine`, src[1] without
+    EBB_OP_NORM_GRAD, // dst = gradient of src[1], the source of the norm (groups, eps, gamma, film) whose result has src[0]
+                      // groups = 0: src[0] * (1 + film[c]), no src[1]
+    EBB_OP_ATTENTION_GRAD, // dst (n, h, w, 3c): of q, of k, of v; src q, k, v and the result's; as many keys as queries
     EBB_OP_COUNT
 };
+enum { EBB_OP_SOURCES = 4 };
+enum { EBB_SPOT_ALL = -1 }; // all of the block; otherwise the row and column in it, both the same
 
 struct ebb_op {
     enum ebb_op_kind kind;
-    int dst, src[3]; // tensor numbers, -1: none
+    int dst, src[EBB_OP_SOURCES]; // tensor numbers, -1: none
     // load
     bool upsample;
     int affine;
@@ -62,6 +73,8 @@ struct ebb_op {
     int film;                        // tensor (n, 1, 1, 2c), -1: none
     // attention
     int heads;
+    // spread
+    int spot, first;
 };
 
 // Ops run in order; no op reads what a later one writes. dst never overlaps a source in memory.

@@ -12,7 +12,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 void ebb_op_describe(const struct ebb_program *program, const struct ebb_op *op, char *text, size_t size)
 {
     static const char *const names[EBB_OP_COUNT] = {[EBB_OP_CONV] = "conv", [EBB_OP_MAP] = "map", [EBB_OP_NORM] = "norm",
-                                                    [EBB_OP_POOL] = "pool", [EBB_OP_ATTENTION] = "attention"};
+                                                    [EBB_OP_POOL] = "pool", [EBB_OP_ATTENTION] = "attention",
+                                                    [EBB_OP_MEAN] = "mean", [EBB_OP_SOFTMAX] = "softmax", [EBB_OP_SPREAD] = "spread",
+                                                    [EBB_OP_ACT_GRAD] = "activation gradient", [EBB_OP_NORM_GRAD] = "norm gradient",
+                                                    [EBB_OP_ATTENTION_GRAD] = "attention gradient"};
     const struct ebb_tensor *tensors = program->tensors, *dst = &tensors[op->dst];
     const struct ebb_tensor *from = op->kind == EBB_OP_NORM && op->src[0] >= 0 ? &tensors[op->src[0]] : dst;
     char kernel[32] = "";

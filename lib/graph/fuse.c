@@ -75,7 +75,7 @@ static void add_op(struct lowering *l, int side, const struct ebb_op *op)
 
 static struct ebb_op empty_op(enum ebb_op_kind kind)
 {
-    return (struct ebb_op){.kind = kind, .dst = -1, .src = {-1, -1, -1}, .affine = -1, .vector = -1, .residual = -1,
+    return (struct ebb_op){.kind = kind, .dst = -1, .src = {-1, -1, -1, -1}, .affine = -1, .vector = -1, .residual = -1,
                            .film = -1, .scale = 1, .stride = 1};
 }
 
@@ -188,6 +188,55 @@ static struct ebb_node *peel(struct lowering *l, int side, struct ebb_op *op, st
     return core;
 }
 
+// Nodes whose op stands by itself: what they read is in memory, and nothing follows in the same op.
+static const enum ebb_op_kind alone[EBB_NODE_COUNT] = { // 0, a convolution: none of these
+    [EBB_NODE_POOL] = EBB_OP_POOL, [EBB_NODE_ATTENTION] = EBB_OP_ATTENTION, [EBB_NODE_MEAN] = EBB_OP_MEAN,
+    [EBB_NODE_SOFTMAX] = EBB_OP_SOFTMAX, [EBB_NODE_SPREAD] = EBB_OP_SPREAD, [EBB_NODE_ACT_GRAD] = EBB_OP_ACT_GRAD,
+    [EBB_NODE_NORM_GRAD] = EBB_OP_NORM_GRAD, [EBB_NODE_ATTENTION_GRAD] = EBB_OP_ATTENTION_GRAD,
+};
+
+// Source 1 of an activation's gradient, with the norm and FiLM before it as the affine part.
+static void read_affine(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x)
+{
+    struct ebb_node *norm = NULL, *film = NULL;
+    if (l->fuse && x->kind == EBB_NODE_FILM && x->tensor < 0 && side_of(x) == side) {
+        film = x;
+        x = x->in[0];
+    }
+    if (l->fuse && x->kind == EBB_NODE_NORM && x->tensor < 0 && side_of(x) == side) {
+        norm = x;
+        x = x->in[0];
+    }
+    struct ebb_op reader = empty_op(EBB_OP_MAP);
+    reader.src[0] = op->src[1] = need(l, side, x);
+    if (norm || film)
+        op->affine = need_affine(l, side, &reader, norm, film);
+}
+
+static void lower_alone(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x)
+{
+    op->kind = alone[x->kind];
+    op->heads = x->heads;
+    op->act = x->act;
+    if (x->kind == EBB_NODE_SPREAD) {
+        op->stride = x->stride;
+        op->spot = x->spot;
+        op->first = x->first;
+        op->scale = x->factor;
+    }
+    if (x->kind == EBB_NODE_NORM_GRAD) {
+        op->groups = x->groups;
+        op->eps = x->eps;
+        op->gamma = x->weight;
+        op->film = x->in[2] ? need(l, side, x->in[2]) : -1;
+    }
+    int plain = x->kind == EBB_NODE_ACT_GRAD ? 1 : x->kind == EBB_NODE_NORM_GRAD ? 2 : EBB_OP_SOURCES;
+    for (int i = 0; i < plain && x->in[i]; i++)
+        op->src[i] = need(l, side, x->in[i]);
+    if (x->kind == EBB_NODE_ACT_GRAD)
+        read_affine(l, side, op, x->in[1]);
+}
+
 static int lower(struct lowering *l, int side, struct ebb_node *root)
 {
     struct ebb_op op = empty_op(EBB_OP_MAP);
@@ -197,11 +246,8 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
     if (open && core->kind == EBB_NODE_CONV) {
         set_conv(&op, core);
         read_node(l, side, &op, core->in[0], NULL);
-    } else if (core == root && (core->kind == EBB_NODE_POOL || core->kind == EBB_NODE_ATTENTION)) {
-        op.kind = core->kind == EBB_NODE_POOL ? EBB_OP_POOL : EBB_OP_ATTENTION;
-        op.heads = core->heads;
-        for (int i = 0; i < 3 && core->in[i]; i++)
-            op.src[i] = need(l, side, core->in[i]);
+    } else if (core == root && alone[core->kind]) {
+        lower_alone(l, side, &op, core);
     } else {
         read_node(l, side, &op, core, core == root ? root : NULL);
     }
@@ -268,7 +314,7 @@ static void count_uses(struct ebb_graph *graph)
     for (struct ebb_node *x = graph->first; x; x = x->next)
         nodes[x->id] = x;
     for (int i = graph->node_count - 1; i >= 0; i--)
-        for (int k = 0; k < 3 && nodes[i]->uses; k++)
+        for (int k = 0; k < EBB_OP_SOURCES && nodes[i]->uses; k++)
             if (nodes[i]->in[k])
                 nodes[i]->in[k]->uses++;
     free(nodes);

@@ -11,8 +11,8 @@
 #define SHAPE "(%d, %d, %d, %d)"
 #define SHAPE_OF(x) (x)->n, (x)->h, (x)->w, (x)->c
 
-// Keeps the first failure; returning NULL makes a builder's exit one line.
-__attribute__((format(printf, 2, 3))) static struct ebb_node *fail(struct ebb_graph *g, const char *format, ...)
+// Returning NULL makes a builder's exit one line.
+struct ebb_node *ebb_graph_fail(struct ebb_graph *g, const char *format, ...)
 {
     if (g->error.code != EBB_OK)
         return NULL;
@@ -48,6 +48,12 @@ void ebb_graph_destroy(struct ebb_graph **graph)
         free(gone->first);
         gone->first = next;
     }
+    while (gone->turned) {
+        struct ebb_turned *next = gone->turned->next;
+        ebb_weight_release(&gone->turned->weight);
+        free(gone->turned);
+        gone->turned = next;
+    }
     free(gone->outputs);
     free(gone);
 }
@@ -72,7 +78,7 @@ static struct ebb_node *add_node(struct ebb_graph *g, enum ebb_node_kind kind, s
                                  int c)
 {
     if (!fits(n, h, w, c))
-        return fail(g, "a tensor of shape " SHAPE " is empty or too large", n, h, w, c);
+        return ebb_graph_fail(g, "a tensor of shape " SHAPE " is empty or too large", n, h, w, c);
     struct ebb_node *node = ebb_alloc(1, sizeof(*node));
     if (!node) {
         ebb_fail(&g->error, EBB_OUT_OF_MEMORY, "no memory for a node");
@@ -87,6 +93,17 @@ static struct ebb_node *add_node(struct ebb_graph *g, enum ebb_node_kind kind, s
     return node;
 }
 
+struct ebb_node *ebb_node_add(struct ebb_graph *g, enum ebb_node_kind kind, struct ebb_node *const in[EBB_OP_SOURCES], int h,
+                              int w, int c)
+{
+    struct ebb_node *node = in[0] && g->error.code == EBB_OK ? add_node(g, kind, in[0], in[0]->n, h, w, c) : NULL;
+    for (int i = 1; node && i < EBB_OP_SOURCES; i++) {
+        node->in[i] = in[i];
+        node->by_step = node->by_step && (!in[i] || in[i]->by_step);
+    }
+    return node;
+}
+
 // Whether the builder may go on: nothing failed before and the arguments are nodes of this graph.
 static bool ready(struct ebb_graph *g, const struct ebb_node *a, const struct ebb_node *b)
 {
@@ -94,7 +111,7 @@ static bool ready(struct ebb_graph *g, const struct ebb_node *a, const struct eb
         return false;
     if (a && b && a->graph == g && b->graph == g)
         return true;
-    fail(g, "%s", a && b ? "a node of another graph" : "a node that is NULL");
+    ebb_graph_fail(g, "%s", a && b ? "a node of another graph" : "a node that is NULL");
     return false;
 }
 
@@ -146,23 +163,23 @@ struct ebb_node *ebb_conv2d(struct ebb_graph *g, struct ebb_node *x, struct ebb_
     if (!ready(g, x, x))
         return NULL;
     if (!weight || !weight->data || weight->cout < 1 || weight->cin != x->c)
-        return fail(g, "convolution %s: %d input channels, its source has %d", name_of(weight),
+        return ebb_graph_fail(g, "convolution %s: %d input channels, its source has %d", name_of(weight),
                     weight ? weight->cin : 0, x->c);
     if (weight->kh < 1 || weight->kw < 1 || weight->kh % 2 == 0 || weight->kw % 2 == 0 || stride < 1)
-        return fail(g, "convolution %s: kernel %dx%d, stride %d", name_of(weight), weight->kh, weight->kw,
+        return ebb_graph_fail(g, "convolution %s: kernel %dx%d, stride %d", name_of(weight), weight->kh, weight->kw,
                     stride);
     if (pad == EBB_PAD_RIGHT_BOTTOM && (weight->kh != 3 || weight->kw != 3 || stride != 2))
-        return fail(g, "convolution %s: padding right and bottom needs 3x3, stride 2", name_of(weight));
+        return ebb_graph_fail(g, "convolution %s: padding right and bottom needs 3x3, stride 2", name_of(weight));
     if (pad == EBB_PAD_SAME && weight->kh != weight->kw)
-        return fail(g, "convolution %s: kernel %dx%d is not square", name_of(weight), weight->kh, weight->kw);
+        return ebb_graph_fail(g, "convolution %s: kernel %dx%d is not square", name_of(weight), weight->kh, weight->kw);
     if (!is_vector(bias, weight->cout))
-        return fail(g, "convolution %s: %d output channels, a bias of %d", name_of(weight), weight->cout,
+        return ebb_graph_fail(g, "convolution %s: %d output channels, a bias of %d", name_of(weight), weight->cout,
                     bias->cout);
 
     // Both pads: floor((size + zeros - kernel) / stride) + 1 with zeros = kernel - 1, or 1 for the 3x3 stride 2 one.
     int zeros = pad == EBB_PAD_SAME ? weight->kh - 1 : 1;
     if (x->h + zeros < weight->kh || x->w + zeros < weight->kw)
-        return fail(g, "convolution %s: kernel larger than its source", name_of(weight));
+        return ebb_graph_fail(g, "convolution %s: kernel larger than its source", name_of(weight));
     struct ebb_node *node = add_node(g, EBB_NODE_CONV, x, x->n, (x->h + zeros - weight->kh) / stride + 1,
                                      (x->w + zeros - weight->kw) / stride + 1, weight->cout);
     if (node) {
@@ -177,7 +194,7 @@ struct ebb_node *ebb_conv2d(struct ebb_graph *g, struct ebb_node *x, struct ebb_
 struct ebb_node *ebb_linear(struct ebb_graph *g, struct ebb_node *x, struct ebb_weight *weight, struct ebb_weight *bias)
 {
     if (ready(g, x, x) && weight && (weight->kh != 1 || weight->kw != 1))
-        return fail(g, "linear layer %s: its weight is %dx%d", name_of(weight), weight->kh, weight->kw);
+        return ebb_graph_fail(g, "linear layer %s: its weight is %dx%d", name_of(weight), weight->kh, weight->kw);
     return ebb_conv2d(g, x, weight, bias, 1, EBB_PAD_SAME);
 }
 
@@ -187,9 +204,9 @@ struct ebb_node *ebb_group_norm(struct ebb_graph *g, struct ebb_node *x, int gro
     if (!ready(g, x, x))
         return NULL;
     if (groups < 1 || x->c % groups != 0)
-        return fail(g, "group norm: %d channels do not divide into %d groups", x->c, groups);
+        return ebb_graph_fail(g, "group norm: %d channels do not divide into %d groups", x->c, groups);
     if (!is_vector(gamma, x->c) || !is_vector(beta, x->c))
-        return fail(g, "group norm %s: not %d values", name_of(gamma), x->c);
+        return ebb_graph_fail(g, "group norm %s: not %d values", name_of(gamma), x->c);
     struct ebb_node *node = add_node(g, EBB_NODE_NORM, x, x->n, x->h, x->w, x->c);
     if (node) {
         node->groups = groups;
@@ -227,7 +244,7 @@ struct ebb_node *ebb_add(struct ebb_graph *g, struct ebb_node *a, struct ebb_nod
     if (!ready(g, a, b))
         return NULL;
     if (a->n != b->n || a->h != b->h || a->w != b->w || a->c != b->c)
-        return fail(g, "sum of " SHAPE " and " SHAPE, SHAPE_OF(a), SHAPE_OF(b));
+        return ebb_graph_fail(g, "sum of " SHAPE " and " SHAPE, SHAPE_OF(a), SHAPE_OF(b));
     return add_pair(g, EBB_NODE_ADD, a, b, a->c);
 }
 
@@ -236,7 +253,7 @@ struct ebb_node *ebb_add_channels(struct ebb_graph *g, struct ebb_node *x, struc
     if (!ready(g, x, v))
         return NULL;
     if (v->n != x->n || v->h != 1 || v->w != 1 || v->c != x->c)
-        return fail(g, "a vector " SHAPE " added to the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
+        return ebb_graph_fail(g, "a vector " SHAPE " added to the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
     return add_pair(g, EBB_NODE_VECTOR, x, v, x->c);
 }
 
@@ -245,7 +262,7 @@ struct ebb_node *ebb_film(struct ebb_graph *g, struct ebb_node *x, struct ebb_no
     if (!ready(g, x, v))
         return NULL;
     if (v->n != x->n || v->h != 1 || v->w != 1 || v->c % 2 != 0 || v->c / 2 != x->c)
-        return fail(g, "scale and shift " SHAPE " for the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
+        return ebb_graph_fail(g, "scale and shift " SHAPE " for the channels of " SHAPE, SHAPE_OF(v), SHAPE_OF(x));
     return add_pair(g, EBB_NODE_FILM, x, v, x->c);
 }
 
@@ -264,7 +281,7 @@ struct ebb_node *ebb_concat(struct ebb_graph *g, struct ebb_node *a, struct ebb_
     if (!ready(g, a, b))
         return NULL;
     if (a->n != b->n || a->h != b->h || a->w != b->w || a->c > (1 << 24) || b->c > (1 << 24))
-        return fail(g, SHAPE " and " SHAPE " side by side", SHAPE_OF(a), SHAPE_OF(b));
+        return ebb_graph_fail(g, SHAPE " and " SHAPE " side by side", SHAPE_OF(a), SHAPE_OF(b));
     return add_pair(g, EBB_NODE_CONCAT, a, b, a->c + b->c);
 }
 
@@ -273,7 +290,7 @@ struct ebb_node *ebb_upsample(struct ebb_graph *g, struct ebb_node *x)
     if (!ready(g, x, x))
         return NULL;
     if (x->h > (1 << 24) || x->w > (1 << 24))
-        return fail(g, "upsampling " SHAPE, SHAPE_OF(x));
+        return ebb_graph_fail(g, "upsampling " SHAPE, SHAPE_OF(x));
     return add_node(g, EBB_NODE_UPSAMPLE, x, x->n, 2 * x->h, 2 * x->w, x->c);
 }
 
@@ -282,13 +299,23 @@ struct ebb_node *ebb_avg_pool(struct ebb_graph *g, struct ebb_node *x)
     return ready(g, x, x) ? add_node(g, EBB_NODE_POOL, x, x->n, x->h / 2, x->w / 2, x->c) : NULL;
 }
 
+struct ebb_node *ebb_mean(struct ebb_graph *g, struct ebb_node *x)
+{
+    return ready(g, x, x) ? add_node(g, EBB_NODE_MEAN, x, x->n, 1, 1, x->c) : NULL;
+}
+
+struct ebb_node *ebb_softmax(struct ebb_graph *g, struct ebb_node *x)
+{
+    return ready(g, x, x) ? add_node(g, EBB_NODE_SOFTMAX, x, x->n, x->h, x->w, x->c) : NULL;
+}
+
 struct ebb_node *ebb_attention(struct ebb_graph *g, struct ebb_node *q, struct ebb_node *k, struct ebb_node *v, int heads)
 {
     if (!ready(g, q, k) || !ready(g, q, v))
         return NULL;
     if (heads < 1 || q->c % heads != 0 || k->c != q->c || v->c != q->c || k->n != q->n || v->n != q->n || k->h != v->h ||
         k->w != v->w)
-        return fail(g, "attention of %d heads, query " SHAPE ", key " SHAPE ", value " SHAPE, heads, SHAPE_OF(q),
+        return ebb_graph_fail(g, "attention of %d heads, query " SHAPE ", key " SHAPE ", value " SHAPE, heads, SHAPE_OF(q),
                     SHAPE_OF(k), SHAPE_OF(v));
     struct ebb_node *node = add_pair(g, EBB_NODE_ATTENTION, q, k, q->c);
     if (node) {

@@ -44,6 +44,8 @@ struct ebb_node *ebb_scale(struct ebb_graph *g, struct ebb_node *x, float factor
 struct ebb_node *ebb_concat(struct ebb_graph *g, struct ebb_node *a, struct ebb_node *b); // channels, a first
 struct ebb_node *ebb_upsample(struct ebb_graph *g, struct ebb_node *x);  // nearest, twice h and w
 struct ebb_node *ebb_avg_pool(struct ebb_graph *g, struct ebb_node *x);  // 2x2, stride 2
+struct ebb_node *ebb_mean(struct ebb_graph *g, struct ebb_node *x);      // over h and w: (n, 1, 1, c)
+struct ebb_node *ebb_softmax(struct ebb_graph *g, struct ebb_node *x);   // over channels
 struct ebb_node *ebb_attention(struct ebb_graph *g, struct ebb_node *q, struct ebb_node *k, struct ebb_node *v,
                                int heads); // tokens = h * w; softmax(q k^T / sqrt(c / heads)) v
 

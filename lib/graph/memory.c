@@ -32,7 +32,7 @@ static void find_lives(const struct ebb_lowered *lowered, struct life *lives)
     for (int i = 0; i < lowered->op_count; i++) {
         const struct ebb_op *op = &lowered->ops[i];
         lives[op->dst].from = lives[op->dst].to = i;
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < EBB_OP_SOURCES; k++)
             reads(lives, op->src[k], i);
         reads(lives, op->affine, i);
         reads(lives, op->vector, i);

@@ -4,23 +4,27 @@
 
 #include <stdint.h>
 
+#include "backend/op.h"
 #include "graph/graph.h"
 
 enum ebb_node_kind {
     EBB_NODE_INPUT, EBB_NODE_STEP_INPUT, EBB_NODE_CONV, EBB_NODE_NORM, EBB_NODE_ACT, EBB_NODE_ADD, EBB_NODE_VECTOR,
     EBB_NODE_FILM, EBB_NODE_SCALE, EBB_NODE_CONCAT, EBB_NODE_UPSAMPLE, EBB_NODE_POOL, EBB_NODE_ATTENTION,
+    EBB_NODE_MEAN, EBB_NODE_SOFTMAX, EBB_NODE_SPREAD, EBB_NODE_ACT_GRAD, EBB_NODE_NORM_GRAD, EBB_NODE_ATTENTION_GRAD,
+    EBB_NODE_COUNT
 };
 
 struct ebb_node {
     enum ebb_node_kind kind;
     struct ebb_graph *graph;
-    struct ebb_node *in[3];
+    struct ebb_node *in[EBB_OP_SOURCES];
     int n, h, w, c;
     struct ebb_weight *weight, *bias; // norm: gamma, beta
     int stride, groups, heads, index; // index: of inputs and step inputs
     enum ebb_pad pad;
     enum ebb_act act;
     float eps, factor;
+    int spot, first; // of a spread
     bool by_step; // depends on step inputs alone
     int id;       // order of creation
     // For fuse.c:
@@ -32,11 +36,28 @@ struct ebb_node {
     struct ebb_node *next;
 };
 
+// A weight that a graph made for itself: its owner.
+struct ebb_turned {
+    struct ebb_turned *next;
+    const struct ebb_weight *source;
+    struct ebb_weight weight;
+    float data[];
+};
+
 struct ebb_graph {
     struct ebb_node *first, **last; // in order of creation, so every node comes after what it reads
     struct ebb_node **outputs;
     int inputs, step_inputs, output_count, node_count;
+    struct ebb_turned *turned;
     struct ebb_error error; // the first failure; code EBB_OK: none
 };
+
+// ---- graph.c, for gradient.c ----
+
+// Keeps the first failure; NULL.
+__attribute__((format(printf, 2, 3))) struct ebb_node *ebb_graph_fail(struct ebb_graph *g, const char *format, ...);
+// A node of up to EBB_OP_SOURCES sources (NULL: none) and the given shape; NULL with the graph failed.
+struct ebb_node *ebb_node_add(struct ebb_graph *g, enum ebb_node_kind kind, struct ebb_node *const in[EBB_OP_SOURCES], int h,
+                              int w, int c);
 
 #endif

@@ -47,22 +47,6 @@ static void pack_head(void *context, int unit, int thread)
     cpu_panels_pack(job->values + (size_t)unit * job->values_step, job->v + at, (size_t)job->tokens, job->width, channels, 1);
 }
 
-// out (pixels, columns) = a (pixels, depth) times panels of `columns` columns.
-static void multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth, const float *panels,
-                     int columns, float *out, size_t out_step)
-{
-    for (int panel = 0; panel * CPU_PANEL < columns; panel++) {
-        int width = cpu_panel_width(columns, panel), first = panel * CPU_PANEL;
-        kernels->row(&(struct cpu_row){
-            .a = a, .step = step, .runs = 1, .run = depth, .pixels = pixels,
-            .panel = panels + (size_t)first * (size_t)depth,
-            .width = width,
-            .columns = columns - first < width ? columns - first : width,
-            .out = out + first, .out_step = out_step, .scale = 1,
-        });
-    }
-}
-
 static void attend(void *context, int unit, int thread)
 {
     const struct attention_job *job = context;
@@ -75,12 +59,12 @@ static void attend(void *context, int unit, int thread)
     float *scores = job->scores + (size_t)thread * job->scores_step;
     float total[QUERIES];
 
-    multiply(kernels, job->q + at, channels, count, job->width, job->keys + (size_t)head * job->keys_step, job->tokens, scores,
-             row);
+    cpu_multiply(kernels, job->q + at, channels, count, job->width, job->keys + (size_t)head * job->keys_step, job->tokens,
+                 scores, row);
     for (int i = 0; i < count; i++)
         total[i] = kernels->softmax(scores + (size_t)i * row, job->tokens, 1 / sqrtf((float)job->width));
-    multiply(kernels, scores, row, count, job->tokens, job->values + (size_t)head * job->values_step, job->width, job->out + at,
-             channels);
+    cpu_multiply(kernels, scores, row, count, job->tokens, job->values + (size_t)head * job->values_step, job->width,
+                 job->out + at, channels);
     for (int i = 0; i < count; i++)
         for (int c = 0; c < job->width; c++)
             job->out[at + (size_t)i * channels + (size_t)c] /= total[i];

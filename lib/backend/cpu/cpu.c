@@ -11,6 +11,8 @@
 static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
     [EBB_OP_CONV] = &cpu_conv,    [EBB_OP_MAP] = &cpu_map,             [EBB_OP_NORM] = &cpu_norm,
     [EBB_OP_POOL] = &cpu_pool_op, [EBB_OP_ATTENTION] = &cpu_attention,
+    [EBB_OP_MEAN] = &cpu_mean,    [EBB_OP_SOFTMAX] = &cpu_softmax,     [EBB_OP_SPREAD] = &cpu_spread,
+    [EBB_OP_ACT_GRAD] = &cpu_act_grad, [EBB_OP_NORM_GRAD] = &cpu_norm_grad, [EBB_OP_ATTENTION_GRAD] = &cpu_attention_grad,
 };
 
 struct prepared {
@@ -105,7 +107,7 @@ static enum ebb_result prepare_op(const struct cpu_device *cpu, const struct ebb
 {
     out->op = op;
     out->dst = &program->tensors[op->dst];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < EBB_OP_SOURCES; i++)
         out->src[i] = op->src[i] < 0 ? NULL : &program->tensors[op->src[i]];
     return kernels[op->kind]->prepare ? kernels[op->kind]->prepare(cpu, out, error) : EBB_OK;
 }

@@ -14,7 +14,7 @@ struct cpu_device {
 // One op of a prepared program.
 struct cpu_op {
     const struct ebb_op *op;
-    const struct ebb_tensor *dst, *src[3];
+    const struct ebb_tensor *dst, *src[EBB_OP_SOURCES];
     const struct cpu_conv *conv; // how a convolution is done
     size_t scratch;              // floats
 };
@@ -35,6 +35,7 @@ struct cpu_kernel {
 };
 
 extern const struct cpu_kernel cpu_conv, cpu_map, cpu_norm, cpu_pool_op, cpu_attention;
+extern const struct cpu_kernel cpu_mean, cpu_softmax, cpu_spread, cpu_act_grad, cpu_norm_grad, cpu_attention_grad;
 
 // ---- the load, shared by conv and map ----
 
@@ -62,5 +63,9 @@ int cpu_panel_width(int channels, int panel);
 // Rows k of `depth`, `channels` columns at src + k * k_step + column * column_step, to panels at dst.
 void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, size_t k_step, size_t column_step);
 size_t cpu_panels_floats(size_t depth, int channels);
+
+// out (pixels, columns) = a (pixels, depth) times panels of `columns` columns.
+void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth, const float *panels,
+                  int columns, float *out, size_t out_step);
 
 #endif

@@ -348,6 +348,84 @@ static void sums(const float *x, size_t step, int pixels, int channels, double *
     }
 }
 
+// ---- gradients ----
+
+static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum, double *product)
+{
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES) {
+        vecd s = {0}, q = {0};
+        for (int p = 0; p < pixels; p++) {
+            vecd v = __builtin_convertvector(load(g + (size_t)p * step + c), vecd);
+            s += v;
+            q += v * __builtin_convertvector(load(x + (size_t)p * step + c), vecd);
+        }
+        memcpy(sum + c, &s, sizeof(s));
+        memcpy(product + c, &q, sizeof(q));
+    }
+    for (; c < channels; c++) {
+        double s = 0, q = 0;
+        for (int p = 0; p < pixels; p++) {
+            double v = g[(size_t)p * step + (size_t)c];
+            s += v;
+            q += v * x[(size_t)p * step + (size_t)c];
+        }
+        sum[c] = s;
+        product[c] = q;
+    }
+}
+
+static float rare_slope(enum ebb_act act, float x)
+{
+    if (act == EBB_ACT_GELU)
+        return 0.5f * (1 + erff(x * 0.70710678f)) + x * expf(-0.5f * x * x) * 0.39894228f;
+    float t = tanhf(x > 30 ? x : log1pf(expf(x))); // Mish
+    return t + x * (1 - t * t) / (1 + expf(-x));
+}
+
+INLINE vec slope_of(enum ebb_act act, vec x)
+{
+    if (act == EBB_ACT_SILU) {
+        vec s = splat(1) / (splat(1) + vexp(-x));
+        return s * (splat(1) + x * (splat(1) - s));
+    }
+    if (act == EBB_ACT_RELU)
+        return choose(x > splat(0), splat(1), splat(0));
+    if (act == EBB_ACT_NONE)
+        return splat(1);
+    for (int i = 0; i < LANES; i++)
+        x[i] = rare_slope(act, x[i]);
+    return x;
+}
+
+static void slope(const struct cpu_slope *s)
+{
+    const int whole = s->channels / LANES * LANES, rest = s->channels - whole;
+    const float *g = s->g, *x = s->x;
+    float *dst = s->dst;
+    for (int p = 0; p < s->pixels; p++, g += s->channels, x += s->channels, dst += s->channels) {
+        for (int c = 0; c < whole; c += LANES) {
+            vec v = load(x + c);
+            if (s->a)
+                v = v * load(s->a + c) + load(s->b + c);
+            store(dst + c, load(g + c) * slope_of(s->act, v));
+        }
+        if (rest) {
+            vec v = load_some(x + whole, rest);
+            if (s->a)
+                v = v * load_some(s->a + whole, rest) + load_some(s->b + whole, rest);
+            store_some(dst + whole, load_some(g + whole, rest) * slope_of(s->act, v), rest);
+        }
+    }
+}
+
+static void combine(float *dst, const float *g, const float *x, int pixels, int channels, const float *k)
+{
+    for (int p = 0; p < pixels; p++, dst += channels, g += channels, x = x ? x + channels : NULL)
+        for (int c = 0; c < channels; c++)
+            dst[c] = x ? g[c] * k[c] + x[c] * k[channels + c] + k[2 * channels + c] : g[c] * k[c];
+}
+
 static float softmax(float *x, int count, float factor)
 {
     float largest = x[0], total = 0;
@@ -373,4 +451,5 @@ const struct cpu_kernels CPU_KERNELS = {
     .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums,
     .winograd4_in = winograd4_in, .winograd2_in = winograd2_in,
     .winograd4_out = winograd4_out, .winograd2_out = winograd2_out, .tiles = PIXELS == 8 ? 8 : 9, .softmax = softmax,
+    .products = products, .slope = slope, .combine = combine,
 };

@@ -34,6 +34,15 @@ struct cpu_load {
     enum ebb_act act;
 };
 
+// dst[p * channels + c] = g[..] * act'(x[..] * a[c] + b[c]); a may be NULL: no affine part.
+struct cpu_slope {
+    float *dst;
+    const float *g, *x;
+    int pixels, channels;
+    const float *a, *b;
+    enum ebb_act act;
+};
+
 // One Winograd tile back to its 4x4 or 2x2 outputs; products lie `plane` floats apart.
 struct cpu_winograd_out {
     const float *products;
@@ -60,6 +69,11 @@ struct cpu_kernels {
     int tiles; // that a block of Winograd products should have
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
+    // sums[c] and products[c]: sum of g and of g x over pixels, in double.
+    void (*products)(const float *g, const float *x, size_t step, int pixels, int channels, double *sums, double *products);
+    void (*slope)(const struct cpu_slope *slope);
+    // dst[p][c] = g[p][c] * k[c] + x[p][c] * k[channels + c] + k[2 * channels + c]; x NULL: g[p][c] * k[c].
+    void (*combine)(float *dst, const float *g, const float *x, int pixels, int channels, const float *k);
     // row[i] = exp((row[i] - max) * factor); returns the sum.
     float (*softmax)(float *row, int count, float factor);
 };

@@ -28,6 +28,21 @@ void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, s
     }
 }
 
+void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth, const float *panels,
+                  int columns, float *out, size_t out_step)
+{
+    for (int panel = 0; panel * CPU_PANEL < columns; panel++) {
+        int width = cpu_panel_width(columns, panel), first = panel * CPU_PANEL;
+        kernels->row(&(struct cpu_row){
+            .a = a, .step = step, .runs = 1, .run = depth, .pixels = pixels,
+            .panel = panels + (size_t)first * (size_t)depth,
+            .width = width,
+            .columns = columns - first < width ? columns - first : width,
+            .out = out + first, .out_step = out_step, .scale = 1,
+        });
+    }
+}
+
 static void panels_destroy(struct ebb_packed *packed)
 {
     free(((struct cpu_panels *)packed)->data);

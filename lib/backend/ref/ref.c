@@ -8,6 +8,8 @@
 static void (*const kernels[EBB_OP_COUNT])(const struct ebb_host_run *run, const struct ebb_op *op) = {
     [EBB_OP_CONV] = ref_conv, [EBB_OP_MAP] = ref_map,           [EBB_OP_NORM] = ref_norm,
     [EBB_OP_POOL] = ref_pool, [EBB_OP_ATTENTION] = ref_attention,
+    [EBB_OP_MEAN] = ref_mean, [EBB_OP_SOFTMAX] = ref_softmax,   [EBB_OP_SPREAD] = ref_spread,
+    [EBB_OP_ACT_GRAD] = ref_act_grad, [EBB_OP_NORM_GRAD] = ref_norm_grad, [EBB_OP_ATTENTION_GRAD] = ref_attention_grad,
 };
 
 static enum ebb_result ref_open(struct ebb_device *device, const char *which, int threads, struct ebb_error *error)

@@ -19,4 +19,12 @@ void ref_norm(const struct ebb_host_run *run, const struct ebb_op *op);
 void ref_pool(const struct ebb_host_run *run, const struct ebb_op *op);
 void ref_attention(const struct ebb_host_run *run, const struct ebb_op *op);
 
+// grad.c
+void ref_mean(const struct ebb_host_run *run, const struct ebb_op *op);
+void ref_softmax(const struct ebb_host_run *run, const struct ebb_op *op);
+void ref_spread(const struct ebb_host_run *run, const struct ebb_op *op);
+void ref_act_grad(const struct ebb_host_run *run, const struct ebb_op *op);
+void ref_norm_grad(const struct ebb_host_run *run, const struct ebb_op *op);
+void ref_attention_grad(const struct ebb_host_run *run, const struct ebb_op *op);
+
 #endif
