@@ -7,19 +7,20 @@ from pathlib import Path
 
 import torch
 
-from . import data, denoise, evaluate, export, sfx, train
+from . import classifier, data, denoise, evaluate, export, sfx, train
 
-WHAT = ("sfx", "vae", "denoise")
+WHAT = ("sfx", "vae", "classifier", "denoise")
 
 
 def run_train(args):
     tasks = dict(sfx=lambda: sfx.Diffuse(args.work, args.start, seed=args.seed),
                  vae=lambda: sfx.Autoencode(args.work, seed=args.seed),
+                 classifier=lambda: classifier.Classify(args.work, args.start, seed=args.seed),
                  denoise=lambda: denoise.Task(data.Bank(args.work), seed=args.seed))
     if args.threads:
         torch.set_num_threads(args.threads)
-    rate = args.rate or dict(sfx=4e-4, vae=2e-3, denoise=1e-3)[args.what]
-    batch = args.batch or dict(sfx=16, vae=8, denoise=32)[args.what]
+    rate = args.rate or dict(sfx=4e-4, vae=2e-3, classifier=1e-3, denoise=1e-3)[args.what]
+    batch = args.batch or dict(sfx=16, vae=8, classifier=32, denoise=32)[args.what]
     run = train.Run(tasks[args.what](), args.work / args.what, rate, batch, args.minutes, args.steps, args.bf16,
                     args.save_every)
     if run.resume():
