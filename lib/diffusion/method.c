@@ -187,9 +187,27 @@ void run_step_to(struct ebb_run *run, const struct ebb_level *level)
     in->step = run->step + 1;
 }
 
+// RePaint (Lugmayr 2022, algorithm 1): what a step reached is noised back to where it began, and the step done again. What
+// was learned on the way belongs to another state: it is forgotten.
+static bool goes_back(struct ebb_run *run)
+{
+    if (run_last(run) || ++run->round >= run->params.resample) {
+        run->round = 0;
+        return false;
+    }
+    struct ebb_gaussian back = ebb_level_forward(run_next(run), run_now(run));
+    run_noise(run, SLOT_NOISE);
+    RUN_BLEND(run, SLOT_X, {SLOT_X, back.x}, {SLOT_NOISE, back.sd});
+    run->stage = run->seen = 0;
+    memset(run->number, 0, sizeof(run->number));
+    return true;
+}
+
 void run_step_done(struct ebb_run *run)
 {
     run_step_to(run, run_next(run));
+    if (goes_back(run))
+        return;
     run->step++;
     run->stage = 0;
     if (run->step == run->steps)

@@ -32,6 +32,7 @@ struct ebb_run {
 
     // From here on it moves.
     int step;  // being done
+    int round; // how often it was done already (RePaint)
     int stage; // the method's own, 0 at first; a method that waits for a measurement is called again
     bool waiting, finished;
     const char *failure; // why it cannot go on; NULL: it can

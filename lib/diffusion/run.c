@@ -21,12 +21,13 @@ void ebb_run_params_default(struct ebb_run_params *params)
         .snr = 0.16,
         .s_tmax = INFINITY,
         .s_noise = 1,
+        .resample = 1,
     };
 }
 
 static void rewind_run(struct ebb_run *run)
 {
-    run->step = run->stage = run->seen = run->head = run->count = run->evals = run->rejected = 0;
+    run->step = run->stage = run->round = run->seen = run->head = run->count = run->evals = run->rejected = 0;
     run->failure = NULL;
     run->waiting = run->finished = false;
     run->draw = 0;
@@ -77,6 +78,8 @@ static bool check_params(const struct ebb_run_params *p, struct ebb_error *error
         return ebb_fail(error, EBB_INVALID, "start is %g, expected above 0 and at most 1", p->start), false;
     if (!(p->end >= 0 && p->end < p->start))
         return ebb_fail(error, EBB_INVALID, "end is %g, expected 0 or more and below the start, %g", p->end, p->start), false;
+    if (p->resample < 1 || p->resample > EBB_RUN_MAX_RESAMPLE)
+        return ebb_fail(error, EBB_INVALID, "%d times each step, expected 1..%d", p->resample, EBB_RUN_MAX_RESAMPLE), false;
     const double big = 1e30;
     return (p->eta == EBB_ETA_OWN || within(p->eta, 0, 1, "eta", error)) && within(p->clip, 0, big, "clip", error) &&
            within(p->threshold_ratio, 0, 1, "threshold_ratio", error) &&
@@ -94,6 +97,8 @@ static bool check_use(const struct ebb_run *run, struct ebb_error *error)
         return ebb_fail(error, EBB_UNSUPPORTED, "sampler %s needs a consistency-distilled model, this one is not", name), false;
     if (p->inverse && (strcmp(name, "ddim") != 0 || run_eta(run, 0) > 0))
         return ebb_fail(error, EBB_UNSUPPORTED, "sampler %s does not run backwards; ddim does, with eta 0", name), false;
+    if (p->resample > 1 && (p->inverse || run->info->method->measures))
+        return ebb_fail(error, EBB_UNSUPPORTED, "steps of %s cannot be done again", p->inverse ? "an inversion" : name), false;
     if (p->inverse && p->prediction == EBB_PREDICT_X0 && run->grid[0].sigma == 0)
         return ebb_fail(error, EBB_UNSUPPORTED, "a network that predicts %s says nothing about noise in the clean sound; inversion needs an end above 0", ebb_prediction_name(p->prediction)), false;
     bool needs_signal = p->prediction == EBB_PREDICT_EPS || p->prediction == EBB_PREDICT_SCORE;

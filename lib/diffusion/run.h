@@ -16,7 +16,7 @@
 
 struct ebb_compat;
 
-enum { EBB_RUN_TERMS = 8, EBB_RUN_SLOTS = 16, EBB_RUN_MAX_STEPS = 10000 };
+enum { EBB_RUN_TERMS = 8, EBB_RUN_SLOTS = 16, EBB_RUN_MAX_STEPS = 10000, EBB_RUN_MAX_RESAMPLE = 100 };
 
 enum ebb_run_kind {
     EBB_RUN_EVAL,    // slot[dst] = network(scale * slot[src], timestep), guidance already applied by who evaluates.
@@ -77,6 +77,8 @@ struct ebb_run_params {
     double rtol, atol;   // adaptive
     double snr;          // pc: signal to noise of a corrector step; default 0.16 (Song 2021)
     double s_churn, s_tmin, s_tmax, s_noise; // Karras 2022, algorithm 2; sigmas are sigma / alpha
+    int resample;        // RePaint: how often each step but the last is done, noised back to where it began in between, so
+                         // that what a mask holds and what is new come to agree (Lugmayr 2022); 1 (default): once
     bool consistency;    // the model is consistency-distilled: lcm and tcd ask for it
     // diffusers' own peculiarities, as compat.c reads them from a scheduler_config.json; borrowed, outlives the run. They
     // hold while sampler is the config's, start 1 and end 0; otherwise, and with NULL (default), it is done our way.

@@ -188,6 +188,8 @@ TEST(bad_runs_are_refused)
     BAD(clip, -1, "clip");
     BAD(threshold_ratio, 2, "threshold_ratio");
     BAD(s_churn, NAN, "s_churn");
+    BAD(resample, 0, "1..100");
+    BAD(resample, 101, "1..100");
     BAD(spacing, "trail", "trailing, leading");
     BAD(variance, "small", "fixed-small");
     BAD(prediction, (enum ebb_prediction)99, "prediction");
