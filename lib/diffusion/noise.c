@@ -83,3 +83,34 @@ void ebb_noise_philox(uint64_t seed, uint64_t clip, uint32_t draw, size_t first,
             out[i++] = four[lane];
     }
 }
+
+void ebb_noise_slerp(float *a, const float *b, double share, size_t count)
+{
+    double dot = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < count; i++) {
+        dot += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    double size = sqrt(aa * bb), angle = size > 0 ? acos(fmin(fmax(dot / size, -1), 1)) : 0, sine = sin(angle);
+    if (share <= 0 || sine < 1e-6) // the same draw, or its opposite: there is no one way between
+        return;
+    double keep = share < 1 ? sin((1 - share) * angle) / sine : 0, put = share < 1 ? sin(share * angle) / sine : 1;
+    for (size_t i = 0; i < count; i++)
+        a[i] = share < 1 ? (float)(keep * a[i] + put * b[i]) : b[i];
+}
+
+void ebb_noise_draw(const struct ebb_noise_path *path, uint64_t clip, uint32_t draw, size_t first, size_t count, float *out,
+                    float *scratch)
+{
+    ebb_noise_philox(path->share < 1 ? path->from : path->to, clip, draw, first, count, out);
+    if (path->share <= 0 || path->share >= 1)
+        return;
+    ebb_noise_philox(path->to, clip, draw, first, count, scratch);
+    ebb_noise_slerp(out, scratch, path->share, count);
+}
+
+uint64_t ebb_noise_nearer(const struct ebb_noise_path *path)
+{
+    return path->share < 0.5 ? path->from : path->to;
+}

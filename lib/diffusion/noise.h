@@ -13,6 +13,19 @@
 #define EBB_NOISE_VERSION 1
 void ebb_noise_philox(uint64_t seed, uint64_t clip, uint32_t draw, size_t first, size_t count, float *out);
 
+// The same draw of two seeds, and what lies between them: spherical interpolation (Shoemake 1985) with the angle w between
+// the draws as they are, sin((1 - share) w) / sin w * a + sin(share w) / sin w * b. Share 0 is `from` and share 1 is `to`, bit
+// for bit.
+struct ebb_noise_path {
+    uint64_t from, to;
+    double share; // 0..1
+};
+void ebb_noise_slerp(float *a, const float *b, double share, size_t count); // `a` becomes what lies between
+// As ebb_noise_philox(); `scratch` holds `count` floats, NULL: taken for share 0 or 1.
+void ebb_noise_draw(const struct ebb_noise_path *path, uint64_t clip, uint32_t draw, size_t first, size_t count, float *out,
+                    float *scratch);
+uint64_t ebb_noise_nearer(const struct ebb_noise_path *path); // the seed for what cannot lie between
+
 // The generator itself, for its known-answer tests.
 void ebb_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

@@ -218,7 +218,7 @@ static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double 
     run.steps = s->steps;
     run.start = t;
     struct ebb_loop_job job = {
-        .run = &run, .item = {m->no_label}, .noise = {EBB_NOISE_PHILOX, s->seed, begin},
+        .run = &run, .item = {m->no_label}, .noise = {EBB_NOISE_PHILOX, {.from = s->seed}, begin},
         .first = c->first, .start = c->state, .condition = c->condition, .pulse = s->pulse,
     };
     return ebb_loop_run(loop, &job, c->state, error);

@@ -127,7 +127,7 @@ static enum ebb_result make_short(struct ebb_model *model, const struct ebb_reci
         result = ebb_engine_decode(model, room.state, model->state[2], room.mel, error);
     if (result == EBB_OK) {
         struct ebb_sound_job job = {.mel = room.mel, .frames = frames, .to = frames, .iterations = iterations_of(params),
-                                    .seed = ebb_sound_seed(params->seed, params->index)};
+                                    .seed = ebb_sound_seed(ebb_noise_nearer(&recipe->seed), params->index)};
         result = ebb_sound_make(model, &job, room.sound, (size_t)frames * model->info.hop, error);
     }
     if (result == EBB_OK) {

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "diffusion/noise.h"
 #include "engine/aside.h"
 
 struct ebb_loop {
@@ -34,7 +33,7 @@ struct carrier {
     struct ebb_loop *loop;
     const struct ebb_loop_job *job;
     struct ebb_run *run;
-    struct ebb_torch_noise torch;
+    struct ebb_torch_noise torch[2]; // of the path's ends
     int planned, done; // evaluations known beforehand (0: adaptive), and completed
     double share;      // of the whole, from the last completed step
     float *result;
@@ -345,10 +344,15 @@ static enum ebb_result draw_noise(struct carrier *c, uint64_t number, struct ebb
 {
     struct ebb_loop *loop = c->loop;
     const struct ebb_loop_noise *noise = &c->job->noise;
-    if (noise->source == EBB_NOISE_TORCH)
-        ebb_torch_noise_draw(&c->torch, loop->count, loop->draw);
-    else
-        ebb_noise_philox(noise->seed, noise->clip, (uint32_t)number, 0, loop->count, loop->draw);
+    if (noise->source == EBB_NOISE_TORCH) {
+        ebb_torch_noise_draw(&c->torch[0], loop->count, loop->draw);
+        if (noise->seed.share > 0) {
+            ebb_torch_noise_draw(&c->torch[1], loop->count, loop->turned);
+            ebb_noise_slerp(loop->draw, loop->turned, noise->seed.share, loop->count);
+        }
+    } else {
+        ebb_noise_draw(&noise->seed, noise->clip, (uint32_t)number, 0, loop->count, loop->draw, loop->turned);
+    }
 
     size_t pixels = (size_t)loop->size.h * loop->size.w, channels = loop->size.c;
     for (size_t channel = 0; channel < channels; channel++)
@@ -476,8 +480,10 @@ enum ebb_result ebb_loop_run(struct ebb_loop *loop, const struct ebb_loop_job *j
     struct carrier c = {.loop = loop, .job = job, .run = ebb_run_create(job->run, error), .result = result};
     if (!c.run)
         return error->code;
-    if (job->noise.source == EBB_NOISE_TORCH)
-        ebb_torch_noise_seed(&c.torch, job->noise.seed + job->noise.clip);
+    if (job->noise.source == EBB_NOISE_TORCH) {
+        ebb_torch_noise_seed(&c.torch[0], job->noise.seed.from + job->noise.clip);
+        ebb_torch_noise_seed(&c.torch[1], job->noise.seed.to + job->noise.clip);
+    }
 
     struct ebb_run_instruction in = {.kind = EBB_RUN_STEP};
     enum ebb_result code = prepare(&c, error);

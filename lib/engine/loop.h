@@ -6,6 +6,7 @@
 #include <ebb/generate.h>
 
 #include "diffusion/guidance.h"
+#include "diffusion/noise.h"
 #include "diffusion/run.h"
 #include "engine/pulse.h"
 #include "graph/plan.h"
@@ -27,7 +28,8 @@ const struct ebb_loop_size *ebb_loop_size(const struct ebb_loop *loop);
 // Where the noise comes from. Element i of a draw is that of the state in (c, h, w) order, as PyTorch has it.
 struct ebb_loop_noise {
     enum ebb_noise_source source;
-    uint64_t seed, clip; // torch: seed + clip seeds the generator
+    struct ebb_noise_path seed;
+    uint64_t clip; // torch: seed + clip seeds the generator
 };
 
 // A state on its way, x ~ alpha x_0 + sigma eps. Step 0 is the start.

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "diffusion/noise.h"
 #include "engine/sound.h"
 
 enum {
@@ -37,6 +36,7 @@ struct ebb_timeline {
     float *known, *mask;     // (h, w, c), while an odd window is made
     float *first, *other;    // (h, w, c): noise
     float *common, *column;  // (c, h)
+    float *scratch;          // the same
 };
 
 // ---- life ----
@@ -50,7 +50,8 @@ static bool make_room(struct ebb_timeline *t)
     t->other = ebb_alloc(state, sizeof(float));
     t->common = ebb_alloc(state / t->columns, sizeof(float));
     t->column = ebb_alloc(state / t->columns, sizeof(float));
-    bool whole = t->known && t->mask && t->first && t->other && t->common && t->column;
+    t->scratch = ebb_alloc(state / t->columns, sizeof(float));
+    bool whole = t->known && t->mask && t->first && t->other && t->common && t->column && t->scratch;
     for (int i = 0; i < KEPT && whole; i++) {
         t->kept[i].state = ebb_alloc(state, sizeof(float));
         t->kept[i].mel = ebb_alloc(cells, sizeof(float));
@@ -107,7 +108,7 @@ void ebb_timeline_destroy(struct ebb_timeline **timeline)
         free(t->kept[i].mel);
         free(t->kept[i].sound);
     }
-    float *rooms[] = {t->known, t->mask, t->first, t->other, t->common, t->column};
+    float *rooms[] = {t->known, t->mask, t->first, t->other, t->common, t->column, t->scratch};
     for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++)
         free(rooms[i]);
     free(t);
@@ -152,14 +153,14 @@ static const uint32_t base = 0x40000000;
 static void draw_common(struct ebb_timeline *t)
 {
     size_t count = ebb_window_count(t->model) / t->columns;
-    ebb_noise_philox(t->params.recipe.seed, t->params.clip, base, 0, count, t->common);
+    ebb_noise_draw(&t->params.recipe.seed, t->params.clip, base, 0, count, t->common, t->scratch);
 }
 
 static void draw_column(struct ebb_timeline *t, int attempt, uint64_t column)
 {
     size_t count = ebb_window_count(t->model) / t->columns;
     uint32_t number = base + ((uint32_t)(attempt + 1) << 28) + (uint32_t)(column >> 16 & 0xfffffff);
-    ebb_noise_philox(t->params.recipe.seed, t->params.clip, number, (column & 0xffff) * count, count, t->column);
+    ebb_noise_draw(&t->params.recipe.seed, t->params.clip, number, (column & 0xffff) * count, count, t->column, t->scratch);
 }
 
 // Columns from..to of a window that starts at column `start` of the timeline; their mean becomes the common one.
@@ -260,7 +261,7 @@ static enum ebb_result voice(struct ebb_timeline *t, struct window *window, stru
     bool odd = window->index % 2;
     struct ebb_sound_job job = {
         .mel = window->mel, .frames = t->frames, .iterations = t->params.iterations,
-        .seed = ebb_sound_seed(t->params.recipe.seed, t->params.clip),
+        .seed = ebb_sound_seed(ebb_noise_nearer(&t->params.recipe.seed), t->params.clip),
         .at = window->index * (t->columns - t->overlap) * t->model->state_stride,
         .from = window->index == 0 ? 0 : t->turn - (odd ? HELD : MARGIN),
         .to = t->frames - t->turn + (odd ? HELD : MARGIN),

@@ -24,6 +24,8 @@ static enum ebb_result check(const struct ebb_model *model, const struct ebb_gen
         return ebb_fail(error, EBB_INVALID, "guidance is %g, allowed are -1000 to 1000", p->guidance);
     if (p->eta != EBB_ETA_OWN && !(p->eta >= 0 && p->eta <= 1))
         return ebb_fail(error, EBB_INVALID, "eta is %g, allowed are 0 to 1", p->eta);
+    if (!(p->share >= 0 && p->share <= 1))
+        return ebb_fail(error, EBB_INVALID, "share is %g, allowed are 0 (seed alone) to 1 (to_seed alone)", p->share);
     if (!(p->seconds >= 0 && p->seconds <= 86400))
         return ebb_fail(error, EBB_INVALID, "seconds is %g, allowed are 0 to 86400", p->seconds);
     if (p->phase_iterations < -1 || p->phase_iterations > 1000)
@@ -119,7 +121,7 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
     recipe->run.steps = params->steps > 0 ? params->steps : model->info.steps;
     recipe->run.eta = params->eta;
     recipe->noise = params->noise;
-    recipe->seed = params->seed;
+    recipe->seed = (struct ebb_noise_path){params->seed, params->to_seed, params->share};
     return EBB_OK;
 }
 

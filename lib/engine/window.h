@@ -11,7 +11,7 @@ struct ebb_recipe {
     int item[EBB_GUIDANCE_LABELS + 1]; // class ids, -1: none
     struct ebb_guidance guidance;
     enum ebb_noise_source noise;
-    uint64_t seed;
+    struct ebb_noise_path seed;
 };
 
 // Checks `params` and fills `recipe`. Needs no loaded model.

@@ -111,4 +111,58 @@ TEST(torch_sizes_in_a_row)
     require_draw(&noise, twenty, 20);
 }
 
+static double product(const float *a, const float *b, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += (double)a[i] * b[i];
+    return sum;
+}
+
+static double size(const float *a, int count)
+{
+    return sqrt(product(a, a, count));
+}
+
+static double angle(const float *a, const float *b, int count)
+{
+    return acos(product(a, b, count) / size(a, count) / size(b, count));
+}
+
+// Between vectors of one length, by its definition: of that length, at that share of the angle between them.
+TEST(between_two_seeds_lies_an_arc)
+{
+    enum { COUNT = 4096 };
+    static float a[COUNT], b[COUNT], x[COUNT], scratch[COUNT];
+    struct ebb_noise_path path = {3, 4, 0};
+    ebb_noise_philox(3, 9, 2, 0, COUNT, a);
+    ebb_noise_philox(4, 9, 2, 0, COUNT, b);
+    ebb_noise_draw(&path, 9, 2, 0, COUNT, x, NULL);
+    REQUIRE(memcmp(x, a, sizeof(a)) == 0);
+    path.share = 1;
+    ebb_noise_draw(&path, 9, 2, 0, COUNT, x, NULL);
+    REQUIRE(memcmp(x, b, sizeof(b)) == 0);
+    path.share = 0.25;
+    ebb_noise_draw(&path, 9, 2, 0, COUNT, x, scratch);
+    memcpy(scratch, a, sizeof(a));
+    ebb_noise_slerp(scratch, b, 0.25, COUNT);
+    REQUIRE(memcmp(x, scratch, sizeof(x)) == 0);
+
+    double length = size(a, COUNT), whole = angle(a, b, COUNT);
+    REQUIRE_NEAR(whole, M_PI / 2, 0.05, "two draws");
+    float scale = (float)(length / size(b, COUNT));
+    for (int i = 0; i < COUNT; i++)
+        b[i] *= scale;
+    for (int i = 1; i < 8; i++) {
+        memcpy(x, a, sizeof(a));
+        ebb_noise_slerp(x, b, i / 8.0, COUNT);
+        REQUIRE_NEAR(size(x, COUNT), length, 1e-4 * length, "length");
+        REQUIRE_NEAR(angle(a, x, COUNT), i / 8.0 * whole, 1e-5, "from the start");
+        REQUIRE_NEAR(angle(x, b, COUNT), (1 - i / 8.0) * whole, 1e-5, "to the end");
+    }
+    memcpy(x, a, sizeof(a));
+    ebb_noise_slerp(x, a, 0.5, COUNT); // nowhere to go
+    REQUIRE(memcmp(x, a, sizeof(a)) == 0);
+}
+
 TEST_MAIN

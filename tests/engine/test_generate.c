@@ -92,6 +92,66 @@ TEST(lengths_are_what_was_asked_for)
     ebb_model_close(&model);
 }
 
+// ---- a path between two seeds ----
+
+static double apart(struct ebb_model *model, const struct ebb_generate_params *a, const struct ebb_generate_params *b)
+{
+    static float x[4096], y[4096];
+    int shape[4];
+    REQUIRE_OK(ebb_generate_latents(model, a, NULL, 0, shape, e));
+    size_t count = (size_t)shape[1] * shape[2] * shape[3];
+    REQUIRE(count <= 4096);
+    REQUIRE_OK(ebb_generate_latents(model, a, x, count, shape, e));
+    REQUIRE_OK(ebb_generate_latents(model, b, y, count, shape, e));
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (x[i] - y[i]) * (x[i] - y[i]);
+    return sqrt(sum / count);
+}
+
+// One window, more than one, torch's noise, and a sampler that draws at every step.
+TEST(a_path_begins_and_ends_at_the_plain_seeds)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    for (int kind = 0; kind < 4; kind++) {
+        struct ebb_generate_params a = defaults(), b, path;
+        a.seed = 5;
+        a.label = 2;
+        a.seconds = kind == 1 ? 4 : 0;
+        a.noise = kind == 2 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
+        a.sampler = kind == 3 ? "euler-a" : NULL;
+        b = path = a;
+        b.seed = path.to_seed = 6;
+        REQUIRE(same(model, &a, &path));
+        path.share = 1;
+        REQUIRE(same(model, &b, &path));
+        path.share = 0.5;
+        REQUIRE(!same(model, &a, &path) && !same(model, &b, &path));
+    }
+    ebb_model_close(&model);
+}
+
+TEST(along_a_path_one_end_goes_and_the_other_comes)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_generate_params a = defaults(), b, path;
+    a.seed = 5;
+    b = path = a;
+    b.seed = path.to_seed = 6;
+    double from = 0, to = INFINITY;
+    for (int i = 1; i < 5; i++) {
+        path.share = i / 5.0;
+        double now_from = apart(model, &a, &path), now_to = apart(model, &b, &path);
+        REQUIRE(now_from > from && now_to < to);
+        from = now_from;
+        to = now_to;
+    }
+    struct ebb_error error;
+    path.share = NAN;
+    REQUIRE(ebb_generate_latents(model, &path, NULL, 0, (int[4]){0}, &error) == EBB_INVALID);
+    ebb_model_close(&model);
+}
+
 struct count {
     int calls, stop_at;
     double last;

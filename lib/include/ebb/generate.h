@@ -38,6 +38,9 @@ enum { EBB_MIX_LABELS = 7 };
 struct ebb_generate_params {
     int label;           // index, -1: none. Default: -1
     uint64_t seed;       // default 0
+    uint64_t to_seed;    // with share > 0: the other end of a path of sounds from `seed`. Default 0
+    double share;        // where on that path, 0 (default, seed alone) .. 1 (to_seed alone): each draw of noise lies on the
+                         // arc between those of the two seeds; phases and grain are those of the nearer one
     uint64_t index;      // clip `index` of this seed depends on (seed, index) alone. Default 0
     double seconds;      // length; 0: one network window. Longer than a window: windows that agree where they overlap
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
