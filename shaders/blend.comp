@@ -32,5 +32,6 @@ void main()
         sum = clamp(sum, -p.clamp_to, p.clamp_to);
     if (p.divide != 0.0)
         sum /= p.divide;
-    dst[p.dst + i] = sum;
+    for (uint k = 0; k < p.copies; k++)
+        dst[p.dst + k * p.count + i] = sum;
 }

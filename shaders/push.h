@@ -37,7 +37,7 @@ struct pool_push {
 };
 
 struct blend_push {
-    uint count, terms;
+    uint count, terms, copies; // dst is written `copies` times, one after the other
     uint dst;
     uint src[4]; // offsets of up to four terms; more terms run in passes that add to dst
     float weight[4];

@@ -1,10 +1,17 @@
 #include "backend/buffer.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "backend/op.h"
 #include "base/base.h"
+
+uint64_t ebb_new_id(void)
+{
+    static uint64_t last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
 
 struct ebb_buffer *ebb_buffer_create(struct ebb_device *device, size_t count, struct ebb_error *error)
 {
@@ -19,6 +26,7 @@ struct ebb_buffer *ebb_buffer_create(struct ebb_device *device, size_t count, st
     }
     buffer->device = device;
     buffer->count = count;
+    buffer->id = ebb_new_id();
     if (device->backend->buffer_create(buffer, error) != EBB_OK) {
         free(buffer);
         return NULL;
@@ -73,22 +81,41 @@ static enum ebb_result check_operand(const struct ebb_device *device, const stru
     return check_range(buffer, offset, count, what, error);
 }
 
-enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+static size_t copies_of(const struct ebb_blend *blend)
+{
+    return blend->copies > 1 ? (size_t)blend->copies : 1;
+}
+
+// Whether [a, a + a_count) and [b, b + b_count) meet.
+static bool meet(size_t a, size_t a_count, size_t b, size_t b_count)
+{
+    return a < b ? b - a < a_count : a - b < b_count;
+}
+
+enum ebb_result ebb_blend_check(const struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
 {
     if (blend->terms < 1 || blend->terms > 8)
         return ebb_fail(error, EBB_INVALID, "blend of %d terms, allowed are 1 to 8", blend->terms);
-    enum ebb_result result = check_operand(device, blend->dst, blend->dst_offset, blend->count, "blend", error);
+    if (blend->copies < 0 || (blend->count && copies_of(blend) > SIZE_MAX / blend->count))
+        return ebb_fail(error, EBB_INVALID, "blend: %d copies", blend->copies);
+    size_t written = blend->count * copies_of(blend);
+    enum ebb_result result = check_operand(device, blend->dst, blend->dst_offset, written, "blend", error);
     for (int i = 0; result == EBB_OK && i < blend->terms; i++) {
-        result = check_operand(device, blend->src[i], blend->src_offset[i], blend->count, "blend", error);
+        size_t offset = blend->src_offset[i];
+        result = check_operand(device, blend->src[i], offset, blend->count, "blend", error);
         // A shifted overlap would read what was just written.
-        if (result == EBB_OK && blend->src[i] == blend->dst && blend->src_offset[i] != blend->dst_offset) {
-            size_t a = blend->src_offset[i], b = blend->dst_offset;
-            if ((a > b ? a - b : b - a) < blend->count)
-                result = ebb_fail(error, EBB_INVALID, "blend: source %d overlaps the result, shifted", i);
-        }
+        if (result == EBB_OK && blend->src[i] == blend->dst && offset != blend->dst_offset &&
+            meet(offset, blend->count, blend->dst_offset, written))
+            result = ebb_fail(error, EBB_INVALID, "blend: source %d overlaps the result, shifted", i);
     }
     if (result == EBB_OK && blend->noise_scale)
         result = check_operand(device, blend->noise_scale, blend->noise_scale_offset, blend->count, "blend", error);
+    return result;
+}
+
+enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+{
+    enum ebb_result result = ebb_blend_check(device, blend, error);
     return result != EBB_OK || blend->count == 0 ? result : device->backend->blend(device, blend, error);
 }
 

@@ -24,10 +24,11 @@ enum ebb_result ebb_buffer_read(struct ebb_buffer *buffer, size_t offset, float 
                                 struct ebb_error *error);
 
 // The step update of all samplers: dst[i] = clamp(sum_k weight_k src_k[i]) / divide. dst may be one of the sources
-// (at the same offset).
+// (at the same offset). The result may be written several times, one copy after the other.
 struct ebb_blend {
     struct ebb_buffer *dst;
-    int terms; // 1..8
+    int terms;  // 1..8
+    int copies; // 0: one
     struct ebb_buffer *src[8];
     float weight[8];
     struct ebb_buffer *noise_scale; // per-element factor on the last term; NULL: none

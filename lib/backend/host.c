@@ -62,6 +62,8 @@ enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend
             sum = sum > blend->clamp ? blend->clamp : sum < -blend->clamp ? -blend->clamp : sum;
         dst[i] = (float)(blend->divide != 0 ? sum / blend->divide : sum);
     }
+    for (int k = 1; k < blend->copies; k++)
+        memcpy(dst + (size_t)k * blend->count, dst, blend->count * sizeof(float));
     return EBB_OK;
 }
 

@@ -5,8 +5,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "backend/buffer.h"
+#include "backend/tape.h"
 #include "backend/weight.h"
 
 enum ebb_place {
@@ -85,6 +87,31 @@ struct ebb_program {
     struct ebb_buffer *arena, *steps; // NULL when the program has none
 };
 
+// ---- work recorded ahead (tape.h) ----
+
+enum ebb_tape_kind { EBB_TAPE_BLEND, EBB_TAPE_RUN, EBB_TAPE_MARK };
+enum { EBB_TAPE_BUFFERS = 8, EBB_TAPE_IDS = 10 };
+
+// What prepare() returned, and a number that is never given twice in a process: a freed address may come back.
+struct ebb_tape_program {
+    void *prepared;
+    uint64_t id;
+    int inputs, outputs;
+};
+
+struct ebb_tape_entry {
+    enum ebb_tape_kind kind;
+    int step;
+    struct ebb_blend blend;
+    struct ebb_tape_program program;
+    struct ebb_buffer *buffers[EBB_TAPE_BUFFERS]; // inputs, then outputs
+    uint64_t id[EBB_TAPE_IDS];                    // of everything that is named
+};
+
+struct ebb_tape;
+enum ebb_result ebb_tape_run(struct ebb_tape *tape, const struct ebb_tape_program *program, int step,
+                             struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs, struct ebb_error *error);
+
 // One backend. Functions that return a result fill `error`. run() and blend() may return before the work is done, as
 // long as later calls see it done; read() and measure() wait. Different threads may call at the same time.
 struct ebb_backend {
@@ -113,7 +140,15 @@ struct ebb_backend {
     void (*release)(struct ebb_device *device, void *prepared);
     size_t (*memory)(const void *prepared); // bytes of scratch
     void (*collect)(struct ebb_device *device); // hands measured times to ebb_profile_add(); NULL: it does so while running
+
+    // Records the entries ahead; NULL (the function): the backend carries them out one by one. NULL (the result): failed.
+    void *(*record)(struct ebb_device *device, const struct ebb_tape_entry *entries, size_t count, struct ebb_error *error);
+    enum ebb_result (*play)(struct ebb_device *device, void *recorded, ebb_tape_tell tell, void *user, struct ebb_error *error);
+    void (*erase)(struct ebb_device *device, void *recorded);
 };
+
+uint64_t ebb_new_id(void);
+enum ebb_result ebb_blend_check(const struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
 
 extern const struct ebb_backend ebb_backend_ref, ebb_backend_cpu;
 
@@ -137,6 +172,7 @@ struct ebb_device {
 struct ebb_buffer {
     struct ebb_device *device; // holds a reference
     size_t count;
+    uint64_t id; // never given twice in a process
     void *state; // the backend's; host backends: the floats themselves
 };
 

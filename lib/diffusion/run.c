@@ -198,6 +198,28 @@ int ebb_run_timesteps(const struct ebb_run *run, double *timesteps, int capacity
     return count;
 }
 
+static bool is_aside(enum ebb_run_kind kind)
+{
+    return kind == EBB_RUN_THRESHOLD || kind == EBB_RUN_EXP || kind == EBB_RUN_SQRT;
+}
+
+bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline)
+{
+    *outline = (struct ebb_run_outline){0};
+    if (run->info->method->measures)
+        return false;
+
+    struct ebb_run walk = *run;
+    struct ebb_run_instruction in = {.kind = EBB_RUN_DONE};
+    rewind_run(&walk);
+    while (ebb_run_next(&walk, &in, NULL) == EBB_OK && in.kind != EBB_RUN_DONE) {
+        outline->evals += in.kind == EBB_RUN_EVAL;
+        outline->draws += in.kind == EBB_RUN_NOISE;
+        outline->aside |= is_aside(in.kind);
+    }
+    return true;
+}
+
 int ebb_run_slots(const struct ebb_run *run)
 {
     return run->info->method->slots;

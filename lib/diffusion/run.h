@@ -105,6 +105,13 @@ void ebb_run_start(const struct ebb_run *run, double *alpha, double *sigma);
 // the loop). Returns how many; 0 for adaptive samplers. `timesteps` may be NULL.
 int ebb_run_timesteps(const struct ebb_run *run, double *timesteps, int capacity);
 
+// What a run will ask for. False for adaptive samplers: it is not known beforehand.
+struct ebb_run_outline {
+    int evals, draws; // draws: 1 to this many
+    bool aside;       // something between evaluations that is neither a blend nor a draw
+};
+bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline);
+
 int ebb_run_slots(const struct ebb_run *run); // slots used, slot 0 is x
 
 enum ebb_result ebb_run_next(struct ebb_run *run, struct ebb_run_instruction *out, struct ebb_error *error);

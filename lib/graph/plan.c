@@ -72,6 +72,7 @@ static enum ebb_result prepare(struct ebb_plan *plan, size_t capacity, struct eb
         if (!(plan->prepared[i] = plan->device->backend->prepare(plan->device, &plan->programs[i], error)))
             return EBB_OUT_OF_MEMORY;
     }
+    plan->prepared_id = ebb_new_id();
     plan->capacity = capacity;
     return EBB_OK;
 }
@@ -215,14 +216,27 @@ static enum ebb_result check_run(const struct ebb_plan *plan, int step, struct e
     return result;
 }
 
+static int row_of(const struct ebb_plan *plan, int step)
+{
+    return plan->graph->step_inputs ? step : 0;
+}
+
 enum ebb_result ebb_plan_run(struct ebb_plan *plan, int step, struct ebb_buffer *const *inputs,
                              struct ebb_buffer *const *outputs, struct ebb_error *error)
 {
     enum ebb_result result = check_run(plan, step, inputs, outputs, error);
-    if (result != EBB_OK)
-        return result;
-    int row = plan->graph->step_inputs ? step : 0;
-    return plan->device->backend->run(plan->device, plan->prepared[EBB_LOOP], row, inputs, outputs, error);
+    return result == EBB_OK ? plan->device->backend->run(plan->device, plan->prepared[EBB_LOOP], row_of(plan, step), inputs,
+                                                         outputs, error)
+                            : result;
+}
+
+enum ebb_result ebb_plan_tape(struct ebb_plan *plan, struct ebb_tape *tape, int step, struct ebb_buffer *const *inputs,
+                              struct ebb_buffer *const *outputs, struct ebb_error *error)
+{
+    enum ebb_result result = check_run(plan, step, inputs, outputs, error);
+    struct ebb_tape_program program = {plan->prepared[EBB_LOOP], plan->prepared_id, plan->graph->inputs,
+                                       plan->graph->output_count};
+    return result == EBB_OK ? ebb_tape_run(tape, &program, row_of(plan, step), inputs, outputs, error) : result;
 }
 
 size_t ebb_plan_memory(const struct ebb_plan *plan)

@@ -9,6 +9,7 @@
 #include <ebb/error.h>
 
 #include "backend/buffer.h"
+#include "backend/tape.h"
 #include "graph/graph.h"
 
 struct ebb_plan;
@@ -24,6 +25,11 @@ enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *co
 // One evaluation with the step inputs of step `step`: inputs and outputs in the order they were declared.
 enum ebb_result ebb_plan_run(struct ebb_plan *plan, int step, struct ebb_buffer *const *inputs,
                              struct ebb_buffer *const *outputs, struct ebb_error *error);
+
+// The same put on a tape, to be done when that is played. A later ebb_plan_steps() with more steps than ever before, and
+// the end of the plan, make the list worthless.
+enum ebb_result ebb_plan_tape(struct ebb_plan *plan, struct ebb_tape *tape, int step, struct ebb_buffer *const *inputs,
+                              struct ebb_buffer *const *outputs, struct ebb_error *error);
 
 size_t ebb_plan_memory(const struct ebb_plan *plan); // bytes of activations, scratch included
 uint64_t ebb_plan_flops(const struct ebb_plan *plan); // multiply-adds count 2, of one evaluation

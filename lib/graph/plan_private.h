@@ -15,6 +15,7 @@ struct ebb_plan {
     struct ebb_lowered lowered[EBB_PROGRAMS];
     struct ebb_program programs[EBB_PROGRAMS];
     void *prepared[EBB_PROGRAMS]; // the backend's
+    uint64_t prepared_id;         // another one each time
     struct ebb_buffer *arena;     // of both programs; NULL: none needed
     struct ebb_buffer *steps;     // what the prologue leaves for the loop, per step; NULL: none needed
     size_t capacity;              // steps that fit

@@ -61,6 +61,9 @@ TEST(every_sampler_finds_a_constant)
             int listed = ebb_run_timesteps(run, NULL, 0);
             if (listed != 0 && listed != m.evals)
                 TEST_FAIL("%s lists %d evaluations and makes %d", info->name, listed, m.evals);
+            struct ebb_run_outline outline;
+            if (ebb_run_outline(run, &outline) != (listed > 0) || (listed > 0 && (outline.evals != m.evals || outline.draws != m.draws)))
+                TEST_FAIL("%s: %d evaluations and %d draws are outlined", info->name, outline.evals, outline.draws);
             if ((m.draws > 0) != info->stochastic)
                 TEST_FAIL("%s draws %d times", info->name, m.draws);
             if (info->evals && m.evals > info->evals * 12)

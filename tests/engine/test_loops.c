@@ -16,7 +16,8 @@ static void golden_path(char *path, size_t size, const char *name, const char *e
 static struct ebb_model *open_with(const char *config)
 {
     struct ebb_error error;
-    struct ebb_device *device = ebb_device_create("cpu", 1, NULL, &error);
+    const char *name = getenv("EBB_TEST_DEVICE");
+    struct ebb_device *device = ebb_device_create(name ? name : "cpu", 1, NULL, &error);
     run("cp '%s' '%s'", config, scratch_path("scheduler/scheduler_config.json"));
     struct ebb_model *model = ebb_model_open(scratch, &error);
     if (!model || !device || ebb_model_load(model, device, &error) != EBB_OK)

@@ -1,4 +1,4 @@
-// Buffers on the device, and what the step loop does with them beside networks.
+// Buffers on the device.
 #ifndef EBB_BACKEND_VULKAN_BUFFER_H
 #define EBB_BACKEND_VULKAN_BUFFER_H
 
@@ -13,10 +13,5 @@ enum ebb_result ebb_vk_buffer_write(struct ebb_buffer *buffer, size_t offset, co
                                     struct ebb_error *error);
 enum ebb_result ebb_vk_buffer_read(struct ebb_buffer *buffer, size_t offset, float *data, size_t count,
                                    struct ebb_error *error);
-enum ebb_result ebb_vk_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
-enum ebb_result ebb_vk_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
-                               size_t count, double *value, struct ebb_error *error);
-
-void ebb_vk_sets_free(struct ebb_vk *vk);
 
 #endif

@@ -5,6 +5,7 @@
 #include "backend/vulkan/buffer.h"
 #include "backend/vulkan/kernel.h"
 #include "backend/vulkan/options.h"
+#include "backend/vulkan/sets.h"
 #include "base/base.h"
 
 // Devices in use; a second opening of the same one shares it.
@@ -54,6 +55,13 @@ static enum ebb_result create_device(struct ebb_vk *vk, struct ebb_error *error)
     return ebb_vk_load_device_table(vk->instance, vk->device, &vk->vk, error);
 }
 
+// How much work is submitted at once, in flops: long enough to hide the submit, short against watchdogs (seconds) even on
+// a device that does 50 GFLOP/s, or one with memory of its own that does 500.
+static uint64_t chunk_cost(const struct ebb_vk_physical *physical)
+{
+    return physical->type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU ? 20000000000 : 2000000000;
+}
+
 static enum ebb_result create_stream(struct ebb_vk *vk, struct ebb_error *error)
 {
     vk->vk.GetDeviceQueue(vk->device, vk->physical->queue_family, 0, &vk->queue);
@@ -83,7 +91,7 @@ static void destroy(struct ebb_vk *vk)
         vk->vk.DeviceWaitIdle(vk->device);
         ebb_vk_release(vk, &vk->staging);
         ebb_vk_release(vk, &vk->measured);
-        ebb_vk_sets_free(vk);
+        ebb_vk_sets_destroy(vk, &vk->sets);
         ebb_vk_timing_free(vk);
         ebb_vk_free_blocks(vk);
         ebb_vk_cache_save(vk);
@@ -107,6 +115,7 @@ static struct ebb_vk *create(const struct ebb_vk_physical *physical, const struc
     vk->physical = physical;
     vk->instance = ebb_vk_instance(NULL);
     vk->references = 1;
+    vk->chunk_cost = chunk_cost(physical);
     const struct ebb_vk_options *options = ebb_vk_options();
     vk->fp16 = physical->fp16 && !options->fp32 && (options->fp16 || !physical->software);
     vk->coop = vk->fp16 && !options->nocoop ? physical->coop : 0;

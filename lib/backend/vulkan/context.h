@@ -3,7 +3,7 @@
 //
 // Commands are recorded into the open command buffer, in order, with a barrier between dependent ones, and handed to
 // the queue in chunks small enough for watchdogs; a timeline semaphore counts the chunks. Nothing waits but
-// ebb_vk_finish().
+// ebb_vk_finish(). What is known beforehand is recorded ahead into command buffers of its own (tape.c).
 #ifndef EBB_BACKEND_VULKAN_CONTEXT_H
 #define EBB_BACKEND_VULKAN_CONTEXT_H
 
@@ -48,7 +48,9 @@ struct ebb_vk {
     uint64_t ring_value[EBB_VK_RING]; // timeline value after which the slot is free again
     int slot;
     bool open;         // ring[slot] is being recorded
-    uint64_t recorded; // cost of what is in it, in flops
+    uint64_t recorded; // cost of what is in it
+    uint64_t chunk_cost; // at which it is submitted
+    char latest[80];     // the last op recorded, or handed to the queue: for messages
     VkSemaphore timeline;
     uint64_t submitted; // value the last submit will signal
 
@@ -60,7 +62,7 @@ struct ebb_vk {
     struct ebb_vk_pipeline *pipelines;
     VkDescriptorSetLayout set_layout[2]; // what belongs to a program, what is given to run()
     VkPipelineLayout layout;
-    struct ebb_vk_sets *sets; // descriptor sets of blend and measure, by what they name
+    struct ebb_vk_sets *sets; // of blend and measure; NULL: nobody did either yet
     struct ebb_vk_timing *timing; // NULL: nobody profiled it yet
     struct ebb_vk_memory measured; // partial results of measure
 };
@@ -87,13 +89,21 @@ enum ebb_result ebb_vk_download(struct ebb_vk *vk, const struct ebb_vk_memory *f
 // ---- record.c ----
 // The open command buffer, or NULL with an error.
 VkCommandBuffer ebb_vk_commands(struct ebb_vk *vk, struct ebb_error *error);
-// Everything recorded so far is visible to what follows.
-void ebb_vk_barrier(struct ebb_vk *vk);
+// Everything recorded before is visible to what follows. Whoever depends on something puts one in front of itself.
+void ebb_vk_barrier(struct ebb_vk *vk, VkCommandBuffer commands);
+// What a dispatch of so many floating-point operations counts: it costs something even when it does nothing.
+uint64_t ebb_vk_cost(uint64_t flops);
 // Counts `flops` of work recorded; submits when the chunk is full.
 enum ebb_result ebb_vk_recorded(struct ebb_vk *vk, uint64_t flops, struct ebb_error *error);
 enum ebb_result ebb_vk_submit(struct ebb_vk *vk, struct ebb_error *error);
 // Submits and waits until the device has done everything.
 enum ebb_result ebb_vk_finish(struct ebb_vk *vk, struct ebb_error *error);
+// For command buffers of others: begun, ended, handed to the queue. vk->submitted is then the value that tells it is done.
+enum ebb_result ebb_vk_begin(struct ebb_vk *vk, VkCommandBuffer commands, VkCommandBufferUsageFlags flags, struct ebb_error *error);
+enum ebb_result ebb_vk_end(struct ebb_vk *vk, VkCommandBuffer commands, struct ebb_error *error);
+enum ebb_result ebb_vk_queue(struct ebb_vk *vk, VkCommandBuffer commands, struct ebb_error *error);
+// Waits for a value of the timeline; the lock must NOT be held.
+enum ebb_result ebb_vk_wait(struct ebb_vk *vk, uint64_t value, struct ebb_error *error);
 
 void ebb_vk_timing_free(struct ebb_vk *vk); // timing.c
 

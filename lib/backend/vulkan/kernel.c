@@ -154,11 +154,11 @@ void ebb_vk_encode(struct ebb_vk *vk, VkCommandBuffer commands, const struct ebb
     for (int i = 0; i < d->patches; i++)
         push[d->patch[i].word] += (uint32_t)step * d->patch[i].stride;
     VkDescriptorSet sets[2] = {d->inside, outside};
+    ebb_vk_barrier(vk, commands);
     vk->vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, d->pipeline);
     vk->vk.CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, vk->layout, 0, 2, sets, 0, NULL);
     vk->vk.CmdPushConstants(commands, vk->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, d->push_size, push);
     vk->vk.CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
-    ebb_vk_barrier(vk);
 }
 
 enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *d, VkDescriptorSet outside, int step,
@@ -169,6 +169,7 @@ enum ebb_result ebb_vk_record(struct ebb_vk *vk, const struct ebb_vk_dispatch *d
         return vk->failure.code != EBB_OK ? vk->failure.code : EBB_DEVICE_FAILED;
 
     ebb_vk_encode(vk, commands, d, outside, step);
+    memcpy(vk->latest, d->name, sizeof(vk->latest));
     return ebb_vk_recorded(vk, d->flops, error);
 }
 

@@ -61,7 +61,7 @@ struct ebb_vk_dispatch {
     char name[80]; // of the op it is part of, for profiles
 };
 
-// One dispatch and the barrier behind it into a command buffer.
+// A barrier and one dispatch into a command buffer.
 void ebb_vk_encode(struct ebb_vk *vk, VkCommandBuffer commands, const struct ebb_vk_dispatch *dispatch,
                    VkDescriptorSet outside, int step);
 

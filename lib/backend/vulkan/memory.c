@@ -206,9 +206,8 @@ static enum ebb_result copy(struct ebb_vk *vk, VkBuffer from, VkDeviceSize from_
     if (!commands)
         return EBB_DEVICE_FAILED;
     VkBufferCopy region = {.srcOffset = from_offset, .dstOffset = to_offset, .size = size};
-    ebb_vk_barrier(vk);
+    ebb_vk_barrier(vk, commands);
     vk->vk.CmdCopyBuffer(commands, from, to, 1, &region);
-    ebb_vk_barrier(vk);
     return ebb_vk_finish(vk, error);
 }
 
@@ -220,9 +219,9 @@ static enum ebb_result update(struct ebb_vk *vk, const struct ebb_vk_memory *to,
     VkCommandBuffer commands = ebb_vk_commands(vk, error);
     if (!commands)
         return EBB_DEVICE_FAILED;
+    ebb_vk_barrier(vk, commands);
     for (VkDeviceSize done = 0; done < size; done += most)
         vk->vk.CmdUpdateBuffer(commands, to->buffer, offset + done, size - done < most ? size - done : most, data + done);
-    ebb_vk_barrier(vk);
     return ebb_vk_recorded(vk, size, error);
 }
 

@@ -5,7 +5,10 @@
 
 #include "backend/profile.h"
 #include "backend/vulkan/buffer.h"
+#include "backend/vulkan/sets.h"
 #include "base/base.h"
+
+enum { OUTSIDE_SETS = 16 }; // combinations of buffers that runs are given
 
 struct ebb_vk_dispatch *ebb_vk_append(struct ebb_vk_program *program, struct ebb_error *error)
 {
@@ -64,9 +67,8 @@ static enum ebb_result make_scratch(struct ebb_vk_program *program, struct ebb_e
 
 static enum ebb_result make_pool(struct ebb_vk_program *program, struct ebb_error *error)
 {
-    uint32_t sets = (uint32_t)program->count + EBB_VK_OUTSIDE_SETS;
-    VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                 (uint32_t)program->count * EBB_VK_INSIDE + EBB_VK_OUTSIDE_SETS * EBB_VK_OUTSIDES};
+    uint32_t sets = program->count ? (uint32_t)program->count : 1;
+    VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, sets * EBB_VK_INSIDE};
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = sets,
                                        .poolSizeCount = 1,
@@ -76,13 +78,13 @@ static enum ebb_result make_pool(struct ebb_vk_program *program, struct ebb_erro
                         "making a descriptor pool", error);
 }
 
-static enum ebb_result make_set(struct ebb_vk_program *program, int which, VkDescriptorSet *set, struct ebb_error *error)
+static enum ebb_result make_set(struct ebb_vk_program *program, VkDescriptorSet *set, struct ebb_error *error)
 {
     struct ebb_vk *vk = program->vk;
     VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
                                         .descriptorPool = program->pool,
                                         .descriptorSetCount = 1,
-                                        .pSetLayouts = &vk->set_layout[which]};
+                                        .pSetLayouts = &vk->set_layout[0]};
     return ebb_vk_check(vk, vk->vk.AllocateDescriptorSets(vk->device, &info, set), "making a descriptor set", error);
 }
 
@@ -90,7 +92,7 @@ static enum ebb_result make_set(struct ebb_vk_program *program, int which, VkDes
 static enum ebb_result bind_inside(struct ebb_vk_program *program, struct ebb_vk_dispatch *d,
                                    const struct ebb_vk_weight *weight, struct ebb_error *error)
 {
-    enum ebb_result result = make_set(program, 0, &d->inside, error);
+    enum ebb_result result = make_set(program, &d->inside, error);
     if (result != EBB_OK)
         return result;
     const struct ebb_vk_memory *scratch = &program->scratch;
@@ -116,6 +118,8 @@ static enum ebb_result build(struct ebb_vk_program *program, const struct ebb_vk
         result = make_scratch(program, error);
     if (result == EBB_OK)
         result = make_pool(program, error);
+    if (result == EBB_OK && !(program->outside = ebb_vk_sets_create(program->vk, OUTSIDE_SETS, error)))
+        result = EBB_OUT_OF_MEMORY;
     for (int i = 0; i < program->count && result == EBB_OK; i++) {
         struct ebb_vk_dispatch *d = &program->dispatches[i];
         const struct ebb_vk_weight *weight = NULL;
@@ -141,6 +145,7 @@ static void destroy(struct ebb_vk_program *program)
     struct ebb_vk *vk = program->vk;
     ebb_vk_finish(vk, NULL);
     vk->vk.DestroyDescriptorPool(vk->device, program->pool, NULL);
+    ebb_vk_sets_destroy(vk, &program->outside);
     ebb_vk_release(vk, &program->scratch);
     free(program->constants);
     free(program->dispatches);
@@ -180,46 +185,27 @@ void *ebb_vk_prepare(struct ebb_device *device, const struct ebb_program *source
     return program;
 }
 
-// The set that names these buffers: made once per combination; the oldest makes room when there are many.
-static enum ebb_result find_outside(struct ebb_vk_program *program, struct ebb_buffer *const *inputs,
-                                    struct ebb_buffer *const *outputs, VkDescriptorSet *set, struct ebb_error *error)
+void ebb_vk_outside(const struct ebb_vk_program *program, struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                    const struct ebb_vk_memory *memory[EBB_VK_OUTSIDES])
 {
-    const struct ebb_vk_memory *memory[EBB_VK_OUTSIDES] = {&program->scratch};
-    uint64_t id[EBB_VK_OUTSIDES] = {0};
-    int inputs_count = program->source.input_count;
-    for (int i = 0; i < inputs_count + program->source.output_count; i++) {
-        memory[i] = ebb_vk_buffer_memory(i < inputs_count ? inputs[i] : outputs[i - inputs_count]);
-        id[i] = memory[i]->id;
-    }
-    for (int i = 0; i < program->outsides && i < EBB_VK_OUTSIDE_SETS; i++)
-        if (memcmp(program->outside[i].id, id, sizeof(id)) == 0) {
-            *set = program->outside[i].set;
-            return EBB_OK;
-        }
-
-    struct ebb_vk_outside *slot = &program->outside[program->outsides % EBB_VK_OUTSIDE_SETS];
-    enum ebb_result result = program->outsides < EBB_VK_OUTSIDE_SETS ? make_set(program, 1, &slot->set, error)
-                                                                     : ebb_vk_finish(program->vk, error);
-    if (result != EBB_OK)
-        return result;
-    program->outsides++;
-    memcpy(slot->id, id, sizeof(id));
-    ebb_vk_write_set(program->vk, slot->set, memory, EBB_VK_OUTSIDES);
-    *set = slot->set;
-    return EBB_OK;
+    int in = program->source.input_count, all = in + program->source.output_count;
+    for (int i = 0; i < EBB_VK_OUTSIDES; i++)
+        memory[i] = i >= all ? &program->scratch : ebb_vk_buffer_memory(i < in ? inputs[i] : outputs[i - in]);
 }
 
 enum ebb_result ebb_vk_run(struct ebb_device *device, void *prepared, int step, struct ebb_buffer *const *inputs,
                            struct ebb_buffer *const *outputs, struct ebb_error *error)
 {
     struct ebb_vk_program *program = prepared;
-    VkDescriptorSet outside;
+    const struct ebb_vk_memory *outside[EBB_VK_OUTSIDES];
+    VkDescriptorSet found[2];
+    ebb_vk_outside(program, inputs, outputs, outside);
     pthread_mutex_lock(&program->vk->lock);
-    enum ebb_result result = find_outside(program, inputs, outputs, &outside, error);
+    enum ebb_result result = ebb_vk_sets_find(program->vk, program->outside, NULL, outside, found, error);
     enum ebb_result (*record)(struct ebb_vk *, const struct ebb_vk_dispatch *, VkDescriptorSet, int, struct ebb_error *) =
         ebb_profile_on(device) ? ebb_vk_timed : ebb_vk_record;
     for (int i = 0; i < program->count && result == EBB_OK; i++)
-        result = record(program->vk, &program->dispatches[i], outside, step, error);
+        result = record(program->vk, &program->dispatches[i], found[1], step, error);
     pthread_mutex_unlock(&program->vk->lock);
     return result;
 }

@@ -5,14 +5,6 @@
 #include "backend/op.h"
 #include "backend/vulkan/kernel.h"
 
-// Which buffers a run was given, and the descriptor set that names them.
-struct ebb_vk_outside {
-    uint64_t id[EBB_VK_OUTSIDES]; // of their memory
-    VkDescriptorSet set;
-};
-
-enum { EBB_VK_OUTSIDE_SETS = 16 };
-
 struct ebb_vk_program {
     struct ebb_vk *vk; // borrowed: the device outlives its programs
     struct ebb_program source; // a copy: tensors, buffers
@@ -23,8 +15,7 @@ struct ebb_vk_program {
     float *constants;             // on the host, until they are uploaded
     size_t constant_count, constant_capacity;
     size_t partial_floats;        // most that any convolution needs
-    struct ebb_vk_outside outside[EBB_VK_OUTSIDE_SETS];
-    int outsides;
+    struct ebb_vk_sets *outside;  // of what run() was given
 };
 
 // ---- ops.c ---- appends the dispatches of one op; the program's lock is held
@@ -39,6 +30,9 @@ uint32_t ebb_vk_constant(struct ebb_vk_program *program, const struct ebb_weight
 void *ebb_vk_prepare(struct ebb_device *device, const struct ebb_program *source, struct ebb_error *error);
 enum ebb_result ebb_vk_run(struct ebb_device *device, void *prepared, int step, struct ebb_buffer *const *inputs,
                            struct ebb_buffer *const *outputs, struct ebb_error *error);
+// The memory of what a run is given, as its descriptor set names it.
+void ebb_vk_outside(const struct ebb_vk_program *program, struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                    const struct ebb_vk_memory *memory[EBB_VK_OUTSIDES]);
 void ebb_vk_program_release(struct ebb_device *device, void *prepared);
 size_t ebb_vk_program_memory(const void *prepared);
 

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "backend/vulkan/buffer.h"
+#include "backend/vulkan/call.h"
 #include "backend/vulkan/options.h"
 #include "backend/vulkan/program.h"
+#include "backend/vulkan/tape.h"
 #include "base/base.h"
 
 static void describe(const struct ebb_vk *vk, char *text, size_t size)
@@ -70,4 +72,7 @@ const struct ebb_backend ebb_backend_vulkan = {
     .release = ebb_vk_program_release,
     .memory = ebb_vk_program_memory,
     .collect = ebb_vk_collect,
+    .record = ebb_vk_tape_record,
+    .play = ebb_vk_tape_play,
+    .erase = ebb_vk_tape_erase,
 };

@@ -1,0 +1,221 @@
+#include "backend/vulkan/tape.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/vulkan/buffer.h"
+#include "backend/vulkan/call.h"
+#include "backend/vulkan/program.h"
+#include "backend/vulkan/sets.h"
+#include "base/base.h"
+
+struct chunk {
+    VkCommandBuffer commands;
+    uint64_t value; // of the timeline, once it is done
+    int marks;      // passed by then
+    char until[80]; // its last op
+};
+
+struct ebb_vk_tape {
+    struct ebb_vk *vk; // borrowed: the tape's device has it
+    struct ebb_vk_sets *sets;
+    struct chunk *chunks;
+    int count, capacity;
+};
+
+struct recorder {
+    struct ebb_vk_tape *tape;
+    struct chunk *open; // NULL: none
+    uint64_t cost;      // of the open one
+    int marks;
+};
+
+// ---- recording ----
+
+static enum ebb_result begin_chunk(struct recorder *r, struct ebb_error *error)
+{
+    struct ebb_vk_tape *tape = r->tape;
+    struct ebb_vk *vk = tape->vk;
+    if (tape->count == tape->capacity) {
+        int capacity = tape->capacity ? 2 * tape->capacity : 16;
+        void *grown = realloc(tape->chunks, (size_t)capacity * sizeof(*tape->chunks));
+        if (!grown)
+            return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for command buffers");
+        tape->chunks = grown;
+        tape->capacity = capacity;
+    }
+    struct chunk *chunk = &tape->chunks[tape->count];
+    *chunk = (struct chunk){0};
+    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                        .commandPool = vk->pool,
+                                        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                        .commandBufferCount = 1};
+    enum ebb_result result = ebb_vk_check(vk, vk->vk.AllocateCommandBuffers(vk->device, &info, &chunk->commands),
+                                          "making a command buffer", error);
+    if (result != EBB_OK)
+        return result;
+    tape->count++;
+    r->open = chunk;
+    r->cost = 0;
+    return ebb_vk_begin(vk, chunk->commands, 0, error);
+}
+
+static enum ebb_result end_chunk(struct recorder *r, struct ebb_error *error)
+{
+    struct chunk *chunk = r->open;
+    if (!chunk)
+        return EBB_OK;
+    chunk->marks = r->marks;
+    r->open = NULL;
+    return ebb_vk_end(r->tape->vk, chunk->commands, error);
+}
+
+static enum ebb_result put(struct recorder *r, const struct ebb_vk_dispatch *d, VkDescriptorSet outside, int step,
+                           struct ebb_error *error)
+{
+    struct ebb_vk *vk = r->tape->vk;
+    enum ebb_result result = r->open ? EBB_OK : begin_chunk(r, error);
+    if (result != EBB_OK)
+        return result;
+    ebb_vk_encode(vk, r->open->commands, d, outside, step);
+    snprintf(r->open->until, sizeof(r->open->until), "%s", d->name);
+    r->cost += ebb_vk_cost(d->flops);
+    return r->cost > vk->chunk_cost ? end_chunk(r, error) : EBB_OK;
+}
+
+static enum ebb_result put_blend(struct recorder *r, const struct ebb_blend *blend, struct ebb_error *error)
+{
+    struct ebb_vk *vk = r->tape->vk;
+    struct ebb_vk_call calls[2];
+    int count;
+    enum ebb_result result = ebb_vk_blend_calls(vk, blend, calls, &count, error);
+    for (int i = 0; i < count && result == EBB_OK; i++) {
+        VkDescriptorSet found[2];
+        result = ebb_vk_sets_find(vk, r->tape->sets, calls[i].inside, calls[i].outside, found, error);
+        calls[i].dispatch.inside = found[0];
+        if (result == EBB_OK)
+            result = put(r, &calls[i].dispatch, found[1], 0, error);
+    }
+    return result;
+}
+
+static enum ebb_result put_run(struct recorder *r, const struct ebb_tape_entry *entry, struct ebb_error *error)
+{
+    const struct ebb_vk_program *program = entry->program.prepared;
+    const struct ebb_vk_memory *outside[EBB_VK_OUTSIDES];
+    VkDescriptorSet found[2];
+    ebb_vk_outside(program, entry->buffers, entry->buffers + entry->program.inputs, outside);
+    enum ebb_result result = ebb_vk_sets_find(r->tape->vk, r->tape->sets, NULL, outside, found, error);
+    for (int i = 0; i < program->count && result == EBB_OK; i++)
+        result = put(r, &program->dispatches[i], found[1], entry->step, error);
+    return result;
+}
+
+static enum ebb_result put_all(struct ebb_vk_tape *tape, const struct ebb_tape_entry *entries, size_t count,
+                               struct ebb_error *error)
+{
+    struct recorder r = {.tape = tape};
+    enum ebb_result result = EBB_OK;
+    for (size_t i = 0; i < count && result == EBB_OK; i++) {
+        if (entries[i].kind == EBB_TAPE_MARK)
+            r.marks++;
+        else
+            result = entries[i].kind == EBB_TAPE_BLEND ? put_blend(&r, &entries[i].blend, error) : put_run(&r, &entries[i], error);
+    }
+    return result == EBB_OK ? end_chunk(&r, error) : result;
+}
+
+// Sets for two passes of each blend, or one of each run, at most; and the pair that a search wants to see free.
+static int sets_needed(const struct ebb_tape_entry *entries, size_t count)
+{
+    int sets = 2;
+    for (size_t i = 0; i < count; i++)
+        sets += entries[i].kind == EBB_TAPE_BLEND ? 4 : entries[i].kind == EBB_TAPE_RUN;
+    return sets;
+}
+
+static void destroy(struct ebb_vk_tape *tape)
+{
+    struct ebb_vk *vk = tape->vk;
+    ebb_vk_finish(vk, NULL); // it may still be playing
+    for (int i = 0; i < tape->count; i++)
+        vk->vk.FreeCommandBuffers(vk->device, vk->pool, 1, &tape->chunks[i].commands);
+    ebb_vk_sets_destroy(vk, &tape->sets);
+    free(tape->chunks);
+    free(tape);
+}
+
+void *ebb_vk_tape_record(struct ebb_device *device, const struct ebb_tape_entry *entries, size_t count, struct ebb_error *error)
+{
+    struct ebb_vk *vk = device->state;
+    struct ebb_vk_tape *tape = ebb_alloc(1, sizeof(*tape));
+    if (!tape) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a tape");
+        return NULL;
+    }
+    tape->vk = vk;
+    pthread_mutex_lock(&vk->lock);
+    if (!(tape->sets = ebb_vk_sets_create(vk, sets_needed(entries, count), error)) ||
+        put_all(tape, entries, count, error) != EBB_OK) {
+        destroy(tape);
+        tape = NULL;
+    }
+    pthread_mutex_unlock(&vk->lock);
+    return tape;
+}
+
+void ebb_vk_tape_erase(struct ebb_device *device, void *recorded)
+{
+    struct ebb_vk *vk = device->state;
+    pthread_mutex_lock(&vk->lock);
+    destroy(recorded);
+    pthread_mutex_unlock(&vk->lock);
+}
+
+// ---- playing ----
+
+// What was queued before comes first; and a command buffer may not be queued again while it still runs.
+static enum ebb_result make_ready(struct ebb_vk_tape *tape, struct ebb_error *error)
+{
+    struct ebb_vk *vk = tape->vk;
+    pthread_mutex_lock(&vk->lock);
+    enum ebb_result result = ebb_vk_submit(vk, error);
+    pthread_mutex_unlock(&vk->lock);
+    uint64_t last = 0; // a play that was stopped may have left later chunks with older values
+    for (int i = 0; i < tape->count; i++)
+        last = tape->chunks[i].value > last ? tape->chunks[i].value : last;
+    return result == EBB_OK ? ebb_vk_wait(vk, last, error) : result;
+}
+
+static enum ebb_result submit(struct ebb_vk *vk, struct chunk *chunk, struct ebb_error *error)
+{
+    pthread_mutex_lock(&vk->lock);
+    snprintf(vk->latest, sizeof(vk->latest), "%s", chunk->until);
+    enum ebb_result result = ebb_vk_queue(vk, chunk->commands, error);
+    if (result == EBB_OK)
+        chunk->value = vk->submitted;
+    pthread_mutex_unlock(&vk->lock);
+    return result;
+}
+
+// Keeps a few chunks queued, so that the device never waits for the host, and tells how far the older ones are.
+enum ebb_result ebb_vk_tape_play(struct ebb_device *device, void *recorded, ebb_tape_tell tell, void *user,
+                                 struct ebb_error *error)
+{
+    enum { AHEAD = 3 };
+    struct ebb_vk *vk = device->state;
+    struct ebb_vk_tape *tape = recorded;
+    enum ebb_result result = make_ready(tape, error);
+    if (result == EBB_OK && tell)
+        result = tell(user, 0, error);
+    for (int i = 0; i < tape->count && result == EBB_OK; i++) {
+        result = submit(vk, &tape->chunks[i], error);
+        if (result != EBB_OK || i < AHEAD)
+            continue;
+        struct chunk *done = &tape->chunks[i - AHEAD];
+        result = ebb_vk_wait(vk, done->value, error);
+        if (result == EBB_OK && tell)
+            result = tell(user, done->marks, error);
+    }
+    return result;
+}
