@@ -7,27 +7,58 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, evaluate, export, sfx, train
+from . import classifier, data, denoise, diffusion, evaluate, export, sfx, train
 
-WHAT = ("sfx", "vae", "classifier", "denoise")
+# what: how its task is made from the options, and which options it has, with their defaults
+TASKS = dict(
+    sfx=(lambda work, start, label_dropout, **options: sfx.Diffuse(work, start_folder(start), dropout=label_dropout, **options),
+         dict(rate=4e-4, batch=16, channels=[64, 128, 192], layers=2, direct=None, start="shipped",
+              schedule="squaredcos_cap_v2", zero_snr=False, prediction="v_prediction", weights="min-snr", gamma=None,
+              label_dropout=0.1)),
+    vae=(sfx.Autoencode, dict(rate=2e-3, batch=8, channels=[16, 32, 64, 96], layers=1, depth=8, kl=1e-5)),
+    classifier=(lambda work, start, **options: classifier.Classify(work, start_folder(start), **options),
+                dict(rate=1e-3, batch=32, channels=list(classifier.CHANNELS), start="shipped")),
+    denoise=(lambda work, **options: denoise.Task(data.Bank(work), **options),
+             dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS))),
+)
+COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
+LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
+MODELS = ("sfx", "denoise")  # what can be exported
+
+
+def start_folder(start):
+    return dict(shipped=sfx.SHIPPED, none=None).get(start, Path(start))
+
+
+def options_given(args):
+    """The options of a training that were said, checked against what there is to train."""
+    names = {name for _, defaults in TASKS.values() for name in defaults | COMMON}
+    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    has = TASKS[args.what][1] | COMMON
+    for name in given:
+        if name not in has:
+            raise ValueError(f"--{name.replace('_', '-')} does not concern --what {args.what}; its options: "
+                             + " ".join(f"--{other.replace('_', '-')}" for other in has))
+    return given
 
 
 def run_train(args):
-    tasks = dict(sfx=lambda: sfx.Diffuse(args.work, args.start, seed=args.seed),
-                 vae=lambda: sfx.Autoencode(args.work, seed=args.seed),
-                 classifier=lambda: classifier.Classify(args.work, args.start, seed=args.seed),
-                 denoise=lambda: denoise.Task(data.Bank(args.work), seed=args.seed))
+    make, defaults = TASKS[args.what]
     if args.threads:
         torch.set_num_threads(args.threads)
-    rate = args.rate or dict(sfx=4e-4, vae=2e-3, classifier=1e-3, denoise=1e-3)[args.what]
-    batch = args.batch or dict(sfx=16, vae=8, classifier=32, denoise=32)[args.what]
-    run = train.Run(tasks[args.what](), args.work / args.what, rate, batch, args.minutes, args.steps, args.bf16,
-                    args.save_every)
-    if run.resume():
+    device, folder = train.pick_device(args.device), args.work / args.what
+    state = train.read_state(folder)
+    options = train.settle(defaults | COMMON, state, options_given(args))
+    if options["bf16"] is None:
+        options["bf16"] = train.fast_bf16(device)
+    task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP})
+    run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
+                    options=options, **{name: options[name] for name in LOOP})
+    if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
     if args.what == "vae":
-        export.averaged(args.work / "vae", run.net.cpu()).save_pretrained(args.work / "vae" / "net")
+        export.averaged(folder, run.net.cpu()).save_pretrained(folder / "net")
 
 
 def run_evaluate(args):
@@ -44,61 +75,129 @@ def run_export(args):
     if args.what == "denoise":
         export.export_denoise(args.work, args.out, *about)
     else:
-        export.export_sfx(args.work, args.out, args.start, *about, {*export.TEXTURES, *args.textures})
+        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures})
     print(f"{args.out}: open it with Ebb, or with diffusers")
+
+
+def number(kind, low, high):
+    """An argument's type: a number within [low, high]."""
+    def read(text):
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text}: expected {low:g} to {high:g}")
+        return value
+    read.__name__ = "number"  # as argparse names what it could not read
+    return read
+
+
+def sizes(count=None):
+    """An argument's type: whole numbers with commas between."""
+    def read(text):
+        values = [int(part) for part in text.split(",")]
+        if min(values) < 1 or max(values) > 4096 or (count and len(values) != count) or len(values) > 10:
+            raise argparse.ArgumentTypeError(f"{text}: expected {count or '1 to 10'} whole numbers of 1 to 4096")
+        return values
+    read.__name__ = "list of whole numbers"
+    return read
+
+
+def add_train(add):
+    add.add_argument("--what", choices=TASKS, default="sfx")
+    stop = add.add_argument_group("how long (may change when a training goes on)")
+    stop.add_argument("--minutes", type=number(float, 0, 1e6), default=10, 
+                      help="training time in all, earlier runs included (10)")
+    stop.add_argument("--steps", type=number(int, 1, 10**9), help="stop at this many steps instead; the same bits every time")
+    stop.add_argument("--save-every", type=number(float, 0, 1e6), default=120, help="seconds between checkpoints (120)")
+    stop.add_argument("--threads", type=number(int, 1, 1024), help="CPU threads (all cores)")
+    stop.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1")
+    loop = add.add_argument_group("the loop (may change too)")
+    loop.add_argument("--rate", type=number(float, 1e-9, 1), help="learning rate (sfx 4e-4, vae 2e-3, others 1e-3)")
+    loop.add_argument("--batch", type=number(int, 1, 65536), help="items per step (sfx 16, vae 8, others 32)")
+    loop.add_argument("--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)")
+    loop.add_argument("--clip", type=number(float, 0, 1e9), help="largest norm of a gradient, 0: any (1)")
+    loop.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="mixed precision (where it is fast)")
+    net = add.add_argument_group("the net (fixed when a training begins)")
+    net.add_argument("--start", help="model to start from: shipped (default), none, or a folder")
+    net.add_argument("--channels", type=sizes(), metavar="A,B,...",
+                     help="width of each level (sfx 64,128,192; vae 16,32,64,96; classifier 32,64,96; denoise 32,48,80,112)")
+    net.add_argument("--layers", type=number(int, 1, 8), help="residual blocks per level (sfx 2, vae 1)")
+    net.add_argument("--direct", type=sizes(2), nargs="?", const=[8, 8], metavar="ROWS,COLUMNS",
+                     help="sfx: diffuse the mel itself, in patches of this size (8,8), and not an autoencoder's latents")
+    net.add_argument("--depth", type=number(int, 1, 64), help="vae: channels of the latent (8)")
+    net.add_argument("--seed", type=number(int, 0, 2**31), help="of the weights and of every draw (1)")
+    learn = add.add_argument_group("what it learns (fixed, too)")
+    learn.add_argument("--schedule", choices=diffusion.SCHEDULES, help="of the noise (squaredcos_cap_v2)")
+    learn.add_argument("--zero-snr", action="store_true", default=None, help="rescale it to end in pure noise (Lin 2023)")
+    learn.add_argument("--prediction", choices=diffusion.PREDICTIONS, help="what the net says (v_prediction)")
+    learn.add_argument("--weights", choices=diffusion.WEIGHTS, help="of the noise levels in the loss (min-snr)")
+    learn.add_argument("--gamma", type=number(float, 0, 1e3), help="of the weights (min-snr 5, p2 1)")
+    learn.add_argument("--label-dropout", type=number(float, 0, 1), help="share of items without label, for guidance (0.1)")
+    learn.add_argument("--kl", type=number(float, 0, 1), help="vae: weight of the latent's size (1e-5)")
+    add.set_defaults(run=run_train)
+
+
+def add_prepare(add):
+    add.add_argument("data", type=Path)
+    add.add_argument("--speeds", type=number(float, 0.25, 4), nargs="+", metavar="X", default=sfx.AUGMENT["speeds"],
+                     help="resampled copies of each clip, with another pitch and length (1 0.92 1.09)")
+    add.add_argument("--shift", type=number(int, 0, 128), default=sfx.AUGMENT["shift"],
+                     help="most frames (of 10.7 ms) of silence before a short clip (8)")
+    add.add_argument("--gain", type=number(float, 0, 60), default=sfx.AUGMENT["gain"],
+                     help="up to this many dB louder or softer (0)")
+    add.add_argument("--mix", type=number(float, 0, 1), default=sfx.AUGMENT["mix"],
+                     help="share of windows with a second clip of the same label in them (0)")
+    add.add_argument("--copies", type=number(int, 1, 1000), default=sfx.AUGMENT["copies"], help="windows drawn of each copy (1)")
+    add.set_defaults(run=lambda args: data.prepare(args.data, args.work, {name: getattr(args, name) for name in sfx.AUGMENT}))
+
+
+def add_evaluate(add):
+    add.add_argument("model", type=Path)
+    add.add_argument("--count", type=number(int, 1, 10**6), help="clips per label (6), or scenes per level (16)")
+    add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500)
+    add.add_argument("--threads", type=number(int, 1, 1024))
+    add.add_argument("--write", action="store_true", help="put scores and the table for automatic t into ebb.json")
+    add.set_defaults(run=run_evaluate)
+
+
+def add_export(add):
+    add.add_argument("out", type=Path)
+    add.add_argument("--what", choices=MODELS, default="sfx")
+    add.add_argument("--start", default="shipped", help="as in train")
+    add.add_argument("--name", help="what it calls itself (the folder's name)")
+    add.add_argument("--textures", nargs="*", default=[], metavar="LABEL", help="labels that go on without a seam")
+    add.add_argument("--licence", default="all rights reserved")
+    add.add_argument("--credit", default="trained with Ebb's recipe on private recordings")
+    add.add_argument("--provenance", default="", help="one sentence on the sounds it learned from")
+    add.set_defaults(run=run_export)
+
+
+COMMANDS = dict(
+    prepare=(add_prepare, "read folder/label/*.wav, or a folder with a MANIFEST.tsv"),
+    train=(add_train, "train, or go on training"),
+    evaluate=(add_evaluate, "measure a model on what it has not heard"),
+    export=(add_export, "write a model folder"),
+)
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="python -m recipe", description="Train Ebb's models on your own sounds.")
     parser.add_argument("--work", type=Path, default=Path("recipe-work"), help="caches and checkpoints (recipe-work)")
     steps = parser.add_subparsers(dest="step", required=True)
-
-    add = steps.add_parser("prepare", help="read folder/label/*.wav, or a folder with a MANIFEST.tsv")
-    add.add_argument("data", type=Path)
-    add.set_defaults(run=lambda args: data.prepare(args.data, args.work))
-
-    add = steps.add_parser("train", help="train, or go on training")
-    add.add_argument("--what", choices=WHAT, default="sfx")
-    add.add_argument("--minutes", type=float, default=10, help="training time in all, earlier runs included (10)")
-    add.add_argument("--steps", type=int, help="stop at this many steps instead")
-    add.add_argument("--start", type=existing, default=sfx.SHIPPED, help="model to start from; 'none': from nothing")
-    add.add_argument("--rate", type=float, help="learning rate")
-    add.add_argument("--batch", type=int)
-    add.add_argument("--seed", type=int, default=1)
-    add.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="mixed precision (on)")
-    add.add_argument("--threads", type=int)
-    add.add_argument("--save-every", type=float, default=120, help="seconds between checkpoints (120)")
-    add.set_defaults(run=run_train)
-
-    add = steps.add_parser("evaluate", help="measure a model on what it has not heard")
-    add.add_argument("model", type=Path)
-    add.add_argument("--count", type=int, help="clips per label (6), or scenes per level (16)")
-    add.add_argument("--judge-steps", type=int, default=2500)
-    add.add_argument("--threads", type=int)
-    add.add_argument("--write", action="store_true", help="put scores and the table for automatic t into ebb.json")
-    add.set_defaults(run=run_evaluate)
-
-    add = steps.add_parser("export", help="write a model folder")
-    add.add_argument("out", type=Path)
-    add.add_argument("--what", choices=("sfx", "denoise"), default="sfx")
-    add.add_argument("--start", type=existing, default=sfx.SHIPPED, help="as in train")
-    add.add_argument("--name", help="the folder's name")
-    add.add_argument("--textures", nargs="*", default=[], metavar="LABEL", help="labels that go on without a seam")
-    add.add_argument("--licence", default="all rights reserved")
-    add.add_argument("--credit", default="trained with Ebb's recipe on private recordings")
-    add.add_argument("--provenance", default="", help="one sentence on the sounds it learned from")
-    add.set_defaults(run=run_export)
+    for name, (add, text) in COMMANDS.items():
+        add(steps.add_parser(name, help=text, description=text))
     return parser
-
-
-def existing(text):
-    return None if text == "none" else Path(text)
 
 
 def main():
     args = arguments().parse_args()
     try:
         args.run(args)
+    except KeyboardInterrupt:
+        print("recipe: interrupted", file=sys.stderr)
+        return 130
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        print(f"recipe: out of memory; a smaller --batch or smaller --channels need less ({error})", file=sys.stderr)
+        return 1
     except (ValueError, OSError) as error:
         print(f"recipe: {error}", file=sys.stderr)
         return 1

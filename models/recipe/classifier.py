@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from . import data, nets, sfx
+from .diffusion import Process
 from .train import by_noise
 
 CHANNELS = (32, 64, 96)
@@ -61,14 +62,13 @@ class Classify(sfx.Diffuse):
     """Task for train.Run: cross-entropy of the label at every noise level, on the latents that the U-Net learns from."""
 
     def __init__(self, work, start=sfx.SHIPPED, channels=CHANNELS, seed=1):
-        self.seen = sfx.Windows(work)
+        self.seen, self.patch, self.process = sfx.Windows(work), None, Process()
         self.vae, self.info = sfx.find_autoencoder(work, start)
-        self.encode_all(Path(work) / "latents.pt")
+        self.prepare_states(Path(work) / "latents.pt")
         torch.manual_seed(seed)
         self.net = Classifier(self.seen.labels, self.shape, channels)
         self.odds = sfx.draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
-        self.alphas = nets.alphas().float()
         fixed = torch.Generator().manual_seed(0)
         self.checks = self.noised(self.held, self.seen.held_labels, fixed)
 

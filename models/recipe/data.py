@@ -1,19 +1,74 @@
 """A folder of sounds -> a bank: every clip at 48 kHz as int16 in one flat file, and an index."""
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import audio
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a"}
 STEADY = ["rain", "wind", "sea_waves", "fire", "water", "engine", "chainsaw", "helicopter"]
+COLUMNS = ("path", "class", "original_path", "original_sample_rate")  # of a MANIFEST.tsv
+FEW = 8  # clips of a label below which it is warned of
+RESERVED = ("all", "none")  # what ebb and the GStreamer elements take for something else
 
+
+# ---- files that are whole or not there ----
+
+@contextlib.contextmanager
+def replacing(path):
+    """Write to the name this yields: it takes the place of `path` when all is well, and is gone when not."""
+    part = Path(f"{path}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # PyTorch has its own words for a full disk
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+        with contextlib.suppress(OSError):
+            why = "the disk is full" if shutil.disk_usage(part.parent).free < 1 << 20 else why
+        raise OSError(f"{path}: cannot be written: {why}; what was there is as it was") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def save_tensors(path, value):
+    """Tensors, numbers, strings, and lists and dicts of them."""
+    with replacing(path) as part:
+        torch.save(value, part)
+
+
+def load_tensors(path, advice, **more):
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, **more)
+    except Exception as error:  # a cut or foreign file can raise anything
+        raise ValueError(f"{path}: cannot be read as what PyTorch saved ({type(error).__name__}); {advice}") from error
+
+
+def cached(path, key, make):
+    """What `make` returned when the key was the same, read from a file that any damage makes anew."""
+    with contextlib.suppress(ValueError):
+        kept = load_tensors(path, "", mmap=True) if path.exists() else {}
+        if kept.get("key") == key:
+            return kept
+    value = make() | dict(key=key)
+    save_tensors(path, value)
+    return value
+
+
+# ---- what there is to read ----
 
 def held_out(name):
     """One source in ten never trains. All pieces of one recording share their name."""
@@ -22,18 +77,44 @@ def held_out(name):
 
 def list_manifest(folder):
     with open(folder / "MANIFEST.tsv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
+        rows = csv.DictReader(file, delimiter="\t")
+        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{folder}/MANIFEST.tsv: no column {', '.join(missing)}")
+        for row in rows:
             kind = row["path"].split("/")[0]
+            if not (row["original_sample_rate"] or "").isdigit():
+                raise ValueError(f"{folder}/MANIFEST.tsv, line {rows.line_num}: original_sample_rate is "
+                                 f"\"{row['original_sample_rate']}\", expected Hz")
             yield dict(path=row["path"], kind=kind, label=row["class"].removeprefix(kind + "/"),
                        source=row["original_path"], rate=int(row["original_sample_rate"]))
 
 
 def list_folder(folder):
-    """folder/label/file: every label is a folder."""
-    for path in sorted(folder.glob("*/**/*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            name = path.relative_to(folder).as_posix()
+    """folder/label/file, or deeper: every label is a folder. Says what it passes over."""
+    aside = []
+    for path in sorted([*folder.glob("*"), *folder.glob("*/**/*")]):
+        name = path.relative_to(folder).as_posix()
+        if any(piece.startswith(".") for piece in name.split("/")) or path.is_dir():
+            continue
+        if path.suffix.lower() not in SUFFIXES:
+            aside.append(name)
+        elif "/" not in name:
+            complain(f"{path}: not in a folder named after its label")
+        else:
             yield dict(path=name, kind="sfx", label=name.split("/")[0], source=name, rate=0)
+    if aside:
+        print(f"passed over, no sounds by their names: {', '.join(aside[:5])}{' ...' if len(aside) > 5 else ''}")
+
+
+def complain(what):
+    print(f"left out: {what}", file=sys.stderr, flush=True)
+
+
+def check_label(folder, label):
+    if label in RESERVED or set(label) & set(",:"):
+        raise ValueError(f"{folder / label}: a label may not hold , or : and may not be called {' or '.join(RESERVED)}; "
+                         "rename the folder")
 
 
 def synthetic():
@@ -91,59 +172,94 @@ def tidy(samples):
     return samples[loud[0]:loud[-1] + 1] * np.float32(10 ** (-1 / 20) / peak)
 
 
-def prepare(folder, work):
-    """Reads every sound below `folder` into `work`/bank.i16 and `work`/bank.json."""
+def read_clip(folder, row, tidied):
+    """The samples of a row as int16, and its rate. Raises ValueError."""
+    samples = row.pop("samples", None)
+    if samples is None:
+        samples, rate = audio.read(folder / row["path"])
+        row["rate"] = row["rate"] or rate
+    if np.abs(samples).max() < 1e-4:
+        raise ValueError(f"{folder / row['path']}: silent")
+    if tidied:
+        samples = tidy(samples)
+    return samples, np.clip(np.rint(samples * 32767), -32767, 32767).astype("<i2")
+
+
+def read_all(folder, rows, file, tidied):
+    """Appends every readable sound to `file`; the index of them. The same sound twice counts once."""
+    clips, seen, position = [], {}, 0
+    for number, row in enumerate(rows):
+        try:
+            samples, pcm = read_clip(folder, row, tidied)
+        except ValueError as error:
+            complain(error)
+            continue
+        crc = zlib.crc32(pcm.tobytes())
+        twin = seen.setdefault((crc, len(pcm)), row)
+        if tidied and twin is not row:
+            same = "" if twin["label"] == row["label"] else f": is it {row['label']} or {twin['label']}?"
+            complain(f"{folder / row['path']}: the same sound as {folder / twin['path']}{same}")
+            continue
+        file.write(pcm.tobytes())
+        clips.append(dict(row, start=position, length=len(pcm), crc=crc, level=round(active_level(samples), 2)))
+        position += len(pcm)
+        if number % 500 == 499:
+            print(f"{number + 1} of {len(rows)} clips", flush=True)
+    return clips
+
+
+def split(clips, manifest):
+    """Marks one source in ten as held out. A folder's labels each hold out a tenth, small ones none; no label loses all."""
+    for clip in clips:
+        clip["held"] = manifest and held_out(clip["source"])
+    for label in {clip["label"] for clip in clips if clip["kind"] == "sfx"}:
+        of_label = [clip for clip in clips if clip["kind"] == "sfx" and clip["label"] == label]
+        if not manifest and len(of_label) >= FEW:
+            of_label.sort(key=lambda clip: zlib.crc32(clip["source"].encode()))
+            for clip in of_label[:-(-len(of_label) // 10)]:
+                clip["held"] = True
+        if all(clip["held"] for clip in of_label):
+            for clip in of_label:
+                clip["held"] = False
+
+
+def prepare(folder, work, augment=None):
+    """Reads every sound below `folder` into `work`/bank.i16 and `work`/bank.json. `augment`: see sfx.AUGMENT."""
     folder, work = Path(folder), Path(work)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder")
     manifest = (folder / "MANIFEST.tsv").exists()
     rows = list(list_manifest(folder) if manifest else list_folder(folder))
     if not rows:
         raise ValueError(f"{folder}: no sounds found; expected {folder}/label/sound.wav")
+    labels = sorted({row["label"] for row in rows if row["kind"] == "sfx"})
+    for label in labels:
+        check_label(folder, label)
     if manifest and any(row["kind"] == "noise" for row in rows):
         rows += synthetic()
     work.mkdir(parents=True, exist_ok=True)
-    clips, position = [], 0
-    with open(work / "bank.i16.part", "wb") as file:
-        for number, row in enumerate(rows):
-            try:
-                samples = row.pop("samples", None)
-                if samples is None:
-                    samples, rate = audio.read(folder / row["path"])
-                    row["rate"] = row["rate"] or rate
-                if np.abs(samples).max() < 1e-4:
-                    raise ValueError(f"{row['path']}: silent")
-            except ValueError as error:
-                print(f"left out: {error}", file=sys.stderr)
-                continue
-            if not manifest:
-                samples = tidy(samples)
-            pcm = np.clip(np.rint(samples * 32767), -32767, 32767).astype("<i2")
-            file.write(pcm.tobytes())
-            clips.append(dict(row, start=position, length=len(pcm), held=held_out(row["source"]),
-                              level=round(active_level(samples), 2)))
-            position += len(pcm)
-            if number % 500 == 499:
-                print(f"{number + 1} of {len(rows)} clips", flush=True)
-    if not clips:
-        raise ValueError(f"{folder}: not one of {len(rows)} files could be read")
-    os.replace(work / "bank.i16.part", work / "bank.i16")
+    with replacing(work / "bank.i16") as part:
+        with open(part, "wb") as file:
+            clips = read_all(folder, rows, file, not manifest)
+        if not clips:
+            raise ValueError(f"{folder}: not one of {len(rows)} files could be read")
+        (work / "bank.json").unlink(missing_ok=True)  # an index never stands beside another's samples
+    split(clips, manifest)
+    write_json(work / "augment.json", augment or {})
     write_json(work / "bank.json", clips)
-    report(clips, position)
+    report(clips, labels)
 
 
-def report(clips, samples):
-    labels = sorted({clip["label"] for clip in clips if clip["kind"] == "sfx"})
-    print(f"{len(clips)} clips, {samples / audio.RATE / 60:.1f} minutes, {len(labels)} labels, "
+def report(clips, labels):
+    minutes = sum(clip["length"] for clip in clips) / audio.RATE / 60
+    counts = {label: sum(clip["label"] == label and clip["kind"] == "sfx" for clip in clips) for label in labels}
+    print(f"{len(clips)} clips, {minutes:.1f} minutes, {sum(map(bool, counts.values()))} labels, "
           f"{sum(clip['held'] for clip in clips)} clips held out")
-    for label in labels:
-        count = sum(clip["label"] == label for clip in clips)
-        if count < 8:
-            print(f"{label}: only {count} clips; the net will repeat them rather than learn them", file=sys.stderr)
-
-
-def write_json(path, value):
-    part = Path(f"{path}.part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    for label, count in counts.items():
+        if not count:
+            print(f"{label}: no sound in it could be read; the model will not know it", file=sys.stderr)
+        elif count < FEW:
+            print(f"{label}: only {count} clip{'s'[:count > 1]}: the net will repeat them rather than learn them", file=sys.stderr)
 
 
 class Bank:
@@ -151,10 +267,15 @@ class Bank:
 
     def __init__(self, work):
         work = Path(work)
-        if not (work / "bank.json").exists():
+        if not (work / "bank.json").exists() or not (work / "bank.i16").exists():
             raise ValueError(f"{work}: no prepared sounds here; run `python -m recipe prepare DATA` first")
-        self.clips = json.loads((work / "bank.json").read_text(encoding="utf-8"))
+        index, plan = work / "bank.json", work / "augment.json"
+        self.augment = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else {}
+        self.clips = json.loads(index.read_text(encoding="utf-8"))
+        self.stamp = zlib.crc32(index.read_bytes() + json.dumps(self.augment, sort_keys=True).encode())
         self.pcm = np.memmap(work / "bank.i16", "<i2", "r")
+        if len(self.pcm) != sum(clip["length"] for clip in self.clips):
+            raise ValueError(f"{work}: bank.i16 and bank.json are not of one piece; run `python -m recipe prepare DATA` again")
 
     def choose(self, kind, held, labels=None, without=()):
         return [clip for clip in self.clips if clip["kind"] == kind and clip["held"] == held

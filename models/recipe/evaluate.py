@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DModel
 
-from . import data, denoise, judge, judge_denoise, sfx
+from . import data, denoise, diffusion, judge, judge_denoise, sfx
 
 
 def show(title, rows):
@@ -57,7 +57,8 @@ def generator(folder, work, count, judge_steps, write):
     folder = Path(folder)
     info = json.loads((folder / "ebb.json").read_text(encoding="utf-8"))
     unet = UNet2DModel.from_pretrained(folder, subfolder="unet").float().eval()
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").float().eval()
+    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").float().eval() if (folder / "vae").exists() else None
+    scheduler = diffusion.load_scheduler(folder)
     seen = sfx.Windows(work)
     names = [label["name"] for label in info["labels"]]
     if names != seen.labels:
@@ -66,7 +67,7 @@ def generator(folder, work, count, judge_steps, write):
     print("the judge is trained", flush=True)
     labels = torch.arange(len(names)).repeat(count)
     set_up = info["recommended"]
-    made = torch.cat([sfx.generate(unet, vae, info, part, set_up["steps"], set_up["guidance"], seed)
+    made = torch.cat([sfx.generate(unet, vae, info, part, set_up["steps"], set_up["guidance"], seed, scheduler)
                       for seed, part in enumerate(labels.split(len(names)))])
     heard = {side: (*judge.listen(ear, mels), y) for side, mels, y in (
         ("held-back", seen.held, seen.held_labels), ("generated", made, labels),

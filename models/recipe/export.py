@@ -1,25 +1,53 @@
 """Trained nets -> a model folder: float16 weights that diffusers opens, and ebb.json for the rest."""
 
+import contextlib
 import csv
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import diffusers
+import safetensors
 import torch
+from diffusers import UNet2DModel
 
-from . import audio, data, denoise, nets, sfx
+from . import audio, data, denoise, diffusion, nets, sfx, train
 
 TEXTURES = {"bird", "chainsaw", "clock_tick", "engine", "fire", "helicopter", "insect_frog", "rain", "sea_waves",
             "water", "wind"}
 AUTO_T = [[0, 0.9], [20, 0.7], [30, 0.4]]  # until `evaluate --write` has measured it
+LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
 
 def save_net(net, folder):
     """Saves in float16, so that the sums are of what is shipped."""
-    net.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    try:
+        net.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise OSError(f"{folder}: cannot be written: {error}") from error
     for file in Path(folder).iterdir():
         file.chmod(0o644)
+
+
+@contextlib.contextmanager
+def renewing(out):
+    """A folder to write a model to; when all of it is there it goes over what `out` held, other files stay."""
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and ((out / "ebb.json").exists() or not any(out.iterdir()))):
+        raise ValueError(f"{out}: is there already and is no model; name another folder")
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for file in sorted(part.rglob("*"), key=lambda file: file.name == "ebb.json"):  # it holds the sums: last
+            if file.is_file():
+                (out / file.relative_to(part)).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, out / file.relative_to(part))
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def sums(folder):
@@ -29,7 +57,7 @@ def sums(folder):
 
 def write_index(folder, parts):
     """model_index.json, so that DiffusionPipeline.from_pretrained(folder) finds the nets."""
-    index = {"_class_name": "DDIMPipeline", "_diffusers_version": diffusers.__version__}
+    index = {"_class_name": parts["scheduler"].replace("Scheduler", "Pipeline"), "_diffusers_version": diffusers.__version__}
     data.write_json(Path(folder) / "model_index.json", index | {name: ["diffusers", cls] for name, cls in parts.items()})
 
 
@@ -57,36 +85,68 @@ def credits(manifest, kinds, path):
         writer.writerows(named)
 
 
+def trained(run_folder):
+    """The checkpoint of a training."""
+    state = train.read_state(run_folder)
+    if not state:
+        raise ValueError(f"{run_folder}: nothing trained here yet; run `python -m recipe train` first")
+    if "config" not in state:
+        raise ValueError(f"{run_folder}: a checkpoint of an older recipe; `python -m recipe train` goes on with it and renews it")
+    return state
+
+
 def averaged(run_folder, net):
     """The running average of a training's weights, in `net`."""
-    path = Path(run_folder) / "state.pt"
-    if not path.exists():
-        raise ValueError(f"{run_folder}: nothing trained here yet; run `python -m recipe train` first")
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=False)["average"]["weights"])
+    net.load_state_dict(trained(run_folder)["average"]["weights"])
     return net.eval()
 
 
-def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, channels=(64, 128, 192)):
-    task = sfx.Diffuse(work, start, channels)
-    out = Path(out)
-    save_net(averaged(Path(work) / "sfx", task.net), out / "unet")
-    save_net(task.vae, out / "vae")
-    nets.scheduler("v_prediction").save_pretrained(out / "scheduler")
-    write_index(out, dict(scheduler="DDIMScheduler", unet="UNet2DModel", vae="AutoencoderKL"))
-    labels = task.seen.labels
+def net_of(state):
+    """The U-Net of a checkpoint, as it was built, with the running average of its weights."""
+    net = UNet2DModel.from_config(state["config"])
+    net.load_state_dict(state["average"]["weights"])
+    return net.eval()
+
+
+def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES):
+    state = trained(Path(work) / "sfx")
+    about, options, net = state["about"], state["options"], net_of(state)
+    learned = {key: options[key] for key in LEARNED if key in options}
+    scheduler = diffusion.Process(clip=about["patch"] != [1, 1], **learned).scheduler
+    parts = dict(scheduler=type(scheduler).__name__, unet="UNet2DModel")
+    vae = None
+    if about["autoencoder"]:
+        vae, parts["vae"] = sfx.find_autoencoder(work, start)[0], "AutoencoderKL"
+        if data.digest(vae) != about["autoencoder"]:
+            raise ValueError(f"{work}: trained with another autoencoder than the one found now; give the --start of the training")
+    labels = about["labels"]
+    for label in textures - TEXTURES - set(labels):
+        raise ValueError(f"--textures {label}: there is no such label; there are {', '.join(labels)}")
     default = next((label for label in ("rain", "sea_waves") if label in labels), labels[0])
-    describe(out, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
-             window_frames=sfx.FRAMES, latent=task.info, licence=licence, credit=credit,
-             provenance=provenance, recommended=dict(sampler="dpmpp-2m", steps=20, guidance=3.5))
+    with renewing(out) as folder:
+        save_net(net, folder / "unet")
+        if vae:
+            save_net(vae, folder / "vae")
+        scheduler.save_pretrained(folder / "scheduler")
+        write_index(folder, parts)
+        space = dict(latent=about["latent"]) if vae else dict(patch=about["patch"])
+        describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
+                 window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
+                 recommended=dict(sampler="dpmpp-2m", steps=20, guidance=3.5), trained=record(state))
+
+
+def record(state):
+    """How a model was trained, for ebb.json."""
+    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"]
 
 
 def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, t_default=0.7):
-    net = nets.denoiser(denoise.PATCH, denoise.CHANNELS, denoise.FRAMES)
-    out = Path(out)
-    save_net(averaged(Path(work) / "denoise", net), out / "unet")
-    nets.scheduler("sample", clip=True).save_pretrained(out / "scheduler")
-    write_index(out, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
-    describe(out, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",
-             recommended=dict(sampler="ddim", steps=1),
-             denoise=dict(t_default=t_default, auto_t=auto_t, target="change", range_db=denoise.RANGE, keep="(1-t)^2"),
-             licence=licence, credit=credit, provenance=provenance)
+    state = trained(Path(work) / "denoise")
+    with renewing(out) as folder:
+        save_net(net_of(state), folder / "unet")
+        nets.scheduler("sample", clip=True).save_pretrained(folder / "scheduler")
+        write_index(folder, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
+        describe(folder, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",
+                 recommended=dict(sampler="ddim", steps=1),
+                 denoise=dict(t_default=t_default, auto_t=auto_t, target="change", range_db=denoise.RANGE, keep="(1-t)^2"),
+                 licence=licence, credit=credit, provenance=provenance, trained=record(state))

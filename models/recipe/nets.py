@@ -1,14 +1,11 @@
-"""The networks: sizes, patches, noise schedule, running averages of weights."""
+"""The networks: sizes, patches, running averages of weights."""
+
+import math
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DModel
+from diffusers import AutoencoderKL, UNet2DModel
 
-STEPS = 1000
-
-
-def scheduler(prediction, clip=False):
-    return DDIMScheduler(num_train_timesteps=STEPS, beta_schedule="squaredcos_cap_v2", prediction_type=prediction,
-                         timestep_spacing="trailing", clip_sample=clip, clip_sample_range=1.0)
+from .diffusion import STEPS, scheduler  # noqa: F401 (nets.STEPS, nets.scheduler)
 
 
 def alphas():
@@ -16,13 +13,24 @@ def alphas():
     return scheduler("sample").alphas_cumprod
 
 
+def check_sizes(channels, groups, size):
+    """Each level halves what it sees; normalisation splits the channels into groups."""
+    if any(c % groups for c in channels):
+        raise ValueError(f"--channels {','.join(map(str, channels))}: expected multiples of {groups}")
+    if any(n % 2 ** (len(channels) - 1) for n in size):
+        most = min((n & -n).bit_length() for n in size)
+        raise ValueError(f"--channels has {len(channels)} levels, but {size[0]} x {size[1]} can be halved for {most} at most")
+
+
 def plain_unet(channels, inputs, outputs, size, layers=1, groups=8, attention=False, classes=None):
     """A UNet2DModel of residual blocks; with attention only at its lowest level, where it is cheap."""
+    check_sizes(channels, groups, size)
     n = len(channels)
     low = "Attn" if attention else ""
     return UNet2DModel(
         sample_size=size, in_channels=inputs, out_channels=outputs, block_out_channels=channels,
-        layers_per_block=layers, norm_num_groups=groups, add_attention=attention, attention_head_dim=32,
+        layers_per_block=layers, norm_num_groups=groups, add_attention=attention,
+        attention_head_dim=math.gcd(32, channels[-1]),
         down_block_types=("DownBlock2D",) * (n - 1) + (low + "DownBlock2D",),
         up_block_types=(low + "UpBlock2D",) + ("UpBlock2D",) * (n - 1), num_class_embeds=classes)
 
@@ -32,16 +40,17 @@ def denoiser(patch, channels, frames):
     return plain_unet(channels, 2 * depth, depth, (128 // patch[0], frames // patch[1]))
 
 
-def sfx_unet(channels, labels, latent):
-    """One class per label and one more for "no label"."""
-    return plain_unet(channels, latent[0], latent[0], latent[1:], layers=2, groups=16, attention=True,
-                      classes=labels + 1)
+def sfx_unet(channels, labels, shape, layers=2):
+    """For states of `shape` (c, h, w): one class per label and one more for "no label"."""
+    return plain_unet(channels, shape[0], shape[0], shape[1:], layers, groups=8 if any(c % 16 for c in channels) else 16,
+                      attention=True, classes=labels + 1)
 
 
-def autoencoder(channels, depth=8):
+def autoencoder(channels, depth=8, layers=1):
+    check_sizes(channels, 8, (128, 128))
     n = len(channels)
     return AutoencoderKL(
-        in_channels=1, out_channels=1, latent_channels=depth, block_out_channels=channels, layers_per_block=1,
+        in_channels=1, out_channels=1, latent_channels=depth, block_out_channels=channels, layers_per_block=layers,
         norm_num_groups=8, sample_size=128, mid_block_add_attention=False,
         down_block_types=("DownEncoderBlock2D",) * n, up_block_types=("UpDecoderBlock2D",) * n)
 

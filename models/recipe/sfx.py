@@ -9,33 +9,49 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DModel
 
 from . import audio, data, nets
-from .train import by_noise
+from .diffusion import Process
+from .train import Task, by_noise
 
 FRAMES = 256
-SPEEDS = (1.0, 0.92, 1.09)  # resampled copies: another pitch, another length
+# How clips are disturbed before the net sees them: resampled copies (another pitch, another length), frames of silence
+# before a short clip, gain up or down in dB, share of windows with a second clip of the same label, windows of each.
+AUGMENT = dict(speeds=[1.0, 0.92, 1.09], shift=8, gain=0.0, mix=0.0, copies=1)
+PLAIN = dict(AUGMENT, speeds=[1.0])
 SHIPPED = Path(__file__).parent.parent / "sfx"
 
 
-def cut(samples, rng):
+def cut(samples, rng, shift=AUGMENT["shift"]):
     """A window of a clip: short ones start within the first frames and end in silence, long ones anywhere."""
     length = (FRAMES - 1) * audio.HOP
     if len(samples) <= length:
-        start = int(rng.integers(0, 9)) * audio.HOP
+        start = int(rng.integers(0, shift + 1)) * audio.HOP
         return np.concatenate([np.zeros(start, np.float32), samples, np.zeros(length, np.float32)])[:length]
     start = int(rng.integers(0, len(samples) - length + 1))
     return samples[start:start + length]
 
 
-def windows(bank, clips, speeds, rng):
+def disturbed(samples, others, plan, rng):
+    """One window of a clip, perhaps with another of `others` in it, at another level."""
+    window = cut(samples, rng, plan["shift"])
+    if plan["mix"] and rng.uniform() < plan["mix"]:
+        window = window + cut(others(rng), rng, plan["shift"]) * 10 ** (rng.uniform(-12, 0) / 20)
+    if plan["gain"]:
+        window = window * 10 ** (rng.uniform(-plan["gain"], plan["gain"]) / 20)
+    return window.astype(np.float32)
+
+
+def windows(bank, clips, plan, rng):
     """(n, BANDS, FRAMES) float16 mels of the clips and the clip each comes from; long clips give several."""
     mels, owner = [], []
     for number, clip in enumerate(clips):
-        for speed in speeds:
+        same = [other for other in clips if other["label"] == clip["label"]]
+        others = lambda rng: bank.samples(same[rng.integers(len(same))])
+        for speed in plan["speeds"]:
             samples = bank.samples(clip)
             if speed != 1:
                 samples = soxr.resample(samples, audio.RATE * speed, audio.RATE).astype(np.float32)
-            for _ in range(1 + len(samples) // (FRAMES * audio.HOP)):
-                mels.append(audio.mel(torch.from_numpy(cut(samples, rng))).half())
+            for _ in range(plan["copies"] * (1 + len(samples) // (FRAMES * audio.HOP))):
+                mels.append(audio.mel(torch.from_numpy(disturbed(samples, others, plan, rng))).half())
                 owner.append(number)
     return torch.stack(mels), np.array(owner)
 
@@ -44,26 +60,21 @@ class Windows:
     """The mel windows of both sides of the split, made once and kept beside the bank."""
 
     def __init__(self, work):
-        work, bank = Path(work), data.Bank(work)
-        self.path = work / "windows.pt"
-        stamp = (work / "bank.json").stat().st_mtime_ns
-        kept = torch.load(self.path, weights_only=False, mmap=True) if self.path.exists() else {}
-        if kept.get("stamp") != stamp:
-            kept = self.make(bank) | dict(stamp=stamp)
-            torch.save(kept, self.path)
-        self.__dict__.update(kept)
+        bank = data.Bank(work)
+        self.stamp = bank.stamp
+        self.__dict__.update(data.cached(Path(work) / "windows.pt", bank.stamp, lambda: self.make(bank)))
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
         if not labels:
             raise ValueError("no sound effects in the prepared data: sfx needs folder/label/sound.wav")
         out = dict(labels=labels)
-        for side, held, speeds in (("train", False, SPEEDS), ("held", True, (1.0,))):
+        for side, held, plan in (("train", False, AUGMENT | bank.augment), ("held", True, PLAIN)):
             clips = bank.choose("sfx", held)
             if not clips:  # a handful of clips may all fall on one side
                 clips = bank.choose("sfx", not held)
                 print(f"too few sounds to hold any out: the {side} side sees what the other sees", flush=True)
-            mels, owner = windows(bank, clips, speeds, np.random.default_rng(3))
+            mels, owner = windows(bank, clips, plan, np.random.default_rng(3))
             out[side] = mels
             out[side + "_labels"] = torch.tensor([labels.index(clips[i]["label"]) for i in owner])
         return out
@@ -75,22 +86,16 @@ def draw_odds(labels):
     return 1 / count.sqrt()[labels]
 
 
-class Autoencode:
-    """Task for train.Run: the autoencoder, on crops of 128 frames at random levels."""
+class Autoencode(Task):
+    """The autoencoder, on crops of 128 frames at random levels."""
 
-    def __init__(self, work, channels=(16, 32, 64, 96), seed=1, width=128):
+    def __init__(self, work, channels=(16, 32, 64, 96), seed=1, width=128, depth=8, layers=1, kl=1e-5):
         torch.manual_seed(seed)
-        self.net, self.width = nets.autoencoder(channels), width
+        self.net, self.width, self.kl = nets.autoencoder(channels, depth, layers), width, kl
         self.seen = Windows(work)
         self.odds = draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
         self.checks = self.seen.held[:32, None, :, :width].float()
-
-    def state(self):
-        return dict(generator=self.generator.get_state())
-
-    def load(self, state):
-        self.generator.set_state(state["generator"])
 
     def batch(self, count):
         chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
@@ -106,7 +111,7 @@ class Autoencode:
         wrong = (net.decode(seen.mean + seen.std * eps).sample - x).float()
         slope = wrong.diff(dim=2).abs().mean((1, 2, 3)) + wrong.diff(dim=3).abs().mean((1, 2, 3))
         size = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar).float().mean((1, 2, 3))
-        return wrong.abs().mean((1, 2, 3)) + 0.125 * slope + 1e-5 * size
+        return wrong.abs().mean((1, 2, 3)) + 0.125 * slope + self.kl * size
 
     @torch.no_grad()
     def validate(self, net):
@@ -120,63 +125,63 @@ def encode(vae, mels, batch=16):
     return torch.cat(means)
 
 
-class Diffuse:
-    """Task for train.Run: v prediction on latents, min-SNR weights, labels dropped for guidance."""
+class Diffuse(Task):
+    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`) on the mel in patches of (rows, columns)."""
 
-    def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1):
-        self.seen, self.dropout = Windows(work), dropout
-        self.vae, self.info = find_autoencoder(work, start)
-        self.encode_all(Path(work) / "latents.pt")
+    def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None, **process):
+        self.seen, self.dropout, self.patch = Windows(work), dropout, direct and tuple(direct)
+        self.vae, self.info = (None, {}) if direct else find_autoencoder(work, start)
+        self.prepare_states(Path(work) / "latents.pt")
         self.none = len(self.seen.labels)
+        self.process = Process(clip=bool(direct), **process)
         torch.manual_seed(seed)
-        self.net = nets.sfx_unet(channels, self.none, tuple(self.shape))
+        self.net = nets.sfx_unet(channels, self.none, self.shape, layers)
         if start and (Path(start) / "unet").exists():
-            copy_weights(self.net, self.seen.labels, Path(start))
+            copy_weights(self.net, self.seen.labels, Path(start), self.process.scheduler.config)
         self.odds = draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
-        self.alphas = nets.alphas().float()
+        self.alphas = self.process.alphas
         fixed = torch.Generator().manual_seed(0)
-        chosen = torch.arange(min(256, len(self.held)))
-        self.checks = self.noised(self.held[chosen], self.seen.held_labels[chosen], fixed)
+        chosen = torch.arange(256) % len(self.held)  # so many that each noise level has its share
+        self.checks = self.noised(self.held[chosen].float(), self.seen.held_labels[chosen], fixed)
 
-    def encode_all(self, path):
-        key = data.digest(self.vae), self.seen.stamp
-        kept = torch.load(path, weights_only=False) if path.exists() else {}
-        if kept.get("key") != key:
-            print("encoding the windows", flush=True)
-            kept = dict(key=key, train=encode(self.vae, self.seen.train), held=encode(self.vae, self.seen.held))
-            torch.save(kept, path)
+    def prepare_states(self, path):
+        """What is diffused, (n, c, h, w) of about unit deviation, for both sides of the split."""
+        if self.patch:
+            self.train, self.held = (nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held))
+            self.shape = tuple(self.train.shape[1:])
+            return
+        kept = data.cached(path, [data.digest(self.vae), self.seen.stamp], self.encode_all)
         if not self.info:
             mean = kept["train"].float().mean((0, 2, 3))
             std = (kept["train"].float() - mean[:, None, None]).std()
             self.info = dict(mean=mean.tolist(), std=float(std), shape=list(kept["train"].shape[1:]))
         mean = torch.tensor(self.info["mean"])[:, None, None]
-        self.shape = self.info["shape"]
+        self.shape = tuple(self.info["shape"])
         self.train, self.held = ((kept[side].float() - mean) / self.info["std"] for side in ("train", "held"))
 
-    def state(self):
-        return dict(generator=self.generator.get_state())
+    def encode_all(self):
+        print("encoding the windows", flush=True)
+        return dict(train=encode(self.vae, self.seen.train), held=encode(self.vae, self.seen.held))
 
-    def load(self, state):
-        self.generator.set_state(state["generator"])
+    def about(self):
+        return dict(labels=self.seen.labels, latent=self.info, patch=list(self.patch or (1, 1)), frames=FRAMES,
+                    autoencoder=data.digest(self.vae) if self.vae else None)
 
     def noised(self, x, labels, generator):
         index = torch.randint(0, nets.STEPS, (len(x),), generator=generator)
-        eps = torch.randn(x.shape, generator=generator)
-        a = self.alphas[index][:, None, None, None]
-        return a.sqrt() * x + (1 - a).sqrt() * eps, index, labels, a.sqrt() * eps - (1 - a).sqrt() * x
+        noisy, goal = self.process.noised(x, index, generator)
+        return noisy, index, labels, goal
 
     def batch(self, count):
         chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
         dropped = torch.rand(count, generator=self.generator) < self.dropout
         labels = torch.where(dropped, self.none, self.seen.train_labels[chosen])
-        return self.noised(self.train[chosen], labels, self.generator)
+        return self.noised(self.train[chosen].float(), labels, self.generator)
 
     def losses(self, net, batch):
         x, index, labels, goal = (part.to(net.device) for part in batch)
-        wrong = (net(x, index, class_labels=labels).sample.float() - goal).square().mean((1, 2, 3))
-        snr = (self.alphas / (1 - self.alphas))[batch[1]].to(net.device)
-        return wrong * snr.clamp(max=5) / (snr + 1) * 2
+        return self.process.losses(net(x, index, class_labels=labels).sample, goal, index)
 
     @torch.no_grad()
     def validate(self, net):
@@ -196,15 +201,20 @@ def find_autoencoder(work, start):
     return AutoencoderKL.from_pretrained(start, subfolder="vae").float().eval(), latent
 
 
-def copy_weights(net, labels, start):
+def copy_weights(net, labels, start, process):
     """Starts from a trained U-Net: all its weights, and the embeddings of labels that have the same name."""
     old = UNet2DModel.from_pretrained(start, subfolder="unet").float().state_dict()
     info = json.loads((start / "ebb.json").read_text(encoding="utf-8"))
+    learned = json.loads((start / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     names = [label["name"] for label in info["labels"]]
-    table, known = "class_embedding.weight", old.pop("class_embedding.weight")
-    new = net.state_dict()
-    if any(new[name].shape != value.shape for name, value in old.items()):
-        print(f"{start}: other sizes; starting from scratch", flush=True)
+    table, new = "class_embedding.weight", net.state_dict()
+    known = old.pop(table, None)
+    sizes = lambda weights: {name: value.shape for name, value in weights.items() if name != table}
+    if known is None or sizes(old) != sizes(new):
+        print(f"{start} has a net of other sizes: starting from nothing", flush=True)
+        return
+    if any(learned.get(key) != process[key] for key in ("prediction_type", "beta_schedule", "rescale_betas_zero_snr")):
+        print(f"{start} was trained with another schedule or prediction: starting from nothing", flush=True)
         return
     new.update(old)
     new[table] = known[info["no_label"]].repeat(len(labels) + 1, 1)  # an unknown label starts as "no label"
@@ -215,15 +225,19 @@ def copy_weights(net, labels, start):
 
 
 @torch.no_grad()
-def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0):
-    """Mels (n, BANDS, FRAMES) of the class ids in `labels`, by DPM-Solver++(2M)."""
-    solver = DPMSolverMultistepScheduler.from_config(nets.scheduler("v_prediction").config, solver_order=2)
+def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=None):
+    """Mels (n, BANDS, FRAMES) of the class ids in `labels`, by DPM-Solver++(2M). `vae` None: a direct model."""
+    scheduler = scheduler or nets.scheduler("v_prediction")
+    solver = DPMSolverMultistepScheduler.from_config(scheduler.config, solver_order=2, trained_betas=scheduler.betas.tolist())
     solver.set_timesteps(steps)
-    latent = info["latent"]
-    x = torch.randn((len(labels), *latent["shape"]), generator=torch.Generator().manual_seed(seed))
+    shape = unet.config.in_channels, *unet.config.sample_size
+    x = torch.randn((len(labels), *shape), generator=torch.Generator().manual_seed(seed))
     both = torch.cat([labels, torch.full_like(labels, info["no_label"])])
     for t in solver.timesteps:
         with_label, without = unet(torch.cat([x, x]), t, class_labels=both).sample.float().chunk(2)
         x = solver.step(without + guidance * (with_label - without), t, x).prev_sample
+    if not vae:
+        return nets.from_patches(x, info["patch"])[:, 0].clamp(-1, 1)
+    latent = info["latent"]
     x = x * latent["std"] + torch.tensor(latent["mean"])[:, None, None]
     return torch.cat([vae.decode(part).sample[:, 0] for part in x.split(8)]).clamp(-1, 1)

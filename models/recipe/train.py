@@ -1,30 +1,85 @@
 """The loop that trains any of the nets: resumable, bounded in time or in steps, the same on CPU and CUDA."""
 
 import math
-import os
+import signal
+import sys
+import threading
 import time
 from pathlib import Path
 
 import torch
 
-from . import nets
+from . import data, nets
+
+FREE = {"rate", "batch", "ema", "clip", "bf16", "start"}  # options that a resumed training may change
+
+
+class Task:
+    """What a Run trains: a net, its data and its losses.
+
+    Offers net, batch(count) -> one training batch, losses(net, batch) -> loss per item, validate(net) -> a line of
+    text, and the generator that all its draws come from.
+    """
+
+    def state(self):
+        return dict(generator=self.generator.get_state())
+
+    def load(self, state):
+        self.generator.set_state(state["generator"])
+
+    def about(self):
+        """What an export has to know beside the net: numbers, strings, lists, tensors."""
+        return {}
+
+
+def pick_device(name="auto"):
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {name}: PyTorch finds no CUDA device here (--device cpu works everywhere)")
+    return torch.device(name)
+
+
+def fast_bf16(device):
+    """Whether mixed precision is faster here: some CPUs only emulate it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def read_state(folder):
+    """The last checkpoint in a training's folder, None if there is none yet."""
+    path = Path(folder) / "state.pt"
+    return data.load_tensors(path, f"delete {path} to train afresh") if path.exists() else None
+
+
+def settle(defaults, state, given):
+    """Options of a training: those given, else those of its checkpoint, else the defaults."""
+    kept = state.get("options", {}) if state else {}
+    for name, value in given.items():
+        if name in kept and name not in FREE and kept[name] != value:
+            raise ValueError(f"this training began with {flag(name, kept[name])}, it cannot go on with {flag(name, value)}; "
+                             "leave the option away, or train afresh with another --work")
+    return defaults | {name: value for name, value in kept.items() if name in defaults} | given
+
+
+def flag(name, value):
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    return f"--{name.replace('_', '-')} {text}"
 
 
 class Run:
-    """Everything a training needs to go on as if it had never stopped.
+    """Everything a training needs to go on as if it had never stopped."""
 
-    `task` offers: net, batch(count) -> one training batch, losses(net, batch) -> loss per item and noise level index,
-    validate(net) -> a line of text, and state() / load(state) for its own generators.
-    """
-
-    def __init__(self, task, folder, rate, batch, minutes=None, steps=None, bf16=False, save_every=180):
+    def __init__(self, task, folder, rate, batch, minutes=None, steps=None, bf16=False, save_every=180, ema=0.999,
+                 clip=1.0, device="auto", options=None):
         self.task, self.folder, self.rate, self.count = task, Path(folder), rate, batch
-        self.minutes, self.steps, self.bf16, self.save_every = minutes, steps, bf16, save_every
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.minutes, self.steps, self.bf16, self.save_every, self.clip = minutes, steps, bf16, save_every, clip
+        self.options, self.device = options or {}, pick_device(device)
         self.net = task.net.to(self.device, memory_format=torch.channels_last)
-        self.average = nets.Average(self.net)
+        self.average = nets.Average(self.net, ema)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=1e-3)
-        self.step, self.spent = 0, 0.0
+        self.step, self.spent, self.saved_step, self.stopped = 0, 0.0, None, False
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -32,25 +87,36 @@ class Run:
         return self.folder / "state.pt"
 
     def save(self):
+        """A full disk or a kill leaves the last checkpoint as it was."""
         state = dict(step=self.step, spent=self.spent, net=self.net.state_dict(), average=self.average.state(),
-                     optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state())
-        part = self.path.with_suffix(".part")
-        try:
-            torch.save(state, part)  # a full disk or a kill leaves the last checkpoint as it was
-        except RuntimeError as error:
-            raise OSError(f"{part}: cannot be written; {self.path} is as it was") from error
-        os.replace(part, self.path)
+                     optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state(),
+                     options=self.options, config=plain(dict(self.net.config)), about=self.about())
+        data.save_tensors(self.path, state)
+        self.saved_step = self.step
 
-    def resume(self):
-        if not self.path.exists():
+    def about(self):
+        return getattr(self.task, "about", dict)()
+
+    def resume(self, state=None):
+        state = state or read_state(self.folder)
+        if not state:
             return False
-        state = torch.load(self.path, map_location="cpu", weights_only=False)
-        self.net.load_state_dict(state["net"])
-        self.average.load(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.task.load(state["task"])
-        torch.set_rng_state(state["torch"])
-        self.step, self.spent = state["step"], state["spent"]
+        kept, now = state.get("about", {}), self.about()
+        for key in ("labels", "autoencoder"):
+            if kept.get(key) != now.get(key) and key in kept:
+                raise ValueError(f"{self.path}: this training began with {key} {kept[key]}, there are now {now.get(key)}; "
+                                 "train afresh with another --work")
+        try:
+            self.net.load_state_dict(state["net"])
+            self.average.load(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.task.load(state["task"])
+            torch.set_rng_state(state["torch"])
+            self.step, self.spent = state["step"], state["spent"]
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise ValueError(f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
+                             "train with the options it began with, or with another --work") from error
+        self.saved_step = self.step
         return True
 
     def progress(self):
@@ -67,41 +133,88 @@ class Run:
         batch = self.task.batch(self.count)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             loss = self.task.losses(self.net, batch).mean()
-        if not torch.isfinite(loss):
-            raise ValueError(f"step {self.step}: the loss is not a number; try a smaller --rate")
         self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        size = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip or math.inf)
+        if not torch.isfinite(loss + size):  # before it reaches the weights
+            kept = "" if self.saved_step is None else f"; the checkpoint of step {self.saved_step} is as it was"
+            raise ValueError(f"step {self.step}: the loss or its slope is not a number, try a smaller --rate{kept}")
         self.optimiser.step()
         self.average.update(self.net)
         self.step += 1
         return loss.item()
 
     def run(self):
-        """Trains until the time or the steps are used up; saves on the way and at the end, and when interrupted."""
+        """Trains until the time or the steps are used up, or a signal says stop; saves on the way and at the end."""
         began, saved, first, mean = time.monotonic() - self.spent, self.spent, (self.step, self.spent), None
-        try:
-            while self.progress() < 1:
+        with self.listening():
+            while self.progress() < 1 and not self.stopped:
                 value = self.one_step()
                 mean = value if mean is None else 0.99 * mean + 0.01 * value
                 self.spent = time.monotonic() - began
+                self.tick(mean, first)
                 if self.spent - saved > self.save_every:
                     self.report(mean, first)
                     saved, first = self.spent, (self.step, time.monotonic() - began)
-                    self.save()
-        except KeyboardInterrupt:
-            print("interrupted: saving", flush=True)
+                    self.save_on_the_way()
         self.report(mean, first)
         self.save()
 
+    def save_on_the_way(self):
+        try:
+            self.save()
+        except OSError as error:  # there may be room the next time
+            print(f"recipe: {error}; training goes on", file=sys.stderr, flush=True)
+
+    def listening(self):
+        """Ctrl-C and a polite kill end the training after the step under way; a second one at once."""
+        def stop(number, frame):
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+            print("stopping after this step, then saving", flush=True)
+        return Signals(stop)
+
+    def speed(self, first):
+        return (self.step - first[0]) * self.count / max(self.spent - first[1], 1e-9)
+
+    def tick(self, mean, first):
+        """One line that is written over, for those who watch."""
+        if sys.stdout.isatty():
+            print(f"\r{100 * self.progress():3.0f} %  step {self.step}, loss {mean:.4f}, {self.speed(first):.0f} samples/s ",
+                  end="", flush=True)
+
     def report(self, mean, first):
-        speed = (self.step - first[0]) * self.count / max(self.spent - first[1], 1e-9)
+        speed = self.speed(first)
         weights = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.net.load_state_dict(self.average.weights)
         note = self.task.validate(self.net)
         self.net.load_state_dict(weights)
-        print(f"{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, {speed:.0f} samples/s; "
-              f"{note}", flush=True)
+        over = "\r\033[K" if sys.stdout.isatty() else ""  # what tick() wrote
+        print(f"{over}{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, "
+              f"{speed:.0f} samples/s; {note}", flush=True)
+
+
+class Signals:
+    """Sends SIGINT and SIGTERM to `handler` while it is open (signals reach the main thread alone)."""
+
+    def __init__(self, handler):
+        self.handler, self.old = handler, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.old = {number: signal.signal(number, self.handler) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_):
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+
+def plain(value):
+    """Tuples as lists: what a checkpoint may hold, and what comes back from it."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def by_noise(losses, index):
