@@ -7,7 +7,7 @@ extern const char *tool_name;
 
 static const struct tool_command *const commands[] = {
     &tool_render, &tool_denoise, &tool_info,  &tool_labels, &tool_samplers,
-    &tool_schedules, &tool_plot, &tool_bench, &tool_eval,
+    &tool_schedules, &tool_plot, &tool_bench, &tool_mel, &tool_eval,
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

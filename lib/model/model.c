@@ -127,3 +127,8 @@ const struct ebb_model_info *ebb_model_info(const struct ebb_model *model)
 {
     return &model->info;
 }
+
+void ebb_model_mel(const struct ebb_model *model, struct ebb_mel_params *params)
+{
+    *params = model->mel;
+}

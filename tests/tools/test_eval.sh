@@ -45,6 +45,18 @@ fails 3 'nosuch' "$ebb" eval nosuch --input "$golden/unet-x.npy" --timestep 1 --
 fails 6 'nosuch' "$ebb" eval "$unet" --input "$golden/unet-x.npy" --timestep 1 --output no.npy --device nosuch
 ok "nothing was written" test ! -e no.npy
 
+# ---- the mel that a network sees (against the definition in tests/audio; against the recipe in models/recipe) ----
+
+ok "a sound to look at" "$ebb" render --model "$data/models/tiny-sfx" --label rain --device cpu -o seen.wav -q
+ok "its mel" "$ebb" mel seen.wav -m "$data/models/tiny-sfx" -o mel.npy
+ok "bands and frames are the model's" sh -c "$helper shape mel.npy | grep -q '(1, 1, '"
+ok "the encoder takes it" "$ebb" eval "$vae" --input mel.npy --encode --device cpu --output z.npy
+fails 2 'sound file' "$ebb" mel seen.wav
+fails 3 'nosuch' "$ebb" mel seen.wav -m nosuch -o no.npy
+fails 3 'nosuch.wav' "$ebb" mel nosuch.wav -o no.npy
+fails 4 'text.npy' "$ebb" mel text.npy -o no.npy
+fails 5 'no/such' "$ebb" mel seen.wav -o no/such.npy
+
 # ---- models that are not what they seem ----
 
 broken() { rm -rf broken && cp -r "$data/models/tiny-sfx" broken; }

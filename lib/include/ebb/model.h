@@ -69,6 +69,10 @@ EBB_API enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_devic
 
 EBB_API const struct ebb_model_info *ebb_model_info(const struct ebb_model *model);
 
+// The mel that the model sees, for ebb_mel_create() (audio.h).
+struct ebb_mel_params;
+EBB_API void ebb_model_mel(const struct ebb_model *model, struct ebb_mel_params *params);
+
 // Label `index`, 0..label_count-1; NULL outside. Owned by the model.
 EBB_API const struct ebb_label *ebb_model_label(const struct ebb_model *model, int index);
 
