@@ -35,9 +35,13 @@ class Task:
 def pick_device(name="auto"):
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"--device {name}: expected auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"--device {name}: PyTorch finds no CUDA device here (--device cpu works everywhere)")
-    return torch.device(name)
+    return device
 
 
 def fast_bf16(device):
@@ -90,6 +94,7 @@ class Run:
         """A full disk or a kill leaves the last checkpoint as it was."""
         state = dict(step=self.step, spent=self.spent, net=self.net.state_dict(), average=self.average.state(),
                      optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state(),
+                     cuda=torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
                      options=self.options, config=plain(dict(self.net.config)), about=self.about())
         data.save_tensors(self.path, state)
         self.saved_step = self.step
@@ -112,6 +117,8 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
             self.task.load(state["task"])
             torch.set_rng_state(state["torch"])
+            if self.device.type == "cuda" and state.get("cuda"):
+                torch.cuda.set_rng_state_all(state["cuda"])
             self.step, self.spent = state["step"], state["spent"]
         except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
