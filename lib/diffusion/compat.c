@@ -138,7 +138,49 @@ static bool is(const struct reader *r, const char *name)
     return strcmp(r->config->class_name, name) == 0;
 }
 
-static void read_schedule(struct reader *r, const struct class_row *row, struct ebb_schedule_params *s)
+static double between(struct reader *r, const char *low_key, double low, const char *high_key, double high, double part)
+{
+    low = number(r, low_key, low, -100, 1e9);
+    return low + part * (number(r, high_key, high, -100, 1e9) - low);
+}
+
+// Flow matching's shift, from the size of the state where it is dynamic: diffusers' pipelines draw a straight line for mu.
+static double read_shift(struct reader *r, const char *key)
+{
+    double shift = number(r, key, 1, 1e-6, 1e6);
+    int linear = CHOICE(r, "time_shift_type", 0, "exponential", "linear");
+    if (!truth(r, "use_dynamic_shifting", false))
+        return shift;
+    if (r->config->positions <= 0)
+        refuse(r, "use_dynamic_shifting", "the size of the state is not known");
+    double from = number(r, "base_image_seq_len", 256, 1, 1e9), to = number(r, "max_image_seq_len", 4096, 1, 1e9);
+    if (from == to)
+        refuse(r, "max_image_seq_len", "it must differ from base_image_seq_len");
+    double mu = between(r, "base_shift", 0.5, "max_shift", 1.15, (r->config->positions - from) / (to - from));
+    if (linear && !(mu > 0))
+        refuse(r, "time_shift_type", "a linear shift must be above 0 for this size of the state");
+    return linear ? mu : exp(mu);
+}
+
+static bool on_flow(struct reader *r, const struct class_row *row)
+{
+    return row->rules == EBB_RULES_DPM && truth(r, "use_flow_sigmas", false);
+}
+
+// sigma / alpha at the first of the betas.
+static double end_of(struct reader *r, const struct ebb_schedule_params *betas)
+{
+    struct ebb_schedule *s = r->result == EBB_OK ? ebb_schedule_create(betas, r->error) : NULL;
+    if (!s) {
+        r->result = r->result == EBB_OK ? EBB_INVALID : r->result;
+        return 0;
+    }
+    double end = ebb_schedule_ratio_min(s);
+    ebb_schedule_destroy(&s);
+    return end;
+}
+
+static void read_schedule(struct reader *r, const struct class_row *row, struct ebb_schedule_params *s, struct ebb_compat *c)
 {
     static const char *const ours[] = {"linear", "scaled-linear", "cosine", "sigmoid", "exp", "laplace"};
     ebb_schedule_params_default(s);
@@ -167,7 +209,12 @@ static void read_schedule(struct reader *r, const struct class_row *row, struct 
         s->sigma_data = number(r, "sigma_data", 0.5, 1e-9, 1e9);
     } else if (row->rules == EBB_RULES_FLOW) {
         s->name = "flow";
-        s->shift = number(r, "shift", 1, 1e-6, 1e6);
+        s->shift = read_shift(r, "shift");
+    } else if (on_flow(r, row)) {
+        c->betas_end = end_of(r, s);
+        s->name = "flow";
+        s->shift = read_shift(r, "flow_shift");
+        s->zero_terminal_snr = false; // of the betas, which are not used
     }
 }
 
@@ -180,6 +227,10 @@ static enum ebb_prediction read_prediction(struct reader *r, const struct class_
     case EBB_RULES_VE: return EBB_PREDICT_SCORE;
     case EBB_RULES_CM: return EBB_PREDICT_EDM;
     default:
+        if (on_flow(r, row)) { // v there is not of unit variance, and means nothing
+            static const enum ebb_prediction flow[] = {EBB_PREDICT_EPS, EBB_PREDICT_X0, EBB_PREDICT_FLOW};
+            return flow[CHOICE(r, "prediction_type", 0, "epsilon", "sample", "flow_prediction")];
+        }
         if (is(r, "PNDMScheduler"))
             return plain[2 * CHOICE(r, "prediction_type", 0, "epsilon", "v_prediction")];
         return plain[CHOICE(r, "prediction_type", 0, "epsilon", "sample", "v_prediction")];
@@ -200,6 +251,22 @@ static void read_limits(struct reader *r, const struct class_row *row, struct eb
         return;
     static const char *const ours[] = {"fixed-small", "fixed-small", "fixed-large", "learned", "learned-range"};
     p->variance = ours[CHOICE(r, "variance_type", 0, "fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range")];
+}
+
+static void read_flow(struct reader *r, const struct class_row *row, struct ebb_compat *c)
+{
+    refuse_true(r, "invert_sigmas");
+    c->stochastic = truth(r, "stochastic_sampling", false);
+    c->dynamic = truth(r, "use_dynamic_shifting", false);
+    c->shift_terminal = number(r, "shift_terminal", 0, 0, 0.999);
+    c->flow_sigmas = on_flow(r, row);
+    if (!c->flow_sigmas || !c->grid)
+        return;
+    bool unipc = is(r, "UniPCMultistepScheduler");
+    if (!unipc || strcmp(c->grid, "karras") != 0)
+        refuse(r, "use_flow_sigmas", unipc ? "of the sigma grids only use_karras_sigmas goes with it" : "no sigma grid goes with it");
+    else if (!(c->sigma_min > 0 && c->sigma_max > c->sigma_min))
+        refuse(r, "use_karras_sigmas", "with use_flow_sigmas it needs a sigma_min and a larger sigma_max");
 }
 
 static void read_grid(struct reader *r, const struct class_row *row, struct ebb_compat *c)
@@ -233,12 +300,19 @@ static void read_grid(struct reader *r, const struct class_row *row, struct ebb_
         c->round_labels = named && kdpm2;
     c->cut_labels = row->rules == EBB_RULES_DPM;
 
-    refuse_true(r, "use_flow_sigmas");
-    refuse_true(r, "use_dynamic_shifting");
-    refuse_true(r, "invert_sigmas");
-    refuse_true(r, "stochastic_sampling");
-    if (get(r, "shift_terminal", EBB_CONFIG_NUMBER, "number").kind == EBB_CONFIG_NUMBER)
-        refuse(r, "shift_terminal", "it must be null");
+    read_flow(r, row, c);
+}
+
+static void read_uncorrected(struct reader *r, struct ebb_compat *c)
+{
+    struct ebb_config_value list = get(r, "disable_corrector", EBB_CONFIG_ARRAY, "list of numbers");
+    for (size_t i = 0; list.kind == EBB_CONFIG_ARRAY && i < list.count; i++) {
+        double step = list.array[i];
+        if (step >= 0 && step < 64 && step == floor(step))
+            c->uncorrected |= (uint64_t)1 << (int)step;
+        else
+            refuse(r, "disable_corrector", "its steps must be whole numbers from 0 to 63");
+    }
 }
 
 // dpmpp, unipc, deis: how the solver is set.
@@ -255,13 +329,12 @@ static void read_solver(struct reader *r, struct ebb_compat *c)
         c->final_zero = false;
         c->order = whole(r, "predictor_order", 2, 1, 4);
         c->corrector_order = whole(r, "corrector_order", 2, 1, 4);
-        (void)CHOICE(r, "algorithm_type", 0, "data_prediction");
+        c->noise_prediction = CHOICE(r, "algorithm_type", 0, "data_prediction", "noise_prediction");
     } else if (unipc) {
         c->noise_prediction = !truth(r, "predict_x0", true);
         if (get(r, "solver_p", EBB_CONFIG_OTHER, "scheduler").kind == EBB_CONFIG_OTHER)
             refuse(r, "solver_p", "it must be null");
-        if (get(r, "disable_corrector", EBB_CONFIG_ARRAY, "list").count > 0)
-            refuse(r, "disable_corrector", "it must be empty");
+        read_uncorrected(r, c);
     } else if (deis) {
         c->final_zero = false;
         (void)CHOICE(r, "algorithm_type", 0, "deis", "dpmsolver", "dpmsolver++");
@@ -288,6 +361,8 @@ static void read_own(struct reader *r, struct ebb_compat_result *out)
     bool ddim = c->rules == EBB_RULES_DDIM || c->rules == EBB_RULES_INVERSE;
     if (c->rules == EBB_RULES_DPM || is(r, "EDMDPMSolverMultistepScheduler"))
         read_solver(r, c);
+    if (c->noise_prediction && out->run.prediction == EBB_PREDICT_FLOW)
+        refuse(r, "prediction_type", "a solver on eps has no \"flow_prediction\"");
     if (ddim || c->rules == EBB_RULES_ORIGIN)
         c->alpha_to_one = truth(r, "set_alpha_to_one", !is(r, "PNDMScheduler"));
     if (is(r, "PNDMScheduler") && truth(r, "skip_prk_steps", false))
@@ -348,7 +423,7 @@ enum ebb_result ebb_compat_read(const struct ebb_config *config, struct ebb_comp
     out->compat = (struct ebb_compat){.class_name = row->name, .sampler = row->sampler, .rules = row->rules,
                                       .default_steps = row->default_steps, .order = 1};
     ebb_run_params_default(&out->run);
-    read_schedule(&r, row, &out->schedule);
+    read_schedule(&r, row, &out->schedule, &out->compat);
     out->run.prediction = read_prediction(&r, row);
     read_limits(&r, row, &out->run);
     read_grid(&r, row, &out->compat);

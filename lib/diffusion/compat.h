@@ -31,6 +31,7 @@ struct ebb_config {
     void *data;
     struct ebb_config_value (*get)(void *data, const char *key);
     const char *(*key)(void *data, size_t index); // the keys there are, NULL after the last; may be NULL: unknown keys go unseen
+    int positions; // h * w of the state, which use_dynamic_shifting goes by; 0: not known
 };
 
 // How a diffusers class lays out its times.
@@ -57,12 +58,18 @@ struct ebb_compat {
     bool noise_prediction, sde, heun, bh1; // dpmsolver, sde-dpmsolver(++), solver types heun and bh1
     bool lower_order_final, euler_at_final, final_zero;
     bool alpha_to_one, log_linear, clips_lambda, round_labels, cut_labels, continuous_labels;
+    bool flow_sigmas;    // solvers on flow matching: use_flow_sigmas
+    bool dynamic;        // use_dynamic_shifting: shifted once, where `shift` alone is applied twice
+    bool stochastic;     // flow matching's Euler: the estimate, noised down afresh
+    uint64_t uncorrected; // unipc: bit i: step i is left as predicted
     bool brownian;       // diffusers takes its noise from a Brownian tree nobody can draw again
     const char *spacing; // as the config says: leading, linspace, trailing
     const char *grid;    // karras, exponential, lu, beta; NULL: none of them
     int steps_offset, original_steps;
     double sigma_min, sigma_max; // limits of a grid; 0: from the table
     double rho, lambda_min, timestep_scaling;
+    double betas_end;      // sigma / alpha of the first beta, where flow_sigmas have taken their place
+    double shift_terminal; // the last sigma of flow matching; 0: as it comes
 };
 
 struct ebb_compat_result {

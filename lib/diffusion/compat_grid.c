@@ -115,17 +115,23 @@ static enum ebb_result origin(struct layout *l, struct ebb_error *error)
 
 // ---- by sigma ----
 
+// sigma / alpha at a whole step, to the float that diffusers' table holds.
+static double table_ratio(const struct ebb_schedule *s, double step)
+{
+    float abar = (float)ebb_schedule_abar(s, step);
+    return sqrtf((1 - abar) / abar);
+}
+
 static double ratio_at(const struct ebb_schedule *s, double t)
 {
     double low = floor(t), part = t - low;
-    struct ebb_level a = ebb_level_at_step(s, low), b = ebb_level_at_step(s, low + 1);
-    double ra = exp(-a.lambda), rb = exp(-b.lambda);
+    double ra = table_ratio(s, low), rb = table_ratio(s, low + 1);
     return part > 0 ? ra + part * (rb - ra) : ra; // diffusers interpolates sigma, not its logarithm
 }
 
 static struct ebb_level at_ratio(const struct layout *l, double ratio, double label)
 {
-    struct ebb_level at = ratio > 0 ? ebb_level_at_lambda(l->s, -log(ratio)) : ebb_level_clean(l->s);
+    struct ebb_level at = ratio > 0 ? ebb_level_at_lambda(l->s, -log((float)ratio)) : ebb_level_clean(l->s);
     at.label = isnan(label) ? at.label : label;
     if (l->c->continuous_labels && ratio > 0)
         at.label = 0.25 * log(ratio);
@@ -149,7 +155,7 @@ static void by_ratio(struct layout *l, const double *label)
         if (l->c->round_labels)
             at.label = rint(at.label);
         if (l->c->cut_labels)
-            at.label = trunc(at.label);
+            at.label = trunc(at.label + 1e-4); // a whole one may have come out a float's breadth below
         l->out->grid[i] = at;
     }
 }
@@ -173,8 +179,64 @@ static enum ebb_result sigma(struct layout *l, double *label)
     return EBB_OK;
 }
 
+// The shift is the schedule's: found again where it is plainest, at half time.
+static double flow_shift(const struct layout *l)
+{
+    double half = (double)(l->T / 2) / l->T;
+    return (1 - half) / half * exp(-ebb_level_at_step(l->s, l->T / 2 - 1).lambda);
+}
+
+static double shifted(double u, double shift)
+{
+    return shift * u / (1 + (shift - 1) * u);
+}
+
+// value[i] is sigma of x = (1 - sigma) x_0 + sigma eps. Near 1 float32 decides what is left of the signal.
+static struct ebb_level at_flow(const struct layout *l, double value)
+{
+    double sigma = fmin(1, (float)value);
+    return ebb_level_at_lambda(l->s, log1p(-sigma) - log(sigma));
+}
+
+static enum ebb_result stretch_to_terminal(struct layout *l, struct ebb_error *error)
+{
+    double by = (1 - l->value[l->n - 1]) / (1 - l->c->shift_terminal);
+    if (by <= 0)
+        return ebb_fail(error, EBB_INVALID, "%s: %d step with shift_terminal, expected 2 or more", l->c->class_name, l->n);
+    for (int i = 0; i < l->n; i++)
+        l->value[i] = 1 - (1 - l->value[i]) / by;
+    return EBB_OK;
+}
+
+// Solvers on flow matching. UniPC starts at 1, a hair below so that there is a signal, the others one stride of T below.
+static enum ebb_result flow_solver(struct layout *l, struct ebb_error *error)
+{
+    bool unipc = strcmp(l->c->sampler, "unipc") == 0;
+    double shift = flow_shift(l), stride = (1.0 / l->T - 1) / l->n;
+    for (int i = 0; i < l->n; i++)
+        l->value[i] = shifted(unipc ? 1 + i * stride : 1 - (1 + (l->n - i) * stride), shift);
+    if (unipc && l->c->shift_terminal > 0 && stretch_to_terminal(l, error) != EBB_OK)
+        return EBB_INVALID;
+    if (unipc && fabs(l->value[0] - 1) < 1e-6)
+        l->value[0] -= 1e-6;
+    if (l->c->grid) {
+        ebb_ratio_grid(l->c->grid, l->value, l->n, l->c->sigma_max, l->c->sigma_min, 7);
+        for (int i = 0; i < l->n; i++)
+            l->value[i] = l->value[i] / (l->value[i] + 1);
+    }
+    for (int i = 0; i < l->n; i++) {
+        l->out->grid[i] = at_flow(l, l->value[i]);
+        l->out->grid[i].label = floor(l->value[i] * l->T);
+    }
+    bool betas_end = strncmp(l->c->class_name, "DPM", 3) == 0; // their sigma_min is that of the betas, whoever uses them
+    l->out->grid[l->n] = l->c->final_zero ? ebb_level_clean(l->s) : at_flow(l, betas_end ? l->c->betas_end : l->value[l->n - 1]);
+    return EBB_OK;
+}
+
 static enum ebb_result dpm(struct layout *l, double *label, struct ebb_error *error)
 {
+    if (l->c->flow_sigmas)
+        return flow_solver(l, error);
     int last = l->T, n = l->n;
     while (l->c->clips_lambda && last > 1 && ebb_level_at_step(l->s, last - 1).lambda < l->c->lambda_min)
         last--;
@@ -210,20 +272,18 @@ static enum ebb_result edm(struct layout *l)
     return EBB_OK;
 }
 
-static enum ebb_result flow(struct layout *l)
+static enum ebb_result flow(struct layout *l, struct ebb_error *error)
 {
-    // sigma from shifted 1 to shifted 1 / T in even steps, then shifted once more.
-    double shift = ebb_level_at_step(l->s, l->T / 2 - 1).lambda, half = (double)(l->T / 2) / l->T;
-    shift = (1 - half) / half * exp(-shift);
-    double low = ebb_level_at_step(l->s, 0).sigma;
-    for (int i = 0; i < l->n; i++) {
-        double u = l->n > 1 ? 1 + i * (low - 1) / (l->n - 1) : 1;
-        l->value[i] = shift * u / (1 + (shift - 1) * u);
-    }
+    // sigma from shifted 1 to shifted 1 / T in even steps, then shifted once more; dynamically it is shifted once.
+    double shift = flow_shift(l), low = l->c->dynamic ? 1.0 / l->T : ebb_level_at_step(l->s, 0).sigma;
+    for (int i = 0; i < l->n; i++)
+        l->value[i] = shifted(l->n > 1 ? 1 + i * (low - 1) / (l->n - 1) : 1, shift);
+    if (l->c->shift_terminal > 0 && stretch_to_terminal(l, error) != EBB_OK)
+        return EBB_INVALID;
     if (l->c->grid)
         ebb_ratio_grid(l->c->grid, l->value, l->n, l->value[0], l->value[l->n - 1], l->c->rho);
     for (int i = 0; i < l->n; i++)
-        l->out->grid[i] = ebb_level_at_lambda(l->s, log1p(-fmin(1, l->value[i])) - log(l->value[i]));
+        l->out->grid[i] = at_flow(l, l->value[i]);
     l->out->grid[l->n] = ebb_level_clean(l->s);
     return EBB_OK;
 }
@@ -265,7 +325,7 @@ static enum ebb_result lay_out(struct layout *l, double *label, struct ebb_error
     case EBB_RULES_SIGMA: return sigma(l, label);
     case EBB_RULES_DPM: return dpm(l, label, error);
     case EBB_RULES_EDM: return edm(l);
-    case EBB_RULES_FLOW: return flow(l);
+    case EBB_RULES_FLOW: return flow(l, error);
     case EBB_RULES_VE: return ve(l);
     case EBB_RULES_CM: return cm(l);
     }

@@ -238,17 +238,45 @@ bool schedule_params_check(const struct ebb_schedule_params *p, struct ebb_error
     return true;
 }
 
+// A floor at the end can lie above the steps before it (diffusers' does): they are held just above it.
+static void hold_above_floor(double *lambda, const struct ebb_schedule_params *p)
+{
+    for (int i = p->train_steps - 2; i > 0 && p->terminal_abar > 0 && lambda[i] <= lambda[i + 1]; i--)
+        lambda[i] = lambda[i + 1] + 1e-6;
+}
+
 // Lin 2023, algorithm 1: shift and stretch sqrt(abar) so that it ends at 0 and still starts where it did.
+static void zero_terminal_single(double *lambda, const struct ebb_schedule_params *p)
+{
+    // As diffusers: abar in float, from there betas in float, and their product once more.
+    int steps = p->train_steps;
+    float first = (float)sqrt(1 / (1 + exp(-2 * lambda[0]))), last = (float)sqrt(1 / (1 + exp(-2 * lambda[steps - 1])));
+    float before = 1;
+    double product = 1;
+    for (int i = 0; i < steps; i++) {
+        float root = sqrtf((float)(1 / (1 + exp(-2 * lambda[i]))));
+        root = (root - last) * (first / (first - last));
+        float abar = root * root, beta = 1 - (i ? abar / before : abar);
+        before = abar;
+        product *= 1 - beta;
+        double now = i == steps - 1 ? p->terminal_abar : (float)product;
+        lambda[i] = 0.5 * (log(now) - log1p(-now));
+    }
+}
+
 void schedule_zero_terminal(double *lambda, const struct ebb_schedule_params *p)
 {
     int steps = p->train_steps;
+    if (p->single_precision) {
+        zero_terminal_single(lambda, p);
+        hold_above_floor(lambda, p);
+        return;
+    }
     double first = 1 / sqrt(1 + exp(-2 * lambda[0])), last = 1 / sqrt(1 + exp(-2 * lambda[steps - 1]));
     for (int i = 1; i < steps; i++) {
         double root = (1 / sqrt(1 + exp(-2 * lambda[i])) - last) * first / (first - last);
-        double abar = i == steps - 1 ? p->terminal_abar : p->single_precision ? (float)(root * root) : root * root;
+        double abar = i == steps - 1 ? p->terminal_abar : root * root;
         lambda[i] = 0.5 * (log(abar) - log1p(-abar));
     }
-    // A floor at the end can lie above the steps before it (diffusers' does): they are held just above it.
-    for (int i = steps - 2; i > 0 && p->terminal_abar > 0 && lambda[i] <= lambda[i + 1]; i--)
-        lambda[i] = lambda[i + 1] + 1e-6;
+    hold_above_floor(lambda, p);
 }

@@ -12,6 +12,7 @@
 struct source {
     json_t *object;
     double *betas;  // the numbers of trained_betas
+    double list[64]; // those of any other list
     char found[48]; // the value looked at last
 };
 
@@ -20,6 +21,24 @@ static double number_of(const json_t *value)
 {
     double number = json_number_value(value);
     return fabs(number) < 1e308 ? number : copysign(INFINITY, number);
+}
+
+static struct ebb_config_value list_of(struct source *s, const char *key, json_t *value)
+{
+    struct ebb_config_value v = {.kind = EBB_CONFIG_ARRAY, .array = s->betas, .count = json_array_size(value)};
+    if (strcmp(key, "trained_betas") == 0)
+        return v;
+    v.array = s->list;
+    if (v.count > sizeof(s->list) / sizeof(s->list[0]))
+        v.kind = EBB_CONFIG_OTHER;
+    for (size_t i = 0; i < v.count && v.kind == EBB_CONFIG_ARRAY; i++) {
+        json_t *item = json_array_get(value, i);
+        if (json_is_number(item))
+            s->list[i] = number_of(item);
+        else
+            v.kind = EBB_CONFIG_OTHER;
+    }
+    return v;
 }
 
 static struct ebb_config_value get(void *data, const char *key)
@@ -41,7 +60,7 @@ static struct ebb_config_value get(void *data, const char *key)
     else if (json_is_string(value))
         v = (struct ebb_config_value){.kind = EBB_CONFIG_STRING, .string = json_string_value(value)};
     else if (json_is_array(value))
-        v = (struct ebb_config_value){.kind = EBB_CONFIG_ARRAY, .array = s->betas, .count = json_array_size(value)};
+        v = list_of(s, key, value);
     v.found = s->found;
     return v;
 }
@@ -58,7 +77,9 @@ static const char *key_at(void *data, size_t index)
 static enum ebb_result read_config(struct ebb_model *model, const struct ebb_json *j, struct ebb_error *error)
 {
     struct source source = {.object = j->object};
-    struct ebb_config config = {.class_name = ebb_json_string(j, "_class_name", NULL), .data = &source, .get = get, .key = key_at};
+    const int *size = ebb_unet_config(model->own->unet->unet)->sample_size;
+    struct ebb_config config = {.class_name = ebb_json_string(j, "_class_name", NULL), .data = &source, .get = get, .key = key_at,
+                                .positions = size[0] * size[1]};
     int count = ebb_json_has(j, "trained_betas") ? ebb_json_count(j, "trained_betas") : 0;
     source.betas = count > 0 ? ebb_alloc((size_t)count, sizeof(*source.betas)) : NULL;
     if (source.betas)

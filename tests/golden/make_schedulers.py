@@ -5,9 +5,12 @@
 A case is a few lines of text: `case`, `class`, `key NAME VALUE`..., `steps`, then in order what happened: `start` (the noise
 of the start), `call` (time the network is told as a hex double, its input, its output), `noise` (what the scheduler drew)
 and `final` (the state after the last step). Vectors are float32 bits in hex. The "network" is a fixed smooth function, its
-answers are in the file, so nobody has to compute it again.
+answers are in the file, so nobody has to compute it again. Where float32 says little the scheduler computes in float64
+(exact.py says why), and its states are float64 bits.
 """
+import contextlib
 import importlib
+import inspect
 import itertools
 import pathlib
 import struct
@@ -22,18 +25,23 @@ import diffusers
 sys.modules.setdefault("torchsde", types.ModuleType("torchsde"))  # only imported: its noise is replaced
 from diffusers.schedulers import scheduling_dpmsolver_sde
 
+from exact import exact
+
 warnings.filterwarnings("ignore")
 diffusers.utils.logging.set_verbosity_error()
 SHAPE = (1, 1, 2, 4)
 out = []
 
 
-def words(x):
-    return x.detach().to(torch.float32).reshape(-1).numpy().view(np.uint32)
-
-
 def vector(x):
-    return "".join(f"{w:08x}" for w in words(x))
+    x = x.detach().reshape(-1).numpy()
+    return "".join(f"{w:016x}" for w in x.view(np.uint64)) if x.dtype == np.float64 else "".join(f"{w:08x}" for w in x.view(np.uint32))
+
+
+def ill_conditioned(config):
+    """Large first sigmas; alphas of flow matching just above 0; SA-Solver's exp(h) - 1 on eps."""
+    return (config.get("beta_schedule") == "squaredcos_cap_v2" or config.get("use_flow_sigmas", False)
+            or config.get("algorithm_type") == "noise_prediction")
 
 
 def double(t):
@@ -50,12 +58,25 @@ def network(x, t, channels):
     return torch.cat([first, (0.5 + 0.4 * torch.cos(phase)).reshape(x.shape)], dim=1)
 
 
+def class_of(cls):
+    return getattr(scheduling_dpmsolver_sde if cls == "DPMSolverSDEScheduler" else diffusers, cls)
+
+
+POSITIONS = 4096  # h * w of the state that use_dynamic_shifting is thought to see
+
+
+def mu_of(config):
+    """calculate_shift() of diffusers' pipelines."""
+    base, most = config.get("base_shift", 0.5), config.get("max_shift", 1.15)
+    return base + (most - base) * (POSITIONS - 256) / (4096 - 256)
+
+
 def run(name, cls, config, steps, **kwargs):
     """One loop as diffusers' pipelines have it, everything recorded."""
-    known = scheduling_dpmsolver_sde if cls == "DPMSolverSDEScheduler" else diffusers
-    module = importlib.import_module(getattr(known, cls).__module__)
-    scheduler = getattr(known, cls)(**config)
+    module = importlib.import_module(class_of(cls).__module__)
+    scheduler = class_of(cls)(**config)
     torch.manual_seed(len(out))
+    double64 = ill_conditioned(config)
     lines = [f"case {name}", f"class {cls}"]
     for key, value in config.items():
         text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
@@ -70,12 +91,15 @@ def run(name, cls, config, steps, **kwargs):
 
     if hasattr(module, "randn_tensor"):
         module.randn_tensor = draw
-    scheduler.set_timesteps(steps)
+    scheduler.set_timesteps(steps, **({"mu": mu_of(config)} if config.get("use_dynamic_shifting") else {}))
     if cls == "ScoreSdeVeScheduler":
         scheduler.set_sigmas(steps)
     if cls == "DPMSolverSDEScheduler":
         scheduler.noise_sampler = draw
-    channels = 2 if config.get("variance_type", "").startswith("learned") and cls == "DDPMScheduler" else 1
+    if cls in ("DDPMScheduler", "DDIMScheduler") and scheduler.alphas_cumprod[scheduler.timesteps[0]] == 0 and config["prediction_type"] == "epsilon":
+        print("left out, diffusers divides by zero and clips what comes of it:", name)
+        return
+    channels = 2 if config.get("variance_type", "").startswith("learned") else 1
 
     noise = torch.randn(SHAPE)
     lines.append("start " + vector(noise))
@@ -84,23 +108,30 @@ def run(name, cls, config, steps, **kwargs):
     def call(x, t, told=None):
         told = t if told is None else told
         given = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
-        answer = network(given, told, channels)
+        answer = network(given.float(), told, channels)
         lines.append(f"call {double(told)} {vector(given)} {vector(answer)}")
         return answer
 
+    context = exact(scheduler) if double64 else contextlib.nullcontext()
     for i, t in enumerate(scheduler.timesteps):
+        x = x.double() if double64 else x
         if cls == "ScoreSdeVeScheduler":
             sigma = scheduler.sigmas[i]
             x = scheduler.step_correct(call(x, t, sigma), x).prev_sample
             result = scheduler.step_pred(call(x, t, sigma), t, x)
             x = result.prev_sample if i + 1 < len(scheduler.timesteps) else result.prev_sample_mean
         else:
-            x = scheduler.step(call(x, t), t, x, **kwargs).prev_sample
+            answer = call(x, t)
+            with context:
+                x = scheduler.step(answer.to(x.dtype), t, x, **kwargs).prev_sample
     lines.append("final " + vector(x))
     if not torch.isfinite(x).all():
         print("left out, diffusers is not finite:", name)
         return
     out.append("\n".join(lines))
+
+
+seen = set()
 
 
 def cases(cls, steps, *axes, base=None, **kwargs):
@@ -109,11 +140,17 @@ def cases(cls, steps, *axes, base=None, **kwargs):
         config = dict(base or {})
         for part in combination:
             config.update(part)
+        key = (cls, steps, repr(sorted(config.items())), repr(kwargs))
+        if key in seen:
+            continue
+        seen.add(key)
         name = cls.replace("Scheduler", "") + "".join(f" {v if not isinstance(v, bool) else k if v else 'no ' + k}" for k, v in config.items())
         try:
             run(name, cls, config, steps, **kwargs)
         except IndexError:  # two visited times round to the same: diffusers starts at the second of them and runs over its end
             print("left out, diffusers fails:", name)
+        except (ValueError, NotImplementedError) as why:
+            print("left out, diffusers refuses:", name, "|", str(why)[:80])
 
 
 def of(key, *values):
@@ -207,6 +244,35 @@ cases("FlowMatchHeunDiscreteScheduler", 5, of("shift", 1.0, 3.0))
 cases("ScoreSdeVeScheduler", 6, [{}, {"snr": 0.3, "sigma_max": 50.0}])
 cases("CMStochasticIterativeScheduler", 1, [{}])
 cases("CMStochasticIterativeScheduler", 4, of("clip_denoised", True, False))
+
+# Every class x prediction x spacing x {plain, Karras, zero SNR}, where it has them, on both kinds of schedule.
+cosine = {"beta_schedule": "squaredcos_cap_v2"}
+for cls in ("DDPM", "DDIM", "DDIMInverse", "PNDM", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "KDPM2Discrete",
+            "KDPM2AncestralDiscrete", "LMSDiscrete", "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "UniPCMultistep",
+            "DEISMultistep", "SASolver", "LCM", "TCD"):
+    cls += "Scheduler"
+    has = inspect.signature(class_of(cls)).parameters
+    bent = [{}] + [{key: True} for key in ("use_karras_sigmas", "rescale_betas_zero_snr") if key in has]
+    ways = spacings if "timestep_spacing" in has and cls not in ("LCMScheduler", "TCDScheduler") else [{}]
+    for base in (dict(), cosine):
+        steps = 7 if cls == "KDPM2AncestralDiscreteScheduler" else 4
+        cases(cls, steps, two if cls == "PNDMScheduler" else three, ways, bent, base=base)
+
+# Solvers and Euler on flow matching.
+flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
+dynamic = {"use_dynamic_shifting": True}
+for cls in ("DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "SASolverScheduler"):
+    cases(cls, 6, of("flow_shift", 1.0, 3.0), of("prediction_type", "flow_prediction", "epsilon", "sample"), base=flow)
+    if cls != "SASolverScheduler":
+        cases(cls, 6, [dynamic], base=flow)
+cases("DPMSolverMultistepScheduler", 6, of("solver_order", 2, 3), of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"), of("final_sigmas_type", "zero", "sigma_min"), base=flow)
+cases("UniPCMultistepScheduler", 6, [{"shift_terminal": 0.1}, {"final_sigmas_type": "sigma_min"}, {"use_karras_sigmas": True, "sigma_min": 0.01, "sigma_max": 200.0}], base=flow)
+cases("UniPCMultistepScheduler", 6, of("disable_corrector", [0], [1, 3]))
+cases("FlowMatchEulerDiscreteScheduler", 5, [{"stochastic_sampling": True}, {"shift_terminal": 0.1}, {"shift_terminal": 0.1, "shift": 3.0, "stochastic_sampling": True}])
+cases("FlowMatchEulerDiscreteScheduler", 5, [dynamic], of("time_shift_type", "exponential", "linear"), [{}, {"base_shift": 0.3, "max_shift": 1.5}])
+cases("FlowMatchEulerDiscreteScheduler", 5, grids[1:], of("shift", 3.0))
+cases("SASolverScheduler", 8, of("predictor_order", 1, 2, 3), of("corrector_order", 1, 2, 3), two, base={"algorithm_type": "noise_prediction"})
+cases("DPMSolverMultistepScheduler", 6, of("beta_schedule", "squaredcos_cap_v2"), of("use_lu_lambdas", True, False), of("lambda_min_clipped", -5.1), of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"))
 
 path = pathlib.Path(__file__).with_name("schedulers.txt")
 path.write_text("\n".join(out) + "\n")

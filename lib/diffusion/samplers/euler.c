@@ -2,6 +2,7 @@
 // the noise, move the clean part (Song 2021, equation 12; Karras 2022, equation 4).
 #include <math.h>
 
+#include "diffusion/compat.h"
 #include "diffusion/samplers/samplers.h"
 
 // x_next = alpha_next x_0 + sqrt(sigma_next^2 - s^2) eps + s z. eps belongs to x and the clipped estimate; diffusers
@@ -25,9 +26,23 @@ static void ddim(struct ebb_run *run)
 
 const struct ebb_sampler_method method_ddim = {.slots = SLOT_PAST + 2, .eta = true, .step = ddim};
 
+// diffusers' stochastic_sampling of a flow: the estimate, noised down afresh.
+static void flow_afresh(struct ebb_run *run)
+{
+    const struct ebb_level *next = run_next(run);
+    run_estimate(run, run_now(run), SLOT_X, SLOT_PAST);
+    run_noise(run, SLOT_NOISE);
+    RUN_BLEND(run, SLOT_X, {SLOT_PAST, next->alpha}, {SLOT_NOISE, next->sigma});
+    run_step_done(run);
+}
+
 // Churn (Karras 2022, algorithm 2): before the step the noise grows by a factor 1 + gamma.
 static void euler(struct ebb_run *run)
 {
+    if (run->compat && run->compat->stochastic) {
+        flow_afresh(run);
+        return;
+    }
     struct ebb_level at = run_churn(run);
     run_estimate(run, &at, SLOT_X, SLOT_PAST);
     run_move(run, &at, run_next(run), SLOT_X, SLOT_PAST, SLOT_X);

@@ -20,17 +20,20 @@ static void adams(struct ebb_run *run, const struct ebb_level *from, const struc
                   int order, double tau, int noise)
 {
     double h = to->lambda - from->lambda, k = 1 + tau * tau, at[RUN_PAST] = {0}, w[RUN_PAST] = {0};
+    bool on_eps = run->compat && run->compat->noise_prediction;
     for (int i = 0; i < order; i++)
         at[i] = m[i].at.lambda;
     for (int i = 0; i < order; i++)
-        w[i] = k * to->alpha * run_basis_integral(at, order, i, from->lambda, to->lambda, k);
-    if (run->compat && order == 2) { // diffusers puts h^2 / 2 in the place of the slope's integral
+        w[i] = on_eps ? -k * to->sigma * run_basis_integral(at, order, i, from->lambda, to->lambda, -1)
+                      : k * to->alpha * run_basis_integral(at, order, i, from->lambda, to->lambda, k);
+    if (run->compat && order == 2 && !on_eps) { // diffusers puts h^2 / 2 in the place of the slope's integral
         double more = k * to->alpha * (h * h / 2 - (h * k - 1 + exp(-k * h)) / (k * k)) / (at[0] - at[1]);
         w[0] += more;
         w[1] -= more;
     }
-    double fresh = to->sigma * sqrt(-expm1(-2 * tau * tau * h));
-    RUN_BLEND(run, SLOT_X, {src, exp(-tau * tau * h) * to->sigma / from->sigma}, {m[0].slot, w[0]}, {m[1].slot, w[1]},
+    double fresh = to->sigma * (on_eps ? tau * sqrt(expm1(2 * h)) : sqrt(-expm1(-2 * tau * tau * h)));
+    double keep = on_eps ? to->alpha / from->alpha : exp(-tau * tau * h) * to->sigma / from->sigma;
+    RUN_BLEND(run, SLOT_X, {src, keep}, {m[0].slot, w[0]}, {m[1].slot, w[1]},
               {m[2].slot, w[2]}, {m[3].slot, w[3]}, {noise, fresh});
 }
 
@@ -46,7 +49,10 @@ static void sa(struct ebb_run *run)
 {
     const struct ebb_compat *c = run->compat;
     const struct ebb_level *now = run_now(run), *next = run_next(run);
-    run_remember(run);
+    if (c && c->noise_prediction)
+        run_remember_eps(run);
+    else
+        run_remember(run);
     if (run->number[ORDER] > 0)
         adams(run, &run->past[1].at, now, LAST, run->past, (int)run->number[ORDER], run->number[TAU], LAST_NOISE);
     double h = next->lambda - now->lambda, tau = isfinite(h) ? tau_at(run, now) : 0;

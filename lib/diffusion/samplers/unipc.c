@@ -105,7 +105,8 @@ static void unipc(struct ebb_run *run)
         run_remember_eps(run);
     else
         run_remember(run);
-    if (run->seen > 1 && isfinite(run->past[1].at.lambda)) // the step that led here, once more
+    bool corrected = !c || run->step < 1 || run->step > 64 || !(c->uncorrected >> (run->step - 1) & 1);
+    if (corrected && run->seen > 1 && isfinite(run->past[1].at.lambda)) // the step that led here, once more
         uni_step(run, run->past + 1, run_now(run), LAST, run->past[0].slot, (int)run->number[0]);
     RUN_BLEND(run, LAST, {SLOT_X, 1});
 
