@@ -239,7 +239,7 @@ const char *diffuse_sampler_names(void)
     static char *names = NULL;
     if (g_once_init_enter(&names)) {
         GString *list = g_string_new(NULL);
-        for (const struct ebb_sampler_info *sampler = ebb_samplers; sampler->name; sampler++)
+        EBB_EACH_SAMPLER(sampler)
             g_string_append_printf(list, "%s%s", list->len ? ", " : "", sampler->name);
         g_once_init_leave(&names, g_string_free(list, FALSE));
     }

@@ -100,6 +100,17 @@ const struct tool_command tool_labels = {
 
 // ---- samplers and schedules ----
 
+// An order only where there is an equation without noise; evaluations per step unless it chooses its steps itself.
+static void print_sampler(const struct ebb_sampler_info *s)
+{
+    char order[16] = "-", evals[16] = "adaptive";
+    if (s->order > 0)
+        snprintf(order, sizeof(order), "%d", s->order);
+    if (s->evals > 0)
+        snprintf(evals, sizeof(evals), "%d", s->evals);
+    printf("  %-15s %-4s %5s %8s  %-25s %s\n", s->name, s->stochastic ? "SDE" : "ODE", order, evals, s->paper, s->description);
+}
+
 static int run_samplers(const struct tool_command *command, int argc, char **argv)
 {
     struct listing l = {0};
@@ -110,17 +121,16 @@ static int run_samplers(const struct tool_command *command, int argc, char **arg
         return tool_fail(TOOL_USAGE, "\"%s\" is not expected here", argv[first]);
     json_t *list = json_array();
     if (!l.names && !l.json)
-        printf("  %-22s %5s %5s  %-6s %s\n", "name", "order", "evals", "noise", "");
-    for (const struct ebb_sampler_info *s = ebb_samplers; s->name; s++) {
+        printf("  %-15s %-4s %5s %8s  %-25s %s\n", "name", "kind", "order", "per step", "paper", "what it does");
+    EBB_EACH_SAMPLER(s) {
         if (l.json)
             json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:i, s:i, s:b}", "name", s->name, "description", s->description,
-                                            "order", s->order, "evals", s->evals, "stochastic", s->stochastic));
+                                  json_pack("{s:s, s:s, s:s, s:i, s:i, s:b}", "name", s->name, "description",
+                                            s->description, "paper", s->paper, "order", s->order, "evals", s->evals, "stochastic", s->stochastic));
         else if (l.names)
             puts(s->name);
         else
-            printf("  %-22s %5d %5d  %-6s %s\n", s->name, s->order, s->evals, s->stochastic ? "yes" : "no",
-                   s->description);
+            print_sampler(s);
     }
     if (l.json)
         return print_json(list);
@@ -130,9 +140,9 @@ static int run_samplers(const struct tool_command *command, int argc, char **arg
 
 const struct tool_command tool_samplers = {
     .name = "samplers",
-    .summary = "the samplers: order, network evaluations per step, paper",
+    .summary = "the samplers: kind, order, network evaluations per step, paper",
     .usage = "[--names | --json]",
-    .details = NULL,
+    .details = "ODE: the same noise at the start gives the same sound however many steps; SDE: fresh noise on the way.",
     .examples = "  ebb samplers\n  ebb samplers --names\n",
     .run = run_samplers,
 };
@@ -148,11 +158,12 @@ static int run_schedules(const struct tool_command *command, int argc, char **ar
     json_t *list = json_array();
     for (const struct ebb_schedule_kind *s = ebb_schedules; s->name; s++) {
         if (l.json)
-            json_array_append_new(list, json_pack("{s:s, s:s}", "name", s->name, "description", s->description));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", s->name, "description", s->description,
+                                                  "paper", s->paper));
         else if (l.names)
             puts(s->name);
         else
-            printf("  %-18s %s\n", s->name, s->description);
+            printf("  %-15s %-22s %s\n", s->name, s->paper[0] ? s->paper : "-", s->description);
     }
     if (l.json)
         return print_json(list);

@@ -45,8 +45,9 @@ bool tool_sampler_known(const char *name)
         return true;
     const char *names[128];
     size_t count = 0;
-    for (const struct ebb_sampler_info *s = ebb_samplers; s->name && count < 128; s++)
-        names[count++] = s->name;
+    EBB_EACH_SAMPLER(s)
+        if (count < 128)
+            names[count++] = s->name;
     char all[2048];
     tool_join(all, sizeof(all), names, count);
     const char *near = tool_near(name, names, count);

@@ -43,9 +43,9 @@ static const struct ebb_sampler_info *sampler_of(const char *name, struct ebb_er
         return info;
 
     char names[384] = "";
-    for (info = ebb_samplers; info->name; info++) {
-        strncat(names, info == ebb_samplers ? "" : ", ", sizeof(names) - strlen(names) - 1);
-        strncat(names, info->name, sizeof(names) - strlen(names) - 1);
+    EBB_EACH_SAMPLER(each) {
+        strncat(names, names[0] ? ", " : "", sizeof(names) - strlen(names) - 1);
+        strncat(names, each->name, sizeof(names) - strlen(names) - 1);
     }
     ebb_fail(error, EBB_INVALID, "no sampler \"%s\"; there are %s", name ? name : "(none)", names);
     return NULL;

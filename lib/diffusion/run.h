@@ -61,7 +61,7 @@ struct ebb_run_instruction {
 };
 
 struct ebb_run_params {
-    const char *sampler;                 // a name from ebb_samplers[]; default "dpmpp-2m"
+    const char *sampler;                 // a name from ebb_sampler_next(); default "dpmpp-2m"
     const struct ebb_schedule *schedule; // borrowed, outlives the run
     enum ebb_prediction prediction;
     int steps;           // 1..T, sigma grids 1..EBB_RUN_MAX_STEPS; a start below 1 visits at most start * T; default 20

@@ -180,20 +180,20 @@ static bool flow(double *lambda, const struct ebb_schedule_params *p, struct ebb
 }
 
 const struct ebb_schedule_kind ebb_schedules[] = {
-    {"linear", "beta from beta_start to beta_end in even steps (Ho 2020)"},
-    {"scaled-linear", "sqrt(beta) in even steps (Rombach 2022)"},
-    {"cosine", "abar = cos^2((t + 0.008) / 1.008 * pi / 2), beta <= 0.999 (Nichol 2021)"},
-    {"quadratic", "beta_start + u^2 (beta_end - beta_start), u from 0 to 1"},
-    {"sigmoid", "beta along a sigmoid from -6 to 6 (Xu 2022)"},
-    {"exp", "abar = exp(-12 t), beta <= 0.999"},
-    {"laplace", "log-SNR with a Laplace density, most time near SNR 1 (Hang 2024)"},
-    {"table", "betas as given, one per training step"},
-    {"points", "log-SNR piecewise linear through given (t, log-SNR)"},
-    {"learned", "log-SNR from a falling table stored with the model (Kingma 2021)"},
-    {"ve", "variance exploding: sigma geometric from sigma_min to sigma_max (Song 2021)"},
-    {"edm", "variance exploding with EDM's scalings (Karras 2022)"},
-    {"flow", "x = (1 - sigma) x_0 + sigma eps, sigma = t (Lipman 2023, Liu 2023)"},
-    {NULL, NULL},
+    {"linear", "beta from beta_start to beta_end in even steps", "Ho 2020"},
+    {"scaled-linear", "sqrt(beta) in even steps", "Rombach 2022"},
+    {"cosine", "abar = cos^2((t + 0.008) / 1.008 * pi / 2), beta <= 0.999", "Nichol 2021"},
+    {"quadratic", "beta_start + u^2 (beta_end - beta_start), u from 0 to 1", ""},
+    {"sigmoid", "beta along a sigmoid from -6 to 6", "Xu 2022"},
+    {"exp", "abar = exp(-12 t), beta <= 0.999", ""},
+    {"laplace", "log-SNR with a Laplace density, most time near SNR 1", "Hang 2024"},
+    {"table", "betas as given, one per training step", "Ho 2020"},
+    {"points", "log-SNR piecewise linear through given (t, log-SNR)", "Kingma 2021"},
+    {"learned", "log-SNR from a falling table stored with the model", "Kingma 2021"},
+    {"ve", "variance exploding: sigma geometric from sigma_min to sigma_max", "Song 2021"},
+    {"edm", "variance exploding with EDM's scalings", "Karras 2022"},
+    {"flow", "x = (1 - sigma) x_0 + sigma eps, sigma = t", "Lipman 2023, Liu 2023"},
+    {NULL, NULL, NULL},
 };
 
 static const struct schedule_kind kinds[] = {

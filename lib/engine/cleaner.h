@@ -19,7 +19,7 @@ struct ebb_cleaner_settings {
     double t;   // EBB_T_AUTO: by the measured noise
     double wet;
     int steps;
-    const char *sampler; // from ebb_samplers[]
+    const char *sampler; // from ebb_sampler_next()
     uint64_t seed;
     struct ebb_pulse pulse;
     double used_t, snr;  // of the last window

@@ -350,7 +350,7 @@ TEST(every_config_runs_with_every_sampler)
         out.run.schedule = schedule;
         out.run.compat = &out.compat;
         out.run.steps = 8;
-        for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+        EBB_EACH_SAMPLER(info) {
             bool distilled = strcmp(info->name, "lcm") == 0 || strcmp(info->name, "tcd") == 0 || strcmp(info->name, "cm") == 0;
             out.run.sampler = info->name;
             out.run.start = 0.5;

@@ -59,7 +59,7 @@ static double flow_error(struct ebb_run_params *params, const char *sampler, int
 TEST(deterministic_samplers_have_their_order)
 {
     struct ebb_schedule *s = ebb_schedule_create(NULL, NULL);
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         if (info->order == 0 || info->evals == 0)
             continue;
         for (int p = 0; p <= EBB_PREDICT_V; p++) {
@@ -176,7 +176,7 @@ TEST(stochastic_samplers_match_their_recursion)
     ebb_run_params_default(&params);
     params.schedule = s;
     params.prediction = EBB_PREDICT_V;
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++)
+    EBB_EACH_SAMPLER(info)
         if (drawn(info))
             require_moments(&params, info->name, 20, exact_moments(&params, info->name, 20), 0);
     params.eta = 1;
@@ -191,7 +191,7 @@ TEST(stochastic_samplers_come_to_the_truth)
     ebb_run_params_default(&params);
     params.schedule = s;
     params.spacing = "karras";
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         if (!drawn(info))
             continue;
         struct moments few = exact_moments(&params, info->name, 50), many = exact_moments(&params, info->name, 800);
@@ -267,7 +267,7 @@ TEST(mixture_keeps_its_shares)
     params.schedule = s;
     params.spacing = "karras";
     params.rtol = params.atol = 1e-4;
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         if (info->stochastic && !drawn(info) && strcmp(info->name, "pc") != 0)
             continue;
         struct ebb_run *run = make_run(&params, info->name, 60);

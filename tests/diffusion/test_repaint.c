@@ -87,7 +87,7 @@ TEST(doing_steps_again_makes_old_and_new_agree)
 TEST(every_sampler_can_do_steps_again_or_says_so)
 {
     int ran = 0, evals;
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         double off = miss(info->name, 6, &evals);
         ran += !isnan(off);
         if (off > 0.25)

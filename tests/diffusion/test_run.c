@@ -36,7 +36,7 @@ static void some_noise(void *data, uint64_t draw, double *out, int count)
 TEST(every_sampler_finds_a_constant)
 {
     struct ebb_schedule *s = linear();
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         for (int p = 0; p <= EBB_PREDICT_FLOW && strcmp(info->name, "cm") != 0; p++) {
             struct ebb_run_params params;
             ebb_run_params_default(&params);
@@ -119,7 +119,7 @@ TEST(every_schedule_runs_with_every_sampler)
         struct ebb_schedule *s = ebb_schedule_create(&sp, NULL);
         REQUIRE(s);
         enum ebb_prediction prediction = k == 3 ? EBB_PREDICT_SCORE : k == 4 ? EBB_PREDICT_EDM : k == 5 ? EBB_PREDICT_FLOW : EBB_PREDICT_V;
-        for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+        EBB_EACH_SAMPLER(info) {
             for (const struct ebb_spacing *spacing = ebb_spacings; spacing->name; spacing++) {
                 if (strcmp(info->name, "cm") == 0 && k != 4)
                     continue;
@@ -216,7 +216,7 @@ TEST(zero_terminal_snr_runs)
     ebb_schedule_params_default(&p);
     p.zero_terminal_snr = true;
     struct ebb_schedule *s = ebb_schedule_create(&p, NULL);
-    for (const struct ebb_sampler_info *info = ebb_samplers; info->name; info++) {
+    EBB_EACH_SAMPLER(info) {
         struct ebb_run_params params;
         if (strcmp(info->name, "cm") == 0)
             continue;

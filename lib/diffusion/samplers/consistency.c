@@ -25,7 +25,7 @@ static void lcm(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_lcm = {.slots = CONSISTENCY_SLOTS, .consistency = true, .step = lcm};
+static const struct ebb_sampler_method method_lcm = {.slots = CONSISTENCY_SLOTS, .consistency = true, .step = lcm};
 
 // Trajectory consistency (Zheng 2024): down to (1 - eta) of the next time, then forward to it with fresh noise.
 static void tcd(struct ebb_run *run)
@@ -48,7 +48,7 @@ static void tcd(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_tcd = {.slots = CONSISTENCY_SLOTS, .consistency = true, .eta = true, .step = tcd};
+static const struct ebb_sampler_method method_tcd = {.slots = CONSISTENCY_SLOTS, .consistency = true, .eta = true, .step = tcd};
 
 // Consistency models (Song 2023, algorithm 1): F is preconditioned so that x is its own answer at sigma_min.
 static void cm(struct ebb_run *run)
@@ -75,4 +75,11 @@ static bool cm_check(const struct ebb_run *run, struct ebb_error *error)
     return false;
 }
 
-const struct ebb_sampler_method method_cm = {.slots = CONSISTENCY_SLOTS, .consistency = true, .check = cm_check, .step = cm};
+static const struct ebb_sampler_method method_cm = {.slots = CONSISTENCY_SLOTS, .consistency = true, .check = cm_check, .step = cm};
+
+const struct ebb_sampler_info samplers_consistency[] = {
+    {"lcm", "Latent consistency, for distilled models only", "Luo 2023", 0, 1, true, &method_lcm},
+    {"tcd", "Trajectory consistency, for distilled models only", "Zheng 2024", 0, 1, true, &method_tcd},
+    {"cm", "Multistep consistency, for distilled models only", "Song 2023", 0, 1, true, &method_cm},
+    SAMPLERS_END,
+};

@@ -46,4 +46,9 @@ static void ddpm(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_ddpm = {.slots = SLOT_PAST + 1, .step = ddpm};
+static const struct ebb_sampler_method method_ddpm = {.slots = SLOT_PAST + 1, .step = ddpm};
+
+const struct ebb_sampler_info samplers_ddpm[] = {
+    {"ddpm", "Ancestral steps as trained, small, large or learned variance", "Ho 2020, Nichol 2021", 0, 1, true, &method_ddpm},
+    SAMPLERS_END,
+};

@@ -129,10 +129,10 @@ static void dpmpp_3m_sde(struct ebb_run *run)
     multistep(run, (struct dpm_form){.order = 3, .heun = true, .eta = run_eta(run, 1)});
 }
 
-const struct ebb_sampler_method method_dpmpp_2m = {.slots = SLOT_FREE, .step = dpmpp_2m};
-const struct ebb_sampler_method method_dpmpp_3m = {.slots = SLOT_FREE, .step = dpmpp_3m};
-const struct ebb_sampler_method method_dpmpp_2m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_2m_sde};
-const struct ebb_sampler_method method_dpmpp_3m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_3m_sde};
+static const struct ebb_sampler_method method_dpmpp_2m = {.slots = SLOT_FREE, .step = dpmpp_2m};
+static const struct ebb_sampler_method method_dpmpp_3m = {.slots = SLOT_FREE, .step = dpmpp_3m};
+static const struct ebb_sampler_method method_dpmpp_2m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_2m_sde};
+static const struct ebb_sampler_method method_dpmpp_3m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_3m_sde};
 
 // Two evaluations, the second at the middle of lambda, an ancestral step around both (k-diffusion's dpmpp_2s_ancestral).
 enum { FIRST = SLOT_PAST, SECOND, MIDDLE, TWO_SLOTS };
@@ -158,7 +158,7 @@ static void dpmpp_2s_ancestral(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_dpmpp_2s_a = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_2s_ancestral};
+static const struct ebb_sampler_method method_dpmpp_2s_a = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_2s_ancestral};
 
 // The same with fresh noise at the middle too (k-diffusion's dpmpp_sde).
 static void dpmpp_sde(struct ebb_run *run)
@@ -186,4 +186,14 @@ static void dpmpp_sde(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_dpmpp_sde = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_sde};
+static const struct ebb_sampler_method method_dpmpp_sde = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_sde};
+
+const struct ebb_sampler_info samplers_dpmpp[] = {
+    {"dpmpp-2m", "DPM-Solver++(2M), multistep in log-SNR", "Lu 2022", 2, 1, false, &method_dpmpp_2m},
+    {"dpmpp-3m", "DPM-Solver++(3M), third order once there is history", "Lu 2022", 3, 1, false, &method_dpmpp_3m},
+    {"dpmpp-2m-sde", "DPM-Solver++(2M) for the SDE, eta 0 .. 1", "Lu 2022", 0, 1, true, &method_dpmpp_2m_sde},
+    {"dpmpp-3m-sde", "DPM-Solver++(3M) for the SDE, eta 0 .. 1", "Lu 2022, k-diffusion", 0, 1, true, &method_dpmpp_3m_sde},
+    {"dpmpp-2s-a", "DPM-Solver++(2S) with ancestral noise", "Lu 2022, k-diffusion", 0, 2, true, &method_dpmpp_2s_a},
+    {"dpmpp-sde", "DPM-Solver++ along the SDE, noise at the middle too", "Lu 2022, k-diffusion", 0, 2, true, &method_dpmpp_sde},
+    SAMPLERS_END,
+};

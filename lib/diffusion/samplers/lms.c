@@ -74,7 +74,7 @@ static void lms(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_lms = {.slots = SLOT_FREE, .step = lms};
+static const struct ebb_sampler_method method_lms = {.slots = SLOT_FREE, .step = lms};
 
 // The polynomial is in log r (Zhang 2023, rho-AB).
 static void deis(struct ebb_run *run)
@@ -92,4 +92,10 @@ static void deis(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_deis = {.slots = SLOT_FREE, .step = deis};
+static const struct ebb_sampler_method method_deis = {.slots = SLOT_FREE, .step = deis};
+
+const struct ebb_sampler_info samplers_lms[] = {
+    {"lms", "Adams-Bashforth in sigma / alpha, up to four slopes", "Liu 2022, k-diffusion", 4, 1, false, &method_lms},
+    {"deis", "rho-AB-3: eps through a polynomial in log sigma", "Zhang 2023", 3, 1, false, &method_deis},
+    SAMPLERS_END,
+};

@@ -85,7 +85,7 @@ static void plms(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_plms = {.slots = MIX + 1, .step = plms};
+static const struct ebb_sampler_method method_plms = {.slots = MIX + 1, .step = plms};
 
 // One step of Runge and Kutta in the pseudo sense: three moves to the middle and the end, eps weighed 1 2 2 1.
 enum { SUM = MIX + 1 };
@@ -133,4 +133,10 @@ static void pndm(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_pndm = {.slots = SUM + 1, .step = pndm};
+static const struct ebb_sampler_method method_pndm = {.slots = SUM + 1, .step = pndm};
+
+const struct ebb_sampler_info samplers_plms[] = {
+    {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false, &method_plms},
+    {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false, &method_pndm},
+    SAMPLERS_END,
+};

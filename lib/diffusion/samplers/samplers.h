@@ -1,4 +1,5 @@
-// The methods of all families, for the list in sampler.c.
+// Families of samplers. A file holds its methods and, at its end, their rows; a new sampler in a family touches that file
+// alone. sampler.c walks the families.
 #ifndef EBB_DIFFUSION_SAMPLERS_H
 #define EBB_DIFFUSION_SAMPLERS_H
 
@@ -8,13 +9,20 @@
 // panels: exact for e = 0, to 1e-12 for the steps we take otherwise.
 double run_basis_integral(const double *at, int count, int j, double a, double b, double e);
 
-extern const struct ebb_sampler_method method_ddpm;
-extern const struct ebb_sampler_method method_ddim, method_euler, method_euler_a;
-extern const struct ebb_sampler_method method_heun, method_dpm2, method_dpm2_a;
-extern const struct ebb_sampler_method method_dpmpp_2m, method_dpmpp_3m, method_dpmpp_2m_sde, method_dpmpp_3m_sde;
-extern const struct ebb_sampler_method method_dpmpp_2s, method_dpmpp_2s_a, method_dpmpp_3s, method_dpmpp_sde;
-extern const struct ebb_sampler_method method_lms, method_deis, method_plms, method_pndm, method_unipc, method_sa;
-extern const struct ebb_sampler_method method_lcm, method_tcd, method_cm;
-extern const struct ebb_sampler_method method_rk45, method_euler_maruyama, method_pc, method_langevin;
+// A row: name, description, paper, order, evaluations per step, stochastic, method.
+#define SAMPLERS_END {NULL, NULL, NULL, 0, 0, false, NULL}
+
+extern const struct ebb_sampler_info samplers_ddpm[];
+extern const struct ebb_sampler_info samplers_euler[];
+extern const struct ebb_sampler_info samplers_heun[];
+extern const struct ebb_sampler_info samplers_rk45[];
+extern const struct ebb_sampler_info samplers_lms[];
+extern const struct ebb_sampler_info samplers_dpmpp[];
+extern const struct ebb_sampler_info samplers_singlestep[];
+extern const struct ebb_sampler_info samplers_sa[];
+extern const struct ebb_sampler_info samplers_unipc[];
+extern const struct ebb_sampler_info samplers_plms[];
+extern const struct ebb_sampler_info samplers_consistency[];
+extern const struct ebb_sampler_info samplers_sde[];
 
 #endif

@@ -27,7 +27,7 @@ static void euler_maruyama(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_euler_maruyama = {.slots = SDE_SLOTS, .step = euler_maruyama};
+static const struct ebb_sampler_method method_euler_maruyama = {.slots = SDE_SLOTS, .step = euler_maruyama};
 
 // Corrector (Song 2021, algorithm 4): a Langevin step whose size comes from the wanted ratio of score to noise.
 static void pc(struct ebb_run *run)
@@ -56,7 +56,7 @@ static void pc(struct ebb_run *run)
     }
 }
 
-const struct ebb_sampler_method method_pc = {.slots = SDE_SLOTS, .measures = true, .step = pc};
+static const struct ebb_sampler_method method_pc = {.slots = SDE_SLOTS, .measures = true, .step = pc};
 
 // Annealed Langevin dynamics (Song 2019, algorithm 1): steps of size GRAIN * v at every level; nothing happens between
 // levels. x + step / 2 * score + sqrt(step) z.
@@ -84,4 +84,11 @@ static void langevin(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_langevin = {.slots = SDE_SLOTS, .step = langevin};
+static const struct ebb_sampler_method method_langevin = {.slots = SDE_SLOTS, .step = langevin};
+
+const struct ebb_sampler_info samplers_sde[] = {
+    {"euler-maruyama", "The reverse SDE in plain steps", "Song 2021", 0, 1, true, &method_euler_maruyama},
+    {"pc", "Reverse SDE steps, each after a Langevin corrector", "Song 2021", 0, 2, true, &method_pc},
+    {"langevin", "Annealed Langevin dynamics, four steps a level", "Song 2019", 0, 4, true, &method_langevin},
+    SAMPLERS_END,
+};

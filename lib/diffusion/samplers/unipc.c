@@ -121,4 +121,9 @@ static void unipc(struct ebb_run *run)
     run_step_done(run);
 }
 
-const struct ebb_sampler_method method_unipc = {.slots = UNIPC_SLOTS, .step = unipc};
+static const struct ebb_sampler_method method_unipc = {.slots = UNIPC_SLOTS, .step = unipc};
+
+const struct ebb_sampler_info samplers_unipc[] = {
+    {"unipc", "UniPC-2, each step corrected by the next evaluation", "Zhao 2023", 3, 1, false, &method_unipc},
+    SAMPLERS_END,
+};

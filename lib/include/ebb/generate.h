@@ -44,7 +44,7 @@ struct ebb_generate_params {
     uint64_t index;      // clip `index` of this seed depends on (seed, index) alone. Default 0
     double seconds;      // length; 0: one network window. Longer than a window: windows that agree where they overlap
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
-    const char *sampler; // a name from ebb_samplers[]; NULL: what the model recommends
+    const char *sampler; // a name from ebb_sampler_next(); NULL: what the model recommends
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
     double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). Default 0, 1
     double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0

@@ -1,4 +1,4 @@
-// Samplers by name, for listings and choices. ebb_samplers[] ends with an entry whose name is NULL.
+// Samplers by name, for listings and choices.
 #ifndef EBB_SAMPLER_H
 #define EBB_SAMPLER_H
 
@@ -13,13 +13,18 @@ struct ebb_sampler_method; // how it is carried out, the library's own
 
 struct ebb_sampler_info {
     const char *name;        // "dpmpp-2m"
-    const char *description; // one line, with the paper
+    const char *description; // what it does, a line
+    const char *paper;       // "Lu 2022"
     int order;               // order of convergence it achieves; 0: not an ODE method
     int evals;               // network evaluations per step (most; 0: adaptive)
     bool stochastic;         // draws noise beyond the first
     const struct ebb_sampler_method *method;
 };
-EBB_API extern const struct ebb_sampler_info ebb_samplers[];
+
+// All there are: the first for NULL, otherwise the one after `previous`; NULL after the last.
+EBB_API const struct ebb_sampler_info *ebb_sampler_next(const struct ebb_sampler_info *previous);
+#define EBB_EACH_SAMPLER(info) \
+    for (const struct ebb_sampler_info *info = ebb_sampler_next(NULL); info; info = ebb_sampler_next(info))
 
 // The entry of that name or NULL.
 EBB_API const struct ebb_sampler_info *ebb_sampler_find(const char *name);

@@ -92,7 +92,8 @@ EBB_API const char *ebb_prediction_name(enum ebb_prediction prediction);
 // Kinds of schedule, ended by one with a NULL name.
 struct ebb_schedule_kind {
     const char *name;
-    const char *description; // a line with formula and paper
+    const char *description; // the formula, a line
+    const char *paper;       // "Ho 2020"; "": nobody's
 };
 EBB_API extern const struct ebb_schedule_kind ebb_schedules[];
 
