@@ -32,14 +32,29 @@ static int usable(const struct ebb_run *run, int order)
     return isfinite(run->past[0].at.lambda) ? count : 1;
 }
 
-// x' = alpha' / alpha * x + alpha' * sum_j integral_j * eps_j; one value is the straight line of Euler.
+// One value: Euler's straight line. From almost no signal to some, x and eps would be thousands that cancel, in float32 on a
+// device; by way of x_0, as the network has it, they are not.
+static void line(struct ebb_run *run)
+{
+    const struct ebb_level *now = run_now(run), *next = run_next(run);
+    const struct ebb_run_params *p = &run->params;
+    if (p->clip > 0 || p->threshold_ratio > 0) { // the estimate is not the network's any more
+        double keep = next->alpha / now->alpha;
+        RUN_BLEND(run, SLOT_X, {SLOT_X, keep}, {run->past[0].slot, next->sigma - keep * now->sigma});
+        return;
+    }
+    double keep = next->sigma / now->sigma, gain = next->alpha - keep * now->alpha;
+    struct ebb_prediction_weights w = ebb_prediction_to_x0(p->prediction, now->alpha, now->sigma, ebb_schedule_sigma_data(p->schedule));
+    RUN_BLEND(run, SLOT_X, {SLOT_X, keep + gain * w.x}, {SLOT_OUT, gain * w.out});
+}
+
+// x' = alpha' / alpha * x + alpha' * sum_j integral_j * eps_j.
 static void integrate(struct ebb_run *run, int count, int in_log)
 {
     const struct ebb_level *now = run_now(run), *next = run_next(run);
     const struct run_past *m = run->past;
     if (count == 1) {
-        double keep = now->alpha > 0 ? next->alpha / now->alpha : 0;
-        RUN_BLEND(run, SLOT_X, {SLOT_X, keep}, {m[0].slot, next->sigma - keep * now->sigma});
+        line(run);
         return;
     }
 
