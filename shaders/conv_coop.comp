@@ -10,6 +10,7 @@
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
 #include "load.glsl"
+#include "stats.glsl"
 
 #define BK 32u
 #define BM 64u
@@ -22,17 +23,17 @@ shared float16_t rows[BM * (BK + PAD)];
 shared float16_t columns[BK * (BN + PAD)];
 shared float sums[BM * BN / 4]; // a quarter of the tile at a time
 
-uint K, all;
+uint K, all, image, pixels;
 
 vec4 load_row(uint pixel, uint kk, uint end)
 {
     vec4 v = vec4(0.0);
-    if (pixel >= p.n * p.h * p.w || kk >= end)
+    if (pixel >= pixels || kk >= end)
         return v;
-    uint n = pixel / (p.h * p.w), y = pixel / p.w % p.h, x = pixel % p.w, tap = kk / all, c = kk % all;
+    uint y = pixel / p.w, x = pixel % p.w, tap = kk / all, c = kk % all;
     int iy = int(y * STRIDE + tap / KERNEL) - p.pad, ix = int(x * STRIDE + tap % KERNEL) - p.pad;
     if (uint(iy) < p.src_h && uint(ix) < p.src_w)
-        v = load4(n, uint(iy), uint(ix), c);
+        v = load4(image, uint(iy), uint(ix), c);
     return v;
 }
 
@@ -58,25 +59,63 @@ void load_tiles(uint k0, uint end)
 #define MATRIX_C coopmat<float, gl_ScopeSubgroup, MATRIX, MATRIX, gl_MatrixUseAccumulator>
 
 // One value of the tile leaves: finished, or to the partial sums.
-void leave(uint row, uint column, float sum)
+float leave(uint pixel, uint c, float sum)
 {
-    uint pixels = p.n * p.h * p.w, pixel = gl_WorkGroupID.x * BM + row, c = gl_WorkGroupID.y * BN + column;
     if (pixel >= pixels || c >= p.cout)
-        return;
+        return 0.0;
     if (p.split > 1)
         scratch[p.partial + (gl_WorkGroupID.z * pixels + pixel) * p.cout + c] = sum;
     else
-        finish(pixel / (p.h * p.w), pixel, c, sum);
+        sum = finish(image, image * pixels + pixel, c, sum);
+    return sum;
+}
+
+// Matrix i of every subgroup together are a quarter of the tile, 32 x 32: row and column of it in the tile.
+#define QUARTER 32u
+#define RUN 8u // rows of one column that an invocation takes
+uint tile_row(uint i, uint row) { return row / MATRIX * 2 * MATRIX + i / 2 * MATRIX + row % MATRIX; }
+uint tile_column(uint i, uint column) { return column / MATRIX * 2 * MATRIX + i % 2 * MATRIX + column % MATRIX; }
+
+// Statistics of what the invocations' runs measured: `pair[i]` is that of quarter i.
+void put_stats(vec2 pair[4])
+{
+    uint column = gl_LocalInvocationIndex % QUARTER, run = gl_LocalInvocationIndex / QUARTER;
+    for (uint i = 0; i < 4; i++) {
+        uint at = ((i / 2 * 4 + run) * BN + tile_column(i, column)) * 2;
+        sums[at] = pair[i].x;
+        sums[at + 1] = pair[i].y;
+    }
+    barrier();
+    uint c = gl_WorkGroupID.y * BN + gl_LocalInvocationIndex;
+    if (gl_LocalInvocationIndex >= BN || c >= p.cout)
+        return;
+    float count = 0.0, mean = 0.0, squares = 0.0, more[8];
+    for (uint j = 0; j < 8; j++) {
+        more[j] = float(pixels_here(pixels, gl_WorkGroupID.x * BM + tile_row(j / 4 * 2, j % 4 * RUN), RUN));
+        count += more[j];
+        mean += more[j] * sums[(j * BN + gl_LocalInvocationIndex) * 2];
+    }
+    mean /= count;
+    for (uint j = 0; j < 8; j++) {
+        uint at = (j * BN + gl_LocalInvocationIndex) * 2;
+        float d = sums[at] - mean;
+        squares += sums[at + 1] + more[j] * d * d;
+    }
+    uint at = p.stats + ((image * gl_NumWorkGroups.x + gl_WorkGroupID.x) * p.cout + c) * 2;
+    scratch[at] = mean;
+    scratch[at + 1] = squares;
 }
 
 void main()
 {
     all = p.c0 + p.c1;
     K = KERNEL * KERNEL * all;
+    image = gl_WorkGroupID.z / p.split;
+    pixels = p.h * p.w;
     uint across = BN / (2 * MATRIX);
     uint top = gl_SubgroupID / across * 2 * MATRIX, left = gl_SubgroupID % across * 2 * MATRIX;
     uint part = (K + p.split * BK - 1) / (p.split * BK) * BK;
-    uint begin = gl_WorkGroupID.z * part, end = min(begin + part, K);
+    uint begin = gl_WorkGroupID.z % p.split * part, end = min(begin + part, K);
 
     MATRIX_C sum[4];
     for (uint i = 0; i < 4; i++)
@@ -97,15 +136,20 @@ void main()
         barrier();
     }
 
-    // Matrix i of every subgroup together are a quarter of the tile.
+    vec2 pair[4];
+    uint column = gl_LocalInvocationIndex % QUARTER, run = gl_LocalInvocationIndex / QUARTER * RUN;
     for (uint i = 0; i < 4; i++) {
-        uint own = gl_SubgroupID * MATRIX * MATRIX;
-        coopMatStore(sum[i], sums, own, MATRIX, gl_CooperativeMatrixLayoutRowMajor);
+        coopMatStore(sum[i], sums, gl_SubgroupID * MATRIX * MATRIX, MATRIX, gl_CooperativeMatrixLayoutRowMajor);
         barrier();
-        for (uint j = gl_LocalInvocationIndex; j < BM * BN / 4; j += THREADS) {
-            uint group = j / (MATRIX * MATRIX), row = j / MATRIX % MATRIX, column = j % MATRIX;
-            leave(group / across * 2 * MATRIX + i / 2 * MATRIX + row, group % across * 2 * MATRIX + i % 2 * MATRIX + column, sums[j]);
+        float value[RUN];
+        uint first = gl_WorkGroupID.x * BM + tile_row(i, run), c = gl_WorkGroupID.y * BN + tile_column(i, column);
+        for (uint j = 0; j < RUN; j++) {
+            uint row = run + j, group = row / MATRIX * across + column / MATRIX;
+            value[j] = leave(first + j, c, sums[(group * MATRIX + row % MATRIX) * MATRIX + column % MATRIX]);
         }
+        MEASURE(value, RUN, pixels_here(pixels, first, RUN), pair[i])
         barrier();
     }
+    if (p.stats != 0xffffffffu)
+        put_stats(pair);
 }

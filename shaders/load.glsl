@@ -46,8 +46,8 @@ vec4 load4(uint n, uint y, uint x, uint c)
     return v;
 }
 
-// (sum + bias + vector + residual) * scale, at output pixel `pixel` of image n, channel c.
-void finish(uint n, uint pixel, uint c, float sum)
+// (sum + bias + vector + residual) * scale, at output pixel `pixel` (of all images) of image n, channel c.
+float finish(uint n, uint pixel, uint c, float sum)
 {
     uint i = pixel * p.cout + c;
     if (p.bias != 0xffffffffu)
@@ -56,5 +56,7 @@ void finish(uint n, uint pixel, uint c, float sum)
         sum += fetch(VECTOR, p.vector + n * p.cout + c);
     if (RESIDUAL != BANK_NONE)
         sum += fetch(RESIDUAL, p.residual + i);
-    put(DST, p.dst + i, sum * p.scale);
+    sum *= p.scale;
+    put(DST, p.dst + i, sum);
+    return sum;
 }

@@ -14,14 +14,22 @@ struct load_push {
     int pad;
     uint split;               // K is cut in this many parts; partial sums go to `partial`
     uint partial;             // offset in scratch
+    uint stats;               // in scratch, where statistics of the result go (stats.glsl); 0xffffffff: nobody asks
     float scale;
 };
 
 struct norm_push {
     uint n, pixels, c0, c1, groups;
-    uint src0, src1, dst, film;
+    uint stats0, stats1; // statistics of the two sources, in scratch
+    uint tile0, tile1;   // pixels that each of them covers
+    uint dst, film;
     uint gamma, beta; // in scratch; 0xffffffff: none
     float eps;
+};
+
+struct stats_push {
+    uint n, pixels, c, tile;
+    uint src, stats;
 };
 
 struct attention_push {

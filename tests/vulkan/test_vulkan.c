@@ -154,22 +154,73 @@ TEST(every_convolution_agrees_with_ref)
     }
 }
 
+// Convolutions leave statistics for the norm behind them: tiles of every kind, their tails, and makers that leave none.
+struct chain_case {
+    const char *name;
+    int n, h, w, c, cout0, cout1, groups; // cout1 0: no second source
+};
+
+static const struct chain_case chain_cases[] = {
+    {"large tiles with tails", 1, 61, 43, 12, 68, 0, 4},
+    {"small tiles", 2, 5, 7, 12, 24, 0, 3},
+    {"K cut in parts", 3, 5, 8, 64, 72, 0, 8},
+    {"a group across two sources", 2, 6, 9, 32, 20, 16, 4},
+    {"one maker leaves none", 1, 10, 6, 16, 24, 6, 5},
+    {"one pixel", 2, 1, 1, 16, 32, 0, 4},
+};
+
+static float *run_chain(const char *name, const struct chain_case *k, size_t *count)
+{
+    struct ebb_device *d = device(name, 1);
+    struct ebb_graph *g = ebb_graph_create();
+    pool.seed = 17;
+    struct ebb_node *in = ebb_input(g, k->n, k->h, k->w, k->c);
+    struct ebb_node *x = ebb_conv2d(g, in, weight(&pool, k->cout0, 3, k->c), weight(&pool, k->cout0, 1, 1), 1, EBB_PAD_SAME);
+    if (k->cout1)
+        x = ebb_concat(g, x, ebb_conv2d(g, in, weight(&pool, k->cout1, 3, k->c), NULL, 1, EBB_PAD_SAME));
+    int all = k->cout0 + k->cout1;
+    x = ebb_group_norm(g, x, k->groups, 1e-5f, weight(&pool, all, 1, 1), weight(&pool, all, 1, 1));
+    ebb_output(g, ebb_conv2d(g, ebb_activate(g, x, EBB_ACT_SILU), weight(&pool, 12, 1, all), NULL, 1, EBB_PAD_SAME));
+    size_t pixels = (size_t)(k->n * k->h * k->w), sizes[2] = {pixels * (size_t)k->c, 0};
+    *count = pixels * 12;
+    float *result = evaluate(d, g, sizes, 0, *count);
+    ebb_device_destroy(&d);
+    pool_clear(&pool);
+    return result;
+}
+
+TEST(statistics_left_by_convolutions_agree_with_ref)
+{
+    double rounding = bound();
+    for (size_t i = 0; i < sizeof(chain_cases) / sizeof(chain_cases[0]); i++) {
+        size_t count;
+        float *got = run_chain("vulkan", &chain_cases[i], &count), *want = run_chain("ref", &chain_cases[i], &count);
+        REQUIRE(got && want);
+        REQUIRE_NEAR(relative_rms(got, want, count), 0, rounding, chain_cases[i].name);
+        free(got);
+        free(want);
+    }
+}
+
 TEST(twice_the_same_bits_and_a_batch_is_its_images)
 {
     struct ebb_device *d = vulkan();
     ebb_device_destroy(&d);
-    struct conv_case batch = {"batch", 3, 4, 8, 96, 0, 72, 3, 1, EBB_PAD_SAME, 8, EBB_ACT_SILU, .scale = 1};
-    struct conv_case single = batch;
-    single.n = 1;
-    size_t all, one;
-    float *first = run_conv("vulkan", &batch, &all), *again = run_conv("vulkan", &batch, &all);
-    float *alone = run_conv("vulkan", &single, &one);
-    REQUIRE(first && again && alone && all == 3 * one);
-    REQUIRE(memcmp(first, again, all * sizeof(float)) == 0);
-    REQUIRE(memcmp(first, alone, one * sizeof(float)) == 0); // the inputs begin with the same numbers
-    free(first);
-    free(again);
-    free(alone);
+    // A cut K, and tiles that end in the middle of an image.
+    static const struct chain_case batches[] = {{"", 4, 4, 8, 96, 72, 0, 8}, {"", 4, 9, 13, 24, 40, 12, 4}};
+    for (int i = 0; i < 2; i++) {
+        struct chain_case single = batches[i];
+        single.n = 1;
+        size_t all, one;
+        float *first = run_chain("vulkan", &batches[i], &all), *again = run_chain("vulkan", &batches[i], &all);
+        float *alone = run_chain("vulkan", &single, &one);
+        REQUIRE(first && again && alone && all == 4 * one);
+        REQUIRE(memcmp(first, again, all * sizeof(float)) == 0);
+        REQUIRE(memcmp(first, alone, one * sizeof(float)) == 0); // the inputs begin with the same numbers
+        free(first);
+        free(again);
+        free(alone);
+    }
 }
 
 static float *run_attention(const char *name, int n, int h, int w, int c, int heads)

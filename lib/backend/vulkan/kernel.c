@@ -27,6 +27,8 @@
 #include "norm_f32.h"
 #include "pool_f16.h"
 #include "pool_f32.h"
+#include "stats_f16.h"
+#include "stats_f32.h"
 
 struct words {
     const uint32_t *code;
@@ -45,7 +47,7 @@ static const struct words shaders[EBB_VK_SHADERS][2] = {
     [EBB_VK_CONV_ROW] = BOTH(conv_row),       [EBB_VK_MAP] = BOTH(map),
     [EBB_VK_NORM] = BOTH(norm),               [EBB_VK_ATTENTION] = BOTH(attention),
     [EBB_VK_POOL] = BOTH(pool),               [EBB_VK_BLEND] = SINGLE(blend),
-    [EBB_VK_MEASURE] = SINGLE(measure),
+    [EBB_VK_MEASURE] = SINGLE(measure),       [EBB_VK_STATS] = BOTH(stats),
 };
 
 struct ebb_vk_pipeline {

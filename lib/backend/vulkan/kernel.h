@@ -17,6 +17,7 @@ enum ebb_vk_shader {
     EBB_VK_CONV_ROW,
     EBB_VK_MAP,
     EBB_VK_NORM,
+    EBB_VK_STATS,
     EBB_VK_ATTENTION,
     EBB_VK_POOL,
     EBB_VK_BLEND,

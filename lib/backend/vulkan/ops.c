@@ -95,7 +95,7 @@ static struct load describe(struct ebb_vk_program *program, const struct ebb_op 
         .src0 = l.src[0].offset, .src1 = l.src[1].offset, .dst = l.dst.offset, .affine = l.affine.offset,
         .vector = l.vector.offset, .residual = l.residual.offset,
         .bias = ebb_vk_constant(program, op->bias),
-        .pad = op->weight ? op->pad : 0, .split = 1, .scale = op->scale,
+        .pad = op->weight ? op->pad : 0, .split = 1, .stats = UINT32_MAX, .scale = op->scale,
     };
     l.specs = (struct ebb_vk_specs){{l.src[0].bank, l.src[1].bank, l.dst.bank, l.affine.bank, l.vector.bank,
                                      l.residual.bank, (uint32_t)op->act, op->upsample, kernel,
@@ -157,18 +157,36 @@ static uint32_t split_of(size_t tile_count, size_t k)
     return split;
 }
 
-static enum ebb_result tiled(struct ebb_vk_program *program, struct load *l, uint64_t flops, struct ebb_error *error)
+// A place for the statistics of tensor `number`, made in tiles of `tile` pixels; its offset.
+static uint32_t place_stats(struct ebb_vk_program *program, int number, size_t tile)
 {
-    size_t cout = (size_t)l->to->c, all = l->pixels * (size_t)l->to->n;
+    const struct ebb_tensor *t = &program->source.tensors[number];
+    struct ebb_vk_stats *stats = &program->stats[number];
+    stats->tile = (uint32_t)tile;
+    stats->offset = (uint32_t)(program->constant_capacity + program->stats_floats);
+    program->stats_floats += (size_t)t->n * count_groups((size_t)t->h * (size_t)t->w, tile) * (size_t)t->c * 2;
+    return stats->offset;
+}
+
+// A workgroup's tile stays within an image; z counts images and parts of K.
+static enum ebb_result tiled(struct ebb_vk_program *program, const struct ebb_op *op, struct load *l, uint64_t flops,
+                             struct ebb_error *error)
+{
+    enum { SUM_PIXELS = 4 }; // as in conv_sum.comp
+    size_t cout = (size_t)l->to->c, n = (size_t)l->to->n, all = l->pixels * n;
     const struct tile *tile = choose_tile(program->vk, l->pixels, cout, l->specs.value[SPEC_VEC]);
     l->push.split = split_of((size_t)count_groups(l->pixels, tile->pixels) * count_groups(cout, tile->channels), l->k);
     size_t partial = l->push.split > 1 ? l->push.split * all * cout : 0;
     if (partial > program->partial_floats)
         program->partial_floats = partial;
-    uint32_t groups[3] = {count_groups(all, tile->pixels), count_groups(cout, tile->channels), l->push.split};
+    bool cut = l->push.split > 1, wanted = program->stats[op->dst].wanted;
+    uint32_t stats = wanted ? place_stats(program, op->dst, cut ? SUM_PIXELS : tile->pixels) : UINT32_MAX;
+    uint32_t groups[3] = {count_groups(l->pixels, tile->pixels), count_groups(cout, tile->channels), l->push.split * (uint32_t)n};
+    l->push.stats = cut ? UINT32_MAX : stats;
     enum ebb_result result = add_load(program, l, tile->shader, groups, flops, error);
-    if (result == EBB_OK && l->push.split > 1)
-        result = add_load(program, l, EBB_VK_CONV_SUM, flat(all * cout).xyz, partial, error);
+    l->push.stats = stats;
+    if (result == EBB_OK && cut)
+        result = add_load(program, l, EBB_VK_CONV_SUM, flat(n * count_groups(l->pixels, SUM_PIXELS) * cout).xyz, partial, error);
     return result;
 }
 
@@ -186,35 +204,59 @@ static enum ebb_result conv(struct ebb_vk_program *program, const struct ebb_op 
         return add_load(program, &l, EBB_VK_CONV_ROW, (uint32_t[3]){(uint32_t)cout, (uint32_t)l.to->n, 1}, flops, error);
     if (cout <= 8)
         return add_load(program, &l, EBB_VK_CONV_DIRECT, flat(count).xyz, flops, error);
-    return tiled(program, &l, flops, error);
+    return tiled(program, op, &l, flops, error);
 }
 
 // ---- the others ----
+
+// Statistics of a tensor whose maker left none.
+static enum ebb_result measure(struct ebb_vk_program *program, int number, struct ebb_error *error)
+{
+    enum { TILE = 32 };
+    const struct ebb_tensor *t = &program->source.tensors[number];
+    struct operand src = operand(program, number);
+    struct stats_push push = {.n = (uint32_t)t->n, .pixels = (uint32_t)t->h * (uint32_t)t->w, .c = (uint32_t)t->c, .tile = TILE,
+                              .src = src.offset, .stats = place_stats(program, number, TILE)};
+    struct ebb_vk_specs specs = {{src.bank}};
+    struct ebb_vk_dispatch *d = ebb_vk_append(program, error);
+    if (!d || !(d->pipeline = ebb_vk_pipeline_get(program->vk, EBB_VK_STATS, &specs, error)))
+        return EBB_DEVICE_FAILED;
+    set_push(d, &push, sizeof(push));
+    move_with_step(d, offsetof(struct stats_push, src), src);
+    memcpy(d->groups, flat((size_t)push.n * count_groups(push.pixels, TILE) * push.c).xyz, sizeof(d->groups));
+    d->flops = (uint64_t)push.n * push.pixels * push.c * 4;
+    return EBB_OK;
+}
 
 static enum ebb_result norm(struct ebb_vk_program *program, const struct ebb_op *op, struct ebb_error *error)
 {
     const struct ebb_tensor *tensors = program->source.tensors, *to = &tensors[op->dst];
     const struct ebb_tensor *from = op->src[0] < 0 ? NULL : &tensors[op->src[0]];
+    struct ebb_vk_stats stats[2] = {{0}};
+    for (int i = 0; i < 2 && op->groups; i++) {
+        if (op->src[i] >= 0 && !program->stats[op->src[i]].tile && measure(program, op->src[i], error) != EBB_OK)
+            return EBB_DEVICE_FAILED;
+        if (op->src[i] >= 0)
+            stats[i] = program->stats[op->src[i]];
+    }
     uint32_t c1 = op->src[1] < 0 ? 0 : (uint32_t)tensors[op->src[1]].c, all = (uint32_t)to->c / 2;
-    struct operand src0 = operand(program, op->src[0]), src1 = operand(program, op->src[1]),
-                   dst = operand(program, op->dst), film = operand(program, op->film);
+    struct operand dst = operand(program, op->dst), film = operand(program, op->film);
     struct norm_push push = {
         .n = (uint32_t)to->n, .pixels = from ? (uint32_t)from->h * (uint32_t)from->w : 1,
         .c0 = all - c1, .c1 = c1, .groups = (uint32_t)op->groups,
-        .src0 = src0.offset, .src1 = src1.offset, .dst = dst.offset, .film = film.offset,
+        .stats0 = stats[0].offset, .stats1 = stats[1].offset, .tile0 = stats[0].tile, .tile1 = stats[1].tile,
+        .dst = dst.offset, .film = film.offset,
         .gamma = ebb_vk_constant(program, op->gamma), .beta = ebb_vk_constant(program, op->beta), .eps = op->eps,
     };
-    struct ebb_vk_specs specs = {{src0.bank, src1.bank, dst.bank, film.bank}};
+    struct ebb_vk_specs specs = {{dst.bank, film.bank}};
     struct ebb_vk_dispatch *d = ebb_vk_append(program, error);
     if (!d || !(d->pipeline = ebb_vk_pipeline_get(program->vk, EBB_VK_NORM, &specs, error)))
         return EBB_DEVICE_FAILED;
     set_push(d, &push, sizeof(push));
-    move_with_step(d, offsetof(struct norm_push, src0), src0);
-    move_with_step(d, offsetof(struct norm_push, src1), src1);
     move_with_step(d, offsetof(struct norm_push, dst), dst);
     move_with_step(d, offsetof(struct norm_push, film), film);
     memcpy(d->groups, (uint32_t[3]){op->groups ? (uint32_t)op->groups : 1, (uint32_t)to->n, 1}, sizeof(d->groups));
-    d->flops = (uint64_t)push.n * push.pixels * all * 4;
+    d->flops = (uint64_t)push.n * all * 64;
     return EBB_OK;
 }
 

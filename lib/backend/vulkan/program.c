@@ -52,16 +52,32 @@ static enum ebb_result reserve_constants(struct ebb_vk_program *program, struct 
     return program->constants ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a network's constants");
 }
 
+// Which tensors are read by a norm: whoever makes them leaves statistics.
+static enum ebb_result find_stats(struct ebb_vk_program *program, struct ebb_error *error)
+{
+    program->stats = ebb_alloc((size_t)program->source.tensor_count, sizeof(*program->stats));
+    if (!program->stats)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a network's statistics");
+    for (int i = 0; i < program->source.op_count; i++) {
+        const struct ebb_op *op = &program->source.ops[i];
+        for (int k = 0; k < 2 && op->kind == EBB_OP_NORM && op->groups; k++)
+            if (op->src[k] >= 0)
+                program->stats[op->src[k]].wanted = true;
+    }
+    return EBB_OK;
+}
+
 static enum ebb_result make_scratch(struct ebb_vk_program *program, struct ebb_error *error)
 {
-    size_t constants = program->constant_capacity, all = constants + program->partial_floats;
+    size_t constants = program->constant_capacity, partial = constants + program->stats_floats;
+    size_t all = partial + program->partial_floats;
     enum ebb_result result =
         ebb_vk_allocate(program->vk, EBB_VK_DEVICE, all * sizeof(float), &program->scratch, error);
     if (result == EBB_OK)
         result = ebb_vk_upload(program->vk, &program->scratch, 0, program->constants, constants * sizeof(float), error);
     for (int i = 0; i < program->count; i++)
         if (program->dispatches[i].partial)
-            program->dispatches[i].push[offsetof(struct load_push, partial) / 4] = (uint32_t)constants;
+            program->dispatches[i].push[offsetof(struct load_push, partial) / 4] = (uint32_t)partial;
     return result;
 }
 
@@ -107,6 +123,8 @@ static enum ebb_result build(struct ebb_vk_program *program, const struct ebb_vk
                              struct ebb_error *error)
 {
     enum ebb_result result = reserve_constants(program, error);
+    if (result == EBB_OK)
+        result = find_stats(program, error);
     for (int i = 0; i < program->source.op_count && result == EBB_OK; i++) {
         const struct ebb_op *op = &program->source.ops[i];
         int first = program->count;
@@ -148,6 +166,7 @@ static void destroy(struct ebb_vk_program *program)
     ebb_vk_sets_destroy(vk, &program->outside);
     ebb_vk_release(vk, &program->scratch);
     free(program->constants);
+    free(program->stats);
     free(program->dispatches);
     free(program);
 }

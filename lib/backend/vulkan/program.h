@@ -5,15 +5,24 @@
 #include "backend/op.h"
 #include "backend/vulkan/kernel.h"
 
+// Statistics of a tensor that a norm reads (shaders/stats.glsl).
+struct ebb_vk_stats {
+    bool wanted;
+    uint32_t tile;   // pixels they cover; 0: not made yet
+    uint32_t offset; // in scratch
+};
+
 struct ebb_vk_program {
     struct ebb_vk *vk; // borrowed: the device outlives its programs
     struct ebb_program source; // a copy: tensors, buffers
     struct ebb_vk_dispatch *dispatches;
     int count, capacity;
     VkDescriptorPool pool;
-    struct ebb_vk_memory scratch; // constants, then the largest set of partial sums
+    struct ebb_vk_memory scratch; // constants, statistics, then the largest set of partial sums
     float *constants;             // on the host, until they are uploaded
     size_t constant_count, constant_capacity;
+    struct ebb_vk_stats *stats;   // by tensor, while it is built
+    size_t stats_floats;          // of all of them
     size_t partial_floats;        // most that any convolution needs
     struct ebb_vk_sets *outside;  // of what run() was given
 };
