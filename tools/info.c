@@ -133,6 +133,8 @@ static json_t *model_json(const struct ebb_model_info *i)
                           i->guidance, "parameters", (json_int_t)i->parameters);
     if (i->kind == EBB_MODEL_DENOISE)
         json_object_set_new(o, "t", json_real(i->t_default));
+    if (i->student_steps)
+        json_object_set_new(o, "student_steps", json_integer(i->student_steps));
     json_object_set_new(o, "licence", text_or_null(i->licence));
     json_object_set_new(o, "credit", text_or_null(i->credit));
     json_object_set_new(o, "provenance", text_or_null(i->provenance));
@@ -154,6 +156,8 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
     }
     row("recommended", "%s, %d steps, %s %g", i->sampler, i->steps, i->kind == EBB_MODEL_DENOISE ? "t" : "guidance",
         i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance);
+    if (i->student_steps)
+        row("student", "%d evaluations, guidance in them: makes what is asked for without other settings", i->student_steps);
     row("sha256", "%s", i->hash);
     if (i->licence)
         row("licence", "%s", i->licence);

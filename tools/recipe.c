@@ -34,6 +34,8 @@ char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
     json_object_set_new(o, "sampler", json_string(s->sampler));
     json_object_set_new(o, "steps", json_integer(s->steps));
     json_object_set_new(o, "guidance", json_real(s->guidance));
+    if (s->student)
+        json_object_set_new(o, "student", json_true());
     if (s->guidance_from > 0)
         json_object_set_new(o, "guidance_from", json_real(s->guidance_from));
     if (s->guidance_to < 1)
@@ -140,6 +142,7 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
     json_int_t version = json_integer_value(json_object_get(o, "noise_version"));
     s->noise = ok && strcmp(noise, "torch") == 0 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
     s->trim = json_is_true(json_object_get(o, "trim"));
+    s->student = json_is_true(json_object_get(o, "student"));
     json_decref(o);
     if (!ok)
         return tool_fail(TOOL_UNREADABLE, "%s: its recipe is damaged", path);

@@ -107,6 +107,14 @@ static int read_options(const struct tool_command *command, struct render *r, in
 // Options that were given, over what is there.
 static void override(const struct render *r, struct sound_settings *s)
 {
+    bool other = r->sampler || r->steps || !isnan(r->guidance) || !isnan(r->guidance_from) || !isnan(r->guidance_to) ||
+                 !isnan(r->rescale) || r->negative || !isnan(r->eta) || r->noise || (r->label && strchr(r->label, ':'));
+    if (s->student && other) { // the teacher's business, then, as if nothing had been said
+        s->student = false;
+        s->sampler[0] = 0;
+        s->steps = 0;
+        s->guidance = NAN;
+    }
     if (r->seed != UINT64_MAX)
         s->seed = r->seed;
     if (r->index != UINT64_MAX)
@@ -286,6 +294,7 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
 {
     ebb_generate_params_default(p);
     sound_labels(s, &r->m, "", p); // known since sound_list_resolve()
+    p->student = s->student ? EBB_STUDENT_YES : EBB_STUDENT_NO;
     p->guidance_from = s->guidance_from;
     p->guidance_to = s->guidance_to;
     p->guidance_rescale = s->rescale;

@@ -21,6 +21,7 @@ struct sound_settings {
     double guidance_from, guidance_to, rescale;
     enum ebb_noise_source noise;
     int phase_iterations;
+    bool student;   // by the model's distilled student
     bool trim;      // cut the silence around it
     double gain_db; // 0: none
     double lufs;    // integrated loudness to reach (ITU-R BS.1770), NAN: as it comes

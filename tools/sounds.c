@@ -99,6 +99,19 @@ int sound_labels(const struct sound_settings *s, const struct tool_model *m, con
     return strchr(s->label, ':') ? read_mixture(s, m, where, params) : find_label(m, where, s->label, &params->label);
 }
 
+// Where nothing is asked for that only its teacher knows, as ebb_generate() decides it.
+static void choose_student(struct sound_settings *s, const struct ebb_model_info *info)
+{
+    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0) && s->guidance_from <= 0 && s->guidance_to >= 1 && s->rescale == 0 &&
+           !s->negative[0] && !strchr(s->label, ':') && s->noise == EBB_NOISE_PHILOX;
+    s->student = s->student || (open && info->student_steps);
+    if (!s->student)
+        return;
+    snprintf(s->sampler, sizeof(s->sampler), "ddim");
+    s->steps = info->student_steps;
+    s->guidance = 1;
+}
+
 static int resolve(struct sound_job *job, const struct tool_model *m)
 {
     struct sound_settings *s = &job->settings;
@@ -108,6 +121,7 @@ static int resolve(struct sound_job *job, const struct tool_model *m)
                          s->guidance_to);
     if (code)
         return code;
+    choose_student(s, m->info);
     if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
         snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
     else if (s->sampler[0] && !tool_sampler_known(s->sampler))

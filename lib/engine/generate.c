@@ -35,7 +35,7 @@ size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_gener
     struct ebb_recipe recipe;
     struct ebb_error ignored;
     params = or_default(params, &defaults);
-    return ebb_recipe_make(model, params, &recipe, &ignored) == EBB_OK ? length_of(model, params) : 0;
+    return ebb_recipe_make_quick(model, params, &recipe, &ignored) == EBB_OK ? length_of(model, params) : 0;
 }
 
 static int iterations_of(const struct ebb_generate_params *params)
@@ -153,13 +153,14 @@ static enum ebb_result make_long(struct ebb_model *model, const struct ebb_recip
     double window = (double)model->info.window_samples / model->info.sample_rate;
     struct ebb_timeline_params settings = {.recipe = *recipe, .clip = params->index,
                                            .overlap = window / 4, .iterations = iterations_of(params)};
-    struct ebb_timeline *timeline = ebb_timeline_create(model, &settings, error);
+    enum ebb_result result = ebb_recipe_make_join(model, params, &settings.join, error);
+    struct ebb_timeline *timeline = result == EBB_OK ? ebb_timeline_create(model, &settings, error) : NULL;
     if (!timeline)
         return error->code;
 
     size_t length = ebb_timeline_clip_length(timeline), clips = (count + length - 1) / length;
     float *clip = ebb_alloc(length, sizeof(float));
-    enum ebb_result result = clip ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a clip");
+    result = clip ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a clip");
     for (size_t i = 0; i < clips && result == EBB_OK; i++) {
         struct ebb_pulse part = ebb_pulse_part(pulse, (double)i / clips, (i + 1.0) / clips);
         size_t left = count - i * length;
@@ -192,7 +193,7 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_
     error = error ? error : &ignored;
     params = or_default(params, &defaults);
 
-    enum ebb_result result = ebb_recipe_make(model, params, &recipe, error);
+    enum ebb_result result = ebb_recipe_make_quick(model, params, &recipe, error);
     if (result == EBB_OK && count != length_of(model, params))
         result = ebb_fail(error, EBB_INVALID, "room for %zu samples, the sound has %zu", count, length_of(model, params));
     if (result == EBB_OK)
@@ -234,7 +235,7 @@ enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_g
     error = error ? error : &ignored;
     params = or_default(params, &defaults);
 
-    enum ebb_result result = ebb_recipe_make(model, params, &recipe, error);
+    enum ebb_result result = ebb_recipe_make_quick(model, params, &recipe, error);
     if (result != EBB_OK)
         return result;
     shape[0] = 1;

@@ -11,7 +11,7 @@
 struct ebb_stream {
     struct ebb_model *model; // borrowed
     struct ebb_stream_params params;
-    struct ebb_recipe recipe;
+    struct ebb_recipe recipe, join;
     struct ebb_timeline *timeline; // textures; NULL: events
     size_t sound, length;          // samples of a clip without and with its gap
     float *state, *mel;            // events: one window
@@ -47,13 +47,14 @@ static enum ebb_result make_recipe(struct ebb_stream *s, struct ebb_error *error
     p.steps = s->params.steps;
     p.sampler = s->params.sampler;
     p.guidance = s->params.guidance;
-    return ebb_recipe_make(s->model, &p, &s->recipe, error);
+    enum ebb_result result = ebb_recipe_make_quick(s->model, &p, &s->recipe, error);
+    return result == EBB_OK ? ebb_recipe_make_join(s->model, &p, &s->join, error) : result;
 }
 
 static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *error)
 {
     double window = (double)s->model->info.window_samples / s->model->info.sample_rate;
-    struct ebb_timeline_params p = {.recipe = s->recipe, .iterations = EBB_SOUND_ITERATIONS,
+    struct ebb_timeline_params p = {.recipe = s->recipe, .join = s->join, .iterations = EBB_SOUND_ITERATIONS,
                                     .overlap = isnan(s->params.crossfade) ? window / 4 : s->params.crossfade};
     s->timeline = ebb_timeline_create(s->model, &p, error);
     if (!s->timeline)

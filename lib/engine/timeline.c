@@ -229,7 +229,7 @@ static enum ebb_result diffuse_once(struct ebb_timeline *t, struct window *windo
     struct ebb_window_job job = {.clip = t->params.clip + (window->index + 1) * ((uint64_t)1 << 40), .first = t->first,
                                  .known = held ? t->known : NULL, .mask = held ? t->mask : NULL,
                                  .pulse = ebb_pulse_part(pulse, 0, 0.9)};
-    enum ebb_result result = ebb_window_make(t->model, &t->params.recipe, &job, window->state, error);
+    enum ebb_result result = ebb_window_make(t->model, held ? &t->params.join : &t->params.recipe, &job, window->state, error);
     return result == EBB_OK ? ebb_engine_decode(t->model, window->state, t->columns, window->mel, error) : result;
 }
 

@@ -16,7 +16,7 @@
 struct ebb_timeline;
 
 struct ebb_timeline_params {
-    struct ebb_recipe recipe;
+    struct ebb_recipe recipe, join; // of even windows; of odd ones, between two
     uint64_t clip;   // which noise: a timeline follows from (seed, clip) alone
     double overlap;  // seconds, as near as the state's columns allow
     int iterations;  // of the phase reconstruction

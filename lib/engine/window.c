@@ -96,6 +96,32 @@ static const char *default_sampler(const struct ebb_model *model, const struct e
     return model->info.sampler;
 }
 
+// Nothing is asked for that only the teacher can do.
+static bool is_open(const struct ebb_model *model, const struct ebb_generate_params *p)
+{
+    return (p->label >= 0 || model->no_label >= 0) && p->negative < 0 && p->mix_count == 0 && p->guidance_from <= 0 && p->guidance_to >= 1 && p->guidance_rescale == 0 &&
+           (p->eta == EBB_ETA_OWN || p->eta == 0) && p->noise == EBB_NOISE_PHILOX;
+}
+
+static enum ebb_result ask_student(const struct ebb_model *model, const struct ebb_generate_params *p,
+                                   struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    int steps = model->info.student_steps;
+    if (!model->student)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s has no student", model->info.name);
+    if (!is_open(model, p) || (p->sampler && strcmp(p->sampler, "ddim") != 0) || (p->steps && p->steps != steps) ||
+        (!isnan(p->guidance) && p->guidance != 1))
+        return ebb_fail(error, EBB_INVALID, "the student of %s knows %d steps of ddim and one label, its guidance learned, "
+                        "and nothing else", model->info.name, steps);
+    recipe->item[0] = (p->label < 0 ? model->no_label : p->label) + model->student;
+    recipe->n = 1;
+    recipe->guidance.scale = 1;
+    recipe->run.sampler = "ddim";
+    recipe->run.spacing = "trailing";
+    recipe->run.steps = steps;
+    return EBB_OK;
+}
+
 enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_generate_params *params,
                                 struct ebb_recipe *recipe, struct ebb_error *error)
 {
@@ -122,7 +148,30 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
     recipe->run.eta = params->eta;
     recipe->noise = params->noise;
     recipe->seed = (struct ebb_noise_path){params->seed, params->to_seed, params->share};
-    return EBB_OK;
+    return params->student == EBB_STUDENT_YES ? ask_student(model, params, recipe, error) : EBB_OK;
+}
+
+enum ebb_result ebb_recipe_make_quick(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                      struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    struct ebb_generate_params p = *params;
+    bool left = !p.sampler && !p.steps && isnan(p.guidance) && is_open(model, &p);
+    if (p.student == EBB_STUDENT_OPEN && model->student && left)
+        p.student = EBB_STUDENT_YES;
+    return ebb_recipe_make(model, &p, recipe, error);
+}
+
+enum ebb_result ebb_recipe_make_join(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                     struct ebb_recipe *recipe, struct ebb_error *error)
+{
+    struct ebb_generate_params p = *params;
+    if (p.student == EBB_STUDENT_YES) { // its settings are not the teacher's
+        p.sampler = NULL;
+        p.steps = 0;
+        p.guidance = NAN;
+    }
+    p.student = EBB_STUDENT_NO;
+    return ebb_recipe_make(model, &p, recipe, error);
 }
 
 // ---- one window ----

@@ -17,6 +17,12 @@ struct ebb_recipe {
 // Checks `params` and fills `recipe`. Needs no loaded model.
 enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_generate_params *params,
                                 struct ebb_recipe *recipe, struct ebb_error *error);
+// The same for whole windows: by the model's student where `params` leave that open. And for windows of which a part is
+// held, which takes many small steps: never by the student.
+enum ebb_result ebb_recipe_make_quick(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                      struct ebb_recipe *recipe, struct ebb_error *error);
+enum ebb_result ebb_recipe_make_join(const struct ebb_model *model, const struct ebb_generate_params *params,
+                                     struct ebb_recipe *recipe, struct ebb_error *error);
 
 struct ebb_window_job {
     uint64_t clip;      // which noise

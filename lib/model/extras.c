@@ -116,6 +116,22 @@ static void read_recommended(struct ebb_model *model, const struct ebb_json *j)
         ebb_json_refuse(r, "sampler", EBB_UNSUPPORTED, "the name of a sampler");
 }
 
+// The student is the same network under classes of its own: few steps of DDIM, guidance in its answers.
+static void read_student(struct ebb_model *model, const struct ebb_json *j)
+{
+    struct ebb_json sub = ebb_json_object(j, "student"), *s = &sub;
+    if (!s->object)
+        return;
+    int classes = ebb_unet_classes(model->own->unet->unet), last = model->info.label_count - 1;
+    last = model->no_label > last ? model->no_label : last;
+    int most = classes - 1 - last;
+    model->info.student_steps = ebb_json_int(s, "steps", 4, 1, 1000);
+    model->student = ebb_json_int(s, "first_class", classes / 2, 0, classes);
+    if (model->student <= last || model->student > most)
+        ebb_json_refuse(s, "first_class", EBB_CORRUPT, "%d to %d: behind the teacher's classes, %d of them and before the end",
+                        last + 1, most, last + 1);
+}
+
 static void read_sums(struct ebb_model *model, const struct ebb_json *j)
 {
     struct ebb_json sums = ebb_json_object(j, "sha256");
@@ -164,5 +180,6 @@ void ebb_extras_read(struct ebb_model *model, const struct ebb_json *j)
     read_latent(model, j);
     read_denoise(model, j);
     read_recommended(model, j);
+    read_student(model, j);
     read_sums(model, j);
 }

@@ -19,6 +19,7 @@ struct ebb_model {
     struct ebb_model_info info;
     struct ebb_label *labels; // info.label_count
     int no_label;             // class id that means "no label"; -1: none
+    int student;              // what a class id is raised by to ask the distilled student; 0: there is none
 
     struct ebb_mel_params mel;
     int patch[2];        // mel rows and columns folded into channels

@@ -9,12 +9,10 @@
 
 #include "test.h"
 
-static inline struct ebb_model *open_tiny(const char *name)
+static inline struct ebb_model *open_at(const char *path)
 {
-    const char *data = getenv("EBB_TEST_DATA"), *device_name = getenv("EBB_TEST_DEVICE");
-    char path[4096];
+    const char *device_name = getenv("EBB_TEST_DEVICE");
     struct ebb_error error;
-    snprintf(path, sizeof(path), "%s/models/%s", data ? data : "tests", name);
     struct ebb_device *device = ebb_device_create(device_name ? device_name : "cpu", 1, NULL, &error);
     if (!device)
         TEST_FAIL("%s", error.message);
@@ -26,6 +24,14 @@ static inline struct ebb_model *open_tiny(const char *name)
         TEST_FAIL("%s", error.message);
     ebb_device_destroy(&device);
     return model;
+}
+
+static inline struct ebb_model *open_tiny(const char *name)
+{
+    const char *data = getenv("EBB_TEST_DATA");
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/models/%s", data ? data : "tests", name);
+    return open_at(path);
 }
 
 #define REQUIRE_OK(call)                                                                                                 \

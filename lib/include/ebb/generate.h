@@ -35,6 +35,14 @@ typedef bool (*ebb_watch)(void *user, const struct ebb_generate_step *step);
 
 enum { EBB_MIX_LABELS = 7 };
 
+// A model may hold a student distilled from it (ebb_model_info.student_steps), which needs few evaluations and has guidance
+// in its answers. Nothing else can be asked of it: no other sampler, steps or guidance, no mixture, nothing to guide away from.
+enum ebb_student {
+    EBB_STUDENT_OPEN, // it makes the sound if there is one and all of those are left open; joins of long sounds never
+    EBB_STUDENT_NO,
+    EBB_STUDENT_YES,  // EBB_UNSUPPORTED where there is none, EBB_INVALID with settings it does not know
+};
+
 struct ebb_generate_params {
     int label;           // index, -1: none. Default: -1
     uint64_t seed;       // default 0
@@ -45,6 +53,7 @@ struct ebb_generate_params {
     double seconds;      // length; 0: one network window. Longer than a window: windows that agree where they overlap
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
     const char *sampler; // a name from ebb_sampler_next(); NULL: what the model recommends
+    enum ebb_student student; // default EBB_STUDENT_OPEN
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
     double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). Default 0, 1
     double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0
