@@ -1,4 +1,4 @@
-"""python -m recipe prepare | train | evaluate | export"""
+"""python -m recipe prepare | train | evaluate | export | pack | join"""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, diffusion, evaluate, export, sfx, train
+from . import classifier, data, denoise, diffusion, evaluate, export, parcel, parts, sfx, train
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
@@ -47,13 +47,14 @@ def run_train(args):
     if args.threads:
         torch.set_num_threads(args.threads)
     device, folder = train.pick_device(args.device), args.work / args.what
+    parcel.unpack(args.work)
     state = train.read_state(folder)
     options = train.settle(defaults | COMMON, state, options_given(args))
     if options["bf16"] is None:
         options["bf16"] = train.fast_bf16(device)
     task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP})
     run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
-                    options=options, **{name: options[name] for name in LOOP})
+                    options=options, parts=args.parts, **{name: options[name] for name in LOOP})
     if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
@@ -104,12 +105,13 @@ def sizes(count=None):
 def add_train(add):
     add.add_argument("--what", choices=TASKS, default="sfx")
     stop = add.add_argument_group("how long (may change when a training goes on)")
-    stop.add_argument("--minutes", type=number(float, 0, 1e6), default=10, 
+    stop.add_argument("--minutes", type=number(float, 0, 1e6), default=10,
                       help="training time in all, earlier runs included (10)")
     stop.add_argument("--steps", type=number(int, 1, 10**9), help="stop at this many steps instead; the same bits every time")
     stop.add_argument("--save-every", type=number(float, 0, 1e6), default=120, help="seconds between checkpoints (120)")
     stop.add_argument("--threads", type=number(int, 1, 1024), help="CPU threads (all cores)")
     stop.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1")
+    stop.add_argument("--parts", type=Path, metavar="FOLDER", help="leave every checkpoint there too, in parts of at most 16 MiB")
     loop = add.add_argument_group("the loop (may change too)")
     loop.add_argument("--rate", type=number(float, 1e-9, 1), help="learning rate (sfx 4e-4, vae 2e-3, others 1e-3)")
     loop.add_argument("--batch", type=number(int, 1, 65536), help="items per step (sfx 16, vae 8, others 32)")
@@ -171,11 +173,32 @@ def add_export(add):
     add.set_defaults(run=run_export)
 
 
+def add_pack(add):
+    add.add_argument("out", type=Path, help="a .tar.xz")
+    add.add_argument("--what", choices=parcel.FEATURES, default="sfx")
+    add.add_argument("--start", default="shipped", help="model to take along: shipped (default), none, or a folder")
+    add.add_argument("--most", type=number(int, 1, 1 << 20), default=64, help="MiB that it may have (64); what does not fit stays here")
+    add.set_defaults(run=lambda args: parcel.pack(args.work, args.out, args.what, model_folder(args), args.most))
+
+
+def model_folder(args):
+    """The shipped model of a kind, or another one."""
+    return sfx.SHIPPED.parent / args.what if args.start == "shipped" else start_folder(args.start)
+
+
+def add_join(add):
+    add.add_argument("parts", type=Path, help="the folder of train --parts")
+    add.add_argument("--what", choices=TASKS, default="sfx")
+    add.set_defaults(run=lambda args: parts.join(args.parts, args.work / args.what))
+
+
 COMMANDS = dict(
     prepare=(add_prepare, "read folder/label/*.wav, or a folder with a MANIFEST.tsv"),
     train=(add_train, "train, or go on training"),
     evaluate=(add_evaluate, "measure a model on what it has not heard"),
     export=(add_export, "write a model folder"),
+    pack=(add_pack, "put all that a training needs into one file, for another machine"),
+    join=(add_join, "put the parts of a checkpoint together that came back"),
 )
 
 
@@ -188,8 +211,8 @@ def arguments():
     return parser
 
 
-def main():
-    args = arguments().parse_args()
+def main(words=None):
+    args = arguments().parse_args(words)
     try:
         args.run(args)
     except KeyboardInterrupt:

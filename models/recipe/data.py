@@ -46,8 +46,8 @@ def write_json(path, value):
 
 def save_tensors(path, value):
     """Tensors, numbers, strings, and lists and dicts of them."""
-    with replacing(path) as part:
-        torch.save(value, part)
+    with replacing(path) as part, open(part, "wb") as file:  # whose errors say more than PyTorch's own file's
+        torch.save(value, file)
 
 
 def load_tensors(path, advice, **more):
@@ -259,7 +259,7 @@ def report(clips, labels):
         if not count:
             print(f"{label}: no sound in it could be read; the model will not know it", file=sys.stderr)
         elif count < FEW:
-            print(f"{label}: only {count} clip{'s'[:count > 1]}: the net will repeat them rather than learn them", file=sys.stderr)
+            print(f"{label}: only {count} clip{'s'[:count > 1]}; the net will repeat rather than learn them", file=sys.stderr)
 
 
 class Bank:

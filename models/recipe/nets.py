@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from diffusers import AutoencoderKL, UNet2DModel
 
 from .diffusion import STEPS, scheduler  # noqa: F401 (nets.STEPS, nets.scheduler)

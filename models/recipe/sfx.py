@@ -60,9 +60,14 @@ class Windows:
     """The mel windows of both sides of the split, made once and kept beside the bank."""
 
     def __init__(self, work):
+        work = Path(work)
+        if (work / "features.pt").exists():  # from a parcel: latents and labels alone
+            kept = data.load_tensors(work / "windows.pt", "unpack the parcel again")
+            self.__dict__.update(kept, stamp=kept["key"])
+            return
         bank = data.Bank(work)
         self.stamp = bank.stamp
-        self.__dict__.update(data.cached(Path(work) / "windows.pt", bank.stamp, lambda: self.make(bank)))
+        self.__dict__.update(data.cached(work / "windows.pt", bank.stamp, lambda: self.make(bank)))
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
@@ -125,6 +130,11 @@ def encode(vae, mels, batch=16):
     return torch.cat(means)
 
 
+def encode_all(vae, seen):
+    print("encoding the windows", flush=True)
+    return dict(train=encode(vae, seen.train), held=encode(vae, seen.held))
+
+
 class Diffuse(Task):
     """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`) on the mel in patches of (rows, columns)."""
 
@@ -148,10 +158,12 @@ class Diffuse(Task):
     def prepare_states(self, path):
         """What is diffused, (n, c, h, w) of about unit deviation, for both sides of the split."""
         if self.patch:
+            if not hasattr(self.seen, "train"):
+                raise ValueError("--direct needs the sounds themselves, a parcel holds only latents")
             self.train, self.held = (nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held))
             self.shape = tuple(self.train.shape[1:])
             return
-        kept = data.cached(path, [data.digest(self.vae), self.seen.stamp], self.encode_all)
+        kept = data.cached(path, [data.digest(self.vae), self.seen.stamp], lambda: encode_all(self.vae, self.seen))
         if not self.info:
             mean = kept["train"].float().mean((0, 2, 3))
             std = (kept["train"].float() - mean[:, None, None]).std()
@@ -159,10 +171,6 @@ class Diffuse(Task):
         mean = torch.tensor(self.info["mean"])[:, None, None]
         self.shape = tuple(self.info["shape"])
         self.train, self.held = ((kept[side].float() - mean) / self.info["std"] for side in ("train", "held"))
-
-    def encode_all(self):
-        print("encoding the windows", flush=True)
-        return dict(train=encode(self.vae, self.seen.train), held=encode(self.vae, self.seen.held))
 
     def about(self):
         return dict(labels=self.seen.labels, latent=self.info, patch=list(self.patch or (1, 1)), frames=FRAMES,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import data, nets
+from . import data, nets, parts
 
 FREE = {"rate", "batch", "ema", "clip", "bf16", "start"}  # options that a resumed training may change
 
@@ -76,10 +76,10 @@ class Run:
     """Everything a training needs to go on as if it had never stopped."""
 
     def __init__(self, task, folder, rate, batch, minutes=None, steps=None, bf16=False, save_every=180, ema=0.999,
-                 clip=1.0, device="auto", options=None):
+                 clip=1.0, device="auto", options=None, parts=None):
         self.task, self.folder, self.rate, self.count = task, Path(folder), rate, batch
         self.minutes, self.steps, self.bf16, self.save_every, self.clip = minutes, steps, bf16, save_every, clip
-        self.options, self.device = options or {}, pick_device(device)
+        self.options, self.device, self.parts = options or {}, pick_device(device), parts
         self.net = task.net.to(self.device, memory_format=torch.channels_last)
         self.average = nets.Average(self.net, ema)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=1e-3)
@@ -97,6 +97,8 @@ class Run:
                      cuda=torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
                      options=self.options, config=plain(dict(self.net.config)), about=self.about())
         data.save_tensors(self.path, state)
+        if self.parts:
+            parts.leave(self.parts, state, self.path)
         self.saved_step = self.step
 
     def about(self):
@@ -106,6 +108,8 @@ class Run:
         state = state or read_state(self.folder)
         if not state:
             return False
+        if "net" not in state:
+            raise ValueError(f"{self.path}: weights alone, without the state to go on from; export them, then train with --start")
         kept, now = state.get("about", {}), self.about()
         for key in ("labels", "autoencoder"):
             if kept.get(key) != now.get(key) and key in kept:

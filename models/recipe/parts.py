@@ -1,0 +1,70 @@
+"""A checkpoint in parts small enough to be carried home from a machine that is only lent: weights first, then all of the state."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import torch
+
+from . import data
+
+MOST = 16 << 20  # bytes of a part
+
+
+def light(state):
+    """What an export needs of a checkpoint: the averaged weights in float16, and what they are."""
+    half = {name: value.half() if value.is_floating_point() else value for name, value in state["average"]["weights"].items()}
+    keep = ("step", "spent", "options", "config", "about")
+    return {name: state[name] for name in keep} | dict(average=dict(steps=state["average"]["steps"], weights=half))
+
+
+def leave(folder, state, path):
+    """Cuts the checkpoint at `path` into parts; the index comes last, and names whole sets alone."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = io.BytesIO()
+    torch.save(light(state), weights)
+    index = dict(step=state["step"], parts={})
+    for what, whole in (("weights", weights.getvalue()), ("state", Path(path).read_bytes())):
+        for number, start in enumerate(range(0, len(whole), MOST)):
+            part = whole[start:start + MOST]
+            name = f"{what}-{state['step']:07d}.{number:03d}"
+            with data.replacing(folder / name) as file:
+                file.write_bytes(part)
+            index["parts"][name] = hashlib.sha256(part).hexdigest()
+    data.write_json(folder / "index.json", index)
+    for file in folder.glob("*-*.[0-9][0-9][0-9]"):
+        if file.name not in index["parts"]:
+            file.unlink()
+
+
+def gather(folder, index, what):
+    """All parts of a kind in one, None if some are not there. A part that is damaged is an error."""
+    whole = io.BytesIO()
+    for name in sorted(name for name in index["parts"] if name.startswith(what)):
+        if not (folder / name).exists():
+            return None
+        part = (folder / name).read_bytes()
+        if hashlib.sha256(part).hexdigest() != index["parts"][name]:
+            raise ValueError(f"{folder / name}: damaged on the way; fetch it again")
+        whole.write(part)
+    return whole.getvalue()
+
+
+def join(folder, out):
+    """Puts parts together as the checkpoint of the training `out`; the weights alone if the state did not come whole."""
+    folder, out = Path(folder), Path(out)
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        whole, weights = gather(folder, index, "state"), gather(folder, index, "weights")
+    except (json.JSONDecodeError, KeyError) as error:
+        raise ValueError(f"{folder}/index.json: not what `train --parts` leaves") from error
+    if whole is None and weights is None:
+        raise ValueError(f"{folder}: parts of both weights and state are missing: "
+                         + ", ".join(name for name in index["parts"] if not (folder / name).exists()))
+    out.mkdir(parents=True, exist_ok=True)
+    with data.replacing(out / "state.pt") as file:
+        file.write_bytes(weights if whole is None else whole)
+    print(f"{out}/state.pt: step {index['step']}, " + ("all of its state: train and export go on from it" if whole is not None else
+          "its weights alone: to be exported"))
