@@ -1,0 +1,133 @@
+"""Exported folders: diffusers opens them, Ebb opens them, both make the same of them, and the pipeline plays them."""
+
+import json
+import shutil
+import subprocess
+
+import diffusers
+import numpy as np
+import soundfile
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
+
+from .. import diffusion, evaluate, export, judge, nets, sfx, train
+from .base import check, prepared, quietly, recipe, refused, skip
+
+diffusers.utils.logging.disable_progress_bar()
+MODELS = dict(  # name: options of its training
+    latent=dict(),
+    zero=dict(schedule="scaled_linear", zero_snr=True, weights="uniform"),
+    direct=dict(direct=[16, 16], schedule="sigmoid", prediction="epsilon", weights="p2"),
+    mel=dict(direct=[1, 1], schedule="linear", prediction="sample", channels=[8, 8, 8, 16]),
+    laplace=dict(direct=[8, 8], schedule="laplace"),
+)
+
+
+def run(root):
+    work = prepared(root)
+    for name, options in MODELS.items():
+        check_model(root, work, name, options)
+    check_refusals(root, root / "latent-work")
+    check_judge(root, work)
+
+
+def check_model(root, work, name, options):
+    """Trains for a few steps, exports, and compares."""
+    here, out = root / f"{name}-work", root / "models" / name
+    shutil.copytree(work, here, ignore=shutil.ignore_patterns("sfx"))
+    options = dict(channels=[16, 32], layers=1) | options
+    run = train.Run(sfx.Diffuse(here, None, **options), here / "sfx", 1e-3, 4, steps=4, options=options)
+    quietly(run.run)
+    status, said = recipe(here, "export", out, "--start", "none", "--textures", "hiss", "--licence", "CC0")
+    check(status == 0, f"{name}: export: {said}")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    check([(label["name"], label["kind"]) for label in info["labels"]] == [("beep", "event"), ("click", "event"), ("hiss", "texture")],
+          f"{name}: labels are the folders")
+    check(export.sums(out) == info["sha256"] and len(info["sha256"]) == 2 - ("direct" in options), f"{name}: the sums are those of the files")
+    check(info["trained"]["steps"] == 4 and info["trained"]["channels"] == options["channels"], f"{name}: says how it was trained")
+    unet = UNet2DModel.from_pretrained(out, subfolder="unet").float().eval()
+    vae = None if "direct" in options else AutoencoderKL.from_pretrained(out, subfolder="vae").float().eval()
+    scheduler = diffusion.load_scheduler(out)
+    check(scheduler.config.prediction_type == options.get("prediction", "v_prediction"), f"{name}: its prediction")
+    mel = sfx.generate(unet, vae, info, torch.tensor([0, 2]), 2, scheduler=scheduler)
+    check(mel.shape == (2, 128, 256) and torch.isfinite(mel).all() and mel.std() > 0, f"{name}: makes mels")
+    check_in_diffusers(name, out, unet, options)
+    check_in_ebb(root, name, out, unet, scheduler)
+
+
+def check_in_diffusers(name, out, unet, options):
+    parts = dict(vae=None) if (out / "vae").exists() else {}  # a pipeline of noise and U-Net takes no more
+    pipeline = DiffusionPipeline.from_pretrained(out, **parts)
+    check(type(pipeline.scheduler).__name__ == diffusion.SCHEDULES[options.get("schedule", "squaredcos_cap_v2")][0].__name__
+          and torch.equal(pipeline.unet.conv_in.weight, unet.conv_in.weight), f"{name}: diffusers opens it as a pipeline")
+
+
+@torch.no_grad()
+def check_in_ebb(root, name, out, unet, scheduler, label=1, steps=4):
+    """The loop of the scheduler's own class from the same noise, here by diffusers, there by Ebb; then a sound."""
+    if not shutil.which("ebb"):
+        skip(f"{name}: ebb is not on the PATH (./dev test-recipe puts it there)")
+        return
+    sampler = "ddim" if isinstance(scheduler, DDIMScheduler) else "ddpm"
+    done = ebb("render", "-m", out, "--label", "click", "--seed", 3, "--noise", "torch", "--sampler", sampler, "--steps", steps,
+               "--guidance", 1, "--device", "cpu", "--save-latents", root / "x.npy", "-q")
+    check(done.returncode == 0, f"{name}: ebb opens it: {done.stderr}")
+    if done.returncode:
+        return
+    found, noise = torch.from_numpy(np.load(root / "x.npy")), torch.Generator().manual_seed(3)
+    x = torch.randn(found.shape, generator=noise)
+    scheduler.set_timesteps(steps)
+    for t in scheduler.timesteps:
+        x = scheduler.step(unet(x, t, class_labels=torch.tensor([label])).sample, t, x, generator=noise).prev_sample
+    error = float((found - x).abs().max() / x.abs().max())
+    check(error < 1e-3, f"{name}: Ebb's latents are diffusers', within 0.1 %: {error:.1e}")
+    done = ebb("render", "-m", out, "--label", "hiss", "-o", root / f"{name}.wav", "--device", "cpu", "-q")
+    wave, rate = soundfile.read(root / f"{name}.wav") if done.returncode == 0 else (np.zeros(1), 0)
+    check(rate == 48000 and len(wave) > 100000 and np.isfinite(wave).all() and wave.std() > 0, f"{name}: ebb renders it: {done.stderr}")
+    if name == "latent":
+        check_played(root, out)
+
+
+def ebb(*words):
+    return subprocess.run(["ebb", *map(str, words)], text=True, capture_output=True)
+
+
+def check_played(root, out):
+    if not shutil.which("gst-launch-1.0") or subprocess.run(["gst-inspect-1.0", "diffusesrc"], capture_output=True).returncode:
+        skip("diffusesrc is not there to play it (./dev test-recipe puts it there)")
+        return
+    line = f"diffusesrc model={out} label=hiss num-clips=1 ! audioconvert ! wavenc ! filesink location={root}/played.wav"
+    done = subprocess.run(["gst-launch-1.0", "-q", *line.split()], text=True, capture_output=True, timeout=120)
+    wave, rate = soundfile.read(root / "played.wav") if done.returncode == 0 else (np.zeros(1), 0)
+    check(rate == 48000 and len(wave) > 90000 and wave.std() > 0, f"diffusesrc plays it: {rate} Hz, {wave.shape}: {done.stderr}")
+
+
+def check_refusals(root, work):
+    out = root / "not-a-model"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    refused(["is no model"], work, "export", out, "--start", "none")
+    refused(["no such label", "beep, click, hiss"], work, "export", root / "x", "--start", "none", "--textures", "hizz")
+    refused(["nothing trained here"], root / "work", "export", root / "x")
+    refused(["another autoencoder"], moved_vae(root, work), "export", root / "x")
+    check((out / "thesis.txt").exists() and not (root / "x").exists(), "what is refused writes nothing")
+    model, card = root / "models" / "latent", root / "models" / "latent" / "README.md"
+    card.write_text("a card")
+    check(recipe(work, "export", model, "--start", "none")[0] == 0 and card.exists(), "an export over a model keeps its card")
+    check(not list(root.glob("models/*.part")), "nothing half is left")
+
+
+def moved_vae(root, work):
+    """The same training beside another autoencoder."""
+    other = root / "other-vae"
+    shutil.copytree(work, other)
+    nets.autoencoder((8, 8, 16, 16)).save_pretrained(other / "vae" / "net")
+    return other
+
+
+def check_judge(root, work):
+    seen = sfx.Windows(work)
+    ear = judge.train_judge(seen.train, seen.train_labels, 3, 100, batch=16)
+    scores, embedding = judge.listen(ear, seen.train)
+    check(judge.accuracy(scores, seen.train_labels).mean() > 0.8, "a judge tells beeps, clicks and hisses apart")
+    check(judge.frechet(embedding, embedding) < 1e-3 < judge.frechet(embedding[:9], embedding[9:]), "Frechet distance")

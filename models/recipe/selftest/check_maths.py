@@ -1,0 +1,103 @@
+"""The mel, patches, schedules, predictions and loss weights, against their definitions; the mel against the library's."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import soundfile
+import torch
+
+from .. import audio, denoise, diffusion, nets
+from .base import check, skip
+
+
+def run(root):
+    check_mel()
+    check_mel_of_ebb(root)
+    check_nets()
+    check_diffusion(root)
+
+
+def check_mel():
+    """A full-scale sine on a bin centre reads 0 dB; a triangle's peak is 1; gains of 1 stay 1."""
+    t = torch.arange(audio.RATE) / audio.RATE
+    spectrum = audio.stft(torch.sin(2 * torch.pi * 1500 * t))[:, 20:60]
+    check(abs(spectrum.abs().max() - 1) < 1e-3, "a full-scale sine reads 1.0")
+    check(audio.filterbank().shape == (128, 1025), "128 bands of 1025 bins")
+    check((audio.mel(torch.zeros(5000)) == -1).all(), "silence is -1")
+    check(torch.allclose(audio.spread(torch.ones(128, 3)), torch.ones(1025, 3)), "gains of 1 stay 1 on every bin")
+    wave = torch.randn(9999) * 0.1
+    check(torch.allclose(audio.istft(audio.stft(wave), 9999), wave, atol=1e-5), "istft undoes stft")
+    a, b = torch.randn(2, 4000)
+    both = audio.mel_power(audio.stft(a)) + audio.mel_power(audio.stft(b)) + 2 * audio.mel_cross(audio.stft(a), audio.stft(b))
+    check(torch.allclose(both, audio.mel_power(audio.stft(a + b)), rtol=1e-3, atol=1e-6), "mels add with their cross term")
+
+
+def check_mel_of_ebb(root):
+    """The same file through both: a sweep, noise that fades by 90 dB, silence."""
+    if not shutil.which("ebb"):
+        skip("ebb is not on the PATH, so its mel was not compared (./dev test-recipe puts it there)")
+        return
+    t = np.arange(3 * audio.RATE) / audio.RATE
+    sweep = 0.5 * np.sin(2 * np.pi * 20 / 2.2 * (np.exp(2.2 * t) - 1))
+    noise = np.random.default_rng(0).standard_normal(len(t)) * 10 ** (-1 - 1.5 * t)
+    soundfile.write(root / "seen.wav", np.concatenate([sweep, noise, 0 * t[:9000]]), audio.RATE, "FLOAT")
+    done = subprocess.run(["ebb", "mel", root / "seen.wav", "-m", nets_folder(), "-o", root / "seen.npy"])
+    ours = audio.mel(torch.from_numpy(audio.read(root / "seen.wav")[0])).numpy()
+    check(done.returncode == 0, "ebb mel")
+    theirs = np.load(root / "seen.npy")[0, 0] if done.returncode == 0 else np.zeros_like(ours)
+    check(theirs.shape == ours.shape, f"ebb sees {theirs.shape}, the recipe {ours.shape}")
+    worst = np.abs(theirs - ours).max() if theirs.shape == ours.shape else np.inf
+    check(worst < 2e-3 and ours.std() > 0.2, f"the recipe's mel is the library's, within 0.1 dB: {worst * 50:.4f} dB")
+
+
+def nets_folder():
+    from ..sfx import SHIPPED
+    return SHIPPED
+
+
+def check_nets():
+    x = torch.randn(2, 3, 8, 12)
+    patched = nets.to_patches(x, (4, 2))
+    check(torch.equal(nets.from_patches(patched, (4, 2)), x), "patches come back")
+    check(torch.equal(patched[0, (1 * 4 + 3) * 2 + 1, 1, 2], x[0, 1, 7, 5]), "channel (c * ph + i) * pw + j")
+    clean, noisy = torch.tensor([[1e-3, 1e-6]]), torch.tensor([[1e-3, 1e-4]])
+    check(torch.allclose(denoise.gain(denoise.change(clean, noisy, 0.0)), torch.tensor([[1.0, 0.01]]), atol=1e-4), "change and gain agree")
+    check(torch.allclose(denoise.change(clean, noisy, 1.0), torch.ones(1, 2)), "nothing removed is 1")
+    left = denoise.gain(denoise.change(torch.zeros(1), torch.ones(1), denoise.keep(torch.tensor([0.4]))))
+    check(abs(left - 0.36) < 1e-3, "a start at t = 0.4 aims at 0.36 of the noise")
+    average, net = nets.Average(torch.nn.Linear(1, 1, bias=False), 0.5), torch.nn.Linear(1, 1, bias=False)
+    for name in average.weights:
+        average.weights[name].zero_()
+    average.steps = 1000
+    with torch.no_grad():
+        net.weight.fill_(8)
+    average.update(net)
+    average.update(net)
+    check(average.weights["weight"].item() == 6, "a running average of decay 1/2 goes 0, 4, 6 towards 8")
+
+
+def check_diffusion(root):
+    for schedule in diffusion.SCHEDULES:
+        for zero in (False, True):
+            one = diffusion.scheduler("v_prediction", False, schedule, zero)
+            one.save_pretrained(root / "one" / "scheduler")
+            two = diffusion.load_scheduler(root / "one")
+            falls = bool((one.alphas_cumprod.diff() < 0).all())
+            check(torch.equal(one.alphas_cumprod, two.alphas_cumprod) and falls, f"{schedule}: as saved, and falling")
+            check(not zero or one.alphas_cumprod[-1] < 1e-12, f"{schedule}: ends in pure noise when asked")
+    x, generator = torch.randn(64, 1, 2, 2), torch.Generator().manual_seed(0)
+    index = torch.randint(0, diffusion.STEPS, (64,), generator=generator)
+    for prediction in diffusion.PREDICTIONS:  # x_t and the goal together give x_0 back
+        process = diffusion.Process(prediction=prediction)
+        noisy, goal = process.noised(x, index, generator)
+        a, s = (part[index][:, None, None, None] for part in (process.alphas.sqrt(), (1 - process.alphas).sqrt()))
+        back = dict(v_prediction=a * noisy - s * goal, epsilon=(noisy - s * goal) / a, sample=goal)[prediction]
+        known = index < 900 if prediction == "epsilon" else index >= 0  # in pure noise epsilon says little
+        check(torch.allclose(back[known], x[known], atol=1e-3), f"{prediction}: x_t and the goal give x_0")
+    snr = lambda process: process.alphas.double() / (1 - process.alphas.double())
+    for prediction, share in (("v_prediction", lambda r: r + 1), ("epsilon", lambda r: r), ("sample", lambda r: 0 * r + 1)):
+        for weights, formula in (("min-snr", lambda r: r.clamp(max=5)), ("p2", lambda r: r / (1 + r)), ("uniform", share)):
+            process = diffusion.Process("linear", prediction, weights)
+            expected = formula(snr(process)) / share(snr(process))
+            check(torch.allclose(process.weights.double(), expected / expected.mean(), rtol=1e-4), f"{weights} of {prediction}")
