@@ -135,8 +135,22 @@ static void pndm(struct ebb_run *run)
 
 static const struct ebb_sampler_method method_pndm = {.slots = SUM + 1, .step = pndm};
 
+// iPNDM (Zhang 2023, after Liu 2022): no start of its own, the weights of as many values as there are; an evaluation a step.
+static void ipndm(struct ebb_run *run)
+{
+    if (no_signal(run))
+        return;
+    remember(run);
+    adams_bashforth(run);
+    transfer(run, run_now(run), run_next(run), SLOT_X);
+    run_step_done(run);
+}
+
+static const struct ebb_sampler_method method_ipndm = {.slots = MIX + 1, .step = ipndm};
+
 const struct ebb_sampler_info samplers_plms[] = {
     {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false, &method_plms},
     {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false, &method_pndm},
+    {"ipndm", "Improved pseudo linear multistep: the same weights, started by lower orders", "Zhang 2023", 2, 1, false, &method_ipndm},
     SAMPLERS_END,
 };
