@@ -1,5 +1,6 @@
 // A sound's recipe: one line of JSON in the WAV's comment, enough to make the same samples again.
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,38 @@ static json_t *real_or_null(double value)
 static json_t *text_or_null(const char *text)
 {
     return text && *text ? json_string(text) : json_null();
+}
+
+// The numbers of a tuning and what they are called; one that is the default is not written.
+struct tuning_key {
+    const char *name;
+    size_t at;
+    double low, high;
+};
+static const struct tuning_key tuning_keys[] = {
+    {"rtol", offsetof(struct ebb_tuning, rtol), 0, 1},           {"atol", offsetof(struct ebb_tuning, atol), 0, 1},
+    {"churn", offsetof(struct ebb_tuning, s_churn), 0, 1e6},     {"churn_from", offsetof(struct ebb_tuning, s_tmin), 0, 1e6},
+    {"churn_to", offsetof(struct ebb_tuning, s_tmax), 0, 1e6},   {"churn_noise", offsetof(struct ebb_tuning, s_noise), 0, 10},
+    {"corrector_snr", offsetof(struct ebb_tuning, snr), 0, 10},  {"threshold", offsetof(struct ebb_tuning, threshold), 0, 1},
+};
+enum { TUNING_KEYS = sizeof(tuning_keys) / sizeof(tuning_keys[0]) };
+
+static double *tuned(struct ebb_tuning *t, const struct tuning_key *key)
+{
+    return (double *)((char *)t + key->at);
+}
+
+static void write_tuning(json_t *o, const struct sound_settings *s)
+{
+    struct ebb_tuning usual, mine = s->tuning;
+    ebb_tuning_default(&usual);
+    if (s->spacing[0])
+        json_object_set_new(o, "spacing", json_string(s->spacing));
+    for (int i = 0; i < TUNING_KEYS; i++) {
+        double value = *tuned(&mine, &tuning_keys[i]);
+        if (!isnan(value) && value != *tuned(&usual, &tuning_keys[i]))
+            json_object_set_new(o, tuning_keys[i].name, json_real(value));
+    }
 }
 
 char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
@@ -45,6 +78,7 @@ char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
     if (s->negative[0])
         json_object_set_new(o, "negative", json_string(s->negative));
     json_object_set_new(o, "eta", json_real(s->eta));
+    write_tuning(o, s);
     json_object_set_new(o, "noise", json_string(s->noise == EBB_NOISE_TORCH ? "torch" : "philox"));
     json_object_set_new(o, "noise_version", json_integer(NOISE_VERSION));
     json_object_set_new(o, "phase_iterations", json_integer(s->phase_iterations));
@@ -119,6 +153,14 @@ static bool take_int(const json_t *o, const char *key, int low, int high, int *o
     return json_is_integer(v) && value >= low && value <= high;
 }
 
+static bool take_tuning(const json_t *o, struct sound_settings *s)
+{
+    bool ok = take_text(o, "spacing", s->spacing, sizeof(s->spacing));
+    for (int i = 0; i < TUNING_KEYS; i++)
+        ok = ok && take_real(o, tuning_keys[i].name, tuning_keys[i].low, tuning_keys[i].high, tuned(&s->tuning, &tuning_keys[i]));
+    return ok;
+}
+
 int sound_recipe_read(const char *path, struct sound_settings *s, char *model, char *hash)
 {
     int code = TOOL_OK;
@@ -134,7 +176,7 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
               take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
               take_real(o, "guidance_from", 0, 1, &s->guidance_from) && take_real(o, "guidance_to", 0, 1, &s->guidance_to) &&
               take_real(o, "rescale", 0, 1, &s->rescale) && take_text(o, "negative", s->negative, sizeof(s->negative)) &&
-              take_text(o, "noise", noise, sizeof(noise)) &&
+              take_tuning(o, s) && take_text(o, "noise", noise, sizeof(noise)) &&
               take_int(o, "phase_iterations", -1, 1000, &s->phase_iterations) &&
               take_real(o, "gain_db", -120, 60, &s->gain_db) && take_real(o, "lufs", -70, 0, &s->lufs) &&
               take_real(o, "peak_db", -70, 0, &s->peak_db) && take_text(o, "format", format, sizeof(format)) &&

@@ -17,6 +17,8 @@ struct render {
     int count, steps, threads, phase;
     double guidance_w, guidance_from, guidance_to, rescale;
     double seconds, guidance, eta, gain, lufs, peak;
+    const char *spacing;
+    double tolerance, churn, churn_from, churn_to, threshold;
     bool trim, force, quiet, json;
 
     enum ebb_wav_format format;
@@ -25,6 +27,7 @@ struct render {
     struct tool_model m;
     struct tool_progress progress;
     size_t made, kept, differ;
+    struct ebb_counts counts; // of the last sound
     int step_code; // of --save-steps
 };
 
@@ -67,6 +70,14 @@ static int read_options(const struct tool_command *command, struct render *r, in
          "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},
         {"negative", 0, "NAME", TOOL_TEXT, &r->negative, 0, 0, "guide away from this label (default: from no label)"},
         {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default: the sampler's own)"},
+        {"spacing", 0, "NAME", TOOL_TEXT, &r->spacing, 0, 0,
+         "levels visited: trailing, leading, linspace, karras, exponential, lu, beta (default: the model's)"},
+        {"tolerance", 0, "X", TOOL_REAL, &r->tolerance, 1e-9, 1, "rk45: error allowed per step (default 0.001)"},
+        {"churn", 0, "X", TOOL_REAL, &r->churn, 0, 1e6, "euler, heun, dpm2: noise added and taken away again (default 0)"},
+        {"churn-from", 0, "S", TOOL_REAL, &r->churn_from, 0, 1e6, "... only from this noise ratio sigma / alpha (default 0)"},
+        {"churn-to", 0, "S", TOOL_REAL, &r->churn_to, 0, 1e6, "... to this (default: all)"},
+        {"threshold", 0, "Q", TOOL_REAL, &r->threshold, 0, 1,
+         "dynamic thresholding of the clean estimate at this quantile, such as 0.995 (default 0: none)"},
         {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0,
          "philox (default), or torch: torch.Generator().manual_seed(seed)"},
         {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
@@ -104,6 +115,23 @@ static int read_options(const struct tool_command *command, struct render *r, in
     return !r->format_name || tool_format("--format", r->format_name, &r->format) ? -1 : TOOL_USAGE;
 }
 
+static void override_tuning(const struct render *r, struct sound_settings *s)
+{
+    struct ebb_tuning *t = &s->tuning;
+    if (r->spacing)
+        snprintf(s->spacing, sizeof(s->spacing), "%s", r->spacing);
+    if (!isnan(r->tolerance))
+        t->rtol = t->atol = r->tolerance;
+    if (!isnan(r->churn))
+        t->s_churn = r->churn;
+    if (!isnan(r->churn_from))
+        t->s_tmin = r->churn_from;
+    if (!isnan(r->churn_to))
+        t->s_tmax = r->churn_to;
+    if (!isnan(r->threshold))
+        t->threshold = r->threshold;
+}
+
 // Options that were given, over what is there.
 static void override(const struct render *r, struct sound_settings *s)
 {
@@ -137,6 +165,7 @@ static void override(const struct render *r, struct sound_settings *s)
         snprintf(s->negative, sizeof(s->negative), "%s", strcmp(r->negative, "none") == 0 ? "" : r->negative);
     if (!isnan(r->eta))
         s->eta = r->eta;
+    override_tuning(r, s);
     if (r->noise)
         s->noise = strcmp(r->noise, "torch") == 0 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
     if (r->phase >= 0)
@@ -305,6 +334,9 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
     p->sampler = s->sampler[0] ? s->sampler : NULL;
     p->guidance = s->guidance;
     p->eta = s->eta;
+    p->tuning = s->tuning;
+    p->tuning.spacing = s->spacing[0] ? s->spacing : NULL;
+    p->counts = &r->counts;
     p->noise = s->noise;
     p->phase_iterations = s->phase_iterations;
     p->progress = on_progress;
@@ -374,6 +406,9 @@ static void report(const struct render *r, const char *path, const char *status,
     if (seconds > 0) {
         json_object_set_new(o, "seconds", json_real(seconds));
         json_object_set_new(o, "took", json_real(took));
+        json_object_set_new(o, "evaluations", json_integer(r->counts.evals)); // of its last window
+        if (r->counts.rejected > 0)
+            json_object_set_new(o, "rejected_steps", json_integer(r->counts.rejected));
     }
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
@@ -487,6 +522,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
     struct render r = {
         .seed = UINT64_MAX, .index = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
         .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .eta = NAN, .gain = NAN,
+        .tolerance = NAN, .churn = NAN, .churn_from = NAN, .churn_to = NAN, .threshold = NAN,
         .lufs = NAN, .peak = NAN, .phase = -1,
     };
     int code = read_options(command, &r, argc, argv);

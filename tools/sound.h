@@ -19,6 +19,8 @@ struct sound_settings {
     int steps;
     double guidance, eta;
     double guidance_from, guidance_to, rescale;
+    char spacing[SOUND_SAMPLER]; // "": the model's
+    struct ebb_tuning tuning;    // but for its spacing
     enum ebb_noise_source noise;
     int phase_iterations;
     bool student;   // by the model's distilled student

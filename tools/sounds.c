@@ -8,6 +8,7 @@
 void sound_settings_default(struct sound_settings *s)
 {
     *s = (struct sound_settings){.guidance = NAN, .guidance_to = 1, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
+    ebb_tuning_default(&s->tuning);
 }
 
 struct sound_job *sound_list_add(struct sound_list *list)

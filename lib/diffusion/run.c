@@ -25,6 +25,30 @@ void ebb_run_params_default(struct ebb_run_params *params)
     };
 }
 
+void ebb_tuning_default(struct ebb_tuning *tuning)
+{
+    *tuning = (struct ebb_tuning){.rtol = 1e-3, .atol = 1e-3, .s_tmax = INFINITY, .s_noise = NAN, .snr = NAN};
+}
+
+void ebb_run_params_tune(struct ebb_run_params *params, const struct ebb_tuning *t)
+{
+    if (t->spacing) {
+        params->spacing = t->spacing;
+        params->compat = NULL; // which has its own
+    }
+    params->rtol = t->rtol;
+    params->atol = t->atol;
+    params->s_churn = t->s_churn;
+    params->s_tmin = t->s_tmin;
+    params->s_tmax = t->s_tmax;
+    params->s_noise = isnan(t->s_noise) ? params->s_noise : t->s_noise;
+    params->snr = isnan(t->snr) ? params->snr : t->snr;
+    if (t->threshold != 0) {
+        params->threshold_ratio = t->threshold;
+        params->threshold_max = params->threshold_max >= 1 ? params->threshold_max : 1e6;
+    }
+}
+
 static void rewind_run(struct ebb_run *run)
 {
     run->step = run->stage = run->round = run->seen = run->head = run->count = run->evals = run->rejected = 0;
@@ -218,6 +242,38 @@ bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline)
         outline->aside |= is_aside(in.kind);
     }
     return true;
+}
+
+int ebb_sampler_visits(const char *sampler, const struct ebb_schedule *schedule, const char *spacing, int steps, double *t,
+                       int capacity, struct ebb_error *error)
+{
+    struct ebb_run_params params;
+    ebb_run_params_default(&params);
+    params.sampler = sampler;
+    params.schedule = schedule;
+    params.spacing = spacing ? spacing : params.spacing;
+    params.steps = steps;
+    params.prediction = EBB_PREDICT_V; // the times are the same for all
+    params.consistency = true;
+    struct ebb_run *run = ebb_run_create(&params, error);
+    if (run && run->info->evals == 0) {
+        ebb_fail(error, EBB_UNSUPPORTED, "sampler %s goes by the network's answers: its times are not known before", sampler);
+        ebb_run_destroy(&run);
+    }
+
+    struct ebb_run_instruction in;
+    int count = 0;
+    while (run && ebb_run_next(run, &in, error) == EBB_OK && in.kind != EBB_RUN_DONE) {
+        if (in.kind == EBB_RUN_MEASURE)
+            ebb_run_measured(run, 1);
+        if (in.kind != EBB_RUN_EVAL)
+            continue;
+        if (count < capacity)
+            t[count] = ebb_schedule_t_of_snr(schedule, in.alpha * in.alpha / (in.sigma * in.sigma));
+        count++;
+    }
+    ebb_run_destroy(&run);
+    return count;
 }
 
 int ebb_run_slots(const struct ebb_run *run)

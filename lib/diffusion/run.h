@@ -86,12 +86,8 @@ struct ebb_run_params {
 };
 void ebb_run_params_default(struct ebb_run_params *params);
 
-// Names of the ways to choose the visited levels, ended by one with a NULL name.
-struct ebb_spacing {
-    const char *name;
-    const char *description;
-};
-extern const struct ebb_spacing ebb_spacings[];
+// Into the params; what the tuning leaves to the model stays.
+void ebb_run_params_tune(struct ebb_run_params *params, const struct ebb_tuning *tuning);
 
 struct ebb_run;
 struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_error *error);

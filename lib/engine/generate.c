@@ -12,6 +12,7 @@ void ebb_generate_params_default(struct ebb_generate_params *params)
 {
     *params = (struct ebb_generate_params){.label = -1, .guidance = NAN, .guidance_to = 1, .negative = -1,
                                             .eta = EBB_ETA_OWN, .phase_iterations = -1};
+    ebb_tuning_default(&params->tuning);
 }
 
 static const struct ebb_generate_params *or_default(const struct ebb_generate_params *params,

@@ -329,6 +329,8 @@ enum ebb_result ebb_loop_run(struct ebb_loop *loop, const struct ebb_loop_job *j
         code = ebb_tape_play(loop->tape, tell_marks, &c, error);
     if (code == EBB_OK)
         code = ebb_buffer_read(loop->slot[0], 0, result, loop->count, error);
+    if (job->counts)
+        ebb_run_counts(c.run, &job->counts->evals, &job->counts->rejected);
     ebb_run_destroy(&c.run);
     return code;
 }

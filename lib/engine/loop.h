@@ -50,6 +50,7 @@ struct ebb_loop_job {
     const float *condition; // (h, w, condition)
     const float *known;     // held where `mask` is 1, left alone where it is 0 (both (h, w, c), or both NULL)
     const float *mask;
+    struct ebb_counts *counts; // NULL: nobody counts
     ebb_loop_watch watch; // sees every state; NULL: nobody does, and none is read back
     void *user;
     struct ebb_pulse pulse;

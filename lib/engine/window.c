@@ -146,6 +146,8 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
         return ebb_fail(error, EBB_UNSUPPORTED, "%s draws from a Brownian tree, which torch noise cannot follow", recipe->run.compat->class_name);
     recipe->run.steps = params->steps > 0 ? params->steps : model->info.steps;
     recipe->run.eta = params->eta;
+    ebb_run_params_tune(&recipe->run, &params->tuning);
+    recipe->counts = params->counts;
     recipe->noise = params->noise;
     recipe->seed = (struct ebb_noise_path){params->seed, params->to_seed, params->share};
     return params->student == EBB_STUDENT_YES ? ask_student(model, params, recipe, error) : EBB_OK;
@@ -195,7 +197,7 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe
 
     struct ebb_loop_job run = {
         .run = &recipe->run, .guidance = recipe->guidance, .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
-        .watch = job->watch, .user = job->user, .pulse = job->pulse,
+        .watch = job->watch, .user = job->user, .pulse = job->pulse, .counts = recipe->counts,
     };
     memcpy(run.item, recipe->item, sizeof(run.item));
     return ebb_loop_run(loop, &run, state, error);

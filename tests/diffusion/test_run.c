@@ -108,6 +108,33 @@ TEST(spacings_visit_what_they_say)
     require_steps("trailing", 0.0001, 20, 0, (const double[]){0}, 1);
 }
 
+TEST(visits_are_the_times_of_the_evaluations)
+{
+    struct ebb_schedule *s = linear();
+    double t[64];
+    REQUIRE(ebb_sampler_visits("ddim", s, NULL, 4, t, 64, NULL) == 4);
+    for (int i = 0; i < 4; i++)
+        REQUIRE_NEAR(t[i], 1 - 0.25 * i, 1e-9, "trailing");
+    REQUIRE(ebb_sampler_visits("heun", s, "karras", 5, t, 2, NULL) == 9); // no second one in the last step
+    REQUIRE(fabs(t[0] - 1) < 1e-9 && t[1] < t[0]);
+    struct ebb_error error = {0};
+    REQUIRE(ebb_sampler_visits("rk45", s, NULL, 4, t, 64, &error) == 0 && error.code == EBB_UNSUPPORTED);
+    REQUIRE(ebb_sampler_visits("ddim", s, "trail", 4, t, 64, &error) == 0 && strstr(error.message, "trailing"));
+    REQUIRE(ebb_sampler_visits("nosuch", s, NULL, 4, t, 64, &error) == 0 && strstr(error.message, "ddpm"));
+    EBB_EACH_SAMPLER(info) {
+        struct ebb_schedule_params p;
+        ebb_schedule_params_default(&p);
+        p.name = strcmp(info->name, "cm") == 0 ? "edm" : "linear";
+        struct ebb_schedule *own = ebb_schedule_create(&p, NULL);
+        int count = ebb_sampler_visits(info->name, own, "karras", 12, t, 64, NULL);
+        bool within = info->evals == 0 ? count == 0 : strcmp(info->name, "cm") == 0 || (count >= 12 && count <= 12 * info->evals);
+        if (!within)
+            TEST_FAIL("%s visits %d times", info->name, count);
+        ebb_schedule_destroy(&own);
+    }
+    ebb_schedule_destroy(&s);
+}
+
 // Every schedule with every sampler and spacing, the state left where it is: nothing overflows, and the constant is found.
 TEST(every_schedule_runs_with_every_sampler)
 {

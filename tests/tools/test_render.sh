@@ -87,6 +87,32 @@ ok "each step's state" sh -c "$render --label rain --save-steps steps --save-lat
 fails 2 'one sound' $render --label rain --count 2 --save-steps steps
 fails 5 'rain.wav' $render --label rain --save-steps rain.wav/no
 
+# ---- how a sampler goes about it ----
+
+tuned() { $render --label rain --sampler "$@" --save-latents t.npy && ! cmp -s z.npy t.npy; }
+ok "latents as they come" $render --label rain --sampler euler --save-latents z.npy
+ok "another spacing" tuned euler --spacing karras
+ok "churn" tuned euler --churn 10
+ok "churn where nothing is" sh -c "$render --label rain --sampler euler --churn 10 --churn-from 1000 --churn-to 2000 --save-latents t.npy && cmp z.npy t.npy"
+ok "dynamic thresholding" tuned euler --threshold 0.5
+evals() { $render --label rain --sampler rk45 --tolerance "$1" --force --json -o t.wav | sed 's/.*"evaluations":\([0-9]*\).*/\1/'; }
+closer() { a=$(evals 0.5) b=$(evals 0.001) && [ "$a" -gt 6 ] && [ "$b" -gt "$a" ]; }
+ok "rk45 takes a tolerance and tells its evaluations" closer
+again() {
+    $render --label rain --sampler euler --spacing karras --churn 3 --threshold 0.9 -o tuned.wav &&
+        "$ebb" render --like tuned.wav --device cpu -q -o retuned.wav && cmp tuned.wav retuned.wav
+}
+ok "a tuned sound can be made again" again
+fails 2 'trailing, leading' $render --label rain --spacing nosuch -o x.wav
+fails 2 'tolerance' $render --label rain --tolerance 0 -o x.wav
+fails 2 'churn' $render --label rain --churn nan -o x.wav
+fails 2 'threshold' $render --label rain --threshold 2 -o x.wav
+fails 2 'steps' $render --label rain --steps 0 -o x.wav
+fails 2 'steps' $render --label rain --steps 100000 -o x.wav
+fails 2 'eta' $render --label rain --eta -0.5 -o x.wav
+fails 2 'guidance' $render --label rain --guidance nan -o x.wav
+fails 4 'consistency-distilled' $render --label rain --sampler lcm -o x.wav
+
 # ---- what cannot be ----
 
 fails 3 'rain' $render --label rian -o x.wav

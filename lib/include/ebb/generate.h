@@ -64,6 +64,8 @@ struct ebb_generate_params {
         double share; // 0 or more, not all 0
     } mix[EBB_MIX_LABELS];
     double eta;          // fresh noise per step where the sampler has it, 0..1. Default EBB_ETA_OWN: the sampler's own
+    struct ebb_tuning tuning;
+    struct ebb_counts *counts; // NULL (default); otherwise what the last window of the sound took is written there
     enum ebb_noise_source noise;
     int phase_iterations; // Griffin-Lim iterations, 0..1000; -1 (default): 16
     ebb_progress progress;
