@@ -9,7 +9,7 @@ static double warp(enum chart_scale scale, double value)
 {
     switch (scale) {
     case CHART_LOG:
-        return log(fmax(value, 1e-12));
+        return log(fmax(value, 1e-18));
     case CHART_MEL: // O'Shaughnessy's formula, as HTK has it
         return log1p(value / 700);
     case CHART_LINEAR:
@@ -65,15 +65,16 @@ static void linear_ticks(const struct chart_axis *a, double wanted, struct ticks
         t->at[t->count++] = fabs(v) < 1e-9 * step ? 0 : v;
 }
 
-// 0 if it is there, then 1, 2, 5, 10, 20, ... as far as they keep their distance in pixels.
+// 0 if it is there, then 1, 2, 5, 10, 20, ... as far as they keep their distance in pixels; over many decades the ones alone.
 static void decade_ticks(const struct chart_axis *a, double pixels, double apart, struct ticks *t)
 {
     static const double steps[] = {1, 2, 5};
     double last = -1e9;
     if (a->low <= 0)
         t->at[t->count++] = last = 0;
-    for (int decade = -1; decade < 7; decade++)
-        for (int i = 0; i < 3 && t->count < MAX_TICKS; i++) {
+    int each = a->low > 0 && a->high / a->low > 1e5 ? 1 : 3;
+    for (int decade = -18; decade < 7; decade++)
+        for (int i = 0; i < each && t->count < MAX_TICKS; i++) {
             double v = steps[i] * pow(10, decade), place = chart_place(a, v) * pixels;
             if (v < a->low * (1 - 1e-9) || v > a->high * (1 + 1e-9) || place - last < apart)
                 continue;
@@ -100,6 +101,8 @@ static void tick_text(char *out, size_t size, const struct chart_axis *a, const 
         snprintf(out, size, "%gk", v / 1000);
     else if (a->scale == CHART_LINEAR)
         snprintf(out, size, "%.*f", t->decimals, v);
+    else if (v > 0 && v < 1e-3)
+        snprintf(out, size, "%.0fe%d", v / pow(10, floor(log10(v) + 1e-9)), (int)floor(log10(v) + 1e-9));
     else
         snprintf(out, size, "%g", v);
 }

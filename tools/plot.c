@@ -5,7 +5,8 @@
 #include "plot.h"
 
 static const char *const scale_names[] = {[CHART_LINEAR] = "linear", [CHART_LOG] = "log", [CHART_MEL] = "mel"};
-static const char *const kinds[] = {"spectrogram", "schedule", "process"};
+static const char *const kinds[] = {"spectrogram", "schedule", "process", "visits", "convergence"};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static int read_options(const struct tool_command *command, struct plot *o, int argc, char **argv, int *first)
 {
@@ -30,7 +31,8 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"index", 'i', "N", TOOL_SEED, &o->index, 0, 0, "process: default 0"},
         {"strips", 0, "N", TOOL_INT, &o->strips, 2, 12, "process: states shown (default 6)"},
         {"sampler", 0, "NAME", TOOL_TEXT, &o->sampler, 0, 0, "process: default: what the model recommends"},
-        {"steps", 0, "N", TOOL_INT, &o->steps, 1, 1000, "process: default: recommended"},
+        {"steps", 0, "N", TOOL_INT, &o->steps, 1, 1000, "process: default: recommended; visits: default 20"},
+        {"schedule", 0, "NAME", TOOL_TEXT, &o->schedule, 0, 0, "visits: a noise schedule (default linear)"},
         {"guidance", 'g', "X", TOOL_REAL, &o->guidance, 0, 100, "process: default: recommended"},
         {"device", 'd', "NAME", TOOL_TEXT, &o->device, 0, 0, "process: auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &o->threads, 0, 1024, "process: CPU threads, 0 (default) = physical cores"},
@@ -65,22 +67,30 @@ static int run(const struct tool_command *command, int argc, char **argv)
         return plot_schedule(&o, argv + first, argc - first);
     if (strcmp(kind, "process") == 0)
         return first < argc ? tool_fail(TOOL_USAGE, "\"%s\" is not expected here", argv[first]) : plot_process(&o);
-    const char *near = tool_near(kind, kinds, 3);
-    return tool_fail(TOOL_USAGE, "there is no picture \"%s\"%s%s%s; there are: spectrogram, schedule, process", kind,
-                     near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    if (strcmp(kind, "visits") == 0)
+        return plot_visits(&o, argv + first, argc - first);
+    if (strcmp(kind, "convergence") == 0)
+        return plot_convergence(&o, argv + first, argc - first);
+    char all[128];
+    tool_join(all, sizeof(all), kinds, KINDS);
+    const char *near = tool_near(kind, kinds, KINDS);
+    return tool_fail(TOOL_USAGE, "there is no picture \"%s\"%s%s%s; there are: %s", kind, near ? " (did you mean " : "",
+                     near ? near : "", near ? "?)" : "", all);
 }
 
 const struct tool_command tool_plot = {
     .name = "plot",
     .summary = "pictures (PNG) of sounds, schedules and the process",
-    .usage = "spectrogram FILE... | schedule [NAME...] | process  [OPTION...]",
+    .usage = "spectrogram FILE... | schedule [NAME...] | visits [SAMPLER[/SPACING[/STEPS]]...] | convergence FILE | process  [OPTION...]",
     .details =
         "spectrogram: one sound with its waveform, or a sheet of several. schedule: signal, noise per step and "
         "signal-to-noise of noise schedules, all of them if none is named. process: a model's forward and reverse "
-        "chain as strips.",
+        "chain as strips. visits: the times at which samplers ask the network. convergence: error against evaluations, from lines "
+        "\"sampler evaluations error\".",
     .examples = "  ebb plot spectrogram rain.wav -o rain.png\n"
                 "  ebb plot spectrogram out/*.wav --columns 8 -o sheet.png\n"
                 "  ebb plot schedule linear cosine -o schedules.png\n"
+                "  ebb plot visits ddim/trailing heun/karras/10 -o visits.png\n"
                 "  ebb plot process --label thunder -o process.png\n",
     .run = run,
 };

@@ -16,12 +16,15 @@ struct plot {
     const char *model, *label, *sampler, *device;
     uint64_t seed, index;
     int steps, strips, threads;
+    const char *schedule; // visits
     double guidance;
 };
 
-// What is drawn: files, schedules, nothing. Exit codes.
+// What is drawn: files, schedules, samplers, nothing. Exit codes.
 int plot_spectrogram(const struct plot *o, char **files, int count);
 int plot_schedule(const struct plot *o, char **names, int count);
+int plot_visits(const struct plot *o, char **samplers, int count);
+int plot_convergence(const struct plot *o, char **files, int count);
 int plot_process(const struct plot *o);
 
 // ---- a sound as a picture ----

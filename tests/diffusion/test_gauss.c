@@ -87,6 +87,37 @@ TEST(deterministic_samplers_have_their_order)
     ebb_schedule_destroy(&s);
 }
 
+// What `ebb plot convergence` draws: a line per run, for whoever names a file in EBB_CONVERGENCE.
+TEST(convergence_is_written_down)
+{
+    const char *path = getenv("EBB_CONVERGENCE");
+    FILE *out = path ? fopen(path, "w") : NULL;
+    if (path && !out)
+        TEST_FAIL("%s: cannot be written", path);
+    struct ebb_schedule *s = ebb_schedule_create(NULL, NULL);
+    struct ebb_run_params params;
+    ebb_run_params_default(&params);
+    params.schedule = s;
+    params.spacing = "karras";
+    params.end = 0.001;
+    EBB_EACH_SAMPLER(info) {
+        double first = 0;
+        for (int k = 0; k < 8 && info->order > 0; k++) {
+            params.rtol = params.atol = pow(10, -k - 1);
+            int evals, steps = info->evals > 1 && info->evals < 4 ? 4 << k : 8 << k;
+            double error = flow_error(&params, info->name, info->evals ? steps : 1, &evals);
+            if (out)
+                fprintf(out, "%s\t%d\t%.6g\n", info->name, evals, error);
+            first = k ? first : error;
+            if (k == 7 && !(error < first / 50))
+                TEST_FAIL("%s: error %g falls to %g only", info->name, first, error);
+        }
+    }
+    if (out)
+        fclose(out);
+    ebb_schedule_destroy(&s);
+}
+
 TEST(rk45_keeps_its_tolerance)
 {
     struct ebb_schedule *s = ebb_schedule_create(NULL, NULL);

@@ -44,7 +44,7 @@ done
 fails 2 'two files' "$ebb" denoise a.wav
 fails 2 'standard output' "$ebb" denoise --json a.wav -
 fails 2 'both become' "$ebb" denoise x/a.wav y/a.wav -o out
-fails 2 'spectrogram, schedule, process' "$ebb" plot spectrum
+fails 2 'spectrogram, schedule, process, visits, convergence' "$ebb" plot spectrum
 fails 2 'there are mel, log, linear' "$ebb" plot spectrogram --scale bark a.wav
 fails 2 'network folder' "$ebb" eval
 fails 2 'name a model' "$ebb" info

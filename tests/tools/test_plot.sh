@@ -28,6 +28,10 @@ ok "one sample" draws 1400x720 spectrogram one.wav
 ok "a sheet" draws 1000x700 spectrogram noise.wav wide.wav one.wav --columns 2 --width 1000 --height 700
 ok "schedules" draws 1600x600 schedule
 ok "two schedules" draws 900x500 schedule linear cosine --width 900 --height 500
+ok "visits" draws 1500x570 visits
+ok "visits of two samplers" draws 900x400 visits ddim heun/karras/10 --schedule cosine --steps 12 --width 900 --height 400
+printf 'euler 8 0.1\neuler 16 0.05\n# a comment\nheun\t8\t0.03\nheun\t16\t0.0075\n' >data.tsv
+ok "convergence" draws 1200x900 convergence data.tsv
 ok "the process" draws 1800x700 process --model tiny-sfx --label kick --device cpu
 ok "four strips of it" draws 1200x600 process --model tiny-sfx --strips 4 --device cpu --width 1200 --height 600
 piped() { "$ebb" plot schedule -o - | cat >piped.png && picture 1600x600 piped.png; }
@@ -39,6 +43,16 @@ fails 2 'nosuch' "$ebb" plot schedule nosuch -o y.png
 fails 3 'nosuch.wav' "$ebb" plot spectrogram nosuch.wav -o y.png
 fails 4 'empty.wav' "$ebb" plot spectrogram empty.wav -o y.png
 fails 2 'nothing between' "$ebb" plot spectrogram noise.wav --from 5 -o y.png
+fails 4 'goes by the network' "$ebb" plot visits rk45 -o y.png
+fails 2 'SAMPLER/SPACING/STEPS' "$ebb" plot visits ddim/karras/10/3 -o y.png
+fails 2 'trailing, leading' "$ebb" plot visits ddim/nosuch -o y.png
+fails 3 'nosuch' "$ebb" plot visits nosuch -o y.png
+fails 2 'linear, scaled-linear' "$ebb" plot visits ddim --schedule nosuch -o y.png
+fails 2 'STEPS' "$ebb" plot visits ddim/karras/0 -o y.png
+printf 'euler 8\n' >bad.tsv
+fails 4 'bad.tsv:1' "$ebb" plot convergence bad.tsv -o y.png
+fails 3 'nosuch.tsv' "$ebb" plot convergence nosuch.tsv -o y.png
+fails 2 'name one file' "$ebb" plot convergence -o y.png
 fails 2 'name a sound' "$ebb" plot spectrogram -o y.png
 fails 5 'nosuch/y.png' "$ebb" plot schedule -o nosuch/y.png
 [ -c /dev/full ] && fails 5 'full' "$ebb" plot schedule -o /dev/full
