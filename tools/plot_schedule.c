@@ -106,7 +106,7 @@ static void draw(const struct plot *o, const struct curves *c, struct canvas *ca
 
     p.left += panel + 96;
     p.title = "signal to noise";
-    p.y = (struct chart_axis){CHART_LINEAR, -60, 60, "SNR (dB)", false};
+    p.y = (struct chart_axis){CHART_LINEAR, -60, 60, "log-SNR (dB)", false};
     draw_panel(c, &p, c->snr);
     p.left += panel + 6;
     chart_legend(&p, c->entries, (size_t)c->count, false, false);
