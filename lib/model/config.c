@@ -58,7 +58,8 @@ static int blocks(const struct ebb_json *j, const char *key, enum ebb_unet_block
     return count;
 }
 
-static void unet_blocks(const struct ebb_json *j, struct ebb_unet_config *c)
+// `both`: there is a way up.
+static void unet_blocks(const struct ebb_json *j, struct ebb_unet_config *c, bool both)
 {
     static const char *const down[] = {"DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D", "UNetResDownBlock2D",
                                        "UNetResAttnDownBlock2D", NULL};
@@ -66,7 +67,7 @@ static void unet_blocks(const struct ebb_json *j, struct ebb_unet_config *c)
                                      "UNetResAttnUpBlock2D", NULL};
     static const char *const mid[] = {"UNetMidBlock2D", NULL};
     int down_count = blocks(j, "down_block_types", c->down, c->levels, down);
-    int up_count = blocks(j, "up_block_types", c->up, c->levels, up);
+    int up_count = both ? blocks(j, "up_block_types", c->up, c->levels, up) : down_count;
     c->levels = channels(j, c->block_out_channels, c->levels, down_count, up_count);
 
     c->mid = !ebb_json_null(j, "mid_block_type");
@@ -110,22 +111,44 @@ static void sample_size(const struct ebb_json *j, int size[2])
     }
 }
 
-enum ebb_result ebb_config_unet(struct ebb_json_file *file, struct ebb_unet_config *c)
+// What the U-Net and the classifier have in common.
+static void unet_first_half(const struct ebb_json *j, struct ebb_unet_config *c, bool both)
 {
     static const char *const shifts[] = {"default", "scale_shift", NULL};
-    struct ebb_json root = ebb_json_root(file), *j = &root;
     ebb_unet_config_default(c);
-    check_class(j, "UNet2DModel");
     c->in_channels = ebb_json_int(j, "in_channels", 3, 1, EBB_MAX_CHANNELS);
-    c->out_channels = ebb_json_int(j, "out_channels", 3, 1, EBB_MAX_CHANNELS);
     c->center_input_sample = ebb_json_bool(j, "center_input_sample", false);
     c->style.groups = ebb_json_int(j, "norm_num_groups", 32, 1, EBB_MAX_CHANNELS);
     c->style.eps = (float)ebb_json_number(j, "norm_eps", 1e-5, 0, 1);
     c->style.act = activation(j);
     c->style.film = ebb_json_choice(j, "resnet_time_scale_shift", 0, shifts) == 1;
     sample_size(j, c->sample_size);
-    unet_blocks(j, c);
+    unet_blocks(j, c, both);
     unet_embedding(j, c);
+}
+
+enum ebb_result ebb_config_unet(struct ebb_json_file *file, struct ebb_unet_config *c)
+{
+    struct ebb_json root = ebb_json_root(file), *j = &root;
+    check_class(j, "UNet2DModel");
+    unet_first_half(j, c, true);
+    c->out_channels = ebb_json_int(j, "out_channels", 3, 1, EBB_MAX_CHANNELS);
+    return file->result;
+}
+
+enum ebb_result ebb_config_classifier(struct ebb_json_file *file, struct ebb_classifier_config *c)
+{
+    static const char *const pools[] = {"mean", NULL};
+    struct ebb_json root = ebb_json_root(file), *j = &root;
+    check_class(j, "EncoderUNet2DModel");
+    unet_first_half(j, &c->unet, false);
+    ebb_json_choice(j, "pool", 0, pools);
+    c->labels = ebb_json_int(j, "num_labels", 0, 1, 1000000);
+    if (!ebb_json_has(j, "num_labels"))
+        ebb_json_refuse(j, "num_labels", EBB_CORRUPT, "how many labels the classifier tells apart");
+    if (c->unet.classes != EBB_CLASS_NONE)
+        ebb_json_refuse(j, c->unet.num_class_embeds ? "num_class_embeds" : "class_embed_type", EBB_UNSUPPORTED,
+                        "null: a classifier is told no class");
     return file->result;
 }
 

@@ -140,6 +140,8 @@ static void read_sums(struct ebb_model *model, const struct ebb_json *j)
         const char *folder = strrchr(model->own->vae->folder, '/');
         ebb_network_expect(model->own->vae, &sums, folder && strcmp(folder, "/vqvae") == 0 ? "vqvae/" : "vae/");
     }
+    if (model->own->classifier)
+        ebb_network_expect(model->own->classifier, &sums, "classifier/");
 }
 
 static const char *string_or_null(const struct ebb_json *j, const char *key)

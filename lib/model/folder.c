@@ -51,7 +51,11 @@ static enum ebb_result open_networks(struct ebb_model *model, bool vae, struct e
         model->own->unet = ebb_network_open(unet, "UNet2DModel", error);
     if (model->own->unet && stage)
         model->own->vae = ebb_network_open(stage, "AutoencoderKL", error);
-    bool good = model->own->unet && (!stage || model->own->vae);
+    char *classifier = model->own->unet ? part(model, "classifier") : NULL;
+    if (classifier)
+        model->own->classifier = ebb_network_open(classifier, "EncoderUNet2DModel", error);
+    bool good = model->own->unet && (!stage || model->own->vae) && (!classifier || model->own->classifier);
+    free(classifier);
     if (stage != first)
         free(stage);
     free(first);
@@ -166,6 +170,32 @@ static enum ebb_result check_state(struct ebb_model *model, struct ebb_error *er
     return EBB_OK;
 }
 
+// The classifier speaks of the model's labels, in their order, and sees the model's states.
+static enum ebb_result check_classifier(struct ebb_model *model, struct ebb_error *error)
+{
+    struct ebb_network *network = model->own->classifier;
+    if (!network)
+        return EBB_OK;
+    const struct ebb_classifier *c = network->classifier;
+    int labels = ebb_classifier_labels(c), multiple = ebb_classifier_multiple(c);
+    if (labels != model->info.label_count)
+        return mismatch(model, error, "the number of labels of its classifier", labels, model->info.label_count);
+    if (ebb_classifier_in_channels(c) != model->state[0])
+        return mismatch(model, error, "\"in_channels\" of its classifier", ebb_classifier_in_channels(c), model->state[0]);
+    if (model->state[1] % multiple || model->state[2] % multiple)
+        return ebb_fail(error, EBB_CORRUPT, "%s: its classifier works on %d x %d, expected multiples of %d", model->own->path,
+                        model->state[1], model->state[2], multiple);
+
+    json_t *names = json_object_get(network->config.root, "labels");
+    for (int i = 0; names && i < labels; i++) {
+        const char *name = json_string_value(json_array_get(names, (size_t)i));
+        if (!name || strcmp(name, model->labels[i].name) != 0)
+            return ebb_fail(error, EBB_CORRUPT, "%s: label %d of its classifier is \"%.60s\", expected \"%.60s\"",
+                            network->config.path, i, name ? name : "", model->labels[i].name);
+    }
+    return EBB_OK;
+}
+
 static enum ebb_result read_extras(struct ebb_model *model, struct ebb_error *error)
 {
     if (model->own->extras.root) {
@@ -181,14 +211,16 @@ static enum ebb_result read_extras(struct ebb_model *model, struct ebb_error *er
 
 static void finish_info(struct ebb_model *model)
 {
-    const struct ebb_network *unet = model->own->unet, *vae = model->own->vae;
+    const struct ebb_network *unet = model->own->unet, *vae = model->own->vae, *classifier = model->own->classifier;
     struct ebb_model_info *info = &model->info;
     info->sample_rate = model->mel.sample_rate;
     info->hop = model->mel.hop;
     info->n_mels = model->mel.n_mels;
     info->window_samples = info->window_frames * info->hop;
     info->latent = vae != NULL;
-    info->parameters = ebb_weights_count(ebb_network_weights(unet)) + (vae ? ebb_weights_count(ebb_network_weights(vae)) : 0);
+    info->classifier = classifier != NULL;
+    info->parameters = ebb_weights_count(ebb_network_weights(unet)) + (vae ? ebb_weights_count(ebb_network_weights(vae)) : 0) +
+                       (classifier ? ebb_weights_count(ebb_network_weights(classifier)) : 0);
 }
 
 enum ebb_result ebb_folder_read(struct ebb_model *model, struct ebb_error *error)
@@ -216,6 +248,8 @@ enum ebb_result ebb_folder_read(struct ebb_model *model, struct ebb_error *error
         result = read_extras(model, error);
     if (!result)
         result = check_state(model, error);
+    if (!result)
+        result = check_classifier(model, error);
     if (!result)
         finish_info(model);
     return result;

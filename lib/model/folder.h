@@ -39,6 +39,7 @@ struct ebb_model {
     struct ebb_device *device;
     const struct ebb_unet *unet;
     const struct ebb_autoencoder *vae; // NULL: direct
+    const struct ebb_classifier *classifier; // NULL: none
 
     void *engine; // the engine's cached plans and buffers for this model, released by engine_release
     void (*engine_release)(void *engine); // called before the device changes or the model closes

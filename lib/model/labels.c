@@ -11,6 +11,8 @@ void ebb_extras_labels(struct ebb_model *model, const struct ebb_json *j)
     static const char *const kinds[] = {"event", "texture", NULL};
     int count = ebb_json_count(j, "labels");
     int classes = ebb_unet_classes(model->own->unet->unet);
+    if (!classes && model->own->classifier) // a network that knows no labels, led to them by one that does
+        classes = ebb_classifier_labels(model->own->classifier->classifier);
     if (count > classes)
         ebb_json_refuse(j, "labels", EBB_CORRUPT, "at most %d labels, the classes of the network", classes);
     if (count == 0 || j->file->result)

@@ -27,6 +27,8 @@ static enum ebb_result make_hash(struct ebb_model *model, struct ebb_error *erro
     enum ebb_result result = ebb_network_hash(own->unet, &sha, error);
     if (!result && own->vae)
         result = ebb_network_hash(own->vae, &sha, error);
+    if (!result && own->classifier)
+        result = ebb_network_hash(own->classifier, &sha, error);
     ebb_sha256_finish(&sha, own->hash);
     return result;
 }
@@ -76,6 +78,7 @@ static void close_own(struct ebb_model_own *own)
 {
     ebb_network_close(&own->unet);
     ebb_network_close(&own->vae);
+    ebb_network_close(&own->classifier);
     if (own->extras.root)
         ebb_json_close(&own->extras);
     free(own->numbers);
@@ -109,6 +112,8 @@ enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *devic
     enum ebb_result result = ebb_network_load(&model->own->unet, device, error);
     if (!result && model->own->vae)
         result = ebb_network_load(&model->own->vae, device, error);
+    if (!result && model->own->classifier)
+        result = ebb_network_load(&model->own->classifier, device, error);
     if (result)
         return result;
 
@@ -117,6 +122,7 @@ enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *devic
     ebb_device_destroy(&old);
     model->unet = model->own->unet->unet;
     model->vae = model->own->vae ? model->own->vae->vae : NULL;
+    model->classifier = model->own->classifier ? model->own->classifier->classifier : NULL;
     if (model->own->unknown[0])
         ebb_logf(ebb_device_log(device), EBB_LOG_WARNING, "%s: its scheduler's config has keys unknown here, which are left aside: %s",
                  model->info.path, model->own->unknown);

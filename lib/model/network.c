@@ -11,7 +11,7 @@
 
 // ---- opening ----
 
-static enum ebb_result create(struct ebb_network *n, struct ebb_json_file *config, struct ebb_error *error)
+static enum ebb_result create(struct ebb_network *n, struct ebb_json_file *config, const char *wanted, struct ebb_error *error)
 {
     struct ebb_json root = ebb_json_root(config);
     enum ebb_result result = EBB_OK;
@@ -27,12 +27,17 @@ static enum ebb_result create(struct ebb_network *n, struct ebb_json_file *confi
         result = ebb_config_unet(config, &unet);
         if (!result)
             n->unet = ebb_unet_create(&unet, error);
+    } else if (wanted && strcmp(class_name, "EncoderUNet2DModel") == 0) { // nobody looks at one by itself
+        struct ebb_classifier_config classifier;
+        result = ebb_config_classifier(config, &classifier);
+        if (!result)
+            n->classifier = ebb_classifier_create(&classifier, error);
     } else {
         ebb_json_refuse(&root, "_class_name", *class_name ? EBB_UNSUPPORTED : EBB_CORRUPT,
                         "UNet2DModel or AutoencoderKL");
         return config->result;
     }
-    if (result || n->unet || n->vae)
+    if (result || n->unet || n->vae || n->classifier)
         return result;
     ebb_explain(error, "%s", config->path);
     return error->code;
@@ -48,8 +53,11 @@ static enum ebb_result open_folder(struct ebb_network *n, const char *class_name
     struct ebb_json root = ebb_json_root(&config);
     if (class_name && strcmp(ebb_json_string(&root, "_class_name", class_name), class_name) != 0)
         ebb_json_refuse(&root, "_class_name", EBB_UNSUPPORTED, "%s", class_name);
-    result = config.result ? config.result : create(n, &config, error);
-    ebb_json_close(&config);
+    result = config.result ? config.result : create(n, &config, class_name, error);
+    if (n->classifier)
+        n->config = config;
+    else
+        ebb_json_close(&config);
     if (result)
         return result;
 
@@ -77,6 +85,9 @@ static void destroy(struct ebb_network *n)
 {
     ebb_unet_destroy(&n->unet);
     ebb_autoencoder_destroy(&n->vae);
+    ebb_classifier_destroy(&n->classifier);
+    if (n->config.root)
+        ebb_json_close(&n->config);
     ebb_tensors_close(&n->tensors);
     for (int i = 0; i < n->device_count; i++)
         ebb_device_destroy(&n->devices[i]);
@@ -87,6 +98,8 @@ static void destroy(struct ebb_network *n)
 
 struct ebb_weights *ebb_network_weights(const struct ebb_network *n)
 {
+    if (n->classifier)
+        return ebb_classifier_weights(n->classifier);
     return n->unet ? ebb_unet_weights(n->unet) : ebb_autoencoder_weights(n->vae);
 }
 

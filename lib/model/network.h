@@ -8,12 +8,15 @@
 #include "model/sha256.h"
 #include "model/tensors.h"
 #include "nets/autoencoder_kl.h"
+#include "nets/classifier.h"
 #include "nets/unet2d.h"
 
 struct ebb_network {
     char *folder;
-    struct ebb_unet *unet;        // one of the two
+    struct ebb_unet *unet;        // one of the three
     struct ebb_autoencoder *vae;
+    struct ebb_classifier *classifier;
+    struct ebb_json_file config; // a classifier's, kept for the names of its labels; `root` NULL: none
     struct ebb_tensors *tensors;
     char config_sum[65]; // SHA-256 of config.json
     bool loaded;
@@ -26,7 +29,7 @@ struct ebb_network {
     int device_count;
 };
 
-// Reads config and headers, milliseconds. `class_name` NULL: either class. NULL on failure.
+// Reads config and headers, milliseconds. `class_name` NULL: UNet2DModel or AutoencoderKL. NULL on failure.
 struct ebb_network *ebb_network_open(const char *folder, const char *class_name, struct ebb_error *error);
 void ebb_network_close(struct ebb_network **network);
 

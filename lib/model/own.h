@@ -15,7 +15,7 @@ struct ebb_model_own {
     char unknown[256];           // keys of the scheduler's config that nobody here knows; "": none
     struct ebb_json_file extras; // ebb.json, kept: the strings of info and labels live in it
     char (*numbers)[8];          // labels of a folder that names none: "0", "1", ...
-    struct ebb_network *unet, *vae; // vae NULL: none
+    struct ebb_network *unet, *vae, *classifier; // vae, classifier NULL: none
 };
 
 // Everything in the folder but the numbers in the weights. `error` is not NULL.

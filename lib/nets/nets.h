@@ -12,6 +12,7 @@
 
 struct ebb_unet;        // UNet2DModel: config and weights
 struct ebb_autoencoder; // AutoencoderKL
+struct ebb_classifier;  // EncoderUNet2DModel, ours
 
 // Declares the input (n, h, w, in_channels - condition) and, if `condition` > 0, a second input (n, h, w, condition) that is
 // concatenated behind it; then the step inputs: the time row, and the class row if the network has classes. Declares the
@@ -34,6 +35,19 @@ int ebb_unet_in_channels(const struct ebb_unet *unet);
 int ebb_unet_out_channels(const struct ebb_unet *unet);
 int ebb_unet_classes(const struct ebb_unet *unet); // rows of the class table; 0: none
 int ebb_unet_multiple(const struct ebb_unet *unet); // h and w must be multiples of this
+
+// ---- classifier ----
+
+// Declares the input (n, h, w, in_channels) and the step inputs: the time row, and the target (n, 1, 1, labels), shares of
+// labels that add up to 1. Declares the outputs: the gradient of sum_k target_k log p(k | x) with respect to the input, and
+// the scores (n, 1, 1, labels), of which a softmax makes p.
+enum ebb_result ebb_classifier_build(const struct ebb_classifier *classifier, struct ebb_graph *graph, int n, int h, int w,
+                                     struct ebb_error *error);
+int ebb_classifier_time_input(const struct ebb_classifier *classifier); // floats of a time row
+void ebb_classifier_embed(const struct ebb_classifier *classifier, double timestep, float *row);
+int ebb_classifier_in_channels(const struct ebb_classifier *classifier);
+int ebb_classifier_labels(const struct ebb_classifier *classifier);
+int ebb_classifier_multiple(const struct ebb_classifier *classifier); // h and w must be multiples of this
 
 // ---- autoencoder ----
 

@@ -41,6 +41,7 @@ struct ebb_model_info {
     int label_count;         // 0: unconditional
     int default_label;       // index, -1: none
     bool latent;             // diffuses in an autoencoder's space
+    bool classifier;         // has one for classifier guidance
     const char *sampler;     // recommended, a name from ebb_sampler_next()
     int steps;               // recommended
     double guidance;         // recommended, 1 = none
