@@ -33,3 +33,21 @@ float activate(uint act, float x)
     }
     return x;
 }
+
+// The derivative of activate().
+float slope(uint act, float x)
+{
+    switch (act) {
+    case ACT_SILU: {
+        float s = 1.0 / (1.0 + exp(-x));
+        return s * (1.0 + x * (1.0 - s));
+    }
+    case ACT_GELU: return 0.5 * (1.0 + erf_(x * 0.70710678)) + x * exp(-0.5 * x * x) * 0.39894228;
+    case ACT_RELU: return x > 0.0 ? 1.0 : 0.0;
+    case ACT_MISH: {
+        float u = exp(min(x, 20.0)), t = u * (u + 2.0) / (u * (u + 2.0) + 2.0);
+        return t + x * (1.0 - t * t) * u / (1.0 + u);
+    }
+    }
+    return 1.0;
+}

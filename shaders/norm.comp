@@ -13,22 +13,7 @@ layout(constant_id = 2) const uint FILM = BANK_NONE;
 layout(push_constant) uniform Push { norm_push p; };
 
 #define THREADS 128u
-layout(local_size_x = THREADS) in;
-shared float part[THREADS];
-
-float total(float mine)
-{
-    part[gl_LocalInvocationIndex] = mine;
-    for (uint half_width = THREADS / 2; half_width > 0; half_width >>= 1) {
-        barrier();
-        if (gl_LocalInvocationIndex < half_width)
-            part[gl_LocalInvocationIndex] += part[gl_LocalInvocationIndex + half_width];
-    }
-    barrier();
-    float sum = part[0];
-    barrier(); // before the next use overwrites it
-    return sum;
-}
+#include "total.glsl"
 
 // The part of a group that lies in one source: its channels from `base` on, in tiles.
 struct share {

@@ -44,6 +44,41 @@ struct pool_push {
     uint src, dst;
 };
 
+// mean.comp and softmax.comp: `images` of `pixels` places of c channels.
+struct mean_push {
+    uint images, pixels, c;
+    uint src, dst;
+};
+
+// A place of dst reads that of src at (y / stride, x / stride) if it is at `spot` of its block; 0xffffffff: anywhere in it.
+struct spread_push {
+    uint n, h, w, c; // of dst
+    uint src_h, src_w, src_c, first;
+    uint src, dst;
+    uint stride, spot;
+    float scale;
+};
+
+struct act_grad_push {
+    uint count, pixels, c; // count: values of all images
+    uint g, x, dst, affine;
+};
+
+struct norm_grad_push {
+    uint pixels, c, groups;
+    uint g, x, dst, film;
+    uint gamma; // in scratch; 0xffffffff: none
+    float eps;
+};
+
+// Both halves; between them, for each head and query, log of the sum of exp(score) and the mean of g v^T in `partial`.
+struct attention_grad_push {
+    uint tokens, channels, heads; // channels: of q
+    uint q, k, v, g, dst;
+    uint partial; // offset in scratch
+    float scale;
+};
+
 struct blend_push {
     uint count, terms, copies; // dst is written `copies` times, one after the other
     uint dst;

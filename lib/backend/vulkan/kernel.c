@@ -5,8 +5,14 @@
 
 #include "base/base.h"
 
+#include "act_grad_f16.h"
+#include "act_grad_f32.h"
 #include "attention_f16.h"
 #include "attention_f32.h"
+#include "attention_grad_key_f16.h"
+#include "attention_grad_key_f32.h"
+#include "attention_grad_query_f16.h"
+#include "attention_grad_query_f32.h"
 #include "blend_f32.h"
 #include "generated/conv_coop16.h"
 #include "generated/conv_coop8.h"
@@ -22,11 +28,19 @@
 #include "conv_sum_f32.h"
 #include "map_f16.h"
 #include "map_f32.h"
+#include "mean_f16.h"
+#include "mean_f32.h"
 #include "measure_f32.h"
 #include "norm_f16.h"
 #include "norm_f32.h"
+#include "norm_grad_f16.h"
+#include "norm_grad_f32.h"
 #include "pool_f16.h"
 #include "pool_f32.h"
+#include "softmax_f16.h"
+#include "softmax_f32.h"
+#include "spread_f16.h"
+#include "spread_f32.h"
 #include "stats_f16.h"
 #include "stats_f32.h"
 
@@ -48,6 +62,11 @@ static const struct words shaders[EBB_VK_SHADERS][2] = {
     [EBB_VK_NORM] = BOTH(norm),               [EBB_VK_ATTENTION] = BOTH(attention),
     [EBB_VK_POOL] = BOTH(pool),               [EBB_VK_BLEND] = SINGLE(blend),
     [EBB_VK_MEASURE] = SINGLE(measure),       [EBB_VK_STATS] = BOTH(stats),
+    [EBB_VK_MEAN] = BOTH(mean),               [EBB_VK_SOFTMAX] = BOTH(softmax),
+    [EBB_VK_SPREAD] = BOTH(spread),           [EBB_VK_ACT_GRAD] = BOTH(act_grad),
+    [EBB_VK_NORM_GRAD] = BOTH(norm_grad),
+    [EBB_VK_ATTENTION_GRAD_QUERY] = BOTH(attention_grad_query),
+    [EBB_VK_ATTENTION_GRAD_KEY] = BOTH(attention_grad_key),
 };
 
 struct ebb_vk_pipeline {

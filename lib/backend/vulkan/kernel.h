@@ -20,6 +20,13 @@ enum ebb_vk_shader {
     EBB_VK_STATS,
     EBB_VK_ATTENTION,
     EBB_VK_POOL,
+    EBB_VK_MEAN,
+    EBB_VK_SOFTMAX,
+    EBB_VK_SPREAD,
+    EBB_VK_ACT_GRAD,
+    EBB_VK_NORM_GRAD,
+    EBB_VK_ATTENTION_GRAD_QUERY,
+    EBB_VK_ATTENTION_GRAD_KEY,
     EBB_VK_BLEND,
     EBB_VK_MEASURE,
     EBB_VK_SHADERS
@@ -57,7 +64,7 @@ struct ebb_vk_dispatch {
     int patches;
     uint32_t groups[3];
     struct ebb_weight *weight; // what binding 2 holds; NULL: nothing
-    bool partial;              // a load_push whose partial sums' place is still to be written
+    uint32_t partial;          // the word of push that becomes the place of partial sums; 0: none
     uint64_t flops;
     char name[80]; // of the op it is part of, for profiles
 };

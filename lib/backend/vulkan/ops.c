@@ -1,63 +1,8 @@
 // Ops into dispatches: which shader, which constants, which numbers.
 #include <string.h>
 
-#include "backend/vulkan/program.h"
+#include "backend/vulkan/operand.h"
 #include "base/base.h"
-
-// A tensor as shaders are told of it.
-struct operand {
-    uint32_t bank, offset, stride;
-};
-
-static struct operand operand(const struct ebb_vk_program *program, int number)
-{
-    if (number < 0)
-        return (struct operand){EBB_VK_NONE, 0, 0};
-    const struct ebb_tensor *t = &program->source.tensors[number];
-    uint32_t offset = (uint32_t)t->offset;
-    switch (t->place) {
-    case EBB_PLACE_INPUT: return (struct operand){EBB_VK_OUTSIDE + (uint32_t)t->index, offset, 0};
-    case EBB_PLACE_OUTPUT:
-        return (struct operand){EBB_VK_OUTSIDE + (uint32_t)(program->source.input_count + t->index), offset, 0};
-    case EBB_PLACE_STEPS: return (struct operand){EBB_VK_STEPS, offset, (uint32_t)t->stride};
-    default: break;
-    }
-    // Vectors keep 32 bits: they are small, and norms need it. A float's place holds two halves.
-    bool half = program->vk->fp16 && (size_t)t->h * (size_t)t->w > 1;
-    return (struct operand){half ? EBB_VK_HALF : EBB_VK_ARENA, half ? 2 * offset : offset, 0};
-}
-
-static void set_push(struct ebb_vk_dispatch *d, const void *push, size_t size)
-{
-    memcpy(d->push, push, size);
-    d->push_size = (uint32_t)size;
-}
-
-// Tells the dispatch that the offset at byte `at` of its push constants moves with the step.
-static void move_with_step(struct ebb_vk_dispatch *d, size_t at, struct operand o)
-{
-    if (o.stride) {
-        d->patch[d->patches].word = (uint32_t)(at / 4);
-        d->patch[d->patches++].stride = o.stride;
-    }
-}
-
-static uint32_t count_groups(size_t count, size_t size)
-{
-    return (uint32_t)((count + size - 1) / size);
-}
-
-// For shaders with flat.glsl: `count` invocations in rows of at most 65535 workgroups.
-struct groups {
-    uint32_t xyz[3];
-};
-
-static struct groups flat(size_t count)
-{
-    enum { ROW = 65535 };
-    uint32_t all = count_groups(count, 64);
-    return (struct groups){{all < ROW ? all : ROW, count_groups(all, ROW), 1}};
-}
 
 // ---- convolution and map: the load and the epilogue are the same ----
 
@@ -117,7 +62,7 @@ static enum ebb_result add_load(struct ebb_vk_program *program, const struct loa
     move_with_step(d, offsetof(struct load_push, vector), l->vector);
     move_with_step(d, offsetof(struct load_push, residual), l->residual);
     memcpy(d->groups, groups, sizeof(d->groups));
-    d->partial = l->push.split > 1;
+    d->partial = l->push.split > 1 ? offsetof(struct load_push, partial) / 4 : 0;
     d->weight = l->weight;
     d->flops = flops;
     return EBB_OK;
@@ -305,6 +250,8 @@ enum ebb_result ebb_vk_translate(struct ebb_vk_program *program, const struct eb
     static enum ebb_result (*const table[EBB_OP_COUNT])(struct ebb_vk_program *, const struct ebb_op *,
                                                         struct ebb_error *) = {
         [EBB_OP_CONV] = conv, [EBB_OP_MAP] = map, [EBB_OP_NORM] = norm, [EBB_OP_POOL] = pool, [EBB_OP_ATTENTION] = attention,
+        [EBB_OP_MEAN] = ebb_vk_mean, [EBB_OP_SOFTMAX] = ebb_vk_softmax, [EBB_OP_SPREAD] = ebb_vk_spread,
+        [EBB_OP_ACT_GRAD] = ebb_vk_act_grad, [EBB_OP_NORM_GRAD] = ebb_vk_norm_grad, [EBB_OP_ATTENTION_GRAD] = ebb_vk_attention_grad,
     };
     return table[op->kind](program, op, error);
 }

@@ -77,7 +77,7 @@ static enum ebb_result make_scratch(struct ebb_vk_program *program, struct ebb_e
         result = ebb_vk_upload(program->vk, &program->scratch, 0, program->constants, constants * sizeof(float), error);
     for (int i = 0; i < program->count; i++)
         if (program->dispatches[i].partial)
-            program->dispatches[i].push[offsetof(struct load_push, partial) / 4] = (uint32_t)partial;
+            program->dispatches[i].push[program->dispatches[i].partial] = (uint32_t)partial;
     return result;
 }
 
