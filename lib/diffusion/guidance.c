@@ -17,6 +17,8 @@ enum ebb_result ebb_guidance_check(const struct ebb_guidance *g, struct ebb_erro
         return ebb_fail(error, EBB_INVALID, "guidance acts from %g to %g, expected times 0 <= from <= to <= 1", g->from, g->to);
     if (!(g->rescale >= 0 && g->rescale <= 1))
         return ebb_fail(error, EBB_INVALID, "guidance rescale is %g, allowed are 0 to 1", g->rescale);
+    if (!(g->classifier >= 0 && g->classifier <= 1000))
+        return ebb_fail(error, EBB_INVALID, "classifier guidance is %g, allowed are 0 (none) to 1000", g->classifier);
     if (g->labels < 1 || g->labels > EBB_GUIDANCE_LABELS)
         return ebb_fail(error, EBB_INVALID, "%d labels mixed, allowed are 1 to %d", g->labels, EBB_GUIDANCE_LABELS);
 
@@ -58,4 +60,10 @@ double ebb_guidance_of_classifier(double scale, enum ebb_prediction prediction, 
 {
     // eps = x * (state) + out * (answer): a change of eps is a change of the answer by 1 / out.
     return -scale * sigma / ebb_prediction_to_eps(prediction, alpha, sigma, sigma_data).out;
+}
+
+double ebb_guidance_bound(double rms, double alpha, double sigma)
+{
+    double moved = sigma * sigma / alpha * rms;
+    return moved > 1 ? 1 / moved : 1;
 }

@@ -11,6 +11,7 @@ struct ebb_guidance {
     double scale;    // g of u + g (c - u), 0..1000; 1: none (Ho 2022 writes 1 + w)
     double from, to; // diffusion times within which it acts, 0 <= from <= to <= 1; outside g is 1 (Kynkaanniemi 2024)
     double rescale;  // 0..1: how far the deviation is brought back to that of c (Lin 2023); 0: not
+    double classifier; // scale of classifier guidance, 0..1000; 0: none
     int labels;      // conditional answers, 1..EBB_GUIDANCE_LABELS
     double share[EBB_GUIDANCE_LABELS]; // of each label in the mixture, 0 or more, not all 0
 };
@@ -32,5 +33,10 @@ double ebb_guidance_rescaled(const struct ebb_guidance *guidance, double conditi
 // Classifier guidance (Dhariwal 2021): weight of grad log p(label | x) on top of the answer, so that
 // eps' = eps - scale * sigma * grad, whatever is predicted.
 double ebb_guidance_of_classifier(double scale, enum ebb_prediction prediction, double alpha, double sigma, double sigma_data);
+
+// What that gradient (its root mean square over a state is `rms`) is multiplied by beforehand, at most 1. It moves the clean
+// estimate by sigma^2 / alpha * grad, which for a perfect classifier is E[x_0 | x, label] - E[x_0 | x]: no more than what
+// clean states differ by, taken as 1. A trained one knows nothing near pure noise and says it loudly, divided by alpha.
+double ebb_guidance_bound(double rms, double alpha, double sigma);
 
 #endif

@@ -21,6 +21,7 @@ struct ebb_loop {
 
     struct ebb_tape *tape;        // of runs that are known beforehand
     struct ebb_draws draws;
+    struct ebb_steer *steer;      // made when classifier guidance first asks for it
     struct ebb_aside aside;       // for what the device cannot do
     double *timesteps;
     float *rows[2];               // step inputs, of all evaluations

@@ -35,7 +35,10 @@ enum ebb_result ebb_carrier_embed(struct ebb_carrier *c, int evals, struct ebb_e
         float *class_row = loop->kinds > 1 ? loop->rows[1] + (size_t)i * loop->width[1] : NULL;
         ebb_unet_embed(loop->unet, loop->timesteps[i / n], label, NULL, time_row, class_row);
     }
-    return ebb_plan_steps(loop->plan, evals, (const float *const *)loop->rows, error);
+    enum ebb_result result = ebb_plan_steps(loop->plan, evals, (const float *const *)loop->rows, error);
+    if (result == EBB_OK && c->job->guidance.classifier > 0)
+        result = ebb_steer_prepare(loop->steer, &c->job->steer, &c->job->guidance, loop->timesteps, evals, error);
+    return result;
 }
 
 // A learned variance lies behind the prediction, channel by channel: parts them, of every item. The first item's counts.
@@ -125,6 +128,20 @@ static enum ebb_result take_output(struct ebb_carrier *c, const struct ebb_run_i
     return result == EBB_OK && g->rescale > 0 ? rescale(c, dst, scale, error) : result;
 }
 
+// Classifier guidance: what is to be added to the answer, from the state that the network saw. *weight is 0 where it does not act.
+static enum ebb_result steer(struct ebb_carrier *c, const struct ebb_run_instruction *in, int row, struct ebb_buffer *input,
+                             double *weight, struct ebb_error *error)
+{
+    const struct ebb_guidance *g = &c->job->guidance;
+    double t = g->classifier > 0 ? time_of(c, in) : 0;
+    *weight = 0;
+    if (g->classifier <= 0 || t < g->from || t > g->to)
+        return EBB_OK;
+    struct ebb_steer_at at = {row, in->alpha, in->sigma, in->scale, c->job->run->prediction,
+                              ebb_schedule_sigma_data(c->job->run->schedule)};
+    return ebb_steer_look(c->loop->steer, g->classifier, &at, input, weight, error);
+}
+
 // The state as the network is given it, once for each of its items; one item alone is read where it lies.
 static struct ebb_buffer *give_input(struct ebb_carrier *c, const struct ebb_run_instruction *in, enum ebb_result *result,
                                      struct ebb_error *error)
@@ -173,10 +190,15 @@ enum ebb_result ebb_carrier_evaluate(struct ebb_carrier *c, const struct ebb_run
     if (result == EBB_OK)
         result = c->ahead ? ebb_plan_tape(loop->plan, loop->tape, row, inputs, &output, error)
                           : ebb_plan_run(loop->plan, row, inputs, &output, error);
+    double weight;
+    if (result == EBB_OK)
+        result = steer(c, in, row, input, &weight, error); // before the answer can take the state's place
     if (result != EBB_OK)
         return result;
     c->done++;
     ebb_carrier_own(c, in->dst);
     result = take_output(c, in, output, error);
+    if (result == EBB_OK && weight != 0)
+        result = ebb_carrier_mix(c, loop->slot[in->dst], 1, loop->slot[in->dst], weight, ebb_steer_gradient(loop->steer), error);
     return result == EBB_OK && c->ahead ? ebb_tape_mark(loop->tape, error) : result;
 }

@@ -101,6 +101,7 @@ void ebb_loop_destroy(struct ebb_loop **loop)
     for (int i = 0; i < EBB_RUN_SLOTS; i++)
         ebb_buffer_destroy(&l->slot[i]);
     ebb_plan_destroy(&l->plan);
+    ebb_steer_destroy(&l->steer);
     ebb_aside_clear(&l->aside);
     ebb_buffer_destroy(&l->other);
     ebb_draws_clear(&l->draws);
@@ -256,6 +257,15 @@ static enum ebb_result prepare_condition(struct ebb_carrier *c, struct ebb_error
     return result;
 }
 
+static enum ebb_result prepare_steer(struct ebb_carrier *c, struct ebb_error *error)
+{
+    struct ebb_loop *loop = c->loop;
+    const struct ebb_loop_size *s = &loop->size;
+    if (!loop->steer)
+        loop->steer = ebb_steer_create(loop->device, c->job->steer.classifier, s->h, s->w, s->c, error);
+    return loop->steer ? EBB_OK : error->code;
+}
+
 // slot 0 = alpha * x_0 + sigma * noise
 static enum ebb_result start(struct ebb_carrier *c, struct ebb_error *error)
 {
@@ -278,7 +288,7 @@ static enum ebb_result start(struct ebb_carrier *c, struct ebb_error *error)
 // Whether the whole run can be put on the tape: nothing in it looks at a tensor from the host.
 static bool can_be_ahead(const struct ebb_carrier *c, const struct ebb_run_outline *outline)
 {
-    bool guided = c->loop->size.n > 1 && c->job->guidance.rescale > 0;
+    bool guided = (c->loop->size.n > 1 && c->job->guidance.rescale > 0) || c->job->guidance.classifier > 0;
     return !outline->aside && !c->job->watch && !c->loop->learned && !guided && ebb_draws_fit(&c->loop->draws, outline->draws);
 }
 
@@ -296,6 +306,8 @@ static enum ebb_result prepare(struct ebb_carrier *c, struct ebb_error *error)
         result = make_buffer(loop, &loop->slot[i], loop->count, error);
         ebb_carrier_own(c, i);
     }
+    if (result == EBB_OK && c->job->guidance.classifier > 0)
+        result = prepare_steer(c, error);
     if (result == EBB_OK)
         result = prepare_steps(c, error);
     if (result == EBB_OK && c->job->mask)

@@ -9,6 +9,7 @@
 #include "diffusion/noise.h"
 #include "diffusion/run.h"
 #include "engine/pulse.h"
+#include "engine/steer.h"
 #include "graph/plan.h"
 #include "nets/nets.h"
 
@@ -44,6 +45,7 @@ struct ebb_loop_job {
     const struct ebb_run_params *run;
     int item[EBB_GUIDANCE_LABELS + 1]; // class ids evaluated, -1: none: the labels, then the base if n is above 1
     struct ebb_guidance guidance;      // how the n answers are weighed; n is 1: not looked at
+    struct ebb_steer_job steer;        // looked at where the guidance asks for a classifier
     struct ebb_loop_noise noise;
     const float *first;     // (h, w, c): the noise of the start, instead of draw 0; NULL: drawn
     const float *start;     // x_0 that is noised to run->start; NULL: zeros

@@ -47,6 +47,7 @@ static enum ebb_result make_recipe(struct ebb_stream *s, struct ebb_error *error
     p.steps = s->params.steps;
     p.sampler = s->params.sampler;
     p.guidance = s->params.guidance;
+    p.classifier_guidance = s->params.classifier_guidance;
     enum ebb_result result = ebb_recipe_make_quick(s->model, &p, &s->recipe, error);
     return result == EBB_OK ? ebb_recipe_make_join(s->model, &p, &s->join, error) : result;
 }

@@ -40,6 +40,7 @@ static enum ebb_result choose_labels(const struct ebb_model *model, const struct
     const struct ebb_model_info *info = &model->info;
     struct ebb_guidance *g = &recipe->guidance;
     recipe->item[0] = p->label >= 0 ? p->label : model->no_label;
+    recipe->label[0] = p->label;
     if (p->mix_count < 0 || p->mix_count > EBB_GUIDANCE_LABELS)
         return ebb_fail(error, EBB_INVALID, "%d labels mixed, allowed are 0 to %d", p->mix_count, EBB_GUIDANCE_LABELS);
     if (p->negative < -1 || p->negative >= info->label_count)
@@ -48,14 +49,30 @@ static enum ebb_result choose_labels(const struct ebb_model *model, const struct
     for (int i = 0; i < p->mix_count; i++) {
         if (p->mix[i].label < 0 || p->mix[i].label >= info->label_count)
             return ebb_fail(error, EBB_INVALID, "label %d: %s has %d labels", p->mix[i].label, info->name, info->label_count);
-        recipe->item[i] = p->mix[i].label;
+        recipe->item[i] = recipe->label[i] = p->mix[i].label;
         g->share[i] = p->mix[i].share;
     }
     g->labels = p->mix_count > 0 ? p->mix_count : 1;
     g->from = p->guidance_from;
     g->to = p->guidance_to;
     g->rescale = p->guidance_rescale;
+    g->classifier = p->classifier_guidance;
     return ebb_guidance_check(g, error);
+}
+
+static enum ebb_result check_classifier(const struct ebb_model *model, const struct ebb_generate_params *p,
+                                        struct ebb_error *error)
+{
+    bool labelled = p->label >= 0 || p->mix_count > 0;
+    if (p->classifier_guidance != 0 && !model->info.classifier)
+        return ebb_fail(error, EBB_UNSUPPORTED, "classifier guidance %g: %s has no classifier (a folder classifier/ in the model)",
+                        p->classifier_guidance, model->info.name);
+    if (p->classifier_guidance != 0 && !labelled)
+        return ebb_fail(error, EBB_INVALID, "classifier guidance %g: to which label?", p->classifier_guidance);
+    if (p->classifier_guidance == 0 && labelled && !model->classes)
+        return ebb_fail(error, EBB_UNSUPPORTED, "a label: the network of %s knows none, only classifier guidance leads to one",
+                        model->info.name);
+    return EBB_OK;
 }
 
 // Which classes are evaluated, and how they are weighed.
@@ -65,12 +82,14 @@ static enum ebb_result choose_guidance(const struct ebb_model *model, const stru
     *recipe = (struct ebb_recipe){.n = 1};
     ebb_guidance_default(&recipe->guidance);
     enum ebb_result result = choose_labels(model, p, recipe, error);
+    if (result == EBB_OK)
+        result = check_classifier(model, p, error);
     if (result != EBB_OK)
         return result;
 
-    bool asked = !isnan(p->guidance), mixed = p->mix_count > 1;
+    bool asked = !isnan(p->guidance), mixed = p->mix_count > 1 && model->classes;
     double guidance = asked ? p->guidance : model->info.guidance;
-    int base = p->negative >= 0 ? p->negative : model->no_label;
+    int base = !model->classes ? -1 : p->negative >= 0 ? p->negative : model->no_label;
     if ((guidance == 1 && !mixed) || (p->label < 0 && p->mix_count == 0))
         return EBB_OK;
     if (base < 0 && asked && guidance != 1)
@@ -99,7 +118,7 @@ static const char *default_sampler(const struct ebb_model *model, const struct e
 // Nothing is asked for that only the teacher can do.
 static bool is_open(const struct ebb_model *model, const struct ebb_generate_params *p)
 {
-    return (p->label >= 0 || model->no_label >= 0) && p->negative < 0 && p->mix_count == 0 && p->guidance_from <= 0 && p->guidance_to >= 1 && p->guidance_rescale == 0 &&
+    return (p->label >= 0 || model->no_label >= 0) && p->negative < 0 && p->mix_count == 0 && p->guidance_from <= 0 && p->guidance_to >= 1 && p->guidance_rescale == 0 && p->classifier_guidance == 0 &&
            (p->eta == EBB_ETA_OWN || p->eta == 0) && p->noise == EBB_NOISE_PHILOX;
 }
 
@@ -198,7 +217,9 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe
     struct ebb_loop_job run = {
         .run = &recipe->run, .guidance = recipe->guidance, .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
         .watch = job->watch, .user = job->user, .pulse = job->pulse, .counts = recipe->counts,
+        .steer = {.classifier = model->classifier},
     };
     memcpy(run.item, recipe->item, sizeof(run.item));
+    memcpy(run.steer.label, recipe->label, sizeof(run.steer.label));
     return ebb_loop_run(loop, &run, state, error);
 }

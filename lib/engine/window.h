@@ -10,6 +10,7 @@ struct ebb_recipe {
     int n;                             // networks evaluated at once, see engine/loop.h
     int item[EBB_GUIDANCE_LABELS + 1]; // class ids, -1: none
     struct ebb_guidance guidance;
+    int label[EBB_GUIDANCE_LABELS];    // what a classifier leads to, as many as the guidance has
     struct ebb_counts *counts;         // may be NULL
     enum ebb_noise_source noise;
     struct ebb_noise_path seed;

@@ -198,13 +198,14 @@ static enum ebb_result check_classifier(struct ebb_model *model, struct ebb_erro
 
 static enum ebb_result read_extras(struct ebb_model *model, struct ebb_error *error)
 {
+    model->classes = ebb_unet_classes(model->own->unet->unet);
     if (model->own->extras.root) {
         struct ebb_json j = ebb_json_root(&model->own->extras);
         ebb_extras_read(model, &j);
         if (model->own->extras.result)
             return model->own->extras.result;
     }
-    if (model->info.label_count == 0 && ebb_unet_classes(model->own->unet->unet))
+    if (model->info.label_count == 0 && model->classes)
         return ebb_labels_number(model, error);
     return EBB_OK;
 }

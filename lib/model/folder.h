@@ -18,6 +18,7 @@ struct ebb_model_own;
 struct ebb_model {
     struct ebb_model_info info;
     struct ebb_label *labels; // info.label_count
+    int classes;              // that the network can be told, 0: none, whatever the labels
     int no_label;             // class id that means "no label"; -1: none
     int student;              // what a class id is raised by to ask the distilled student; 0: there is none
 

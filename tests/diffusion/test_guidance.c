@@ -93,4 +93,32 @@ TEST(bad_guidance_is_refused)
     BAD(share[0], -1, "share");
 }
 
+TEST(a_classifier_moves_the_clean_estimate_by_no_more_than_1)
+{
+    // eps' = eps - sigma grad moves x_0 = (x - sigma eps) / alpha by sigma^2 / alpha grad.
+    const double levels[][2] = {{0.9, 0.1}, {0.6, 0.8}, {5e-5, 1}, {1, 80}};
+    for (int i = 0; i < 4; i++)
+        for (double rms = 1e-6; rms < 10; rms *= 7) {
+            double alpha = levels[i][0], sigma = levels[i][1];
+            double moved = sigma * sigma / alpha * rms * ebb_guidance_bound(rms, alpha, sigma);
+            REQUIRE_NEAR(moved, fmin(1, sigma * sigma / alpha * rms), 1e-12, "moved");
+        }
+    REQUIRE(ebb_guidance_bound(0, 0.5, 0.5) == 1);
+}
+
+TEST(scales_of_a_classifier_are_checked)
+{
+    struct ebb_guidance g;
+    struct ebb_error error;
+    ebb_guidance_default(&g);
+    REQUIRE(g.classifier == 0);
+    const double wrong[] = {-1e-9, 1001, NAN, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        g.classifier = wrong[i];
+        REQUIRE(ebb_guidance_check(&g, &error) == EBB_INVALID && strstr(error.message, "classifier guidance is"));
+    }
+    g.classifier = 1000;
+    REQUIRE(ebb_guidance_check(&g, &error) == EBB_OK);
+}
+
 TEST_MAIN

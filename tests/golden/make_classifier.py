@@ -3,6 +3,7 @@
 autograd finds of the log probability of a label (or of a mixture of labels).
 
     python3 tests/golden/make_classifier.py     # needs torch, diffusers, safetensors; writes tests/golden/classifier
+    python3 tests/golden/make_classifier.py loops     # last states of guided DDIM loops: tests/golden/latents-led*.f32
 
 A folder holds config.json and safetensors, classifier.json (timestep, shares of the labels per item) and in.npy, scores.npy,
 gradient.npy: float32, (n, c, h, w) and (n, labels, 1, 1). The network is put together here from diffusers' U-Net.
@@ -11,11 +12,12 @@ gradient.npy: float32, (n, c, h, w) and (n, labels, 1, 1). The network is put to
 import json
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
-from safetensors.torch import save_file
+from diffusers import DDIMScheduler, UNet2DModel
+from safetensors.torch import load_file, save_file
 
 HERE = pathlib.Path(__file__).resolve().parent / "classifier"
 
@@ -106,5 +108,48 @@ def main():
          downsample_padding=0, act_fn="mish", center_input_sample=True, attention_head_dim=3, mid_block_type=None)
 
 
+def load(folder):
+    config = json.loads((folder / "config.json").read_text())
+    labels = config.pop("num_labels")
+    net = Encoder(labels, **{k: v for k, v in config.items() if k not in ("_class_name", "labels", "pool")})
+    net.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return net.float().eval()
+
+
+def gradient(net, x, t, label):
+    x = x.detach().requires_grad_()
+    torch.log_softmax(net(x, t), 1)[0, label].backward()
+    return x.grad
+
+
+def led(name, label, scale, labels=None, guidance=1.0, steps=10, seed=42):
+    """DDIM; eps' = eps - scale sigma grad, grad no larger than what moves x_0 by 1 (rms). `labels`: with, without."""
+    models = HERE.parent.parent / "models"
+    unet = UNet2DModel.from_pretrained(models / name, subfolder="unet").float().eval()
+    classifier = load(models / "tiny-led" / "classifier")
+    schedule = DDIMScheduler.from_pretrained(models / name, subfolder="scheduler")
+    schedule.set_timesteps(steps)
+    x = torch.randn((1, unet.config.in_channels, *unet.config.sample_size), generator=torch.Generator().manual_seed(seed))
+    for t in schedule.timesteps:
+        with torch.no_grad():
+            if labels:
+                one, two = unet(torch.cat([x, x]), t, class_labels=torch.tensor(labels)).sample.chunk(2)
+                out = two + guidance * (one - two)
+            else:
+                out = unet(x, t).sample
+        alpha, sigma = schedule.alphas_cumprod[t] ** 0.5, (1 - schedule.alphas_cumprod[t]) ** 0.5
+        grad = gradient(classifier, x, float(t), label)
+        grad *= min(1, float(alpha / (sigma ** 2 * grad.square().mean().sqrt())))
+        change = -scale * sigma * grad  # of eps; v = (eps - sigma x) / alpha
+        out = out + (change / alpha if schedule.config.prediction_type == "v_prediction" else change)
+        x = schedule.step(out, t, x).prev_sample
+    return x
+
+
+def loops():
+    for name, x in {"latents-led": led("tiny-led", 1, 5), "latents-led-guided": led("tiny-sfx", 2, 5, [2, 4], 2.0)}.items():
+        (HERE.parent / f"{name}.f32").write_bytes(x.numpy().astype("<f4").tobytes())
+
+
 if __name__ == "__main__":
-    main()
+    loops() if sys.argv[1:] == ["loops"] else main()

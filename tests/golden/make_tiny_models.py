@@ -6,6 +6,7 @@
 tiny-sfx      latent, class conditional, 48 kHz, our mel: the shape of models/sfx
 tiny-denoise  conditioned on the noisy mel, patched, diffuses the change of the mel: the shape of models/denoise
 tiny-direct   no autoencoder, patched, unconditional, our mel; ancestral DDPM with clipping
+tiny-led      the same with a classifier, which knows the labels of tiny-sfx and fits its states too
 """
 
 import hashlib
@@ -15,6 +16,8 @@ import shutil
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DModel
+
+import make_classifier
 
 HERE = pathlib.Path(__file__).resolve().parent.parent / "models"
 MEL = {"sample_rate": 48000, "n_fft": 2048, "hop": 512, "n_mels": 128, "fmin": 0, "fmax": 24000, "scale": "slaney",
@@ -98,8 +101,23 @@ def tiny_direct():
         "recommended": {"sampler": "ddpm", "steps": 5, "guidance": 1}})
 
 
+def tiny_led():
+    torch.manual_seed(2)
+    folder = fresh("tiny-led")
+    save(unet(4, 4, (32, 64), attention=False), folder / "unet")
+    DDIMScheduler(num_train_timesteps=1000, clip_sample=False, timestep_spacing="trailing").save_pretrained(folder / "scheduler")
+    net = make_classifier.randomise(make_classifier.Encoder(
+        len(LABELS), in_channels=4, sample_size=(32, 64), block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+        attention_head_dim=8, down_block_types=("DownBlock2D", "AttnDownBlock2D")))
+    make_classifier.save(net, folder / "classifier", len(LABELS), [name for name, _ in LABELS])
+    finish(folder, {
+        "kind": "generate", "labels": [{"name": name, "kind": kind} for name, kind in LABELS], "mel": MEL, "window_frames": 64,
+        "patch": [4, 1], "recommended": {"sampler": "ddim", "steps": 4, "guidance": 1}})
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     tiny_sfx()
     tiny_denoise()
     tiny_direct()
+    tiny_led()

@@ -37,8 +37,8 @@ static void refused(const char *what, enum ebb_result code, const char *word1, c
 
 TEST(the_copies_themselves_are_good)
 {
-    static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise", "models/tiny-led"};
+    for (int i = 0; i < 4; i++) {
         scratch_make(names[i]);
         struct ebb_error error = {0};
         struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
@@ -208,6 +208,57 @@ TEST(damaged_weights)
     scratch_remove();
 }
 
+#define CLASSIFIER "classifier/diffusion_pytorch_model.safetensors"
+
+TEST(classifiers_that_do_not_fit)
+{
+    static const struct {
+        const char *file, *old, *new;
+        enum ebb_result code;
+        const char *word1, *word2;
+    } cases[] = {
+        {"classifier/config.json", "EncoderUNet2DModel", "UNet2DModel", EBB_UNSUPPORTED, "classifier/config.json", "EncoderUNet2DModel"},
+        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 5", EBB_CORRUPT, CLASSIFIER, "expected (5"},
+        {"classifier/config.json", "\"num_labels\": 4,", "", EBB_CORRUPT, "num_labels", "missing"},
+        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 0", EBB_CORRUPT, "num_labels", "1 to"},
+        {"classifier/config.json", "\"mean\"", "\"max\"", EBB_UNSUPPORTED, "pool", "max"},
+        {"classifier/config.json", "\"kick\"", "\"snare\"", EBB_CORRUPT, "label 1 of its classifier is \"snare\"", "kick"},
+        {"classifier/config.json", "\"kick\"", "7", EBB_CORRUPT, "label 1 of its classifier is \"\"", "kick"},
+        {"classifier/config.json", "\"in_channels\": 4", "\"in_channels\": 8", EBB_CORRUPT, "(8, 4, 3, 3)", "(8, 8, 3, 3)"},
+        {"classifier/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED, "classifier/config.json", "divisor"},
+        {"classifier/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"timestep\"", EBB_UNSUPPORTED,
+         "class_embed_type", "told no class"},
+        {"classifier/config.json", "\"AttnDownBlock2D\"", "\"KDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types[1]", "KDownBlock2D"},
+        {"classifier/config.json", "{", "[", EBB_CORRUPT, "classifier/config.json", "line"},
+        {"ebb.json", "{\n   \"name\": \"rain\",\n   \"kind\": \"texture\"\n  },", "", EBB_CORRUPT, "number of labels of its classifier", "3"},
+        {"ebb.json", "safetensors\": \"7", "safetensors\": \"8", EBB_CORRUPT, CLASSIFIER, "SHA-256"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        scratch_make("models/tiny-led");
+        scratch_replace(cases[i].file, cases[i].old, cases[i].new);
+        refused(cases[i].new, cases[i].code, cases[i].word1, cases[i].word2);
+    }
+
+    scratch_make("models/tiny-led");
+    REQUIRE(unlink(scratch_path(CLASSIFIER)) == 0);
+    refused("no weights", EBB_NOT_FOUND, "classifier", "safetensors");
+    scratch_make("models/tiny-led");
+    REQUIRE(unlink(scratch_path("classifier/config.json")) == 0);
+    refused("no config", EBB_NOT_FOUND, "classifier/config.json", "");
+    scratch_make("models/tiny-led");
+    REQUIRE(truncate(scratch_path(CLASSIFIER), 20000) == 0);
+    refused("cut short", EBB_CORRUPT, CLASSIFIER, "cut short");
+    scratch_make("models/tiny-led");
+    scratch_poke(CLASSIFIER, -1, "\x55", 1);
+    refused("one byte", EBB_CORRUPT, CLASSIFIER, "SHA-256");
+    scratch_make("models/tiny-led");
+    run("cp -r '%s/classifier' '%s/../ebb-test-elsewhere'", scratch, scratch);
+    scratch_make("models/tiny-denoise"); // a model without labels
+    run("mv '%s/../ebb-test-elsewhere' '%s/classifier'", scratch, scratch);
+    refused("no labels", EBB_CORRUPT, "number of labels of its classifier is 4", "0");
+    scratch_remove();
+}
+
 TEST(made_up_headers)
 {
 #define ENTRY(dtype, shape, offsets) "{\"a\": {\"dtype\": \"" dtype "\", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
@@ -284,10 +335,11 @@ TEST(shards_that_do_not_fit)
 // Any single damage to the header or the configs: refused or harmless, never a crash (the sanitizers look on).
 TEST(random_damage)
 {
-    static const char *const files[] = {WEIGHTS, "unet/config.json", "ebb.json", "scheduler/scheduler_config.json"};
+    static const char *const files[] = {WEIGHTS, "unet/config.json", "ebb.json", "scheduler/scheduler_config.json", CLASSIFIER,
+                                        "classifier/config.json"};
     uint32_t state = 1;
-    scratch_make("models/tiny-direct");
-    for (int f = 0; f < 4; f++) {
+    scratch_make("models/tiny-led");
+    for (int f = 0; f < 6; f++) {
         size_t size;
         char *text = scratch_read(files[f], &size);
         for (int i = 0; i < 150; i++) {

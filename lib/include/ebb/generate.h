@@ -57,6 +57,8 @@ struct ebb_generate_params {
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
     double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). Default 0, 1
     double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0
+    double classifier_guidance; // by the model's classifier, beside or instead of `guidance`: eps - g sigma grad log p(label | x_t)
+                             // (Dhariwal 2021), within the same times; 0..1000. Default 0: off. EBB_UNSUPPORTED without one
     int negative;            // label to guide away from, -1 (default): no label
     int mix_count;           // > 0: instead of `label`, a mixture of so many, at most EBB_MIX_LABELS
     struct ebb_mix {
