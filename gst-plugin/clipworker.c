@@ -67,7 +67,8 @@ void clip_settings_clear(struct clip_settings *settings)
 static gboolean same_sound(const struct clip_settings *a, const struct clip_settings *b)
 {
     return g_strcmp0(a->label, b->label) == 0 && g_strcmp0(a->sampler, b->sampler) == 0 && a->seed == b->seed &&
-           a->steps == b->steps && a->guidance == b->guidance && a->crossfade == b->crossfade && a->gap == b->gap;
+           a->steps == b->steps && a->guidance == b->guidance &&
+           a->classifier_guidance == b->classifier_guidance && a->crossfade == b->crossfade && a->gap == b->gap;
 }
 
 static bool go_on(void *user, double fraction)
@@ -93,6 +94,7 @@ static struct ebb_stream *make_stream(struct clip_worker *worker, const struct c
     params.sampler = settings->sampler && *settings->sampler ? settings->sampler : NULL;
     if (settings->guidance >= 0)
         params.guidance = settings->guidance;
+    params.classifier_guidance = settings->classifier_guidance;
     if (settings->crossfade >= 0)
         params.crossfade = settings->crossfade;
     params.gap = settings->gap;

@@ -11,6 +11,7 @@ struct clip_settings {
     guint64 seed;
     gint steps;       // 0: as recommended
     double guidance;  // < 0: as recommended
+    double classifier_guidance; // 0: off
     double crossfade; // seconds, < 0: the library's default
     double gap;       // seconds
     guint64 clips;    // 0: without end

@@ -13,6 +13,7 @@ enum {
     PROP_STEPS,
     PROP_SAMPLER,
     PROP_GUIDANCE,
+    PROP_CLASSIFIER_GUIDANCE,
     PROP_NUM_CLIPS,
     PROP_CROSSFADE,
     PROP_GAP,
@@ -52,6 +53,9 @@ static gboolean set_clip_setting(struct clip_settings *clips, guint id, const GV
         return TRUE;
     case PROP_GUIDANCE:
         clips->guidance = g_value_get_double(value);
+        return TRUE;
+    case PROP_CLASSIFIER_GUIDANCE:
+        clips->classifier_guidance = g_value_get_double(value);
         return TRUE;
     case PROP_NUM_CLIPS:
         clips->clips = g_value_get_uint64(value);
@@ -146,6 +150,9 @@ static void get_clip_setting(const struct clip_settings *clips, guint id, GValue
     case PROP_GUIDANCE:
         g_value_set_double(value, clips->guidance);
         break;
+    case PROP_CLASSIFIER_GUIDANCE:
+        g_value_set_double(value, clips->classifier_guidance);
+        break;
     case PROP_NUM_CLIPS:
         g_value_set_uint64(value, clips->clips);
         break;
@@ -229,6 +236,9 @@ static void install_model_properties(GObjectClass *klass)
     g_object_class_install_property(klass, PROP_GUIDANCE,
         g_param_spec_double("guidance", "Guidance", "Classifier-free guidance: 1 = none, 0 = as if without label, "
                             "-1 = as the model recommends", -1, 100, -1, PLAYING));
+    g_object_class_install_property(klass, PROP_CLASSIFIER_GUIDANCE,
+        g_param_spec_double("classifier-guidance", "Classifier guidance", "Follow the model's classifier, beside the other guidance "
+                            "(0 = off)", 0, 1000, 0, PLAYING));
 }
 
 static void install_stream_properties(GObjectClass *klass)
@@ -315,7 +325,7 @@ static gchar *uri_get(GstURIHandler *handler)
 // One "name=value" of the query. An address comes from outside: it may choose the sound, not files or devices.
 static gboolean apply_query(GstDiffuseSrc *src, const char *name, const char *text, GError **error)
 {
-    static const char *const allowed[] = {"seed", "steps", "sampler", "guidance", "num-clips", "crossfade", "gap", "volume", NULL};
+    static const char *const allowed[] = {"seed", "steps", "sampler", "guidance", "classifier-guidance", "num-clips", "crossfade", "gap", "volume", NULL};
     GValue value = G_VALUE_INIT;
     gboolean good = FALSE;
     if (g_strv_contains(allowed, name)) {

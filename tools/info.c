@@ -125,12 +125,12 @@ static int info_sound(const char *path)
 
 static json_t *model_json(const struct ebb_model_info *i)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:i, s:f, s:I}", "kind",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s, s:i, s:f, s:I}", "kind",
                           i->kind == EBB_MODEL_GENERATE ? "generate" : "denoise", "name", i->name, "path", i->path,
                           "sha256", i->hash, "sample_rate", i->sample_rate, "hop", i->hop, "n_mels", i->n_mels,
                           "window_frames", i->window_frames, "window_samples", i->window_samples, "labels",
-                          i->label_count, "latent", i->latent, "sampler", i->sampler, "steps", i->steps, "guidance",
-                          i->guidance, "parameters", (json_int_t)i->parameters);
+                          i->label_count, "latent", i->latent, "classifier", i->classifier, "sampler", i->sampler, "steps",
+                          i->steps, "guidance", i->guidance, "parameters", (json_int_t)i->parameters);
     if (i->kind == EBB_MODEL_DENOISE)
         json_object_set_new(o, "t", json_real(i->t_default));
     if (i->student_steps)
@@ -158,6 +158,8 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
         i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance);
     if (i->student_steps)
         row("student", "%d evaluations, guidance in them: makes what is asked for without other settings", i->student_steps);
+    if (i->classifier)
+        row("classifier", "for --classifier-guidance");
     row("sha256", "%s", i->hash);
     if (i->licence)
         row("licence", "%s", i->licence);

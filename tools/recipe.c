@@ -73,6 +73,8 @@ char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
         json_object_set_new(o, "guidance_from", json_real(s->guidance_from));
     if (s->guidance_to < 1)
         json_object_set_new(o, "guidance_to", json_real(s->guidance_to));
+    if (s->classifier > 0)
+        json_object_set_new(o, "classifier_guidance", json_real(s->classifier));
     if (s->rescale > 0)
         json_object_set_new(o, "rescale", json_real(s->rescale));
     if (s->negative[0])
@@ -176,6 +178,7 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
               take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
               take_real(o, "guidance_from", 0, 1, &s->guidance_from) && take_real(o, "guidance_to", 0, 1, &s->guidance_to) &&
               take_real(o, "rescale", 0, 1, &s->rescale) && take_text(o, "negative", s->negative, sizeof(s->negative)) &&
+              take_real(o, "classifier_guidance", 0, 1000, &s->classifier) &&
               take_tuning(o, s) && take_text(o, "noise", noise, sizeof(noise)) &&
               take_int(o, "phase_iterations", -1, 1000, &s->phase_iterations) &&
               take_real(o, "gain_db", -120, 60, &s->gain_db) && take_real(o, "lufs", -70, 0, &s->lufs) &&

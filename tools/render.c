@@ -15,7 +15,7 @@ struct render {
     const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative, *steps_folder;
     uint64_t seed, index;
     int count, steps, threads, phase;
-    double guidance_w, guidance_from, guidance_to, rescale;
+    double guidance_w, guidance_from, guidance_to, rescale, classifier;
     double seconds, guidance, eta, gain, lufs, peak;
     const char *spacing;
     double tolerance, churn, churn_from, churn_to, threshold;
@@ -68,6 +68,8 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"guidance-to", 0, "T", TOOL_REAL, &r->guidance_to, 0, 1, "... to this (default 1, where the noise is)"},
         {"rescale", 0, "X", TOOL_REAL, &r->rescale, 0, 1,
          "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},
+        {"classifier-guidance", 0, "X", TOOL_REAL, &r->classifier, 0, 1000,
+         "follow the model's classifier, beside or instead of the above: 0 = off (default)"},
         {"negative", 0, "NAME", TOOL_TEXT, &r->negative, 0, 0, "guide away from this label (default: from no label)"},
         {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default: the sampler's own)"},
         {"spacing", 0, "NAME", TOOL_TEXT, &r->spacing, 0, 0,
@@ -136,7 +138,7 @@ static void override_tuning(const struct render *r, struct sound_settings *s)
 static void override(const struct render *r, struct sound_settings *s)
 {
     bool other = r->sampler || r->steps || !isnan(r->guidance) || !isnan(r->guidance_from) || !isnan(r->guidance_to) ||
-                 !isnan(r->rescale) || r->negative || !isnan(r->eta) || r->noise || (r->label && strchr(r->label, ':'));
+                 !isnan(r->rescale) || !isnan(r->classifier) || r->negative || !isnan(r->eta) || r->noise || (r->label && strchr(r->label, ':'));
     if (s->student && other) { // the teacher's business, then, as if nothing had been said
         s->student = false;
         s->sampler[0] = 0;
@@ -159,6 +161,8 @@ static void override(const struct render *r, struct sound_settings *s)
         s->guidance_from = r->guidance_from;
     if (!isnan(r->guidance_to))
         s->guidance_to = r->guidance_to;
+    if (!isnan(r->classifier))
+        s->classifier = r->classifier;
     if (!isnan(r->rescale))
         s->rescale = r->rescale;
     if (r->negative)
@@ -327,6 +331,7 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
     p->guidance_from = s->guidance_from;
     p->guidance_to = s->guidance_to;
     p->guidance_rescale = s->rescale;
+    p->classifier_guidance = s->classifier;
     p->seed = s->seed;
     p->index = s->index;
     p->seconds = s->seconds;
@@ -521,7 +526,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct render r = {
         .seed = UINT64_MAX, .index = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
-        .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .eta = NAN, .gain = NAN,
+        .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .classifier = NAN, .eta = NAN, .gain = NAN,
         .tolerance = NAN, .churn = NAN, .churn_from = NAN, .churn_to = NAN, .threshold = NAN,
         .lufs = NAN, .peak = NAN, .phase = -1,
     };

@@ -18,7 +18,7 @@ struct sound_settings {
     char sampler[SOUND_SAMPLER];
     int steps;
     double guidance, eta;
-    double guidance_from, guidance_to, rescale;
+    double guidance_from, guidance_to, rescale, classifier;
     char spacing[SOUND_SAMPLER]; // "": the model's
     struct ebb_tuning tuning;    // but for its spacing
     enum ebb_noise_source noise;

@@ -103,7 +103,7 @@ int sound_labels(const struct sound_settings *s, const struct tool_model *m, con
 // Where nothing is asked for that only its teacher knows, as ebb_generate() decides it.
 static void choose_student(struct sound_settings *s, const struct ebb_model_info *info)
 {
-    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0) && s->guidance_from <= 0 && s->guidance_to >= 1 && s->rescale == 0 &&
+    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0) && s->guidance_from <= 0 && s->guidance_to >= 1 && s->rescale == 0 && s->classifier == 0 &&
            !s->negative[0] && !strchr(s->label, ':') && s->noise == EBB_NOISE_PHILOX;
     s->student = s->student || (open && info->student_steps);
     if (!s->student)

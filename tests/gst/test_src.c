@@ -103,7 +103,7 @@ TEST(properties_keep_what_was_set)
 {
     GstElement *source = gst_element_factory_make("diffusesrc", NULL);
     g_object_set(source, "label", "rain", "seed", G_GUINT64_CONSTANT(18446744073709551615), "steps", 7, "sampler", "ddim",
-                 "guidance", 2.5, "num-clips", G_GUINT64_CONSTANT(3), "crossfade", 0.5, "gap", 0.0, "lookahead", 5,
+                 "guidance", 2.5, "classifier-guidance", 1.5, "num-clips", G_GUINT64_CONSTANT(3), "crossfade", 0.5, "gap", 0.0, "lookahead", 5,
                  "samplesperbuffer", 64, "is-live", TRUE, "volume", 0.5, "post-messages", FALSE, "threads", 2, "device", "cpu",
                  "model", "sfx", NULL);
     char *label, *sampler, *device, *model;
@@ -111,9 +111,9 @@ TEST(properties_keep_what_was_set)
     gint steps, threads;
     guint lookahead, samples;
     gboolean live, post;
-    double guidance, crossfade, gap, volume;
+    double guidance, classifier, crossfade, gap, volume;
     g_object_get(source, "label", &label, "seed", &seed, "steps", &steps, "sampler", &sampler, "guidance", &guidance,
-                 "num-clips", &clips, "crossfade", &crossfade, "gap", &gap, "lookahead", &lookahead, "samplesperbuffer",
+                 "classifier-guidance", &classifier, "num-clips", &clips, "crossfade", &crossfade, "gap", &gap, "lookahead", &lookahead, "samplesperbuffer",
                  &samples, "is-live", &live, "volume", &volume, "post-messages", &post, "threads", &threads, "device", &device,
                  "model", &model, NULL);
     REQUIRE_STRING(label, "rain");
@@ -121,7 +121,7 @@ TEST(properties_keep_what_was_set)
     REQUIRE_STRING(device, "cpu");
     REQUIRE_STRING(model, "sfx");
     REQUIRE(seed == G_MAXUINT64 && steps == 7 && clips == 3 && lookahead == 5 && samples == 64 && live && !post && threads == 2);
-    REQUIRE(guidance == 2.5 && crossfade == 0.5 && gap == 0 && volume == 0.5);
+    REQUIRE(guidance == 2.5 && classifier == 1.5 && crossfade == 0.5 && gap == 0 && volume == 0.5);
     g_free(label);
     g_free(sampler);
     g_free(device);

@@ -40,6 +40,14 @@ ok "left alone they change nothing, the recipe included" sh -c "$guided --guidan
 ok "a mixture" sh -c "$render --label rain:0.7,wind:0.3 -o mix/ && test -f mix/rain-0.7+wind-0.3-s0-000.wav"
 ok "its recipe makes it again" sh -c "$render --like mix/*.wav -o m.wav && cmp m.wav mix/*.wav"
 ok "so do those of the others" sh -c "for f in i r n; do $render --like \$f.wav -o again-\$f.wav && cmp \$f.wav again-\$f.wav || exit 1; done"
+ledby="$render --label kick --force --model tiny-led"
+ok "a classifier's guidance" sh -c "$ledby --classifier-guidance 3 -o c.wav && $ledby --classifier-guidance 9 -o c9.wav && ! cmp -s c.wav c9.wav"
+ok "its recipe makes it again" sh -c "$ebb render --device cpu --like c.wav -o again-c.wav && cmp c.wav again-c.wav"
+ok "a model says that it has one" says 'classifier-guidance' "$ebb" info tiny-led
+ok "and JSON does" says '"classifier": true' "$ebb" info tiny-led --json
+fails 4 'has no classifier' $guided --classifier-guidance 3 -o x.wav
+fails 2 '0..1000' $guided --classifier-guidance -1 -o x.wav
+fails 2 '0..1000' $guided --classifier-guidance nan -o x.wav
 fails 2 'guidance = 1 + w' $guided --guidance-w 2 -o x.wav
 fails 2 'from must be at most to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
 fails 2 '0..1' $guided --rescale 1.5 -o x.wav

@@ -22,6 +22,7 @@ struct ebb_stream_params {
     int steps;           // 0: as recommended (default)
     const char *sampler; // NULL: as recommended
     double guidance;     // NAN (default): as recommended
+    double classifier_guidance; // as in generate.h. Default 0: off
     double crossfade;    // seconds two texture windows overlap, 0.05 .. half a window; NAN (default): a quarter window
     double gap;          // seconds of silence after an event clip, >= 0. Default 0.25
     uint64_t clips;      // how many clips, 0: without end (default)
