@@ -29,6 +29,11 @@ double run_eta(const struct ebb_run *run, double own)
     return run->params.eta == EBB_ETA_OWN ? own : run->params.eta;
 }
 
+bool run_is_nothing(const struct ebb_run *run, const struct ebb_level *at)
+{
+    return at->alpha == 0 || (!run->compat && at->alpha * RUN_NOTHING < at->sigma);
+}
+
 struct ebb_run_instruction *run_emit(struct ebb_run *run, enum ebb_run_kind kind)
 {
     // Too long a step is a mistake in a method, found by the tests: the last instruction is overwritten.

@@ -62,6 +62,12 @@ const struct ebb_level *run_target(const struct ebb_run *run);
 bool run_last(const struct ebb_run *run);
 double run_eta(const struct ebb_run *run, double own); // as asked for, or the sampler's own
 
+// There is next to no signal at this level: under 1 part in RUN_NOTHING, and a slope over sigma / alpha, carried over a step
+// of that size, would drown everything (a cosine begins at 20 291). The way from there is the straight line of the estimate.
+// diffusers knows only levels without any.
+enum { RUN_NOTHING = 400 };
+bool run_is_nothing(const struct ebb_run *run, const struct ebb_level *at);
+
 struct ebb_run_instruction *run_emit(struct ebb_run *run, enum ebb_run_kind kind);
 
 // slot[dst] = sum of terms; RUN_BLEND(run, dst, {slot, weight}, ...). Terms of weight 0 are left out.

@@ -16,7 +16,7 @@ static double unit(const struct ebb_run *run, const struct ebb_level *at)
 
 static bool plain(const struct ebb_run *run, const struct ebb_level *from, const struct ebb_level *to)
 {
-    return to->sigma == 0 || unit(run, from) == 0;
+    return to->sigma == 0 || unit(run, from) == 0 || (unit(run, from) != 1 && run_is_nothing(run, from));
 }
 
 // x / alpha at `to` = x / alpha + (r_to - r) * (weight * d(now) + (1 - weight) * d(at)), d = (x / alpha - x_0) / r.

@@ -41,7 +41,7 @@ static void adams_bashforth(struct ebb_run *run)
 
 static bool no_signal(struct ebb_run *run)
 {
-    if (run_now(run)->alpha > 0)
+    if (!run_is_nothing(run, run_now(run)))
         return false;
     run_estimate(run, run_now(run), SLOT_X, MIX);
     run_move(run, run_now(run), run_next(run), SLOT_X, MIX, SLOT_X);

@@ -52,9 +52,9 @@ static void begin(struct ebb_run *run)
 {
     const struct ebb_level *end = &run->grid[run->steps];
     run->level = run->grid[0];
-    if (run->level.alpha == 0) { // no signal: one step of Euler's to where there is some
+    if (run_is_nothing(run, &run->level)) { // one step of Euler's to where there is some signal
         struct ebb_level from = run->level;
-        run->level = ebb_level_at_lambda(run->params.schedule, -log(ebb_schedule_ratio_max(run->params.schedule)));
+        run->level = ebb_level_at_lambda(run->params.schedule, -log(fmin(RUN_NOTHING, ebb_schedule_ratio_max(run->params.schedule))));
         run_estimate(run, &from, SLOT_X, CLEAN);
         run_move(run, &from, &run->level, SLOT_X, CLEAN, SLOT_X);
     }

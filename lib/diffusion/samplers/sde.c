@@ -12,7 +12,7 @@ static void predict(struct ebb_run *run)
     const struct ebb_level *now = run_now(run), *next = run_next(run);
     run_estimate(run, now, SLOT_X, CLEAN);
     double r = next->sigma / next->alpha, part = r * now->alpha / now->sigma, keep = part * part;
-    if (next->sigma == 0 || now->alpha == 0) {
+    if (next->sigma == 0 || run_is_nothing(run, now)) {
         run_move(run, now, next, SLOT_X, CLEAN, SLOT_X);
         return;
     }
@@ -34,7 +34,7 @@ static void pc(struct ebb_run *run)
 {
     const struct ebb_level *now = run_now(run);
     double v = now->sigma * now->sigma / (now->alpha * now->alpha);
-    if (now->alpha == 0) {
+    if (run_is_nothing(run, now)) {
         predict(run);
         run_step_done(run);
     } else if (run->stage == 0) {
@@ -65,7 +65,7 @@ static void langevin(struct ebb_run *run)
     enum { INNER = 4 };
     static const double GRAIN = 0.5;
     const struct ebb_level *now = run_now(run), *next = run_next(run);
-    if (now->alpha == 0) {
+    if (run_is_nothing(run, now)) {
         predict(run);
         run_step_done(run);
         return;
