@@ -1,6 +1,8 @@
 // How near each sampler comes to 200 steps of DDPM, by network evaluations: a Markdown table on standard output.
 //
-//     build/tests/bench/bench-quality [MODEL] [CLIPS]        MODEL: models/sfx; CLIPS of each of six labels: 4
+//     build/tests/bench/bench-quality [MODEL] [CLIPS] [SAMPLER...]
+//
+// MODEL: models/sfx; CLIPS of each of six labels: 4; SAMPLER: those alone, default all.
 //
 // Guidance is what the model recommends, spacing its own. A clip's mel is described by 3 numbers per band: mean, deviation,
 // and mean change from frame to frame, each over the deviation that it has among all reference clips. Two sets are compared label
@@ -215,6 +217,14 @@ static void open_model(struct bench *b, const char *path)
     choose_labels(b);
 }
 
+static bool asked(int argc, char **argv, const char *name)
+{
+    bool found = argc <= 3;
+    for (int i = 3; i < argc; i++)
+        found |= strcmp(argv[i], name) == 0;
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.clips = argc > 2 ? atoi(argv[2]) : 4};
@@ -237,7 +247,7 @@ int main(int argc, char **argv)
 
     printf("| sampler | kind | 5 | 10 | 20 | 40 |\n|---|---|---|---|---|---|\n");
     for (const struct ebb_sampler_info *s = ebb_sampler_next(NULL); s; s = ebb_sampler_next(s))
-        if (can(&b, s->name))
+        if (can(&b, s->name) && asked(argc, argv, s->name))
             row(&b, s);
     int evals;
     double floor = measure(&b, "ddpm", REFERENCE_STEPS, 0, &evals);
