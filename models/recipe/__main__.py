@@ -55,6 +55,8 @@ def run_train(args):
     task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP})
     run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
                     options=options, parts=args.parts, **{name: options[name] for name in LOOP})
+    size = sum(weight.numel() for weight in run.net.parameters()) / 1e6
+    print(f"{args.what}: {size:.1f} million weights, on {device}{', mixed precision' if options['bf16'] else ''}", flush=True)
     if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
@@ -177,7 +179,8 @@ def add_pack(add):
     add.add_argument("out", type=Path, help="a .tar.xz")
     add.add_argument("--what", choices=parcel.FEATURES, default="sfx")
     add.add_argument("--start", default="shipped", help="model to take along: shipped (default), none, or a folder")
-    add.add_argument("--most", type=number(int, 1, 1 << 20), default=64, help="MiB that it may have (64); what does not fit stays here")
+    add.add_argument("--most", type=number(int, 1, 1 << 20), default=64,
+                     help="MiB that it may have (64); what does not fit stays here")
     add.set_defaults(run=lambda args: parcel.pack(args.work, args.out, args.what, model_folder(args), args.most))
 
 

@@ -101,7 +101,7 @@ def pack(work, out, what, start, most):
             shutil.copytree(own, root / "recipe-work" / "vae" / "net")
         room = (most << 20) - ROOM - tar_size(root)
         if room < 0:
-            raise ValueError(f"--most {most}: the recipe and the model it starts from alone need {(tar_size(root) + ROOM) >> 20} MiB")
+            raise ValueError(f"--most {most}: the recipe and the start model alone need {(tar_size(root) + ROOM) >> 20} MiB")
         (root / "recipe-work").mkdir(exist_ok=True)
         data.save_tensors(root / "recipe-work" / "features.pt", FEATURES[what](work, start, room))
         with data.replacing(out) as part, tarfile.open(part, "w:xz", preset=6) as tar:

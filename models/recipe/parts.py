@@ -1,4 +1,4 @@
-"""A checkpoint in parts small enough to be carried home from a machine that is only lent: weights first, then all of the state."""
+"""A checkpoint in parts small enough to be carried home from a machine that is lent: weights first, then the whole state."""
 
 import hashlib
 import io
@@ -66,5 +66,5 @@ def join(folder, out):
     out.mkdir(parents=True, exist_ok=True)
     with data.replacing(out / "state.pt") as file:
         file.write_bytes(weights if whole is None else whole)
-    print(f"{out}/state.pt: step {index['step']}, " + ("all of its state: train and export go on from it" if whole is not None else
-          "its weights alone: to be exported"))
+    came = "its weights alone: to be exported" if whole is None else "all of its state: train and export go on from it"
+    print(f"{out}/state.pt: step {index['step']}, {came}")

@@ -136,7 +136,7 @@ def encode_all(vae, seen):
 
 
 class Diffuse(Task):
-    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`) on the mel in patches of (rows, columns)."""
+    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`: rows, columns) patches of the mel."""
 
     def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None, **process):
         self.seen, self.dropout, self.patch = Windows(work), dropout, direct and tuple(direct)

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import data, denoise, sfx, train
+from .. import data, denoise, export, sfx, train
 from ..__main__ import main
 
 count = dict(passed=0, failed=0, skipped=0)
@@ -87,6 +87,25 @@ def prepared(root):
         make_sounds(root / "sounds")
         status, said = recipe(work, "prepare", root / "sounds")
         check(status == 0 and "15 clips" in said, f"prepare reads 15 clips: {said}")
+    return work
+
+
+def corpus(root):
+    """A work folder of speech, effects and noise, made once."""
+    work = root / "corpus-work"
+    if not (work / "bank.json").exists():
+        make_corpus(root / "corpus")
+        status, said = recipe(work, "prepare", root / "corpus")
+        check(status == 0, f"prepare reads a manifest: {said}")
+    return work
+
+
+def with_autoencoder(root):
+    """The three labels and a little autoencoder trained on them, made once."""
+    work = prepared(root)
+    if not (work / "vae" / "net").exists():
+        run = train_tiny(work, "vae", root / "vae", 4)
+        export.averaged(run.folder, run.net).save_pretrained(work / "vae" / "net")
     return work
 
 

@@ -47,7 +47,8 @@ def check_messy(root):
     status, said = recipe(root / "messy-work", "prepare", folder)
     clips = json.loads((root / "messy-work" / "bank.json").read_text()) if status == 0 else []
     check(status == 0 and len(clips) == 18, f"18 sounds of a messy folder are read, not {len(clips)}: {said}")
-    for words in ("broken.wav: not a sound", "empty.wav: not a sound", "words.wav: not a sound", "none.wav: no samples", "silent.wav: silent",
+    for words in ("broken.wav: not a sound", "empty.wav: not a sound", "words.wav: not a sound", "none.wav: no samples",
+                  "silent.wav: silent",
                   "nan.wav: no samples, or", "loose.wav: not in a folder", "is it hiss or beep?", "the same sound as", "gone.wav",
                   "lonely: only 2 clips", "hollow: no sound in it", "notes.txt"):
         check(words in said, f"of a messy folder it is said: {words}; said was: {said}")
@@ -66,13 +67,15 @@ def check_refusals(root):
         shutil.copy(root / "sounds" / "beep" / "beep0.wav", folder)
         refused(["rename the folder", label], root / "none", "prepare", root / "names")
         shutil.rmtree(folder)
-    for text, words in (("path\tclass\n", "no column original_path"), ("path\tclass\toriginal_path\toriginal_sample_rate\na\tb\tc\tx\n", "line 2")):
+    for text, words in (("path\tclass\n", "no column original_path"),
+                        ("\t".join(data.COLUMNS) + "\na\tb\tc\tx\n", "line 2")):
         (root / "empty" / "MANIFEST.tsv").write_text(text)
         refused([words], root / "none", "prepare", root / "empty")
     for words, options in (
             ("expected 1 to 65536", ("--batch", 0)), ("list of whole numbers", ("--channels", "8,x")),
             ("multiples of 8", ("--channels", "12,24")), ("does not concern", ("--what", "vae", "--schedule", "linear")),
-            ("invalid choice", ("--schedule", "steep")), ("v_prediction or sample", ("--direct", "--zero-snr", "--prediction", "epsilon")),
+            ("invalid choice", ("--schedule", "steep")),
+            ("v_prediction or sample", ("--direct", "--zero-snr", "--prediction", "epsilon")),
             ("can be halved for 5 at most", ("--channels", "8,8,8,8,8,8,8", "--direct"))):
         refused([words], root / "work", "train", "--steps", 1, *options)
     if not torch.cuda.is_available():
@@ -84,7 +87,8 @@ def check_refusals(root):
 
 
 def check_split(root):
-    rows = [dict(kind="sfx", label=label, source=f"{label}{i}") for label, n in (("many", 30), ("some", 8), ("few", 7)) for i in range(n)]
+    counts = dict(many=30, some=8, few=7)
+    rows = [dict(kind="sfx", label=label, source=f"{label}{i}") for label in counts for i in range(counts[label])]
     data.split(rows, False)
     held = lambda label: sum(row["held"] for row in rows if row["label"] == label)
     check((held("many"), held("some"), held("few")) == (3, 1, 0), "a tenth of each label is held out, at least one of eight")
@@ -102,7 +106,7 @@ def check_augment(root):
     window = lambda seed=0, **plan: sfx.disturbed(wave, others, sfx.PLAIN | plan, np.random.default_rng(seed))
     level = lambda x: 10 * np.log10(np.square(x, dtype=np.float64).sum())
     plain = window(shift=0)
-    check(np.array_equal(plain[:len(wave)], wave) and not plain[len(wave):].any(), "nothing asked, nothing changed; silence follows")
+    check(np.array_equal(plain[:len(wave)], wave) and not plain[len(wave):].any(), "unchanged when asked for nothing")
     starts = {int(np.flatnonzero(window(seed, shift=8))[0]) - int(np.flatnonzero(wave)[0]) for seed in range(40)}
     check(starts == {i * audio.HOP for i in range(9)}, "a clip starts up to eight frames in")
     gains = [level(window(seed, shift=0, gain=6)) - level(plain) for seed in range(40)]
@@ -125,7 +129,8 @@ def check_full_disk(root):
     before = (work / "bank.json").read_bytes(), (work / "bank.i16").read_bytes()
     with full_disk(20000):
         refused(["bank.i16: cannot be written", "as it was"], work, "prepare", root / "sounds")
-    check(before == ((work / "bank.json").read_bytes(), (work / "bank.i16").read_bytes()), "a full disk leaves the prepared sounds")
+    now = (work / "bank.json").read_bytes(), (work / "bank.i16").read_bytes()
+    check(before == now, "a full disk leaves the prepared sounds")
     check(not list(work.glob("*.part")), "a full disk leaves nothing half written")
 
 

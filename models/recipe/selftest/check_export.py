@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
 from .. import diffusion, evaluate, export, judge, nets, sfx, train
-from .base import check, prepared, quietly, recipe, refused, skip
+from .base import check, quietly, recipe, refused, skip, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()
 MODELS = dict(  # name: options of its training
@@ -24,7 +24,7 @@ MODELS = dict(  # name: options of its training
 
 
 def run(root):
-    work = prepared(root)
+    work = with_autoencoder(root)
     for name, options in MODELS.items():
         check_model(root, work, name, options)
     check_refusals(root, root / "latent-work")
@@ -41,10 +41,11 @@ def check_model(root, work, name, options):
     status, said = recipe(here, "export", out, "--start", "none", "--textures", "hiss", "--licence", "CC0")
     check(status == 0, f"{name}: export: {said}")
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
-    check([(label["name"], label["kind"]) for label in info["labels"]] == [("beep", "event"), ("click", "event"), ("hiss", "texture")],
-          f"{name}: labels are the folders")
-    check(export.sums(out) == info["sha256"] and len(info["sha256"]) == 2 - ("direct" in options), f"{name}: the sums are those of the files")
-    check(info["trained"]["steps"] == 4 and info["trained"]["channels"] == options["channels"], f"{name}: says how it was trained")
+    labels, kept = {label["name"]: label["kind"] for label in info["labels"]}, info["trained"]
+    check(labels == dict(beep="event", click="event", hiss="texture"), f"{name}: labels are the folders")
+    files = 2 - ("direct" in options)
+    check(export.sums(out) == info["sha256"] and len(info["sha256"]) == files, f"{name}: the sums are those of the files")
+    check(kept["steps"] == 4 and kept["channels"] == options["channels"], f"{name}: says how it was trained")
     unet = UNet2DModel.from_pretrained(out, subfolder="unet").float().eval()
     vae = None if "direct" in options else AutoencoderKL.from_pretrained(out, subfolder="vae").float().eval()
     scheduler = diffusion.load_scheduler(out)
@@ -83,7 +84,8 @@ def check_in_ebb(root, name, out, unet, scheduler, label=1, steps=4):
     check(error < 1e-3, f"{name}: Ebb's latents are diffusers', within 0.1 %: {error:.1e}")
     done = ebb("render", "-m", out, "--label", "hiss", "-o", root / f"{name}.wav", "--device", "cpu", "-q")
     wave, rate = soundfile.read(root / f"{name}.wav") if done.returncode == 0 else (np.zeros(1), 0)
-    check(rate == 48000 and len(wave) > 100000 and np.isfinite(wave).all() and wave.std() > 0, f"{name}: ebb renders it: {done.stderr}")
+    good = rate == 48000 and len(wave) > 100000 and np.isfinite(wave).all() and wave.std() > 0
+    check(good, f"{name}: ebb renders it: {done.stderr}")
     if name == "latent":
         check_played(root, out)
 
@@ -108,7 +110,7 @@ def check_refusals(root, work):
     (out / "thesis.txt").write_text("years of work")
     refused(["is no model"], work, "export", out, "--start", "none")
     refused(["no such label", "beep, click, hiss"], work, "export", root / "x", "--start", "none", "--textures", "hizz")
-    refused(["nothing trained here"], root / "work", "export", root / "x")
+    refused(["nothing trained here"], root / "nowhere", "export", root / "x")
     refused(["another autoencoder"], moved_vae(root, work), "export", root / "x")
     check((out / "thesis.txt").exists() and not (root / "x").exists(), "what is refused writes nothing")
     model, card = root / "models" / "latent", root / "models" / "latent" / "README.md"

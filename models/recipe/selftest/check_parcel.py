@@ -9,12 +9,12 @@ import tarfile
 import torch
 
 from .. import data, export, parts, sfx, train
-from .base import check, prepared, recipe, refused
+from .base import check, corpus, recipe, refused, with_autoencoder
 
 
 def run(root):
     work = root / "parcel-home"
-    shutil.copytree(prepared(root), work, ignore=shutil.ignore_patterns("sfx"))
+    shutil.copytree(with_autoencoder(root), work, ignore=shutil.ignore_patterns("sfx"))
     check_sfx(root, work)
     check_parts(root, work)
     check_denoise(root)
@@ -80,7 +80,8 @@ def check_parts(root, work):
     status, said = recipe(home, "join", folder)
     check(status == 0 and "weights alone" in said, f"without all of the state, the weights: {said}")
     weights = export.net_of(export.trained(home / "sfx")).state_dict()
-    check(all(torch.allclose(weights[name], value, atol=1e-3) for name, value in run.average.weights.items()), "weights within float16")
+    near = [torch.allclose(weights[name], value, atol=1e-3) for name, value in run.average.weights.items()]
+    check(all(near), "weights within float16")
     refused(["weights alone", "--start"], home, "train", "--steps", 4)
     damaged = folder / next(name for name in names if name.startswith("weights"))
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
@@ -92,7 +93,7 @@ def check_parts(root, work):
 
 
 def check_denoise(root):
-    work = root / "corpus-work"
+    work = corpus(root)
     there = unpacked(root, "denoise-there", work, "--what", "denoise", "--start", "none")
     done = train_there(there, "--what", "denoise", "--steps", "2", "--channels", "8,16", "--batch", "4", "--no-bf16")
     check(done.returncode == 0 and (there / "parts" / "index.json").exists(), f"the denoiser trains there: {done.stderr}")
@@ -103,4 +104,5 @@ def check_denoise(root):
         a, b = torch.from_numpy(ours.samples(clip)), torch.from_numpy(theirs.samples(other[clip["path"]]))
         loss = 10 * torch.log10((a[:len(b)] - b[:len(a)]).square().sum() / a.square().sum())
         check(abs(len(a) - len(b)) < 2 and loss < -10, f"Opus keeps the sound: error {loss:.1f} dB")
-    check(all(clip["rate"] <= 40000 for clip in theirs.clips if not clip["path"].startswith("synthetic/")), "above 20 kHz nothing is learned from it")
+    rates = [clip["rate"] for clip in theirs.clips if not clip["path"].startswith("synthetic/")]
+    check(rates and max(rates) <= 40000, "above 20 kHz nothing is learned from it")

@@ -1,4 +1,4 @@
-"""Trainings that are killed, stopped, starved of disk, misled: the last checkpoint holds, and what goes on equals what never stopped."""
+"""Trainings that are killed, stopped, starved of disk, misled: the last checkpoint holds; resumed equals unbroken."""
 
 import io
 import os
@@ -11,7 +11,7 @@ import torch
 
 from .. import data, denoise, export, train
 from ..audio import mel_power, stft
-from .base import TINY, check, make_corpus, prepared, quietly, recipe, refused, start_child, train_tiny
+from .base import TINY, check, corpus, prepared, quietly, recipe, refused, start_child, train_tiny
 from .check_data import full_disk
 
 
@@ -113,7 +113,8 @@ def check_damage(root, work, folder):
     losses, run.task.losses = run.task.losses, lambda net, batch: losses(net, batch) * float("nan")
     weights = {name: value.clone() for name, value in run.net.state_dict().items()}
     check_raises(run.one_step, "not a number", "step 9 is as it was", "--rate")
-    check(all(torch.equal(weights[name], value) for name, value in run.net.state_dict().items()), "NaN does not reach the weights")
+    untouched = [torch.equal(weights[name], value) for name, value in run.net.state_dict().items()]
+    check(all(untouched), "NaN does not reach the weights")
     run.task.losses = lambda net, batch: losses(net, batch) + 0 * (net.conv_in.bias.sum() * 0).abs().sqrt()  # slope 0 / 0
     check_raises(run.one_step, "not a number")
 
@@ -147,7 +148,7 @@ def check_options(root, work):
     shutil.copytree(work, small, ignore=shutil.ignore_patterns("vae", "sfx"))
     words = ("--start", "none", "--direct", "16,16", "--channels", "16,32", "--layers", 1, "--threads", 1, "--batch", 4)
     status, said = recipe(small, "train", *words, "--steps", 2, "--schedule", "sigmoid", "--prediction", "sample", "--no-bf16")
-    check(status == 0 and "step 2" in said and "samples/s" in said and said.count("by noise") == 1, f"a direct model trains: {said}")
+    check(status == 0 and "step 2" in said and "samples/s" in said and "by noise" in said, f"a direct model trains: {said}")
     status, said = recipe(small, "train", "--steps", 3, "--threads", 1)
     check(status == 0 and "going on from step 2" in said and "step 3" in said, f"options come from the checkpoint: {said}")
     kept = train.read_state(small / "sfx")["options"]
@@ -163,10 +164,7 @@ def check_options(root, work):
 
 
 def check_denoise(root):
-    make_corpus(root / "corpus")
-    work = root / "corpus-work"
-    check(recipe(work, "prepare", root / "corpus")[0] == 0, "prepare reads a manifest")
-    net = check_killed(root, work, "denoise", steps=12).net.eval()
+    net = check_killed(root, corpus(root), "denoise", steps=12).net.eval()
     wave = 0.1 * torch.randn(20000)
     for frames in (16, 64, 96):
         check(denoise.sample(net, torch.zeros(1, 1, 128, frames), 0.5).shape[-1] == frames, f"a width of {frames} frames")
