@@ -1,8 +1,10 @@
-"""Closes a test run with one line, `123 passed, 0 failed, 4 skipped`, counted from meson's JUnit reports.
+"""Closes a test run with one line, `123 passed, 0 failed, 4 skipped`, counted from meson's JUnit reports, and from logs that
+end in such a line themselves.
 
-usage: summary.py REPORT.xml...    exits with 1 if anything failed or nothing ran
+usage: summary.py REPORT.xml|LOG...    exits with 1 if anything failed or nothing ran
 """
 import os
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -13,12 +15,29 @@ def outcome(case):
     return "skipped" if case.find("skipped") is not None else "passed"
 
 
+def add_log(log, count):
+    with open(log, encoding="utf-8", errors="replace") as file:
+        lines = file.read().splitlines()
+    last = re.fullmatch(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", lines[-1] if lines else "")
+    if not last or not int(last[1]):
+        count["failed"] += 1
+        print(f"failed: {log} does not end in a count of what passed")
+    for line in lines:
+        if line.startswith("FAILED: "):
+            print(f"failed: {line.removeprefix('FAILED: ')}")
+    for name, number in zip(("passed", "failed", "skipped"), last.groups(default="0") if last else ()):
+        count[name] += int(number)
+
+
 def main(reports):
     count = {"passed": 0, "failed": 0, "skipped": 0}
     for report in reports:
         if not os.path.exists(report):
             count["failed"] += 1
             print(f"failed: {report} was never written")
+            continue
+        if not report.endswith(".xml"):
+            add_log(report, count)
             continue
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
             outcomes = [(case, outcome(case)) for case in suite.iter("testcase")]
