@@ -116,15 +116,21 @@ TINY = dict(
 )
 
 
-def train_tiny(work, what, folder, steps, pause=0.0, save_every=1e9):
+def train_tiny(work, what, folder, steps, at=None, then=None, save_every=1e9):
+    """Trains; `then(run)` comes just before step `at`, as an accident would."""
     torch.set_num_threads(1)
     run = train.Run(quietly(TINY[what], work), folder, 1e-3, 4, steps=steps, save_every=save_every)
     run.resume()
-    if pause:  # give the killer its chance
-        one_step = run.one_step
-        run.one_step = lambda: (time.sleep(pause), one_step())[1]
+    one_step = run.one_step
+    run.one_step = lambda: (run.step == at and then(run), one_step())[1]
     quietly(run.run)
     return run
+
+
+def hang(run):
+    """Half a step, and no end: to be killed there."""
+    run.task.batch(run.count)
+    time.sleep(600)
 
 
 def quietly(function, *words):

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
-from .. import diffusion, evaluate, export, judge, nets, sfx, train
+from .. import diffusion, export, judge, nets, sfx, train
 from .base import check, quietly, recipe, refused, skip, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()

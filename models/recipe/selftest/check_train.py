@@ -4,14 +4,13 @@ import io
 import os
 import shutil
 import signal
-import threading
 import time
 
 import torch
 
-from .. import data, denoise, export, train
+from .. import denoise, export, train
 from ..audio import mel_power, stft
-from .base import TINY, check, corpus, prepared, quietly, recipe, refused, start_child, train_tiny
+from .base import TINY, check, corpus, hang, prepared, quietly, recipe, refused, start_child, train_tiny
 from .check_data import full_disk
 
 
@@ -32,26 +31,29 @@ def same(one, two):
     return all(torch.equal(one.average.weights[name], two.average.weights[name]) for name in one.average.weights)
 
 
-def check_killed(root, work, what, steps=8):
+def check_killed(root, work, what, steps=8, at=3):
     """Killed in the middle of a step and resumed: equals an unbroken training, bit for bit."""
     whole = train_tiny(work, what, root / f"{what}-whole", steps)
     folder = root / f"{what}-killed"
-    child = start_child(train_tiny, work, what, folder, steps, 0.3, 0)
-    wait(lambda: (folder / "state.pt").exists() or not child.is_alive())
-    time.sleep(0.4)
+    child = start_child(train_tiny, work, what, folder, steps, at, hang, 0)
+    wait(lambda: reached(folder) == at or not child.is_alive())
     child.kill()
     child.join()
-    reached = train.read_state(folder)["step"]
-    check(0 < reached < steps, f"{what}: killed in the middle, at step {reached} of {steps}")
+    check(reached(folder) == at, f"{what}: killed in the middle, after step {reached(folder)} of {steps}")
     again = train_tiny(work, what, folder, steps)
     check(again.step == steps and same(whole, again), f"{what}: resumed equals unbroken")
     return again
 
 
-def wait(done, seconds=120):
+def reached(folder):
+    state = train.read_state(folder)
+    return state["step"] if state else 0
+
+
+def wait(done, seconds=300):
     deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def die_saving(work, folder):
@@ -85,9 +87,8 @@ def check_stopped(root, work):
     """A signal ends the training after the step under way, and the rest of it gives the same bits."""
     whole = train_tiny(work, "vae", root / "vae-whole", 8)
     folder = root / "stopped"
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    run = train_tiny(work, "vae", folder, 8, 0.2)
-    check(0 < run.step < 8 and train.read_state(folder)["step"] == run.step, f"stopped and saved at step {run.step}")
+    run = train_tiny(work, "vae", folder, 8, 3, lambda run: os.kill(os.getpid(), signal.SIGTERM))
+    check(run.step == reached(folder) == 4, f"stopped and saved after the step under way: {run.step}")
     check(same(whole, train_tiny(work, "vae", folder, 8)), "stopped and resumed equals unbroken")
 
 
@@ -164,7 +165,7 @@ def check_options(root, work):
 
 
 def check_denoise(root):
-    net = check_killed(root, corpus(root), "denoise", steps=12).net.eval()
+    net = check_killed(root, corpus(root), "denoise").net.eval()
     wave = 0.1 * torch.randn(20000)
     for frames in (16, 64, 96):
         check(denoise.sample(net, torch.zeros(1, 1, 128, frames), 0.5).shape[-1] == frames, f"a width of {frames} frames")
