@@ -172,22 +172,28 @@ static void draw_first(struct ebb_cleaner *c, int64_t begin)
     }
 }
 
+// Nothing is heard in a frame, or it is centred behind the end and fades.
+static bool is_void(const struct ebb_cleaner *c, int64_t frame)
+{
+    return c->silent[ring(frame, c->size.frames)] || (c->ended && frame > (int64_t)(c->written / c->mel->stft->hop));
+}
+
 // Digital silence, which is also what there is before the beginning and after the end, is nothing that noise ever has,
 // and the network's norms run over all of a window: in its place the network sees the frames next to it, mirrored.
 static void choose_sources(struct ebb_cleaner *c, int64_t begin)
 {
     int n = c->size.frames, first = 0, from = 0, to = 0; // from..to: the last stretch with sound
-    while (first < n && c->silent[ring(begin + first, n)])
+    while (first < n && is_void(c, begin + first))
         first++;
     for (int i = first; i < n; i++) {
-        bool silent = c->silent[ring(begin + i, n)];
-        if (!silent && (i == first || c->silent[ring(begin + i - 1, n)]))
+        bool silent = is_void(c, begin + i);
+        if (!silent && (i == first || is_void(c, begin + i - 1)))
             from = i;
         to = silent ? to : i + 1;
         c->source[i] = silent ? to - 1 - mirror(i - to, to - from) : i;
     }
     int end = first; // of the first stretch
-    while (end < n && !c->silent[ring(begin + end, n)])
+    while (end < n && !is_void(c, begin + end))
         end++;
     for (int i = 0; i < first; i++)
         c->source[i] = end > first ? first + mirror(first - 1 - i, end - first) : i;
