@@ -22,18 +22,61 @@ static struct ebb_schedule *make(const char *name, bool zero)
     return s;
 }
 
-// The worked numbers of a first course, with x_t = alpha x_0 + sigma eps spelled out.
+// A schedule of two steps whose first, at t = 0.5, leaves `abar`.
+static struct ebb_schedule *of_abar(double abar)
+{
+    double betas[] = {1 - abar, 0.5};
+    struct ebb_schedule_params p;
+    ebb_schedule_params_default(&p);
+    p.name = "table";
+    p.train_steps = 2;
+    p.table = betas;
+    p.table_count = 2;
+    struct ebb_schedule *s = ebb_schedule_create(&p, NULL);
+    REQUIRE(s);
+    return s;
+}
+
+// x_t in closed form, from x_0 and eps.
+static double noised(double abar, double x0, double eps)
+{
+    struct ebb_schedule *s = of_abar(abar);
+    struct ebb_gaussian g = ebb_forward(s, 0, 0.5);
+    ebb_schedule_destroy(&s);
+    return g.x * x0 + g.sd * eps;
+}
+
+// x_0 back, by way of the network's eps.
+static double denoised(double abar, double x, double eps)
+{
+    struct ebb_schedule *s = of_abar(abar);
+    double alpha, sigma;
+    ebb_schedule_at(s, 0.5, &alpha, &sigma);
+    ebb_schedule_destroy(&s);
+    struct ebb_prediction_weights w = ebb_prediction_to_x0(EBB_PREDICT_EPS, alpha, sigma, 0.5);
+    return w.x * x + w.out * eps;
+}
+
+// The worked numbers of a first course, to the digits printed.
 TEST(worked_numbers)
 {
-    REQUIRE_NEAR(sqrt(0.81) * 2 + sqrt(0.19) * -0.5, 1.582055, 5e-7, "x_t");
+    REQUIRE_NEAR(noised(0.81, 2, -0.5), 1.582055, 5e-7, "x_t");
+    REQUIRE_NEAR(denoised(0.36, 1.2, 0.5), 1.3333, 5e-5, "x_0");
+    REQUIRE_NEAR(denoised(0.36, -0.3, -1.0), 0.8333, 5e-5, "x_0");
+    REQUIRE_NEAR(noised(0.64, 3, -1), 1.8, 1e-12, "x_t");
+    REQUIRE_NEAR(noised(0.64, 0, 2), 1.2, 1e-12, "x_t");
+    REQUIRE_NEAR(denoised(0.64, 1.8, -1), 3, 1e-12, "and back");
+    REQUIRE_NEAR(noised(1e-14, 1e6, 0), 0, 0.2, "no signal: mean 0 whatever x_0");
+    REQUIRE_NEAR(noised(1e-14, 0, 1), 1, 1e-13, "no signal: variance 1");
+}
 
-    struct ebb_prediction_weights w = ebb_prediction_to_x0(EBB_PREDICT_EPS, sqrt(0.36), sqrt(0.64), 0.5);
-    REQUIRE_NEAR(w.x * 1.2 + w.out * 0.5, 1.3333, 5e-5, "x_0");
-    REQUIRE_NEAR(w.x * -0.3 + w.out * -1.0, 0.8333, 5e-5, "x_0");
-
-    w = ebb_prediction_from_x0(EBB_PREDICT_EPS, sqrt(0.64), sqrt(0.36), 0.5); // eps back from x_t and x_0
-    REQUIRE_NEAR(w.x * 1.8 + w.out * 3, -1, 1e-12, "eps");
-    REQUIRE_NEAR(w.x * 1.2 + w.out * 0, 2, 1e-12, "eps");
+TEST(no_signal_at_all)
+{
+    struct ebb_schedule *s = make("linear", true);
+    struct ebb_gaussian g = ebb_forward(s, 0, 1);
+    REQUIRE(g.x == 0 && g.sd == 1); // whatever x_0
+    REQUIRE(ebb_schedule_snr(s, 1) == 0 && ebb_schedule_t_of_snr(s, 0) == 1);
+    ebb_schedule_destroy(&s);
 }
 
 // mu = (x_t - beta / sqrt(1 - abar) eps) / sqrt(alpha) with alpha 0.9, abar 0.5: a schedule of two steps.
@@ -142,8 +185,6 @@ TEST(predictions_agree)
                 REQUIRE_NEAR(out, eps - x0, 1e-12, "flow");
         }
     }
-    double alpha = 1e-12;
-    REQUIRE_NEAR(alpha * 1e6, 0, 1e-5, "no signal: mean 0 whatever x_0");
 }
 
 static void refused(const struct ebb_schedule_params *p, const char *word)
