@@ -81,39 +81,26 @@ static void pick_states(struct process *p)
 
 // ---- forward ----
 
-// Standard normal numbers, enough for a picture (Marsaglia's polar method).
-static double normal(uint64_t *state)
-{
-    for (;;) {
-        double v[2];
-        for (int i = 0; i < 2; i++) {
-            *state = *state * 6364136223846793005u + 1442695040888963407u;
-            v[i] = (double)(*state >> 11) * 0x1p-52 - 1;
-        }
-        double s = v[0] * v[0] + v[1] * v[1];
-        if (s > 0 && s < 1)
-            return v[0] * sqrt(-2 * log(s) / s);
-    }
-}
-
-// The same noise throughout, growing: x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps at the abar of the reverse state below.
+// The noise that the reverse chain started from, growing: x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps at the abar of the state below.
 static int run_forward(struct process *p)
 {
     struct ebb_error error = {0};
-    float *x = calloc(p->latent_count, sizeof(float));
-    int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    float *x = calloc(p->latent_count, sizeof(float)), *noise = calloc(p->latent_count, sizeof(float));
+    int code = x && noise ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    if (noise)
+        ebb_normal_noise(p->o->seed, p->o->index, 0, noise, p->latent_count);
     for (int k = 0; k < p->strips && !code; k++) {
         double a = p->abar[p->shown[k]];
-        uint64_t state = p->o->seed * 2 + 12345;
-        for (size_t i = 0; i < p->latent_count; i++)
-            x[i] = (float)(sqrt(a) * (double)p->latents[i] + sqrt(fmax(1 - a, 0)) * normal(&state));
+        const struct ebb_gaussian g = {0, sqrt(a), sqrt(fmax(1 - a, 0))};
         p->forward[k] = calloc(p->cells, sizeof(float));
         if (!p->forward[k])
             code = tool_fail(TOOL_FAILED, "out of memory");
-        else if (ebb_generate_mel(p->m.model, x, p->latent_count, p->forward[k], p->cells, &error) != EBB_OK)
+        else if (ebb_gaussian_draw(p->m.device, &g, NULL, p->latents, noise, x, p->latent_count, &error) != EBB_OK ||
+                 ebb_generate_mel(p->m.model, x, p->latent_count, p->forward[k], p->cells, &error) != EBB_OK)
             code = tool_error(&error);
     }
     free(x);
+    free(noise);
     return code;
 }
 

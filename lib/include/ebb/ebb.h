@@ -2,6 +2,7 @@
 //
 //   error.h    results and messages          device.h   where networks run
 //   schedule.h noise schedules               sampler.h  samplers by name
+//   forward.h  noise added to tensors
 //   model.h    model folders and labels      generate.h one sound
 //   stream.h   sound without end             denoise.h  cleaning a recording
 //   audio.h    WAV, STFT, mel, phase         net.h      one network, for checking against PyTorch
@@ -17,6 +18,7 @@
 #include <ebb/denoise.h>
 #include <ebb/device.h>
 #include <ebb/error.h>
+#include <ebb/forward.h>
 #include <ebb/generate.h>
 #include <ebb/log.h>
 #include <ebb/model.h>
