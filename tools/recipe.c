@@ -63,6 +63,10 @@ char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
     json_object_set_new(o, "label", text_or_null(s->label));
     json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));
     json_object_set_new(o, "index", json_integer((json_int_t)s->index));
+    if (s->share > 0) {
+        json_object_set_new(o, "to_seed", json_integer((json_int_t)s->to_seed));
+        json_object_set_new(o, "share", json_real(s->share));
+    }
     json_object_set_new(o, "seconds", json_real(s->seconds));
     json_object_set_new(o, "sampler", json_string(s->sampler));
     json_object_set_new(o, "steps", json_integer(s->steps));
@@ -173,7 +177,8 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
     char noise[16], format[16];
     bool ok = take_text(o, "model", model, 512) && take_text(o, "model_sha256", hash, 65) &&
               take_text(o, "label", s->label, sizeof(s->label)) && take_seed(o, "seed", &s->seed) &&
-              take_seed(o, "index", &s->index) && take_real(o, "seconds", 0, 3600, &s->seconds) &&
+              take_seed(o, "index", &s->index) && take_real(o, "share", 0, 1, &s->share) &&
+              (s->share <= 0 || take_seed(o, "to_seed", &s->to_seed)) && take_real(o, "seconds", 0, 3600, &s->seconds) &&
               take_text(o, "sampler", s->sampler, sizeof(s->sampler)) && take_int(o, "steps", 1, 1000, &s->steps) &&
               take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
               take_real(o, "guidance_from", 0, 1, &s->guidance_from) && take_real(o, "guidance_to", 0, 1, &s->guidance_to) &&

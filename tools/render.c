@@ -13,7 +13,7 @@
 
 struct render {
     const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative, *steps_folder;
-    uint64_t seed, index;
+    uint64_t seed, index, to_seed;
     int count, steps, threads, phase;
     double guidance_w, guidance_from, guidance_to, rescale, classifier;
     double seconds, guidance, eta, gain, lufs, peak;
@@ -43,6 +43,8 @@ static int read_options(const struct tool_command *command, struct render *r, in
          "how many of each label, with index 0, 1, ... (default 1)"},
         {"seed", 's', "N", TOOL_SEED, &r->seed, 0, 0, "same seed and index, same sound (default 0)"},
         {"index", 'i', "N", TOOL_SEED, &r->index, 0, 0, "index of the first sound within its seed (default 0)"},
+        {"to-seed", 0, "N", TOOL_SEED, &r->to_seed, 0, 0,
+         "a path of --count sounds from --seed to this one; the first and the last are the plain seeds' own"},
         {"list", 0, "FILE", TOOL_TEXT, &r->list, 0, 0,
          "CSV (first line: columns) or JSON Lines, a row per sound: name, label, seed, index, seconds, steps, "
          "guidance, sampler, eta, gain, lufs, peak, trim. An empty cell is what the command line says"},
@@ -104,6 +106,10 @@ static int read_options(const struct tool_command *command, struct render *r, in
         return tool_fail(TOOL_USAGE, "--list and --label or --like exclude each other");
     if (r->list && r->count)
         return tool_fail(TOOL_USAGE, "--list and --count exclude each other");
+    if (r->to_seed != UINT64_MAX && r->list)
+        return tool_fail(TOOL_USAGE, "--list and --to-seed exclude each other");
+    if (r->to_seed != UINT64_MAX && r->count < 2)
+        return tool_fail(TOOL_USAGE, "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
     if (!isnan(r->lufs) && !isnan(r->peak))
         return tool_fail(TOOL_USAGE, "--lufs and --peak exclude each other");
     if (!isnan(r->guidance) && !isnan(r->guidance_w))
@@ -185,6 +191,20 @@ static void override(const struct render *r, struct sound_settings *s)
         s->format = r->format;
 }
 
+// Sound i of `count` on the way from one seed to the other. The ends are plain sounds, their recipes too.
+static void put_on_path(const struct render *r, struct sound_job *job, int i)
+{
+    struct sound_settings *s = &job->settings;
+    uint64_t from = s->seed;
+    s->share = (double)i / (r->count - 1);
+    s->to_seed = r->to_seed;
+    if (i == r->count - 1)
+        s->seed = r->to_seed;
+    if (i == 0 || i == r->count - 1)
+        s->share = 0;
+    sound_path_name(job, from, r->to_seed, i);
+}
+
 static int add_label(struct render *r, const struct sound_settings *base, const char *label, size_t length)
 {
     if (length >= SOUND_LABEL)
@@ -194,13 +214,16 @@ static int add_label(struct render *r, const struct sound_settings *base, const 
         if (!job)
             return tool_fail(TOOL_FAILED, "out of memory");
         job->settings = *base;
-        job->settings.index += (uint64_t)i;
+        job->settings.index += r->to_seed == UINT64_MAX ? (uint64_t)i : 0;
         if (strncmp(label, "none", length) != 0 || length != 4)
             memcpy(job->settings.label, label, length);
         else
             job->settings.label[0] = 0;
         job->settings.label[length] = 0;
-        sound_default_name(job);
+        if (r->to_seed == UINT64_MAX)
+            sound_default_name(job);
+        else
+            put_on_path(r, job, i);
     }
     return TOOL_OK;
 }
@@ -334,6 +357,8 @@ static void fill_params(struct render *r, const struct sound_settings *s, struct
     p->classifier_guidance = s->classifier;
     p->seed = s->seed;
     p->index = s->index;
+    p->to_seed = s->to_seed;
+    p->share = s->share;
     p->seconds = s->seconds;
     p->steps = s->steps;
     p->sampler = s->sampler[0] ? s->sampler : NULL;
@@ -525,7 +550,7 @@ static int render_all(struct render *r)
 static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct render r = {
-        .seed = UINT64_MAX, .index = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
+        .seed = UINT64_MAX, .index = UINT64_MAX, .to_seed = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
         .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .classifier = NAN, .eta = NAN, .gain = NAN,
         .tolerance = NAN, .churn = NAN, .churn_from = NAN, .churn_to = NAN, .threshold = NAN,
         .lufs = NAN, .peak = NAN, .phase = -1,
@@ -552,6 +577,7 @@ const struct tool_command tool_render = {
         "second run does what is left. The recipe is in the WAV's comment: ebb info FILE.wav shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
                 "  ebb render --label rain --count 8 --seed 1 -o out/\n"
+                "  ebb render --label bird --seed 1 --to-seed 2 --count 8 -o path/\n"
                 "  ebb render --label rain:0.7,wind:0.3 --guidance 3.5 --rescale 0.7 -o storm.wav\n"
                 "  ebb render --label all --lufs -23 --trim -o everything/\n"
                 "  ebb render --list sounds.csv -o out/\n"

@@ -14,6 +14,8 @@ struct sound_settings {
     char label[SOUND_LABEL]; // a label, or a mixture "rain:0.7,wind:0.3"
     char negative[SOUND_LABEL]; // label to guide away from; "": none
     uint64_t seed, index;
+    uint64_t to_seed; // with share above 0: the other end of a path of sounds
+    double share;     // where on it
     double seconds;
     char sampler[SOUND_SAMPLER];
     int steps;
@@ -56,8 +58,9 @@ int sound_list_resolve(struct sound_list *list, const struct tool_model *m);
 int sound_labels(const struct sound_settings *s, const struct tool_model *m, const char *where,
                  struct ebb_generate_params *params);
 
-// "rain-s1-003", when nobody gave a name.
+// "rain-s1-003", when nobody gave a name; "rain-s1-s9-003" for number `number` of a path from seed to seed.
 void sound_default_name(struct sound_job *job);
+void sound_path_name(struct sound_job *job, uint64_t from, uint64_t to, int number);
 
 // ---- recipes ----
 

@@ -40,13 +40,27 @@ void sound_list_clear(struct sound_list *list)
     *list = (struct sound_list){0};
 }
 
-void sound_default_name(struct sound_job *job)
+// Of mixtures: rain-0.7+wind-0.3.
+static void make_name(struct sound_job *job, const char *seed, unsigned long long number)
 {
     const struct sound_settings *s = &job->settings;
-    snprintf(job->name, sizeof(job->name), "%.100s-s%llu-%03llu", s->label[0] ? s->label : "sound",
-             (unsigned long long)s->seed, (unsigned long long)s->index);
+    snprintf(job->name, sizeof(job->name), "%.80s-%.44s-%03llu", s->label[0] ? s->label : "sound", seed, number);
     for (char *c = job->name; *c; c++)
-        *c = *c == '/' ? '_' : *c == ':' ? '-' : *c == ',' ? '+' : *c; // of mixtures: rain-0.7+wind-0.3
+        *c = *c == '/' ? '_' : *c == ':' ? '-' : *c == ',' ? '+' : *c;
+}
+
+void sound_default_name(struct sound_job *job)
+{
+    char seed[32];
+    snprintf(seed, sizeof(seed), "s%llu", (unsigned long long)job->settings.seed);
+    make_name(job, seed, job->settings.index);
+}
+
+void sound_path_name(struct sound_job *job, uint64_t from, uint64_t to, int number)
+{
+    char seeds[64];
+    snprintf(seeds, sizeof(seeds), "s%llu-s%llu", (unsigned long long)from, (unsigned long long)to);
+    make_name(job, seeds, (unsigned long long)number);
 }
 
 // ---- against the model ----

@@ -57,6 +57,17 @@ fails 2 'share' $render --label rain:-1 -o x.wav
 fails 3 'rian' $render --label rian:1 -o x.wav
 fails 3 'thunder' $guided --negative thunder -o x.wav
 
+# ---- from seed to seed ----
+
+ok "a path of five" says '5 of 5 sounds made' $render --label rain --seed 3 --to-seed 4 --count 5 -o path/
+ok "begins at the plain seed, recipe and all" sh -c "$render --label rain --seed 3 -o end.wav && cmp end.wav path/rain-s3-s4-000.wav"
+ok "ends at the other" sh -c "$render --label rain --seed 4 -o end.wav --force && cmp end.wav path/rain-s3-s4-004.wav"
+ok "and goes somewhere between" sh -c "! cmp -s path/rain-s3-s4-002.wav path/rain-s3-s4-000.wav && ! cmp -s path/rain-s3-s4-002.wav path/rain-s3-s4-003.wav"
+ok "whose recipe makes it again" sh -c "$render --like path/rain-s3-s4-002.wav -o half-way.wav && cmp half-way.wav path/rain-s3-s4-002.wav"
+ok "a second run has nothing left" says '5 were there already' $render --label rain --seed 3 --to-seed 4 --count 5 -o path/
+fails 2 '2 or more' $render --label rain --to-seed 4 -o x.wav
+fails 2 'exclude' $render --list list.csv --to-seed 4 -o x/
+
 # ---- lists ----
 
 printf 'name,label,seed,seconds,peak\r\n"gate, ""big""",kick,4,0.25,-3\r\nb,rain,1,,\r\n' >list.csv
