@@ -8,17 +8,15 @@
 
 #include <jansson.h>
 
+#include "how.h"
 #include "npy.h"
-#include "sound.h"
 
 struct render {
-    const char *label, *list, *like, *out, *model, *device, *sampler, *noise, *format_name, *latents, *negative, *steps_folder;
+    const char *label, *list, *like, *out, *model, *device, *format_name, *latents, *steps_folder;
     uint64_t seed, index, to_seed;
-    int count, steps, threads, phase;
-    double guidance_w, guidance_from, guidance_to, rescale, classifier;
-    double seconds, guidance, eta, gain, lufs, peak;
-    const char *spacing;
-    double tolerance, churn, churn_from, churn_to, threshold;
+    int count, threads;
+    double seconds, gain, lufs, peak;
+    struct how how;
     bool trim, force, quiet, json;
 
     enum ebb_wav_format format;
@@ -60,31 +58,9 @@ static int read_options(const struct tool_command *command, struct render *r, in
          "bring to this loudness (ITU-R BS.1770), as far as the peak allows"},
         {"peak", 0, "DB", TOOL_REAL, &r->peak, -70, 0, "bring the peak to this level, dBFS"},
         {"model", 'm', "NAME", TOOL_TEXT, &r->model, 0, 0, "a model's name or folder (default sfx)"},
-        {"sampler", 0, "NAME", TOOL_TEXT, &r->sampler, 0, 0,
-         "default: what the model recommends. ebb samplers lists them"},
-        {"steps", 0, "N", TOOL_INT, &r->steps, 1, 1000, "sampler steps (default: recommended)"},
-        {"guidance", 'g', "X", TOOL_REAL, &r->guidance, 0, 100,
-         "1 = none, more follows the label more closely (default: recommended)"},
-        {"guidance-w", 0, "W", TOOL_REAL, &r->guidance_w, -1, 99, "the same in the other convention, g = 1 + w"},
-        {"guidance-from", 0, "T", TOOL_REAL, &r->guidance_from, 0, 1, "guide only at diffusion times from this (default 0)"},
-        {"guidance-to", 0, "T", TOOL_REAL, &r->guidance_to, 0, 1, "... to this (default 1, where the noise is)"},
-        {"rescale", 0, "X", TOOL_REAL, &r->rescale, 0, 1,
-         "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},
-        {"classifier-guidance", 0, "X", TOOL_REAL, &r->classifier, 0, 1000,
-         "follow the model's classifier, beside or instead of the above: 0 = off (default)"},
-        {"negative", 0, "NAME", TOOL_TEXT, &r->negative, 0, 0, "guide away from this label (default: from no label)"},
-        {"eta", 0, "X", TOOL_REAL, &r->eta, 0, 1, "fresh noise per step, for samplers that have it (default: the sampler's own)"},
-        {"spacing", 0, "NAME", TOOL_TEXT, &r->spacing, 0, 0,
-         "levels visited: trailing, leading, linspace, karras, exponential, lu, beta (default: the model's)"},
-        {"tolerance", 0, "X", TOOL_REAL, &r->tolerance, 1e-9, 1, "rk45: error allowed per step (default 0.001)"},
-        {"churn", 0, "X", TOOL_REAL, &r->churn, 0, 1e6, "euler, heun, dpm2: noise added and taken away again (default 0)"},
-        {"churn-from", 0, "S", TOOL_REAL, &r->churn_from, 0, 1e6, "... only from this noise ratio sigma / alpha (default 0)"},
-        {"churn-to", 0, "S", TOOL_REAL, &r->churn_to, 0, 1e6, "... to this (default: all)"},
-        {"threshold", 0, "Q", TOOL_REAL, &r->threshold, 0, 1,
-         "dynamic thresholding of the clean estimate at this quantile, such as 0.995 (default 0: none)"},
-        {"noise", 0, "KIND", TOOL_TEXT, &r->noise, 0, 0,
+        HOW_OPTIONS(&r->how),
+        {"noise", 0, "KIND", TOOL_TEXT, &r->how.noise, 0, 0,
          "philox (default), or torch: torch.Generator().manual_seed(seed)"},
-        {"phase-iterations", 0, "N", TOOL_INT, &r->phase, 0, 1000, "Griffin-Lim iterations (default 16)"},
         {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0,
          "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
         {"save-steps", 0, "DIR", TOOL_TEXT, &r->steps_folder, 0, 0,
@@ -112,39 +88,16 @@ static int read_options(const struct tool_command *command, struct render *r, in
         return tool_fail(TOOL_USAGE, "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
     if (!isnan(r->lufs) && !isnan(r->peak))
         return tool_fail(TOOL_USAGE, "--lufs and --peak exclude each other");
-    if (!isnan(r->guidance) && !isnan(r->guidance_w))
-        return tool_fail(TOOL_USAGE, "--guidance and --guidance-w are one thing: guidance = 1 + w");
-    if (!isnan(r->guidance_w))
-        r->guidance = 1 + r->guidance_w;
-    if (r->noise && strcmp(r->noise, "philox") != 0 && strcmp(r->noise, "torch") != 0)
-        return tool_fail(TOOL_USAGE, "--noise: there is no \"%s\"; there are philox, torch", r->noise);
-    if (r->sampler && !tool_sampler_known(r->sampler))
-        return TOOL_NOT_FOUND;
+    code = how_check(&r->how);
+    if (code >= 0)
+        return code;
     return !r->format_name || tool_format("--format", r->format_name, &r->format) ? -1 : TOOL_USAGE;
-}
-
-static void override_tuning(const struct render *r, struct sound_settings *s)
-{
-    struct ebb_tuning *t = &s->tuning;
-    if (r->spacing)
-        snprintf(s->spacing, sizeof(s->spacing), "%s", r->spacing);
-    if (!isnan(r->tolerance))
-        t->rtol = t->atol = r->tolerance;
-    if (!isnan(r->churn))
-        t->s_churn = r->churn;
-    if (!isnan(r->churn_from))
-        t->s_tmin = r->churn_from;
-    if (!isnan(r->churn_to))
-        t->s_tmax = r->churn_to;
-    if (!isnan(r->threshold))
-        t->threshold = r->threshold;
 }
 
 // Options that were given, over what is there.
 static void override(const struct render *r, struct sound_settings *s)
 {
-    bool other = r->sampler || r->steps || !isnan(r->guidance) || !isnan(r->guidance_from) || !isnan(r->guidance_to) ||
-                 !isnan(r->rescale) || !isnan(r->classifier) || r->negative || !isnan(r->eta) || r->noise || (r->label && strchr(r->label, ':'));
+    bool other = how_given(&r->how) || (r->label && strchr(r->label, ':'));
     if (s->student && other) { // the teacher's business, then, as if nothing had been said
         s->student = false;
         s->sampler[0] = 0;
@@ -157,29 +110,7 @@ static void override(const struct render *r, struct sound_settings *s)
         s->index = r->index;
     if (r->seconds >= 0)
         s->seconds = r->seconds;
-    if (r->sampler)
-        snprintf(s->sampler, sizeof(s->sampler), "%s", r->sampler);
-    if (r->steps)
-        s->steps = r->steps;
-    if (!isnan(r->guidance))
-        s->guidance = r->guidance;
-    if (!isnan(r->guidance_from))
-        s->guidance_from = r->guidance_from;
-    if (!isnan(r->guidance_to))
-        s->guidance_to = r->guidance_to;
-    if (!isnan(r->classifier))
-        s->classifier = r->classifier;
-    if (!isnan(r->rescale))
-        s->rescale = r->rescale;
-    if (r->negative)
-        snprintf(s->negative, sizeof(s->negative), "%s", strcmp(r->negative, "none") == 0 ? "" : r->negative);
-    if (!isnan(r->eta))
-        s->eta = r->eta;
-    override_tuning(r, s);
-    if (r->noise)
-        s->noise = strcmp(r->noise, "torch") == 0 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
-    if (r->phase >= 0)
-        s->phase_iterations = r->phase;
+    how_override(&r->how, s);
     if (!isnan(r->gain))
         s->gain_db = r->gain;
     if (!isnan(r->lufs) || !isnan(r->peak)) {
@@ -348,27 +279,8 @@ static bool on_progress(void *user, double fraction)
 
 static void fill_params(struct render *r, const struct sound_settings *s, struct ebb_generate_params *p)
 {
-    ebb_generate_params_default(p);
-    sound_labels(s, &r->m, "", p); // known since sound_list_resolve()
-    p->student = s->student ? EBB_STUDENT_YES : EBB_STUDENT_NO;
-    p->guidance_from = s->guidance_from;
-    p->guidance_to = s->guidance_to;
-    p->guidance_rescale = s->rescale;
-    p->classifier_guidance = s->classifier;
-    p->seed = s->seed;
-    p->index = s->index;
-    p->to_seed = s->to_seed;
-    p->share = s->share;
-    p->seconds = s->seconds;
-    p->steps = s->steps;
-    p->sampler = s->sampler[0] ? s->sampler : NULL;
-    p->guidance = s->guidance;
-    p->eta = s->eta;
-    p->tuning = s->tuning;
-    p->tuning.spacing = s->spacing[0] ? s->spacing : NULL;
+    sound_params(s, &r->m, p);
     p->counts = &r->counts;
-    p->noise = s->noise;
-    p->phase_iterations = s->phase_iterations;
     p->progress = on_progress;
     p->user = &r->progress;
 }
@@ -549,12 +461,9 @@ static int render_all(struct render *r)
 
 static int run(const struct tool_command *command, int argc, char **argv)
 {
-    struct render r = {
-        .seed = UINT64_MAX, .index = UINT64_MAX, .to_seed = UINT64_MAX, .seconds = -1, .guidance = NAN, .guidance_w = NAN,
-        .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN, .classifier = NAN, .eta = NAN, .gain = NAN,
-        .tolerance = NAN, .churn = NAN, .churn_from = NAN, .churn_to = NAN, .threshold = NAN,
-        .lufs = NAN, .peak = NAN, .phase = -1,
-    };
+    struct render r = {.seed = UINT64_MAX, .index = UINT64_MAX, .to_seed = UINT64_MAX, .seconds = -1, .gain = NAN,
+                       .lufs = NAN, .peak = NAN};
+    how_default(&r.how);
     int code = read_options(command, &r, argc, argv);
     if (code >= 0)
         return code;

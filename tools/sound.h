@@ -54,6 +54,12 @@ int sound_list_read(struct sound_list *list, const char *path, const struct soun
 // Checks names, labels and samplers against the model and fills in what it recommends. Exit code.
 int sound_list_resolve(struct sound_list *list, const struct tool_model *m);
 
+// The same for one sound; `where` goes in front of messages. `whole`: made from nothing, which a student may do.
+int sound_resolve(struct sound_settings *s, const struct tool_model *m, const char *where, bool whole);
+
+// Resolved settings as the library takes them.
+void sound_params(const struct sound_settings *s, const struct tool_model *m, struct ebb_generate_params *params);
+
 // The labels of `s` into `params`, NULL: only looked at. Exit code.
 int sound_labels(const struct sound_settings *s, const struct tool_model *m, const char *where,
                  struct ebb_generate_params *params);

@@ -127,16 +127,16 @@ static void choose_student(struct sound_settings *s, const struct ebb_model_info
     s->guidance = 1;
 }
 
-static int resolve(struct sound_job *job, const struct tool_model *m)
+int sound_resolve(struct sound_settings *s, const struct tool_model *m, const char *where, bool whole)
 {
-    struct sound_settings *s = &job->settings;
-    int code = sound_labels(s, m, job->where, NULL);
+    int code = sound_labels(s, m, where, NULL);
     if (!code && s->guidance_from > s->guidance_to)
-        code = tool_fail(TOOL_USAGE, "%sguidance acts from %g to %g: from must be at most to", job->where, s->guidance_from,
+        code = tool_fail(TOOL_USAGE, "%sguidance acts from %g to %g: from must be at most to", where, s->guidance_from,
                          s->guidance_to);
     if (code)
         return code;
-    choose_student(s, m->info);
+    if (whole)
+        choose_student(s, m->info);
     if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
         snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
     else if (s->sampler[0] && !tool_sampler_known(s->sampler))
@@ -148,6 +148,30 @@ static int resolve(struct sound_job *job, const struct tool_model *m)
     if (isnan(s->guidance))
         s->guidance = s->label[0] ? m->info->guidance : 1;
     return TOOL_OK;
+}
+
+void sound_params(const struct sound_settings *s, const struct tool_model *m, struct ebb_generate_params *p)
+{
+    ebb_generate_params_default(p);
+    sound_labels(s, m, "", p); // known since sound_resolve()
+    p->student = s->student ? EBB_STUDENT_YES : EBB_STUDENT_NO;
+    p->guidance_from = s->guidance_from;
+    p->guidance_to = s->guidance_to;
+    p->guidance_rescale = s->rescale;
+    p->classifier_guidance = s->classifier;
+    p->seed = s->seed;
+    p->index = s->index;
+    p->to_seed = s->to_seed;
+    p->share = s->share;
+    p->seconds = s->seconds;
+    p->steps = s->steps;
+    p->sampler = s->sampler[0] ? s->sampler : NULL;
+    p->guidance = s->guidance;
+    p->eta = s->eta;
+    p->tuning = s->tuning;
+    p->tuning.spacing = s->spacing[0] ? s->spacing : NULL;
+    p->noise = s->noise;
+    p->phase_iterations = s->phase_iterations;
 }
 
 static int by_name(const void *a, const void *b)
@@ -178,7 +202,7 @@ static int check_names(const struct sound_list *list)
 int sound_list_resolve(struct sound_list *list, const struct tool_model *m)
 {
     for (size_t i = 0; i < list->count; i++) {
-        int code = resolve(&list->jobs[i], m);
+        int code = sound_resolve(&list->jobs[i].settings, m, list->jobs[i].where, true);
         if (code)
             return code;
     }
