@@ -6,7 +6,7 @@
 extern const char *tool_name;
 
 static const struct tool_command *const commands[] = {
-    &tool_render, &tool_denoise, &tool_info,  &tool_labels, &tool_samplers,
+    &tool_render, &tool_denoise, &tool_edit, &tool_info, &tool_labels, &tool_samplers,
     &tool_schedules, &tool_plot, &tool_bench, &tool_mel, &tool_eval,
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -20,6 +20,7 @@ static void overview(FILE *out)
                  "  ebb labels                               what there is to hear\n"
                  "  ebb render --label rain -o rain.wav      make a sound\n"
                  "  ebb denoise noisy.wav clean.wav          clean a recording\n"
+                 "  ebb edit rain.wav --after 5 -o more.wav   more of a recording\n"
                  "  ebb plot spectrogram rain.wav -o rain.png\n"
                  "\nebb COMMAND --help says more and has examples; man ebb says all.\n");
 }

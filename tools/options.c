@@ -8,7 +8,7 @@
 
 #include "tool.h"
 
-enum { MAX_OPTIONS = 40, HELP_COLUMN = 26, HELP_WIDTH = 96 };
+enum { MAX_OPTIONS = 60, HELP_COLUMN = 26, HELP_WIDTH = 96 };
 
 const char *const tool_format_names[] = {
     [EBB_WAV_16] = "wav16", [EBB_WAV_24] = "wav24", [EBB_WAV_32F] = "wav32f", NULL};

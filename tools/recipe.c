@@ -212,7 +212,8 @@ int sound_recipe_matches(const char *path, const char *recipe)
     json_t *there = comment ? json_loads(comment, 0, NULL) : NULL;
     json_t *wanted = json_loads(recipe, 0, NULL);
     ebb_sound_reader_close(&reader);
-    int matches = json_is_object(there) && json_object_get(there, "ebb") ? 0 : -1;
+    bool ours = json_object_get(there, "ebb") || json_object_get(there, "ebb_edit");
+    int matches = ours ? 0 : -1;
     for (size_t i = 0; i < sizeof(beside_the_point) / sizeof(beside_the_point[0]); i++) {
         json_object_del(there, beside_the_point[i]);
         json_object_del(wanted, beside_the_point[i]);

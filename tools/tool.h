@@ -32,8 +32,8 @@ struct tool_command {
     int (*run)(const struct tool_command *command, int argc, char **argv); // exit code
 };
 
-extern const struct tool_command tool_bench, tool_denoise, tool_eval, tool_info, tool_labels, tool_mel, tool_plot,
-    tool_render, tool_samplers, tool_schedules;
+extern const struct tool_command tool_bench, tool_denoise, tool_edit, tool_eval, tool_info, tool_labels, tool_mel,
+    tool_plot, tool_render, tool_samplers, tool_schedules;
 
 // ---- options ----
 

@@ -31,10 +31,11 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
     phase->previous = ebb_stft_alloc_bins(stft, capacity);
     phase->signal = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->scale = ebb_fft_alloc(1, signal_length(stft, capacity));
+    phase->held = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->frame = ebb_fft_alloc(1, (size_t)stft->n_fft);
     phase->gradient = ebb_gradient_create(capacity * (size_t)stft->bins);
-    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->frame &&
-        phase->gradient)
+    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->held &&
+        phase->frame && phase->gradient)
         return phase;
 
     ebb_phase_destroy(&phase);
@@ -51,6 +52,7 @@ void ebb_phase_destroy(struct ebb_phase **phase)
     free((*phase)->previous);
     free((*phase)->signal);
     free((*phase)->scale);
+    free((*phase)->held);
     free((*phase)->frame);
     ebb_gradient_destroy(&(*phase)->gradient);
     free(*phase);
@@ -129,6 +131,9 @@ static void synthesise(struct ebb_phase *phase, const struct ebb_phase_span *spa
         phase->signal[i] *= phase->scale[i];
     memset(phase->signal, 0, span->support_from * sizeof(float));
     memset(phase->signal + span->support_to, 0, (length - span->support_to) * sizeof(float));
+    size_t last = length - span->held_after;
+    memcpy(phase->signal, phase->held, span->held_before * sizeof(float));
+    memcpy(phase->signal + last, phase->held + last, span->held_after * sizeof(float));
 }
 
 void ebb_phase_synthesise(struct ebb_phase *phase, const struct ebb_phase_span *span)

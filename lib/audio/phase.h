@@ -18,6 +18,7 @@ struct ebb_phase {
     float *previous;       // last iteration's transform
     float *signal;         // (capacity - 1) * hop + n_fft samples, from half a window before frame 0's centre on
     float *scale;          // 1 / sum of squared windows, for each of them
+    float *held;           // samples that are known, where a span says so; indices as of signal
     float *frame;          // scratch
     struct ebb_gradient *gradient;
 };
@@ -25,10 +26,12 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity); // N
 void ebb_phase_destroy(struct ebb_phase **phase);
 
 // What to work on. Frames 0..frames-1, of which the first `fixed_before` and the last `fixed_after` keep the bins they
-// have. Samples outside support_from..support_to (indices into signal) are held at zero.
+// have. Samples outside support_from..support_to (indices into signal) are held at zero, the first `held_before` and the last
+// `held_after` of the signal are those in `held`: a frame that is half known and half new finds the phase that goes on.
 struct ebb_phase_span {
     size_t frames, fixed_before, fixed_after;
     size_t support_from, support_to;
+    size_t held_before, held_after;
 };
 
 // The span of a signal of `count` samples in `frames` frames, of a piece of a longer signal.

@@ -5,12 +5,13 @@
 #include "audio/mel.h"
 #include "base/base.h"
 
-struct decoder { // of states with `w` columns
-    struct decoder *next;
+struct coder { // half of an autoencoder, for states with `w` columns
+    struct coder *next;
     int w;
+    bool encodes;
     struct ebb_plan *plan;
     struct ebb_buffer *input, *output;
-    float *latent; // the state in the autoencoder's scale
+    float *latent; // what goes into a decoder or comes out of an encoder
 };
 
 struct kept_loop {
@@ -20,16 +21,16 @@ struct kept_loop {
 
 struct ebb_engine {
     struct kept_loop *loops;
-    struct decoder *decoders;
+    struct coder *coders;
     struct ebb_mel *mel;
     struct ebb_phase *phase;
 };
 
 // ---- life ----
 
-static void destroy_decoder(struct decoder **decoder)
+static void destroy_coder(struct coder **coder)
 {
-    struct decoder *d = *decoder;
+    struct coder *d = *coder;
     if (!d)
         return;
     ebb_buffer_destroy(&d->input);
@@ -37,7 +38,7 @@ static void destroy_decoder(struct decoder **decoder)
     ebb_plan_destroy(&d->plan);
     free(d->latent);
     free(d);
-    *decoder = NULL;
+    *coder = NULL;
 }
 
 static void release(void *user)
@@ -51,10 +52,10 @@ static void release(void *user)
         ebb_loop_destroy(&kept->loop);
         free(kept);
     }
-    while (engine->decoders) {
-        struct decoder *decoder = engine->decoders;
-        engine->decoders = decoder->next;
-        destroy_decoder(&decoder);
+    while (engine->coders) {
+        struct coder *coder = engine->coders;
+        engine->coders = coder->next;
+        destroy_coder(&coder);
     }
     ebb_phase_destroy(&engine->phase);
     ebb_mel_destroy(&engine->mel);
@@ -135,70 +136,88 @@ struct ebb_phase *ebb_engine_phase(struct ebb_model *model, size_t frames, struc
     return engine->phase;
 }
 
-// ---- state -> mel ----
+// ---- state <-> mel ----
 
-static enum ebb_result plan_decoder(struct ebb_model *model, struct decoder *d, struct ebb_error *error)
+static enum ebb_result plan_coder(struct ebb_model *model, struct coder *d, struct ebb_error *error)
 {
-    int h = model->state[1], c = model->state[0];
-    size_t cells = (size_t)model->info.n_mels * d->w * model->state_stride;
+    int h = model->state[1], c = model->state[0], frames = d->w * model->state_stride;
+    size_t cells = (size_t)model->info.n_mels * frames, latent = (size_t)h * d->w * c * (d->encodes ? 2 : 1);
     struct ebb_graph *graph = ebb_graph_create();
     if (!graph)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a graph");
 
-    enum ebb_result result = ebb_decoder_build(model->vae, graph, 1, h, d->w, error);
+    enum ebb_result result = d->encodes ? ebb_encoder_build(model->vae, graph, 1, model->info.n_mels, frames, error)
+                                        : ebb_decoder_build(model->vae, graph, 1, h, d->w, error);
     if (result != EBB_OK) {
         ebb_graph_destroy(&graph);
         return result;
     }
 
-    struct ebb_error why = {EBB_OUT_OF_MEMORY, "no memory for a decoder"};
+    struct ebb_error why = {EBB_OUT_OF_MEMORY, "no memory for an autoencoder"};
     d->plan = ebb_plan_create(model->device, graph, &why);
     if (d->plan)
-        d->input = ebb_buffer_create(model->device, (size_t)h * d->w * c, &why);
+        d->input = ebb_buffer_create(model->device, d->encodes ? cells : latent, &why);
     if (d->input)
-        d->output = ebb_buffer_create(model->device, cells, &why);
-    d->latent = ebb_alloc((size_t)h * d->w * c, sizeof(float));
+        d->output = ebb_buffer_create(model->device, d->encodes ? latent : cells, &why);
+    d->latent = ebb_alloc(latent, sizeof(float));
     return d->output && d->latent ? EBB_OK : ebb_fail(error, why.code, "%s", why.message);
 }
 
-static struct decoder *find_decoder(struct ebb_model *model, int w, struct ebb_error *error)
+static struct coder *find_coder(struct ebb_model *model, int w, bool encodes, struct ebb_error *error)
 {
     struct ebb_engine *engine = model->engine;
-    for (struct decoder *d = engine->decoders; d; d = d->next)
-        if (d->w == w)
+    for (struct coder *d = engine->coders; d; d = d->next)
+        if (d->w == w && d->encodes == encodes)
             return d;
 
-    struct decoder *d = ebb_alloc(1, sizeof(*d));
+    struct coder *d = ebb_alloc(1, sizeof(*d));
     if (!d) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a decoder");
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for an autoencoder");
         return NULL;
     }
     d->w = w;
-    if (plan_decoder(model, d, error) != EBB_OK) {
-        destroy_decoder(&d);
+    d->encodes = encodes;
+    if (plan_coder(model, d, error) != EBB_OK) {
+        destroy_coder(&d);
         return NULL;
     }
-    d->next = engine->decoders;
-    return engine->decoders = d;
+    d->next = engine->coders;
+    return engine->coders = d;
+}
+
+static enum ebb_result run_coder(struct coder *d, const float *input, float *output, struct ebb_error *error)
+{
+    enum ebb_result result = ebb_buffer_write(d->input, 0, input, ebb_buffer_count(d->input), error);
+    if (result == EBB_OK)
+        result = ebb_plan_run(d->plan, 0, &d->input, &d->output, error);
+    if (result == EBB_OK)
+        result = ebb_buffer_read(d->output, 0, output, ebb_buffer_count(d->output), error);
+    return result;
 }
 
 static enum ebb_result decode_latent(struct ebb_model *model, const float *state, int w, float *mel,
                                      struct ebb_error *error)
 {
-    struct decoder *d = find_decoder(model, w, error);
+    struct coder *d = find_coder(model, w, false, error);
     if (!d)
         return error->code;
-
     int c = model->state[0];
-    size_t count = (size_t)model->state[1] * w * c;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < ebb_buffer_count(d->input); i++)
         d->latent[i] = state[i] * model->latent_std + (model->latent_mean ? model->latent_mean[i % c] : 0);
+    return run_coder(d, d->latent, mel, error);
+}
 
-    enum ebb_result result = ebb_buffer_write(d->input, 0, d->latent, count, error);
-    if (result == EBB_OK)
-        result = ebb_plan_run(d->plan, 0, &d->input, &d->output, error);
-    if (result == EBB_OK)
-        result = ebb_buffer_read(d->output, 0, mel, ebb_buffer_count(d->output), error);
+// The mean of what the encoder says; the logarithm of its variance lies behind it, pixel by pixel.
+static enum ebb_result encode_latent(struct ebb_model *model, const float *mel, int w, float *state,
+                                     struct ebb_error *error)
+{
+    struct coder *d = find_coder(model, w, true, error);
+    enum ebb_result result = d ? run_coder(d, mel, d->latent, error) : error->code;
+    int c = model->state[0];
+    for (size_t i = 0; i < (size_t)model->state[1] * w * c && result == EBB_OK; i++) {
+        float mean = d->latent[i / c * 2 * c + i % c];
+        state[i] = (mean - (model->latent_mean ? model->latent_mean[i % c] : 0)) / model->latent_std;
+    }
     return result;
 }
 
@@ -220,5 +239,25 @@ enum ebb_result ebb_engine_decode(struct ebb_model *model, const float *state, i
     if (model->vae)
         return decode_latent(model, state, w, mel, error);
     unfold(model, state, w, mel);
+    return EBB_OK;
+}
+
+// The other way round; channels that no cell belongs to are 0.
+static void fold(const struct ebb_model *model, const float *mel, int w, float *state)
+{
+    int c = model->state[0], h = model->state[1], ph = model->patch[0], pw = model->patch[1];
+    size_t frames = (size_t)w * pw;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int k = 0; k < c; k++)
+                state[((size_t)y * w + x) * c + k] =
+                    k < ph * pw ? mel[(size_t)(y * ph + k / pw) * frames + (size_t)x * pw + k % pw] : 0;
+}
+
+enum ebb_result ebb_engine_encode(struct ebb_model *model, const float *mel, int w, float *state, struct ebb_error *error)
+{
+    if (model->vae)
+        return encode_latent(model, mel, w, state, error);
+    fold(model, mel, w, state);
     return EBB_OK;
 }

@@ -20,4 +20,8 @@ struct ebb_phase *ebb_engine_phase(struct ebb_model *model, size_t frames, struc
 enum ebb_result ebb_engine_decode(struct ebb_model *model, const float *state, int w, float *mel,
                                   struct ebb_error *error);
 
+// And back: (n_mels, w * state_stride) -> (h, w, c); of an autoencoder's answer the mean.
+enum ebb_result ebb_engine_encode(struct ebb_model *model, const float *mel, int w, float *state,
+                                  struct ebb_error *error);
+
 #endif

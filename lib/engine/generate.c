@@ -53,15 +53,6 @@ struct watcher {
     float *latents; // (c, h, w)
 };
 
-// (h, w, c) -> (c, h, w)
-static void turn(const struct ebb_model *model, const float *state, float *latents)
-{
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < pixels; i++)
-            latents[k * pixels + i] = state[i * c + k];
-}
-
 static enum ebb_result show(void *user, const struct ebb_loop_state *state, struct ebb_error *error)
 {
     struct watcher *w = user;
@@ -70,7 +61,7 @@ static enum ebb_result show(void *user, const struct ebb_loop_state *state, stru
     if (result != EBB_OK)
         return result;
 
-    turn(w->model, state->values, w->latents);
+    ebb_window_to_planes(w->model, state->values, w->latents);
     double signal = state->alpha * state->alpha, noise = state->sigma * state->sigma;
     struct ebb_generate_step step = {
         .step = state->step, .steps = state->steps, .abar = signal / (signal + noise), .mel = w->mel,
@@ -222,7 +213,7 @@ static enum ebb_result make_latents(struct ebb_model *model, const struct ebb_re
     if (result == EBB_OK)
         result = make_state(model, recipe, params, pulse, &room, error);
     if (result == EBB_OK)
-        turn(model, room.state, latents);
+        ebb_window_to_planes(model, room.state, latents);
     free_room(&room);
     return result;
 }
@@ -253,19 +244,17 @@ enum ebb_result ebb_generate_mel(struct ebb_model *model, const float *latents, 
 {
     struct ebb_error ignored;
     error = error ? error : &ignored;
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    size_t floats = ebb_window_count(model);
     size_t cells = (size_t)model->state[2] * model->state_stride * model->info.n_mels;
-    if (count != pixels * c || mel_count != cells)
+    if (count != floats || mel_count != cells)
         return ebb_fail(error, EBB_INVALID, "%zu latents and %zu cells given, the model has %zu and %zu", count, mel_count,
-                        pixels * c, cells);
+                        floats, cells);
     enum ebb_result result = ebb_engine_ready(model, error);
     float *state = ebb_alloc(count, sizeof(float));
     if (result == EBB_OK && !state)
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a state");
     if (result == EBB_OK) {
-        for (size_t k = 0; k < c; k++)
-            for (size_t i = 0; i < pixels; i++)
-                state[i * c + k] = latents[k * pixels + i];
+        ebb_window_from_planes(model, latents, state);
         result = ebb_engine_decode(model, state, model->state[2], mel, error);
     }
     free(state);

@@ -183,13 +183,6 @@ static void fill_columns(struct ebb_timeline *t, int attempt, uint64_t start, in
         }
 }
 
-static void copy_columns(const struct ebb_timeline *t, float *to, int at, const float *from, int first, int count)
-{
-    int h = t->model->state[1], c = t->model->state[0], w = t->columns;
-    for (int y = 0; y < h; y++)
-        memcpy(to + ((size_t)y * w + at) * c, from + ((size_t)y * w + first) * c, (size_t)count * c * sizeof(float));
-}
-
 static void even_noise(struct ebb_timeline *t, uint64_t index, int attempt, float *noise)
 {
     fill_columns(t, attempt, index * (t->columns - t->overlap), 0, t->columns, noise);
@@ -200,9 +193,9 @@ static void odd_noise(struct ebb_timeline *t, const struct window *before, const
 {
     int o = t->overlap, hop = t->columns - o;
     even_noise(t, before->index, before->attempt, t->other);
-    copy_columns(t, t->first, 0, t->other, hop, o);
+    ebb_window_copy_columns(t->model, t->first, 0, t->other, hop, o);
     even_noise(t, after->index, after->attempt, t->other);
-    copy_columns(t, t->first, hop, t->other, 0, o);
+    ebb_window_copy_columns(t->model, t->first, hop, t->other, 0, o);
     if (hop > o)
         fill_columns(t, attempt, (before->index + 1) * hop, o, hop, t->first);
 }
@@ -296,8 +289,8 @@ static enum ebb_result make_even(struct ebb_timeline *t, uint64_t index, const s
 static void hold_edges(struct ebb_timeline *t, const struct window *before, const struct window *after)
 {
     int h = t->model->state[1], c = t->model->state[0], w = t->columns, o = t->overlap;
-    copy_columns(t, t->known, 0, before->state, w - o, o);
-    copy_columns(t, t->known, w - o, after->state, 0, o);
+    ebb_window_copy_columns(t->model, t->known, 0, before->state, w - o, o);
+    ebb_window_copy_columns(t->model, t->known, w - o, after->state, 0, o);
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++)
             for (int k = 0; k < c; k++)

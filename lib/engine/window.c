@@ -1,6 +1,7 @@
 #include "engine/window.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -215,11 +216,75 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe
                         model->info.name);
 
     struct ebb_loop_job run = {
-        .run = &recipe->run, .guidance = recipe->guidance, .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first, .known = job->known, .mask = job->mask,
+        .run = &recipe->run, .guidance = recipe->guidance, .noise = {recipe->noise, recipe->seed, job->clip}, .first = job->first,
+        .start = job->start, .known = job->known, .mask = job->mask,
         .watch = job->watch, .user = job->user, .pulse = job->pulse, .counts = recipe->counts,
         .steer = {.classifier = model->classifier},
     };
     memcpy(run.item, recipe->item, sizeof(run.item));
     memcpy(run.steer.label, recipe->label, sizeof(run.steer.label));
     return ebb_loop_run(loop, &run, state, error);
+}
+
+// ---- noise, and where it comes from ----
+
+void ebb_window_to_planes(const struct ebb_model *model, const float *state, float *planes)
+{
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < pixels; i++)
+            planes[k * pixels + i] = state[i * c + k];
+}
+
+void ebb_window_from_planes(const struct ebb_model *model, const float *planes, float *state)
+{
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < pixels; i++)
+            state[i * c + k] = planes[k * pixels + i];
+}
+
+void ebb_window_copy_columns(const struct ebb_model *model, float *to, int at, const float *from, int first, int count)
+{
+    int h = model->state[1], c = model->state[0], w = model->state[2];
+    for (int y = 0; y < h; y++)
+        memcpy(to + ((size_t)y * w + at) * c, from + ((size_t)y * w + first) * c, (size_t)count * c * sizeof(float));
+}
+
+enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb_recipe *recipe, uint64_t clip, float *noise,
+                                 struct ebb_error *error)
+{
+    size_t count = ebb_window_count(model);
+    float *planes = ebb_alloc(2 * count, sizeof(float));
+    if (!planes)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for noise");
+    ebb_noise_draw(&recipe->seed, clip, 0, 0, count, planes, planes + count);
+    ebb_window_from_planes(model, planes, noise);
+    free(planes);
+    return EBB_OK;
+}
+
+enum ebb_result ebb_window_start(const struct ebb_recipe *recipe, double *alpha, double *sigma, struct ebb_error *error)
+{
+    struct ebb_run *run = ebb_run_create(&recipe->run, error);
+    if (!run)
+        return error->code;
+    ebb_run_start(run, alpha, sigma);
+    ebb_run_destroy(&run);
+    return EBB_OK;
+}
+
+enum ebb_result ebb_window_invert(struct ebb_model *model, const struct ebb_recipe *recipe, const float *state,
+                                  const struct ebb_pulse *pulse, float *inverted, struct ebb_error *error)
+{
+    struct ebb_recipe up = *recipe;
+    up.run.sampler = "ddim";
+    up.run.eta = 0;
+    up.run.resample = 1;
+    up.run.inverse = true;
+    up.run.compat = NULL;
+    if (up.run.prediction == EBB_PREDICT_X0) // it says nothing about the noise in a clean sound: one training step up
+        up.run.end = 1.0 / ebb_schedule_steps(model->schedule);
+    struct ebb_window_job job = {.start = state, .pulse = *pulse};
+    return ebb_window_make(model, &up, &job, inverted, error);
 }

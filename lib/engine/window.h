@@ -29,6 +29,7 @@ enum ebb_result ebb_recipe_make_join(const struct ebb_model *model, const struct
 struct ebb_window_job {
     uint64_t clip;      // which noise
     const float *first; // (h, w, c): the noise of the start, instead of the clip's own; NULL: that
+    const float *start; // (h, w, c): x_0 that is noised to where the recipe's run starts; NULL: zeros
     const float *known; // held where `mask` is 1; both NULL: nothing is held
     const float *mask;
     ebb_loop_watch watch; // NULL: nobody watches
@@ -41,5 +42,24 @@ size_t ebb_window_count(const struct ebb_model *model); // floats of the state o
 // Makes the state (h, w, c) of one window. The model must be ready.
 enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_recipe *recipe, const struct ebb_window_job *job,
                                 float *state, struct ebb_error *error);
+
+// The noise a window of clip `clip` starts from, (h, w, c). Draws of torch's generator cannot be told beforehand.
+enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb_recipe *recipe, uint64_t clip, float *noise,
+                                 struct ebb_error *error);
+
+// The state x_t that leads to `state` from where the recipe's run starts: DDIM upwards (Song 2021), with the recipe's steps and
+// guidance.
+enum ebb_result ebb_window_invert(struct ebb_model *model, const struct ebb_recipe *recipe, const float *state,
+                                  const struct ebb_pulse *pulse, float *inverted, struct ebb_error *error);
+
+// Where the recipe's run starts: x_t = alpha x_0 + sigma noise.
+enum ebb_result ebb_window_start(const struct ebb_recipe *recipe, double *alpha, double *sigma, struct ebb_error *error);
+
+// (h, w, c) -> (c, h, w), as PyTorch has it, and back.
+void ebb_window_to_planes(const struct ebb_model *model, const float *state, float *planes);
+void ebb_window_from_planes(const struct ebb_model *model, const float *planes, float *state);
+
+// Columns first, first + 1, ... of one state to where `at` is in another.
+void ebb_window_copy_columns(const struct ebb_model *model, float *to, int at, const float *from, int first, int count);
 
 #endif

@@ -7,7 +7,7 @@
 ok "bare ebb gives an overview" says 'usage: ebb COMMAND' "$ebb"
 ok "ebb --version" says '^ebb [0-9]' "$ebb" --version
 ok "ebb help render" says 'usage: ebb render' "$ebb" help render
-for c in render denoise info labels samplers schedules plot bench eval; do
+for c in render denoise edit info labels samplers schedules plot bench eval; do
     ok "$c --help has examples" says '^examples:' "$ebb" $c --help
     ok "the man page has ebb $c" grep -q "ebb $c" "$data/../docs/ebb.1"
     options=$("$ebb" $c --help | sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\).*/\2/p' | grep -v help)

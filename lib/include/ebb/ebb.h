@@ -5,7 +5,8 @@
 //   forward.h  noise added to tensors
 //   model.h    model folders and labels      generate.h one sound
 //   stream.h   sound without end             denoise.h  cleaning a recording
-//   audio.h    WAV, STFT, mel, phase         net.h      one network, for checking against PyTorch
+//   edit.h     changing a recording          audio.h    WAV, STFT, mel, phase
+//   net.h      one network, for checking against PyTorch
 //
 // Conventions: struct ebb_x *ebb_x_create() / ebb_x_destroy(struct ebb_x **), destroy takes NULL and clears the
 // pointer. Parameter structs live for the call; NULL means all defaults; ebb_x_params_default() fills one, and every
@@ -17,6 +18,7 @@
 #include <ebb/audio.h>
 #include <ebb/denoise.h>
 #include <ebb/device.h>
+#include <ebb/edit.h>
 #include <ebb/error.h>
 #include <ebb/forward.h>
 #include <ebb/generate.h>
