@@ -176,7 +176,7 @@ def add_export(add):
 
 
 def add_pack(add):
-    add.add_argument("out", type=Path, help="a .tar.xz")
+    add.add_argument("out", type=Path, help="a .tar.gz")
     add.add_argument("--what", choices=parcel.FEATURES, default="sfx")
     add.add_argument("--start", default="shipped", help="model to take along: shipped (default), none, or a folder")
     add.add_argument("--most", type=number(int, 1, 1 << 20), default=64,

@@ -47,7 +47,7 @@ def pick(count, room, size_of):
 
 def packed_size(tensor):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:xz") as tar:
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         raw = tensor.numpy().tobytes()
         entry = tarfile.TarInfo("x")
         entry.size = len(raw)
@@ -92,7 +92,7 @@ FEATURES = dict(sfx=features_sfx, denoise=features_denoise)
 
 
 def pack(work, out, what, start, most):
-    """Writes the parcel, a .tar.xz of at most `most` MiB with a folder `parcel` in it."""
+    """Writes the parcel, a .tar.gz of at most `most` MiB with a folder `parcel` in it."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "parcel"
         copy_recipe(root, start)
@@ -104,7 +104,7 @@ def pack(work, out, what, start, most):
             raise ValueError(f"--most {most}: the recipe and the start model alone need {(tar_size(root) + ROOM) >> 20} MiB")
         (root / "recipe-work").mkdir(exist_ok=True)
         data.save_tensors(root / "recipe-work" / "features.pt", FEATURES[what](work, start, room))
-        with data.replacing(out) as part, tarfile.open(part, "w:xz", preset=6) as tar:
+        with data.replacing(out) as part, tarfile.open(part, "w:gz") as tar:
             tar.add(root, "parcel")
     size = Path(out).stat().st_size
     if size > most << 20:

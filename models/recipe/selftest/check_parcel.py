@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import torch
 
@@ -21,11 +20,11 @@ def run(root):
 
 
 def unpacked(root, name, *words):
-    out = root / f"{name}.tar.xz"
+    out = root / f"{name}.tar.gz"
     status, said = recipe(*words[:1], "pack", out, *words[1:])
     check(status == 0 and out.stat().st_size < 64 << 20 and "fit" in said, f"{name}: a parcel of at most 64 MiB: {said}")
-    with tarfile.open(out) as tar:
-        tar.extractall(root / name, filter="data")
+    (root / name).mkdir()
+    subprocess.run(["tar", "xf", out, "-C", root / name], check=True)  # as one does there
     return root / name / "parcel"
 
 
@@ -89,7 +88,7 @@ def check_parts(root, work):
     damaged.unlink()
     refused(["are missing", damaged.name], home, "join", folder)
     refused(["No such file"], home, "join", root / "nowhere")
-    refused(["alone need"], work, "pack", root / "no.tar.xz", "--start", "shipped", "--most", 1)
+    refused(["alone need"], work, "pack", root / "no.tar.gz", "--start", "shipped", "--most", 1)
 
 
 def check_denoise(root):
