@@ -225,7 +225,7 @@ def copy_weights(net, labels, start, process):
         print(f"{start} was trained with another schedule or prediction: starting from nothing", flush=True)
         return
     new.update(old)
-    new[table] = known[info["no_label"]].repeat(len(labels) + 1, 1)  # an unknown label starts as "no label"
+    new[table][-1] = known[info["no_label"]]  # unknown labels keep their random rows: copies of one would long sound alike
     for i, label in enumerate(labels):
         if label in names:
             new[table][i] = known[names.index(label)]
