@@ -23,7 +23,7 @@ TASKS = dict(
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
-MODELS = ("sfx", "denoise")  # what can be exported
+MODELS = ("sfx", "classifier", "denoise")  # what can be exported
 
 
 def start_folder(start):
@@ -77,6 +77,8 @@ def run_export(args):
     about = args.name or args.out.name, args.licence, args.credit, args.provenance
     if args.what == "denoise":
         export.export_denoise(args.work, args.out, *about)
+    elif args.what == "classifier":
+        export.export_classifier(args.work, args.out)
     else:
         export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures})
     print(f"{args.out}: open it with Ebb, or with diffusers")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from . import data, nets, sfx
@@ -94,11 +94,15 @@ class Classify(sfx.Diffuse):
         return f"{by_noise(losses, index)}, right {right.mean():.3f} (by noise {' '.join(f'{q:.3f}' for q in quarters)})"
 
 
-def load(folder):
-    """The classifier of a model folder, in float32."""
-    from safetensors.torch import load_file
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+def with_weights(config, weights):
+    """A Classifier as its config says."""
     latent = (config["in_channels"], *config["sample_size"])
     net = Classifier(config["labels"], latent, config["block_out_channels"], config["layers_per_block"], config["norm_num_groups"])
-    net.load_state_dict(load_file(Path(folder) / "diffusion_pytorch_model.safetensors"))
+    net.load_state_dict(weights)
     return net.float().eval()
+
+
+def load(folder):
+    """The one in `folder`, in float32."""
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    return with_weights(config, load_file(Path(folder) / "diffusion_pytorch_model.safetensors"))

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import safetensors
 import torch
 from diffusers import UNet2DModel
 
-from . import audio, data, denoise, diffusion, nets, sfx, train
+from . import audio, classifier, data, denoise, diffusion, nets, sfx, train
 
 TEXTURES = {"bird", "chainsaw", "clock_tick", "engine", "fire", "helicopter", "insect_frog", "rain", "sea_waves",
             "water", "wind"}
@@ -133,6 +134,23 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
         describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
                  window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
                  recommended=dict(sampler="dpmpp-2m", steps=20, guidance=3.5), trained=record(state))
+
+
+def export_classifier(work, out):
+    """Into a model that knows the same labels and diffuses in the same space."""
+    out, state = Path(out), trained(Path(work) / "classifier")
+    if not (out / "ebb.json").exists():
+        raise ValueError(f"{out}: no model is there yet; a classifier goes into one (export it first)")
+    info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
+    names = [label["name"] for label in info["labels"]]
+    if names != about["labels"]:
+        raise ValueError(f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}")
+    if info.get("latent") != about["latent"]:
+        raise ValueError(f"{out}: it diffuses in another space than the one that the classifier was trained in")
+    with renewing(out) as folder:
+        save_net(classifier.with_weights(state["config"], state["average"]["weights"]), folder / "classifier")
+        info["sha256"] = dict(sorted((info["sha256"] | sums(folder)).items()))
+        data.write_json(folder / "ebb.json", info | dict(classifier=dict(trained=record(state))))
 
 
 def record(state):

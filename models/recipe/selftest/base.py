@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import data, denoise, export, sfx, train
+from .. import classifier, data, denoise, export, sfx, train
 from ..__main__ import main
 
 count = dict(passed=0, failed=0, skipped=0)
@@ -112,6 +112,7 @@ def with_autoencoder(root):
 TINY = dict(
     vae=lambda work: sfx.Autoencode(work, (8, 8, 16, 16)),
     sfx=lambda work: sfx.Diffuse(work, None, (16, 32, 32)),
+    classifier=lambda work: classifier.Classify(work, None, (16, 32)),
     denoise=lambda work: denoise.Task(data.Bank(work), channels=(8, 16, 16, 16), checks=24),
 )
 

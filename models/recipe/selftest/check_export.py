@@ -10,7 +10,7 @@ import soundfile
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
-from .. import diffusion, export, judge, nets, sfx, train
+from .. import classifier, diffusion, export, judge, nets, sfx, train
 from .base import check, quietly, recipe, refused, skip, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()
@@ -27,6 +27,7 @@ def run(root):
     work = with_autoencoder(root)
     for name, options in MODELS.items():
         check_model(root, work, name, options)
+    check_classifier(root, root / "latent-work", root / "models" / "latent")
     check_refusals(root, root / "latent-work")
     check_judge(root, work)
 
@@ -54,6 +55,33 @@ def check_model(root, work, name, options):
     check(mel.shape == (2, 128, 256) and torch.isfinite(mel).all() and mel.std() > 0, f"{name}: makes mels")
     check_in_diffusers(name, out, unet, options)
     check_in_ebb(root, name, out, unet, scheduler)
+
+
+def check_classifier(root, work, out):
+    """Trains one, puts it into the model, and lets Ebb be led by it."""
+    options = dict(channels=[16, 32])
+    run = train.Run(classifier.Classify(work, None, **options), work / "classifier", 1e-3, 4, steps=4, options=options)
+    quietly(run.run)
+    before = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    status, said = recipe(work, "export", out, "--what", "classifier")
+    check(status == 0, f"classifier: export: {said}")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    check(info["sha256"] == export.sums(out) and len(info["sha256"]) == 3, "classifier: the sums are those of the files")
+    check(info["labels"] == before["labels"] and info["classifier"]["trained"]["steps"] == 4, "classifier: the rest is as it was")
+    x, t = torch.randn(2, *info["latent"]["shape"]), torch.tensor([10, 900])
+    mean = classifier.with_weights(dict(run.net.config), {k: v.half().float() for k, v in run.average.weights.items()})
+    check(torch.equal(classifier.load(out / "classifier")(x, t), mean(x, t)), "classifier: it says what the trained one says")
+    if shutil.which("ebb"):
+        made = [ebb("render", "--model", out, "--label", "click", "--steps", 2, "--classifier-guidance", g, "--save-latents",
+                    root / f"led{g}.npy") for g in (0, 5)]
+        check(all(done.returncode == 0 for done in made), f"classifier: Ebb is led by it: {made[1].stderr}")
+        check(not np.array_equal(*(np.load(root / f"led{g}.npy") for g in (0, 5))), "classifier: it leads elsewhere")
+    (root / "empty").mkdir(exist_ok=True)
+    refused(["no model is there"], work, "export", root / "empty", "--what", "classifier")
+    info["labels"].reverse()
+    shutil.copytree(out, root / "models" / "reversed")
+    (root / "models" / "reversed" / "ebb.json").write_text(json.dumps(info), encoding="utf-8")
+    refused(["labels"], work, "export", root / "models" / "reversed", "--what", "classifier")
 
 
 def check_in_diffusers(name, out, unet, options):

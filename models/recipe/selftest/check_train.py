@@ -20,6 +20,7 @@ def run(root):
     vae = check_killed(root, work, "vae")
     export.averaged(vae.folder, vae.net).save_pretrained(work / "vae" / "net")
     sfx = check_killed(root, work, "sfx")
+    check_killed(root, work, "classifier")
     check_killed_saving(root, work, sfx)
     check_stopped(root, work)
     check_damage(root, work, sfx.folder)
