@@ -104,7 +104,7 @@ TEST(the_shipped_models_are_whole)
         REQUIRE(model->info.licence && model->info.credit && model->info.provenance && strlen(model->info.hash) == 64);
         REQUIRE(model->info.kind == (i ? EBB_MODEL_DENOISE : EBB_MODEL_GENERATE));
         if (i == 0)
-            REQUIRE(model->info.label_count >= 20 && model->info.default_label >= 0);
+            REQUIRE(model->info.label_count >= 20 && model->info.default_label >= 0 && model->info.classifier && model->classifier);
         ebb_model_close(&model);
     }
     ebb_device_destroy(&device);
