@@ -41,46 +41,66 @@ static double series_log(double x)
     return exponent * 0.69314718055994531 + 2 * s * sum;
 }
 
+enum { BLOCK = 32 }; // pairs made at once: a loop over them is one that compilers turn into vectors
+
 // Sine and cosine of 2 pi turn / 2^32: the top two bits are the quadrant, the rest an angle in [0, pi/2) for Taylor.
-static void series_sincos(uint32_t turn, double *sine, double *cosine)
+static void series_sincos(const uint32_t *turn, double *sine, double *cosine)
 {
-    double a = (turn & 0x3FFFFFFF) * (1.5707963267948966 / 0x40000000), z = a * a;
-    double s = 1, c = 1;
-    for (int n = 18; n >= 2; n -= 2) {
-        s = 1 - s * z / (n * (n + 1));
-        c = 1 - c * z / (n * (n - 1));
+    double a[BLOCK], z[BLOCK], s[BLOCK], c[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+        a[i] = (int32_t)(turn[i] & 0x3FFFFFFF) * (1.5707963267948966 / 0x40000000);
+        z[i] = a[i] * a[i];
+        s[i] = c[i] = 1;
     }
-    s *= a;
-    switch (turn >> 30) {
-    case 0: *sine = s, *cosine = c; break;
-    case 1: *sine = c, *cosine = -s; break;
-    case 2: *sine = -s, *cosine = -c; break;
-    default: *sine = -c, *cosine = s; break;
+    for (int n = 18; n >= 2; n -= 2) {
+        const double for_s = n * (n + 1), for_c = n * (n - 1);
+        for (int i = 0; i < BLOCK; i++) {
+            s[i] = 1 - s[i] * z[i] / for_s;
+            c[i] = 1 - c[i] * z[i] / for_c;
+        }
+    }
+    for (int i = 0; i < BLOCK; i++) {
+        double up = s[i] * a[i], across = c[i];
+        int quadrant = (int)(turn[i] >> 30);
+        sine[i] = quadrant & 1 ? across : up;
+        cosine[i] = quadrant & 1 ? up : across;
+        sine[i] = quadrant & 2 ? -sine[i] : sine[i];
+        cosine[i] = quadrant == 1 || quadrant == 2 ? -cosine[i] : cosine[i];
     }
 }
 
-static void box_muller(uint32_t radius, uint32_t turn, float out[2])
+// Box and Muller: pairs of words become pairs of normals.
+static void box_muller(const uint32_t *word, float *out)
 {
-    double r = sqrt(-2 * series_log((radius + 0.5) * 0x1p-32));
-    double s, c;
-    series_sincos(turn, &s, &c);
-    out[0] = (float)(r * c);
-    out[1] = (float)(r * s);
+    uint32_t turn[BLOCK];
+    double r[BLOCK], s[BLOCK], c[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+        r[i] = sqrt(-2 * series_log((word[2 * i] + 0.5) * 0x1p-32));
+        turn[i] = word[2 * i + 1];
+    }
+    series_sincos(turn, s, c);
+    for (int i = 0; i < BLOCK; i++) {
+        out[2 * i] = (float)(r[i] * c[i]);
+        out[2 * i + 1] = (float)(r[i] * s[i]);
+    }
 }
 
 void ebb_noise_philox(uint64_t seed, uint64_t clip, uint32_t draw, size_t first, size_t count, float *out)
 {
+    enum { ELEMENTS = 2 * BLOCK };
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (size_t i = 0; i < count;) {
-        size_t element = first + i;
-        uint32_t counter[4] = {(uint32_t)(element / 4), draw, (uint32_t)clip, (uint32_t)(clip >> 32)};
-        uint32_t word[4];
-        float four[4];
-        ebb_philox4x32(counter, key, word);
-        box_muller(word[0], word[1], four);
-        box_muller(word[2], word[3], four + 2);
-        for (size_t lane = element % 4; lane < 4 && i < count; lane++)
-            out[i++] = four[lane];
+        size_t begin = (first + i) / 4 * 4, skip = first + i - begin, left = count - i;
+        size_t take = left < ELEMENTS - skip ? left : ELEMENTS - skip;
+        uint32_t word[ELEMENTS] = {0};
+        float block[ELEMENTS];
+        for (size_t k = 0; k < skip + take; k += 4) {
+            uint32_t counter[4] = {(uint32_t)((begin + k) / 4), draw, (uint32_t)clip, (uint32_t)(clip >> 32)};
+            ebb_philox4x32(counter, key, word + k);
+        }
+        box_muller(word, block);
+        memcpy(out + i, block + skip, take * sizeof(float));
+        i += take;
     }
 }
 
