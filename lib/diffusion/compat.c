@@ -285,11 +285,9 @@ static void read_grid(struct reader *r, const struct class_row *row, struct ebb_
     else if (truth(r, "use_lu_lambdas", false))
         c->grid = "lu";
     static const char *const grids[] = {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"};
-    int asked = 0;
-    for (int i = 0; i < 4; i++)
-        asked += truth(r, grids[i], false);
-    if (asked > 1)
-        refuse(r, c->grid, "only one sigma grid can be asked for");
+    for (int i = 0, asked = 0; i < 4; i++)
+        if (truth(r, grids[i], false) && asked++ > 0)
+            refuse(r, grids[i], "another sigma grid is asked for already");
     if (row->rules == EBB_RULES_EDM)
         c->grid = CHOICE(r, "sigma_schedule", 0, "karras", "exponential") ? "exponential" : "karras";
     c->sigma_min = number(r, "sigma_min", 0, 0, 1e9);

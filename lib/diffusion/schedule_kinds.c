@@ -245,10 +245,9 @@ static void hold_above_floor(double *lambda, const struct ebb_schedule_params *p
         lambda[i] = lambda[i + 1] + 1e-6;
 }
 
-// Lin 2023, algorithm 1: shift and stretch sqrt(abar) so that it ends at 0 and still starts where it did.
+// Zero terminal SNR as diffusers has it: abar in float, from there betas in float, and their product once more.
 static void zero_terminal_single(double *lambda, const struct ebb_schedule_params *p)
 {
-    // As diffusers: abar in float, from there betas in float, and their product once more.
     int steps = p->train_steps;
     float first = (float)sqrt(1 / (1 + exp(-2 * lambda[0]))), last = (float)sqrt(1 / (1 + exp(-2 * lambda[steps - 1])));
     float before = 1;
@@ -264,6 +263,7 @@ static void zero_terminal_single(double *lambda, const struct ebb_schedule_param
     }
 }
 
+// Lin 2023, algorithm 1: shift and stretch sqrt(abar) so that it ends at 0 and still starts where it did.
 void schedule_zero_terminal(double *lambda, const struct ebb_schedule_params *p)
 {
     int steps = p->train_steps;

@@ -326,6 +326,19 @@ TEST(what_is_not_supported_is_named)
     refused("SASolverScheduler", "algorithm_type", "\"both\"", EBB_UNSUPPORTED, "data_prediction, noise_prediction");
 }
 
+TEST(two_sigma_grids_exclude_each_other)
+{
+    char yes[2][8] = {"true", "true"};
+    g = (struct golden){.keys = 0};
+    add_key("use_karras_sigmas", yes[0]);
+    add_key("use_beta_sigmas", yes[1]);
+    struct ebb_config config = {.class_name = "EulerDiscreteScheduler", .data = &g, .get = golden_get, .key = golden_key};
+    struct ebb_compat_result out;
+    struct ebb_error error;
+    REQUIRE(ebb_compat_read(&config, &out, &error) == EBB_UNSUPPORTED);
+    REQUIRE(strstr(error.message, "use_beta_sigmas"));
+}
+
 TEST(unknown_keys_are_told)
 {
     struct ebb_compat_result out;
