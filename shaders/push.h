@@ -90,6 +90,13 @@ struct blend_push {
     float clamp_to, divide;
 };
 
+struct threshold_push {
+    uint offset, count;
+    uint rank; // of the quantile, from below
+    float part; // of the way to the next rank
+    float most;
+};
+
 struct measure_push {
     uint what, offset, count;
 };

@@ -119,6 +119,20 @@ enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *ble
     return result != EBB_OK || blend->count == 0 ? result : device->backend->blend(device, blend, error);
 }
 
+enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    const struct ebb_threshold *t = threshold;
+    if (!(t->ratio > 0 && t->ratio <= 1 && t->most >= 1) || t->count == 0)
+        return ebb_fail(error, EBB_INVALID, "threshold: the %g-quantile of %zu numbers, at most %g", t->ratio, t->count, t->most);
+    return check_operand(device, t->x, t->offset, t->count, "threshold", error);
+}
+
+enum ebb_result ebb_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    enum ebb_result result = ebb_threshold_check(device, threshold, error);
+    return result == EBB_OK ? device->backend->threshold(device, threshold, error) : result;
+}
+
 enum ebb_result ebb_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
                             size_t count, double *value, struct ebb_error *error)
 {

@@ -11,6 +11,9 @@
 
 // One more owner of the device; each gives its own up with ebb_device_destroy().
 struct ebb_device *ebb_device_share(struct ebb_device *device);
+// The CPU in place of a GPU that "auto" chose and a model does not fit on, `why` in its fallback and in the log. NULL: the
+// device was asked for by name, is the CPU itself, or there is no memory.
+struct ebb_device *ebb_device_retreat(const struct ebb_device *device, const char *why);
 const struct ebb_log *ebb_device_log(const struct ebb_device *device);
 
 struct ebb_buffer;
@@ -38,6 +41,16 @@ struct ebb_blend {
     size_t dst_offset, src_offset[8], noise_scale_offset; // floats
 };
 enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
+
+// Dynamic thresholding (Saharia 2022) in place: q = min(max(1, `ratio`-quantile of |x|, linear between ranks), most);
+// x = clamp(x, -q, q) / q.
+struct ebb_threshold {
+    struct ebb_buffer *x;
+    size_t offset, count; // floats; 1 and more
+    float ratio, most;    // ratio in (0, 1], most >= 1
+};
+enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error);
+enum ebb_result ebb_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error);
 
 enum ebb_measure { EBB_MEASURE_SUM_SQUARES, EBB_MEASURE_SUM, EBB_MEASURE_MAX_ABS, EBB_MEASURE_NOT_FINITE };
 enum ebb_result ebb_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,

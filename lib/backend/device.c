@@ -27,28 +27,39 @@ static struct ebb_device *open_backend(const struct ebb_backend *backend, const 
     device->backend = backend;
     device->log = log;
     device->references = 1;
+    device->threads = threads;
     if (backend->open(device, which, threads, error) == EBB_OK)
         return device;
     free(device);
     return NULL;
 }
 
-// "auto": the best usable GPU, otherwise the CPU, saying why.
+// The CPU in place of a GPU, saying why.
+static struct ebb_device *open_fallback(const char *why, int threads, const struct ebb_log *log, struct ebb_error *error)
+{
+    struct ebb_device *device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
+    if (!device)
+        return NULL;
+    snprintf(device->fallback, sizeof(device->fallback), "%.*s", (int)sizeof(device->fallback) - 1, why);
+    ebb_logf(log, EBB_LOG_WARNING, "device auto: %s (%s)", device->description, device->fallback);
+    return device;
+}
+
+// "auto": the best usable GPU, otherwise the CPU.
 static struct ebb_device *open_auto(int threads, const struct ebb_log *log, struct ebb_error *error)
 {
     struct ebb_error why = {EBB_NO_DEVICE, "this build has no Vulkan backend"};
     struct ebb_device *device = gpu ? open_backend(gpu, "auto", threads, log, &why) : NULL;
-    if (device) {
-        ebb_logf(log, EBB_LOG_INFO, "device auto: %s", device->description);
-        return device;
-    }
-
-    device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
     if (!device)
-        return NULL;
-    snprintf(device->fallback, sizeof(device->fallback), "%.*s", (int)sizeof(device->fallback) - 1, why.message);
-    ebb_logf(log, EBB_LOG_INFO, "device auto: %s (%s)", device->description, device->fallback);
+        return open_fallback(why.message, threads, log, error);
+    device->automatic = true;
+    ebb_logf(log, EBB_LOG_INFO, "device auto: %s", device->description);
     return device;
+}
+
+struct ebb_device *ebb_device_retreat(const struct ebb_device *device, const char *why)
+{
+    return device->automatic ? open_fallback(why, device->threads, device->log, NULL) : NULL;
 }
 
 static struct ebb_device *no_vulkan(const char *name, struct ebb_error *error)

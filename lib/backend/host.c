@@ -67,6 +67,37 @@ enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend
     return EBB_OK;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+// Linear between the two nearest ranks, as torch.quantile. `values` are lost.
+static double quantile_of_abs(float *values, size_t count, double ratio)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = fabsf(values[i]);
+    qsort(values, count, sizeof(*values), by_value);
+    double rank = ratio * (double)(count - 1);
+    size_t low = (size_t)rank, high = low + 1 < count ? low + 1 : low;
+    return values[low] + (rank - (double)low) * (values[high] - values[low]);
+}
+
+enum ebb_result ebb_host_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    const struct ebb_threshold *t = threshold;
+    float *x = (float *)t->x->state + t->offset, *sorted = ebb_alloc(t->count, sizeof(float));
+    if (!sorted)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for sorting a state");
+    memcpy(sorted, x, t->count * sizeof(float));
+    float limit = (float)fmin(fmax(quantile_of_abs(sorted, t->count, t->ratio), 1), t->most);
+    free(sorted);
+    for (size_t i = 0; i < t->count; i++)
+        x[i] = fminf(fmaxf(x[i], -limit), limit) / limit;
+    return EBB_OK;
+}
+
 enum ebb_result ebb_host_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src,
                                  size_t offset, size_t count, double *value, struct ebb_error *error)
 {

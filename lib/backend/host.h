@@ -11,6 +11,7 @@ enum ebb_result ebb_host_write(struct ebb_buffer *buffer, size_t offset, const f
 enum ebb_result ebb_host_read(struct ebb_buffer *buffer, size_t offset, float *data, size_t count,
                               struct ebb_error *error);
 enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
+enum ebb_result ebb_host_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error);
 enum ebb_result ebb_host_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src,
                                  size_t offset, size_t count, double *value, struct ebb_error *error);
 

@@ -89,7 +89,7 @@ struct ebb_program {
 
 // ---- work recorded ahead (tape.h) ----
 
-enum ebb_tape_kind { EBB_TAPE_BLEND, EBB_TAPE_RUN, EBB_TAPE_MARK };
+enum ebb_tape_kind { EBB_TAPE_BLEND, EBB_TAPE_THRESHOLD, EBB_TAPE_RUN, EBB_TAPE_MARK };
 enum { EBB_TAPE_BUFFERS = 8, EBB_TAPE_IDS = 10 };
 
 // What prepare() returned, and a number that is never given twice in a process: a freed address may come back.
@@ -103,6 +103,7 @@ struct ebb_tape_entry {
     enum ebb_tape_kind kind;
     int step;
     struct ebb_blend blend;
+    struct ebb_threshold threshold;
     struct ebb_tape_program program;
     struct ebb_buffer *buffers[EBB_TAPE_BUFFERS]; // inputs, then outputs
     uint64_t id[EBB_TAPE_IDS];                    // of everything that is named
@@ -130,6 +131,7 @@ struct ebb_backend {
     enum ebb_result (*read)(struct ebb_buffer *buffer, size_t offset, float *data, size_t count, struct ebb_error *error);
 
     enum ebb_result (*blend)(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
+    enum ebb_result (*threshold)(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error);
     enum ebb_result (*measure)(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
                                size_t count, double *value, struct ebb_error *error);
 
@@ -164,6 +166,9 @@ struct ebb_device {
     struct ebb_profile profile;
     void *state; // the backend's
     const struct ebb_log *log;
+    bool automatic;  // chosen by "auto": the CPU may stand in for it
+    int threads;     // as asked for
+    uint64_t memory; // bytes it has of its own; 0: the host's
     bool unfused; // plans keep every node an op of its own: a debugging aid
     int references;
     char description[256], fallback[256]; // fallback: empty when it is none

@@ -91,6 +91,17 @@ enum ebb_result ebb_tape_blend(struct ebb_tape *tape, const struct ebb_blend *bl
     return EBB_OK;
 }
 
+enum ebb_result ebb_tape_threshold(struct ebb_tape *tape, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    enum ebb_result result = ebb_threshold_check(tape->device, threshold, error);
+    struct ebb_tape_entry *entry = result == EBB_OK ? append(tape, EBB_TAPE_THRESHOLD, error) : NULL;
+    if (!entry)
+        return result == EBB_OK ? EBB_OUT_OF_MEMORY : result;
+    entry->threshold = *threshold;
+    entry->id[0] = threshold->x->id;
+    return EBB_OK;
+}
+
 enum ebb_result ebb_tape_run(struct ebb_tape *tape, const struct ebb_tape_program *program, int step,
                              struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs, struct ebb_error *error)
 {
@@ -115,18 +126,26 @@ enum ebb_result ebb_tape_mark(struct ebb_tape *tape, struct ebb_error *error)
     return append(tape, EBB_TAPE_MARK, error) ? EBB_OK : EBB_OUT_OF_MEMORY;
 }
 
+static enum ebb_result carry_out_one(struct ebb_device *device, const struct ebb_tape_entry *e, struct ebb_error *error)
+{
+    switch (e->kind) {
+    case EBB_TAPE_BLEND: return device->backend->blend(device, &e->blend, error);
+    case EBB_TAPE_THRESHOLD: return device->backend->threshold(device, &e->threshold, error);
+    case EBB_TAPE_RUN:
+        return device->backend->run(device, e->program.prepared, e->step, e->buffers, e->buffers + e->program.inputs, error);
+    case EBB_TAPE_MARK: break;
+    }
+    return EBB_OK;
+}
+
 static enum ebb_result carry_out(struct ebb_tape *tape, ebb_tape_tell tell, void *user, struct ebb_error *error)
 {
-    const struct ebb_backend *backend = tape->device->backend;
     enum ebb_result result = tell ? tell(user, 0, error) : EBB_OK;
     int marks = 0;
     for (size_t i = 0; i < tape->next.count && result == EBB_OK; i++) {
-        struct ebb_tape_entry *e = &tape->next.entries[i];
-        if (e->kind == EBB_TAPE_BLEND)
-            result = backend->blend(tape->device, &e->blend, error);
-        else if (e->kind == EBB_TAPE_RUN)
-            result = backend->run(tape->device, e->program.prepared, e->step, e->buffers, e->buffers + e->program.inputs, error);
-        else if (tell)
+        const struct ebb_tape_entry *e = &tape->next.entries[i];
+        result = carry_out_one(tape->device, e, error);
+        if (result == EBB_OK && e->kind == EBB_TAPE_MARK && tell)
             result = tell(user, ++marks, error);
     }
     return result;

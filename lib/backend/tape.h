@@ -1,4 +1,4 @@
-// Work on a device that is known beforehand: a list of blends and evaluations with marks between them, put together ahead
+// Work on a device that is known beforehand: a list of blends, thresholds and evaluations with marks between them, put together ahead
 // and then played. Where the backend can, it is recorded once (Vulkan: command buffers) and played again as long as
 // the next list is the same; elsewhere it is carried out entry by entry.
 #ifndef EBB_BACKEND_TAPE_H
@@ -15,6 +15,7 @@ void ebb_tape_destroy(struct ebb_tape **tape);
 // Begins another list. What it names must still be there when it is played.
 void ebb_tape_clear(struct ebb_tape *tape);
 enum ebb_result ebb_tape_blend(struct ebb_tape *tape, const struct ebb_blend *blend, struct ebb_error *error);
+enum ebb_result ebb_tape_threshold(struct ebb_tape *tape, const struct ebb_threshold *threshold, struct ebb_error *error);
 // Evaluations are put on a tape by ebb_plan_tape().
 
 // Progress is counted in marks.

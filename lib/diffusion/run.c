@@ -222,11 +222,6 @@ int ebb_run_timesteps(const struct ebb_run *run, double *timesteps, int capacity
     return count;
 }
 
-static bool is_aside(enum ebb_run_kind kind)
-{
-    return kind == EBB_RUN_THRESHOLD || kind == EBB_RUN_EXP || kind == EBB_RUN_SQRT;
-}
-
 bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline)
 {
     *outline = (struct ebb_run_outline){0};
@@ -239,7 +234,7 @@ bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline)
     while (ebb_run_next(&walk, &in, NULL) == EBB_OK && in.kind != EBB_RUN_DONE) {
         outline->evals += in.kind == EBB_RUN_EVAL;
         outline->draws += in.kind == EBB_RUN_NOISE;
-        outline->aside |= is_aside(in.kind);
+        outline->aside |= in.kind == EBB_RUN_EXP || in.kind == EBB_RUN_SQRT;
     }
     return true;
 }

@@ -104,7 +104,7 @@ int ebb_run_timesteps(const struct ebb_run *run, double *timesteps, int capacity
 // What a run will ask for. False for adaptive samplers: it is not known beforehand.
 struct ebb_run_outline {
     int evals, draws; // draws: 1 to this many
-    bool aside;       // something between evaluations that is neither a blend nor a draw
+    bool aside;       // learned variance: something that not every device can do
 };
 bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline);
 

@@ -29,45 +29,16 @@ static enum ebb_result fetch(struct ebb_aside *aside, int copy, struct ebb_buffe
     return ebb_buffer_read(from, 0, aside->values[copy], aside->count, error);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-// Linear between the two nearest ranks, as torch.quantile. `values` are lost.
-static double quantile_of_abs(float *values, size_t count, double ratio)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = fabsf(values[i]);
-    qsort(values, count, sizeof(*values), by_value);
-    double rank = ratio * (count - 1);
-    size_t low = (size_t)rank, high = low + 1 < count ? low + 1 : low;
-    return values[low] + (rank - low) * (values[high] - values[low]);
-}
-
-static void threshold(struct ebb_aside *aside, const struct ebb_run_instruction *in)
-{
-    float *x = aside->values[0], *sorted = aside->values[1];
-    memcpy(sorted, x, aside->count * sizeof(float));
-    double q = quantile_of_abs(sorted, aside->count, in->ratio);
-    float limit = (float)fmin(fmax(q, 1), in->clamp);
-    for (size_t i = 0; i < aside->count; i++)
-        x[i] = fminf(fmaxf(x[i], -limit), limit) / limit;
-}
-
 enum ebb_result ebb_aside_map(struct ebb_aside *aside, const struct ebb_run_instruction *in,
                               struct ebb_buffer *const slots[], struct ebb_error *error)
 {
-    enum ebb_result result = room(aside, 2, error);
+    enum ebb_result result = room(aside, 1, error);
     if (result == EBB_OK)
         result = fetch(aside, 0, slots[in->src], error);
     if (result != EBB_OK)
         return result;
 
     float *x = aside->values[0];
-    if (in->kind == EBB_RUN_THRESHOLD)
-        threshold(aside, in);
     for (size_t i = 0; i < aside->count && in->kind == EBB_RUN_EXP; i++)
         x[i] = expf((float)(in->scale * x[i] + in->offset));
     for (size_t i = 0; i < aside->count && in->kind == EBB_RUN_SQRT; i++)

@@ -15,7 +15,7 @@ struct ebb_aside {
 };
 void ebb_aside_clear(struct ebb_aside *aside);
 
-// EBB_RUN_THRESHOLD, EBB_RUN_EXP, EBB_RUN_SQRT.
+// EBB_RUN_EXP, EBB_RUN_SQRT.
 enum ebb_result ebb_aside_map(struct ebb_aside *aside, const struct ebb_run_instruction *in,
                               struct ebb_buffer *const slots[], struct ebb_error *error);
 

@@ -167,6 +167,20 @@ static enum ebb_result blend(struct ebb_carrier *c, const struct ebb_run_instruc
     return ebb_carrier_put(c, &blend, error);
 }
 
+// Dynamic thresholding, in slot[dst].
+static enum ebb_result threshold(struct ebb_carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
+{
+    struct ebb_slot from = c->slot[in->src];
+    struct ebb_threshold t = {.x = ebb_carrier_own(c, in->dst), .count = c->loop->count, .ratio = (float)in->ratio,
+                              .most = (float)in->clamp};
+    struct ebb_blend copy = {.dst = t.x, .terms = 1, .src = {from.buffer}, .src_offset = {from.offset}, .weight = {1},
+                             .count = t.count};
+    enum ebb_result result = in->src == in->dst ? EBB_OK : ebb_carrier_put(c, &copy, error);
+    if (result != EBB_OK)
+        return result;
+    return c->ahead ? ebb_tape_threshold(c->loop->tape, &t, error) : ebb_threshold(c->loop->device, &t, error);
+}
+
 static enum ebb_result draw_noise(struct ebb_carrier *c, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
     struct ebb_draws *draws = &c->loop->draws;
@@ -221,7 +235,7 @@ static enum ebb_result carry_out(struct ebb_carrier *c, const struct ebb_run_ins
     case EBB_RUN_EVAL: return ebb_carrier_evaluate(c, in, error);
     case EBB_RUN_BLEND: return blend(c, in, error);
     case EBB_RUN_NOISE: return draw_noise(c, in, error);
-    case EBB_RUN_THRESHOLD:
+    case EBB_RUN_THRESHOLD: return threshold(c, in, error);
     case EBB_RUN_EXP:
     case EBB_RUN_SQRT: return ebb_aside_map(&c->loop->aside, in, c->loop->slot, error);
     case EBB_RUN_MEASURE: return measure(c, in, error);

@@ -314,6 +314,36 @@ TEST(blends_agree_with_ref)
     ebb_device_destroy(&ref);
 }
 
+static void run_threshold(struct ebb_device *d, const float *data, size_t count, float ratio, float most, float *out)
+{
+    struct ebb_buffer *b = buffer(d, data, count);
+    struct ebb_threshold t = {.x = b, .offset = 2, .count = count - 3, .ratio = ratio, .most = most};
+    REQUIRE(ebb_threshold(d, &t, NULL) == EBB_OK && ebb_buffer_read(b, 0, out, count, NULL) == EBB_OK);
+    ebb_buffer_destroy(&b);
+}
+
+TEST(thresholds_agree_with_ref)
+{
+    struct ebb_device *d = vulkan(), *ref = device("ref", 1);
+    enum { MOST = 5000 };
+    static float data[MOST], got[MOST], want[MOST];
+    static const size_t counts[] = {4, 5, 131, MOST};
+    static const float ratios[] = {0.001f, 0.5f, 0.95f, 0.995f, 1};
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
+        for (size_t r = 0; r < sizeof(ratios) / sizeof(ratios[0]); r++)
+            for (int even = 0; even < 2; even++) { // many numbers twice, or all different
+                uint64_t seed = 3;
+                for (size_t i = 0; i < counts[c]; i++)
+                    data[i] = even ? roundf(8 * random_float(&seed)) : 8 * random_float(&seed);
+                run_threshold(d, data, counts[c], ratios[r], 6, got);
+                run_threshold(ref, data, counts[c], ratios[r], 6, want);
+                for (size_t i = 0; i < counts[c]; i++)
+                    REQUIRE_NEAR(got[i], want[i], 3e-7 * fmax(1, fabs(want[i])), "threshold");
+            }
+    ebb_device_destroy(&d);
+    ebb_device_destroy(&ref);
+}
+
 TEST(measures_agree_with_ref)
 {
     struct ebb_device *d = vulkan(), *ref = device("ref", 1);

@@ -180,6 +180,7 @@ const struct ebb_backend ebb_backend_cpu = {
     .write = ebb_host_write,
     .read = ebb_host_read,
     .blend = ebb_host_blend,
+    .threshold = ebb_host_threshold,
     .measure = ebb_host_measure,
     .prepare = cpu_prepare,
     .run = cpu_run,

@@ -63,6 +63,7 @@ const struct ebb_backend ebb_backend_ref = {
     .write = ebb_host_write,
     .read = ebb_host_read,
     .blend = ebb_host_blend,
+    .threshold = ebb_host_threshold,
     .measure = ebb_host_measure,
     .prepare = ref_prepare,
     .run = ref_run,

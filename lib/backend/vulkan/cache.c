@@ -1,5 +1,6 @@
 // Compiled pipelines on disk: $XDG_CACHE_HOME/ebb (or ~/.cache/ebb), a file per device. Its head is checked before the
-// driver sees the rest; a file that does not fit is ignored and written anew. Failing to save is not an error.
+// driver sees the rest; a file that does not fit is ignored and written anew. Without a place to save them they are
+// compiled each time: a line in the log, no error.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +46,10 @@ static struct head make_head(const struct ebb_vk *vk, const void *data, size_t s
 static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t size)
 {
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = base && *base ? snprintf(folder, size, "%s/ebb", base)
-                               : snprintf(folder, size, "%s/.cache/ebb", home && *home ? home : "");
-    if ((!base || !*base) && (!home || !*home))
+    bool given = base && *base == '/'; // a relative path counts as none, says the XDG specification
+    if (!given && (!home || !*home))
         return false;
+    int length = given ? snprintf(folder, size, "%s/ebb", base) : snprintf(folder, size, "%s/.cache/ebb", home);
     if (length < 0 || (size_t)length + 64 > size)
         return false;
     snprintf(path, size, "%s/vulkan-%08x-%08x-%s.bin", folder, vk->physical->vendor, vk->physical->device,
@@ -56,32 +57,56 @@ static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t
     return true;
 }
 
-static void *read_file(const struct ebb_vk *vk, const char *path, size_t *size)
+// What follows the head, if all of it is ours and whole.
+static void *read_body(const struct ebb_vk *vk, FILE *file, size_t *size)
+{
+    struct head head, want = {0};
+    if (fread(&head, sizeof(head), 1, file) != 1 || !head.size || head.size > MOST_BYTES)
+        return NULL;
+    void *data = ebb_alloc(1, head.size);
+    if (data && fread(data, 1, head.size, file) == head.size)
+        want = make_head(vk, data, head.size);
+    if (data && memcmp(&want, &head, sizeof(head)) == 0) {
+        *size = head.size;
+        return data;
+    }
+    free(data);
+    return NULL;
+}
+
+static void *read_file(const struct ebb_vk *vk, const char *path, size_t *size, const struct ebb_log *log)
 {
     FILE *file = fopen(path, "rb");
-    struct head head;
-    void *data = NULL;
-    if (file && fread(&head, sizeof(head), 1, file) == 1 && head.size <= MOST_BYTES) {
-        data = ebb_alloc(1, head.size);
-        struct head want = {0};
-        if (data && fread(data, 1, head.size, file) == head.size)
-            want = make_head(vk, data, head.size);
-        if (memcmp(&want, &head, sizeof(head)) != 0) {
-            free(data);
-            data = NULL;
-        }
-    }
-    if (file)
-        fclose(file);
-    *size = data ? head.size : 0;
+    if (!file)
+        return NULL;
+    void *data = read_body(vk, file, size);
+    fclose(file);
+    if (!data)
+        ebb_logf(log, EBB_LOG_WARNING, "%s: damaged, or of another driver; shaders are compiled anew", path);
     return data;
+}
+
+// ~/.cache itself too; both may exist already.
+static void make_folder(char *folder)
+{
+    char *slash = strrchr(folder, '/');
+    *slash = 0;
+    mkdir(folder, 0700);
+    *slash = '/';
+    mkdir(folder, 0700);
 }
 
 VkPipelineCache ebb_vk_cache_open(struct ebb_vk *vk, const struct ebb_log *log)
 {
     char folder[1024], path[1024];
     size_t size = 0;
-    void *data = cache_path(vk, folder, path, sizeof(path)) ? read_file(vk, path, &size) : NULL;
+    void *data = NULL;
+    if (cache_path(vk, folder, path, sizeof(path))) {
+        data = read_file(vk, path, &size, log);
+        make_folder(folder);
+        if (access(folder, W_OK | X_OK) != 0)
+            ebb_logf(log, EBB_LOG_WARNING, "%s: %s; compiled shaders are not kept", folder, strerror(errno));
+    }
     VkPipelineCacheCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO, .initialDataSize = size, .pInitialData = data};
     VkPipelineCache cache = VK_NULL_HANDLE; // works too, only slower
@@ -113,11 +138,7 @@ void ebb_vk_cache_save(struct ebb_vk *vk)
         vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, NULL) != VK_SUCCESS || !size || size > MOST_BYTES)
         return;
     void *data = malloc(size);
-    char *slash = strrchr(folder, '/');
-    *slash = 0;
-    mkdir(folder, 0700); // ~/.cache itself; both may exist already
-    *slash = '/';
-    mkdir(folder, 0700);
+    make_folder(folder);
     if (data && vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, data) == VK_SUCCESS)
         write_file(vk, path, data, size);
     free(data);

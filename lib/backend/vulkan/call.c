@@ -15,7 +15,7 @@ enum ebb_result ebb_vk_call_make(struct ebb_vk *vk, enum ebb_vk_shader shader, c
                                   .groups = {(uint32_t)(groups < ROW ? groups : ROW), (uint32_t)((groups + ROW - 1) / ROW), 1},
                                   .flops = groups * 1024};
     memcpy(d->push, push, size);
-    snprintf(d->name, sizeof(d->name), "%s", shader == EBB_VK_BLEND ? "blend" : "measure");
+    snprintf(d->name, sizeof(d->name), "%s", shader == EBB_VK_BLEND ? "blend" : shader == EBB_VK_THRESHOLD ? "threshold" : "measure");
     return (d->pipeline = ebb_vk_pipeline_get(vk, shader, &none, error)) ? EBB_OK : EBB_DEVICE_FAILED;
 }
 

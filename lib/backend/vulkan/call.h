@@ -22,6 +22,9 @@ enum ebb_result ebb_vk_blend_calls(struct ebb_vk *vk, const struct ebb_blend *bl
 enum ebb_result ebb_vk_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error);
 
 // ---- measure.c ----
+enum ebb_result ebb_vk_threshold_call(struct ebb_vk *vk, const struct ebb_threshold *threshold, struct ebb_vk_call *call,
+                                      struct ebb_error *error);
+enum ebb_result ebb_vk_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error);
 enum ebb_result ebb_vk_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
                                size_t count, double *value, struct ebb_error *error);
 

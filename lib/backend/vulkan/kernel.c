@@ -43,6 +43,7 @@
 #include "spread_f32.h"
 #include "stats_f16.h"
 #include "stats_f32.h"
+#include "threshold_f32.h"
 
 struct words {
     const uint32_t *code;
@@ -67,6 +68,7 @@ static const struct words shaders[EBB_VK_SHADERS][2] = {
     [EBB_VK_NORM_GRAD] = BOTH(norm_grad),
     [EBB_VK_ATTENTION_GRAD_QUERY] = BOTH(attention_grad_query),
     [EBB_VK_ATTENTION_GRAD_KEY] = BOTH(attention_grad_key),
+    [EBB_VK_THRESHOLD] = SINGLE(threshold),
 };
 
 struct ebb_vk_pipeline {

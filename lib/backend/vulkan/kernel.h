@@ -29,6 +29,7 @@ enum ebb_vk_shader {
     EBB_VK_ATTENTION_GRAD_KEY,
     EBB_VK_BLEND,
     EBB_VK_MEASURE,
+    EBB_VK_THRESHOLD,
     EBB_VK_SHADERS
 };
 

@@ -1,4 +1,4 @@
-// Sums over a buffer: partial sums on the device, added up in double here.
+// What looks at a whole buffer: sums, whose parts are added up in double here, and dynamic thresholding.
 #include "backend/vulkan/call.h"
 
 enum ebb_result ebb_vk_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
@@ -26,4 +26,28 @@ enum ebb_result ebb_vk_measure(struct ebb_device *device, enum ebb_measure what,
     for (int i = 0; i < PARTS; i++)
         *value = what != EBB_MEASURE_MAX_ABS ? *value + parts[i] : parts[i] > *value ? parts[i] : *value;
     return EBB_OK;
+}
+
+enum ebb_result ebb_vk_threshold_call(struct ebb_vk *vk, const struct ebb_threshold *threshold, struct ebb_vk_call *call,
+                                      struct ebb_error *error)
+{
+    double rank = (double)threshold->ratio * (double)(threshold->count - 1);
+    uint32_t low = (uint32_t)rank;
+    struct threshold_push push = {(uint32_t)threshold->offset, (uint32_t)threshold->count, low, (float)(rank - low), threshold->most};
+    *call = (struct ebb_vk_call){.inside = {threshold->x->state}, .outside = {threshold->x->state}};
+    enum ebb_result result = ebb_vk_call_make(vk, EBB_VK_THRESHOLD, &push, sizeof(push), 1, call, error);
+    call->dispatch.flops = threshold->count * 32;
+    return result;
+}
+
+enum ebb_result ebb_vk_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    struct ebb_vk *vk = device->state;
+    struct ebb_vk_call call;
+    pthread_mutex_lock(&vk->lock);
+    enum ebb_result result = ebb_vk_threshold_call(vk, threshold, &call, error);
+    if (result == EBB_OK)
+        result = ebb_vk_call_record(vk, &call, error);
+    pthread_mutex_unlock(&vk->lock);
+    return result;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/vulkan/operand.h"
+#include "backend/vulkan/options.h"
 #include "base/base.h"
 
 // ---- convolution and map: the load and the epilogue are the same ----
@@ -97,7 +98,7 @@ static uint32_t split_of(size_t tile_count, size_t k)
 {
     enum { ENOUGH = 64, LEAST_K = 128, MOST = 8 };
     uint32_t split = 1;
-    while (split < MOST && tile_count * split < ENOUGH && k / (split * 2) >= LEAST_K)
+    while (!ebb_vk_options()->nosplit && split < MOST && tile_count * split < ENOUGH && k / (split * 2) >= LEAST_K)
         split *= 2;
     return split;
 }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,14 +15,19 @@ static const struct {
 } words[] = {
     {"validate", offsetof(struct ebb_vk_options, validate)}, {"fp32", offsetof(struct ebb_vk_options, fp32)},
     {"fp16", offsetof(struct ebb_vk_options, fp16)},         {"nofuse", offsetof(struct ebb_vk_options, nofuse)},
-    {"nocoop", offsetof(struct ebb_vk_options, nocoop)},
+    {"nocoop", offsetof(struct ebb_vk_options, nocoop)},     {"nosplit", offsetof(struct ebb_vk_options, nosplit)},
+    {"gpuassisted", offsetof(struct ebb_vk_options, gpuassisted)},
 };
 
 static void read_word(const char *word, size_t length)
 {
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strlen(words[i].word) == length && strncmp(words[i].word, word, length) == 0)
+        if (strlen(words[i].word) == length && strncmp(words[i].word, word, length) == 0) {
             *(bool *)((char *)&the_options + words[i].offset) = true;
+            return;
+        }
+    if (!the_options.unknown[0])
+        snprintf(the_options.unknown, sizeof(the_options.unknown), "%.*s", (int)length, word);
 }
 
 static void read_options(void)

@@ -119,6 +119,16 @@ static enum ebb_result bind_inside(struct ebb_vk_program *program, struct ebb_vk
     return EBB_OK;
 }
 
+static enum ebb_result check_groups(const struct ebb_vk_program *program, const struct ebb_vk_dispatch *d, struct ebb_error *error)
+{
+    const struct ebb_vk_physical *physical = program->vk->physical;
+    for (int i = 0; i < 3; i++)
+        if (d->groups[i] > physical->limits.maxComputeWorkGroupCount[i])
+            return ebb_fail(error, EBB_UNSUPPORTED, "%s: %u workgroups, %s runs at most %u at once", d->name, d->groups[i],
+                            physical->name, physical->limits.maxComputeWorkGroupCount[i]);
+    return EBB_OK;
+}
+
 static enum ebb_result build(struct ebb_vk_program *program, const struct ebb_vk_weight *const *weights,
                              struct ebb_error *error)
 {
@@ -129,8 +139,10 @@ static enum ebb_result build(struct ebb_vk_program *program, const struct ebb_vk
         const struct ebb_op *op = &program->source.ops[i];
         int first = program->count;
         result = ebb_vk_translate(program, op, error);
-        for (int j = first; j < program->count; j++)
+        for (int j = first; j < program->count && result == EBB_OK; j++) {
             ebb_op_describe(&program->source, op, program->dispatches[j].name, sizeof(program->dispatches[j].name));
+            result = check_groups(program, &program->dispatches[j], error);
+        }
     }
     if (result == EBB_OK)
         result = make_scratch(program, error);

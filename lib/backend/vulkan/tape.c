@@ -83,20 +83,29 @@ static enum ebb_result put(struct recorder *r, const struct ebb_vk_dispatch *d, 
     return r->cost > vk->chunk_cost ? end_chunk(r, error) : EBB_OK;
 }
 
+static enum ebb_result put_call(struct recorder *r, struct ebb_vk_call *call, struct ebb_error *error)
+{
+    VkDescriptorSet found[2];
+    enum ebb_result result = ebb_vk_sets_find(r->tape->vk, r->tape->sets, call->inside, call->outside, found, error);
+    call->dispatch.inside = found[0];
+    return result == EBB_OK ? put(r, &call->dispatch, found[1], 0, error) : result;
+}
+
 static enum ebb_result put_blend(struct recorder *r, const struct ebb_blend *blend, struct ebb_error *error)
 {
-    struct ebb_vk *vk = r->tape->vk;
     struct ebb_vk_call calls[2];
     int count;
-    enum ebb_result result = ebb_vk_blend_calls(vk, blend, calls, &count, error);
-    for (int i = 0; i < count && result == EBB_OK; i++) {
-        VkDescriptorSet found[2];
-        result = ebb_vk_sets_find(vk, r->tape->sets, calls[i].inside, calls[i].outside, found, error);
-        calls[i].dispatch.inside = found[0];
-        if (result == EBB_OK)
-            result = put(r, &calls[i].dispatch, found[1], 0, error);
-    }
+    enum ebb_result result = ebb_vk_blend_calls(r->tape->vk, blend, calls, &count, error);
+    for (int i = 0; i < count && result == EBB_OK; i++)
+        result = put_call(r, &calls[i], error);
     return result;
+}
+
+static enum ebb_result put_threshold(struct recorder *r, const struct ebb_threshold *threshold, struct ebb_error *error)
+{
+    struct ebb_vk_call call;
+    enum ebb_result result = ebb_vk_threshold_call(r->tape->vk, threshold, &call, error);
+    return result == EBB_OK ? put_call(r, &call, error) : result;
 }
 
 static enum ebb_result put_run(struct recorder *r, const struct ebb_tape_entry *entry, struct ebb_error *error)
@@ -116,21 +125,22 @@ static enum ebb_result put_all(struct ebb_vk_tape *tape, const struct ebb_tape_e
 {
     struct recorder r = {.tape = tape};
     enum ebb_result result = EBB_OK;
-    for (size_t i = 0; i < count && result == EBB_OK; i++) {
-        if (entries[i].kind == EBB_TAPE_MARK)
-            r.marks++;
-        else
-            result = entries[i].kind == EBB_TAPE_BLEND ? put_blend(&r, &entries[i].blend, error) : put_run(&r, &entries[i], error);
-    }
+    for (size_t i = 0; i < count && result == EBB_OK; i++)
+        switch (entries[i].kind) {
+        case EBB_TAPE_BLEND: result = put_blend(&r, &entries[i].blend, error); break;
+        case EBB_TAPE_THRESHOLD: result = put_threshold(&r, &entries[i].threshold, error); break;
+        case EBB_TAPE_RUN: result = put_run(&r, &entries[i], error); break;
+        case EBB_TAPE_MARK: r.marks++; break;
+        }
     return result == EBB_OK ? end_chunk(&r, error) : result;
 }
 
-// Sets for two passes of each blend, or one of each run, at most; and the pair that a search wants to see free.
+// Sets for two passes of each blend, or one of anything else, at most; and the pair that a search wants to see free.
 static int sets_needed(const struct ebb_tape_entry *entries, size_t count)
 {
     int sets = 2;
     for (size_t i = 0; i < count; i++)
-        sets += entries[i].kind == EBB_TAPE_BLEND ? 4 : entries[i].kind == EBB_TAPE_RUN;
+        sets += entries[i].kind == EBB_TAPE_BLEND ? 4 : 2;
     return sets;
 }
 

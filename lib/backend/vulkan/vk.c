@@ -119,7 +119,9 @@ static PFN_vkGetInstanceProcAddr loader_entry(void *library)
 static VkResult create_instance(PFN_vkGetInstanceProcAddr get, PFN_vkCreateInstance create, bool validate)
 {
     const char *layer = "VK_LAYER_KHRONOS_validation", *extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-    const VkValidationFeatureEnableEXT sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    const VkValidationFeatureEnableEXT more = ebb_vk_options()->gpuassisted
+                                                  ? VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_EXT
+                                                  : VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
     VkDebugUtilsMessengerCreateInfoEXT messages = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
         .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
@@ -128,7 +130,7 @@ static VkResult create_instance(PFN_vkGetInstanceProcAddr get, PFN_vkCreateInsta
     VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                         .pNext = &messages,
                                         .enabledValidationFeatureCount = 1,
-                                        .pEnabledValidationFeatures = &sync};
+                                        .pEnabledValidationFeatures = &more};
     VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pEngineName = "ebb", .apiVersion = VK_API_VERSION_1_2};
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,

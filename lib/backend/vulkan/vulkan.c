@@ -22,6 +22,13 @@ static enum ebb_result open_physical(struct ebb_device *device, const struct ebb
     if (!vk)
         return EBB_NO_DEVICE;
     device->state = vk;
+    device->memory = physical->memory;
+    if (ebb_vk_options()->unknown[0])
+        ebb_logf(device->log, EBB_LOG_WARNING,
+                 "EBB_VULKAN: there is no \"%s\"; there are validate, gpuassisted, fp32, fp16, nofuse, nocoop, nosplit (times: ebb bench --profile)",
+                 ebb_vk_options()->unknown);
+    if (ebb_vk_options()->validate && !vk->instance->validating)
+        ebb_logf(device->log, EBB_LOG_WARNING, "EBB_VULKAN=validate: the Khronos validation layer is not installed");
     device->unfused = ebb_vk_options()->nofuse;
     describe(vk, device->description, sizeof(device->description));
     return EBB_OK;
@@ -66,6 +73,7 @@ const struct ebb_backend ebb_backend_vulkan = {
     .write = ebb_vk_buffer_write,
     .read = ebb_vk_buffer_read,
     .blend = ebb_vk_blend,
+    .threshold = ebb_vk_threshold,
     .measure = ebb_vk_measure,
     .prepare = ebb_vk_prepare,
     .run = ebb_vk_run,
