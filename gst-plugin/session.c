@@ -174,6 +174,8 @@ gboolean diffuse_session_load(struct diffuse_session *session, GstElement *eleme
     }
 
     const char *why = ebb_device_fallback(session->device);
+    if (why)
+        GST_ELEMENT_WARNING(element, RESOURCE, NOT_FOUND, ("The network runs on the CPU: %s", why), (NULL));
     char *text = g_strdup_printf("Model %s is loaded on %s%s%s", session->model_name, ebb_device_description(session->device),
                                  why ? "; " : "", why ? why : "");
     post_progress(element, GST_PROGRESS_TYPE_COMPLETE, text);

@@ -92,6 +92,21 @@ static int same_size(const struct ebb_loop_size *a, const struct ebb_loop_size *
     return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c && a->condition == b->condition;
 }
 
+// A model that does not fit on the GPU that "auto" chose goes to the CPU, as long as nothing of it is on the GPU yet.
+static bool retreat(struct ebb_model *model, struct ebb_error *error)
+{
+    struct ebb_engine *engine = model->engine;
+    bool may = error->code == EBB_OUT_OF_MEMORY && !engine->loops && !engine->decoders;
+    struct ebb_device *cpu = may ? ebb_device_retreat(model->device, error->message) : NULL;
+    if (!cpu)
+        return false;
+    model->engine = NULL; // loading would release it; it holds nothing of the old device
+    enum ebb_result result = ebb_model_load(model, cpu, error);
+    model->engine = engine;
+    ebb_device_destroy(&cpu);
+    return result == EBB_OK;
+}
+
 struct ebb_loop *ebb_engine_loop(struct ebb_model *model, const struct ebb_loop_size *size, struct ebb_error *error)
 {
     struct ebb_engine *engine = model->engine;
@@ -105,6 +120,8 @@ struct ebb_loop *ebb_engine_loop(struct ebb_model *model, const struct ebb_loop_
         return NULL;
     }
     kept->loop = ebb_loop_create(model->device, model->unet, size, error);
+    if (!kept->loop && retreat(model, error))
+        kept->loop = ebb_loop_create(model->device, model->unet, size, error);
     if (!kept->loop) {
         ebb_explain(error, "%s", model->info.path);
         free(kept);

@@ -534,11 +534,28 @@ TEST(tags_tell_how_to_make_it_again)
     close_play(&play);
 }
 
+// No GPU for this program, whatever the machine has: the loader looks for drivers once, when it is first used.
+__attribute__((constructor)) static void hide_gpus(void)
+{
+    g_setenv("VK_ICD_FILENAMES", "/nonexistent", TRUE);
+    g_setenv("VK_DRIVER_FILES", "/nonexistent", TRUE);
+}
+
+TEST(auto_warns_when_it_plays_on_the_cpu)
+{
+    struct play play;
+    open_play(&play, "diffusesrc name=s model=tiny-direct device=auto steps=1 num-clips=1 ! " F32 SINK);
+    state(&play, GST_STATE_PLAYING);
+    REQUIRE(message_is(play.pipeline, GST_MESSAGE_WARNING, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "on the CPU"));
+    wait_end(&play);
+    close_play(&play);
+}
+
 // A change is heard from the next clip on; one that does not fit is a warning, and the sound goes on.
 TEST(settings_change_while_playing)
 {
     struct play play, other;
-    open_play(&play, "diffusesrc name=s model=tiny-direct steps=1 num-clips=3 ! " F32 SINK);
+    open_play(&play, "diffusesrc name=s model=tiny-direct device=cpu steps=1 num-clips=3 ! " F32 SINK);
     state(&play, GST_STATE_PAUSED);
     g_object_set(play.source, "sampler", "magic", NULL);
     REQUIRE(message_is(play.pipeline, GST_MESSAGE_WARNING, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "magic"));
