@@ -96,7 +96,7 @@ static int same_size(const struct ebb_loop_size *a, const struct ebb_loop_size *
 static bool retreat(struct ebb_model *model, struct ebb_error *error)
 {
     struct ebb_engine *engine = model->engine;
-    bool may = error->code == EBB_OUT_OF_MEMORY && !engine->loops && !engine->decoders;
+    bool may = error->code == EBB_OUT_OF_MEMORY && !engine->loops && !engine->coders;
     struct ebb_device *cpu = may ? ebb_device_retreat(model->device, error->message) : NULL;
     if (!cpu)
         return false;

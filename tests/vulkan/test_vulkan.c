@@ -518,6 +518,42 @@ TEST(a_device_with_the_smallest_limits_is_refused_by_name)
     REQUIRE(named);
 }
 
+// What Vulkan 1.2 guarantees at least, and no 16-bit storage; only the storage buffers are those that every driver has.
+TEST(a_device_with_few_means_is_served)
+{
+    struct ebb_device *d = vulkan();
+    struct ebb_vk_physical *physical = (struct ebb_vk_physical *)((struct ebb_vk *)d->state)->physical;
+    ebb_device_destroy(&d);
+    struct ebb_vk_physical kept = *physical;
+    physical->fp16 = false;
+    physical->coop = 0;
+    physical->limits.maxComputeWorkGroupInvocations = 128;
+    physical->limits.maxComputeSharedMemorySize = 16384;
+    physical->limits.maxPushConstantsSize = 128;
+    physical->limits.maxPerStageDescriptorStorageBuffers = 9;
+    for (int i = 0; i < 3; i++)
+        physical->limits.maxComputeWorkGroupCount[i] = 65535;
+    ebb_vk_check_limits(physical);
+    size_t count;
+    float *got = physical->lacks[0] ? NULL : run_conv("vulkan:0", &conv_cases[8], &count);
+    float *want = run_conv("ref", &conv_cases[8], &count);
+
+    physical->limits.maxComputeWorkGroupCount[0] = 1;
+    struct ebb_error error = {0};
+    d = ebb_device_create("vulkan:0", 0, NULL, &error);
+    struct ebb_graph *g = conv_graph(&conv_cases[10]);
+    struct ebb_plan *plan = d ? ebb_plan_create(d, g, &error) : NULL;
+    bool refused = d && !plan && error.code == EBB_UNSUPPORTED && strstr(error.message, "workgroups");
+    ebb_plan_destroy(&plan);
+    ebb_device_destroy(&d);
+    pool_clear(&pool);
+    *physical = kept;
+    REQUIRE(got && want && refused);
+    REQUIRE_NEAR(relative_rms(got, want, count), 0, 2e-6, "few means");
+    free(got);
+    free(want);
+}
+
 TEST(the_validation_layer_had_nothing_to_say)
 {
     struct ebb_device *d = vulkan();
