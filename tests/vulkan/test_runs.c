@@ -358,7 +358,10 @@ TEST(auto_plays_on_the_cpu_when_the_model_does_not_fit)
 TEST(every_failing_call_of_a_run_is_an_error_and_the_next_open_works)
 {
     struct ebb_model *model = open_vulkan();
+    bool enough = vk_of(model)->fp16 || vk_of(model)->instance->validating;
     ebb_model_close(&model);
+    if (enough)
+        SKIP("a hundred openings: done in 32 bits, without the layer");
     for (int which = 0; which < (int)(sizeof(breaks) / sizeof(breaks[0])); which++) {
         int n = 0;
         while (fails_at(which, n))
