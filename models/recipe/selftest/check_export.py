@@ -116,6 +116,17 @@ def check_in_ebb(root, name, out, unet, scheduler, label=1, steps=4):
     check(good, f"{name}: ebb renders it: {done.stderr}")
     if name == "latent":
         check_played(root, out)
+        check_start(out, unet, scheduler)
+
+
+def check_start(out, unet, scheduler):
+    """A training that starts from a model knows labels by name; new ones begin apart from all others."""
+    net = nets.sfx_unet((16, 32), 3, (unet.config.in_channels, *unet.config.sample_size), 1)
+    sfx.copy_weights(net, ["click", "one", "two"], out, scheduler.config)
+    old, new = unet.class_embedding.weight, net.class_embedding.weight
+    check(torch.equal(net.conv_in.weight, unet.conv_in.weight) and torch.equal(new[0], old[1]) and torch.equal(new[3], old[3]),
+          "a start takes weights, known labels and no label")
+    check(not any(torch.allclose(new[1], row, atol=0.1) for row in (new[0], new[2], new[3])), "new labels begin apart")
 
 
 def ebb(*words):
