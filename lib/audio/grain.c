@@ -11,7 +11,8 @@
 // By how many dB a cell may stand out and be noise, and from where on it is none. Between: a share. The mel of rain, wind
 // and waves out of our autoencoder is below the first in 90 % of its cells, partials and attacks are above the second.
 static const float plain = 1.5f, clear = 5;
-enum { REACH = 2 }; // cells around one that stands out belong to it: a window is 4 frames long, a partial 2 bands wide
+// Cells around one that stands out belong to it: a window is 4 frames long, a partial 2 bands wide.
+enum { REACH = EBB_GRAIN_REACH, ROWS = 2 * REACH + 1 };
 
 // By how much values[at] stands out of what lies 2 and 4 before and after it. There is nothing beyond 0 and count.
 static float ridge(const float *values, size_t at, size_t count, size_t stride)
@@ -33,8 +34,17 @@ static float stands_out(const float *values, size_t bands, size_t frames, size_t
     return fmaxf(rise, fmaxf(ridge(values + frame, band, bands, frames), ridge(row, frame, frames, 1)));
 }
 
+// Frame by frame, kept until it is out of reach: every frame is asked for by ROWS of them.
+static void measure_frame(struct ebb_mel *mel, const struct ebb_mel_image *image, size_t frame)
+{
+    size_t bands = (size_t)mel->params.n_mels;
+    float *row = mel->standing + frame % ROWS * bands;
+    for (size_t band = 0; band < bands && frame < image->frames; band++)
+        row[band] = stands_out(image->values, bands, image->frames, band, frame);
+}
+
 // Per bin: 1 for noise, 0 for what stands out.
-static void share_noise(struct ebb_mel *mel, const float *values, size_t frames, size_t frame, float *share)
+static void share_noise(struct ebb_mel *mel, size_t frames, size_t frame, float *share)
 {
     const struct ebb_mel_params *p = &mel->params;
     size_t bands = (size_t)p->n_mels;
@@ -42,9 +52,9 @@ static void share_noise(struct ebb_mel *mel, const float *values, size_t frames,
     size_t from = frame > REACH ? frame - REACH : 0, to = frame + REACH < frames ? frame + REACH + 1 : frames;
 
     memset(most, 0, bands * sizeof(float));
-    for (size_t band = 0; band < bands; band++)
-        for (size_t k = from; k < to; k++)
-            most[band] = fmaxf(most[band], stands_out(values, bands, frames, band, k));
+    for (size_t k = from; k < to; k++)
+        for (size_t band = 0; band < bands; band++)
+            most[band] = fmaxf(most[band], mel->standing[k % ROWS * bands + band]);
 
     float db = (float)(p->level == EBB_MEL_LEVEL_TRUE ? p->db_range : p->top_db / 2);
     for (size_t band = 0; band < bands; band++) {
@@ -99,15 +109,20 @@ void ebb_mel_prepare_grain(struct ebb_mel *mel)
 }
 
 void ebb_mel_grain(struct ebb_mel *mel, struct ebb_phase *phase, const struct ebb_phase_span *span,
-                   const struct ebb_grain *grain)
+                   const struct ebb_mel_image *image)
 {
     const struct ebb_stft *stft = phase->stft;
-    float *noise = mel->bins, *share = mel->bin_power;
+    float *noise = mel->bins;
 
-    fill_noise(phase, span->frames, grain->seed, grain->first);
+    fill_noise(phase, span->frames, image->seed, image->first);
+    size_t start = image->from + span->fixed_before;
+    for (size_t frame = start > REACH ? start - REACH : 0; frame < start + REACH; frame++)
+        measure_frame(mel, image, frame);
     for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
         float *magnitude = phase->magnitude + k * stft->real_stride, *bins = phase->bins + k * stft->bin_stride;
-        share_noise(mel, grain->values, grain->frames, grain->from + k, share);
+        float *share = phase->noise + k * stft->real_stride;
+        measure_frame(mel, image, image->from + k + REACH);
+        share_noise(mel, image->frames, image->from + k, share);
         ebb_stft_frame(phase->stft, phase->signal + k * (size_t)stft->hop, noise);
         for (int i = 0; i < stft->bins; i++) {
             float keep = sqrtf(1 - share[i]), put = sqrtf(share[i]) * mel->grain_gain[i] * magnitude[i];

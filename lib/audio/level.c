@@ -21,8 +21,7 @@ float ebb_mel_heard(const struct ebb_mel *mel, float power)
 {
     if (mel->params.level != EBB_MEL_LEVEL_TRUE)
         return power;
-    float floor = ebb_mel_unvalue(mel, -1);
-    return power > floor ? power - floor : 0;
+    return power > mel->floor ? power - mel->floor : 0;
 }
 
 // librosa.power_to_db(ref=max, top_db) and the 8-bit step after it, in float32 as numpy does it.

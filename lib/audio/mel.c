@@ -134,14 +134,15 @@ static bool allocate(struct ebb_mel *mel)
     mel->bands = ebb_alloc((size_t)p->n_mels, sizeof(*mel->bands));
     mel->column = ebb_stft_alloc_real(mel->stft, 1);
     mel->per_bin = ebb_fft_alloc(1, (size_t)p->n_mels);
+    mel->standing = ebb_fft_alloc(2 * EBB_GRAIN_REACH + 1, (size_t)p->n_mels);
     mel->grain_gain = ebb_stft_alloc_real(mel->stft, 1);
     mel->power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bin_power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bins = ebb_stft_alloc_bins(mel->stft, 1);
     mel->band_power = ebb_fft_alloc(1, (size_t)p->n_mels);
     mel->ratio = ebb_fft_alloc(1, (size_t)p->n_mels);
-    return mel->bands && mel->column && mel->per_bin && mel->grain_gain && mel->power && mel->bin_power && mel->bins &&
-           mel->band_power && mel->ratio && fill_bands(mel);
+    return mel->bands && mel->column && mel->per_bin && mel->standing && mel->grain_gain && mel->power && mel->bin_power &&
+           mel->bins && mel->band_power && mel->ratio && fill_bands(mel);
 }
 
 struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_error *error)
@@ -164,6 +165,7 @@ struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_e
     // The window's sum is n_fft / 2: a periodic Hann's mean is one half.
     double scale = params->level == EBB_MEL_LEVEL_TRUE ? 4.0 / params->n_fft : 1;
     mel->scale = (float)(scale * scale);
+    mel->floor = ebb_mel_unvalue(mel, -1);
     ebb_mel_prepare_grain(mel);
     return mel;
 }
@@ -180,6 +182,7 @@ void ebb_mel_destroy(struct ebb_mel **mel)
     free(m->weights);
     free(m->column);
     free(m->per_bin);
+    free(m->standing);
     free(m->grain_gain);
     free(m->power);
     free(m->bin_power);

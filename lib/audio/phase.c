@@ -27,6 +27,7 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
     phase->stft = stft;
     phase->capacity = capacity;
     phase->magnitude = ebb_stft_alloc_real(stft, capacity);
+    phase->noise = ebb_stft_alloc_real(stft, capacity);
     phase->bins = ebb_stft_alloc_bins(stft, capacity);
     phase->previous = ebb_stft_alloc_bins(stft, capacity);
     phase->signal = ebb_fft_alloc(1, signal_length(stft, capacity));
@@ -34,8 +35,8 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
     phase->held = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->frame = ebb_fft_alloc(1, (size_t)stft->n_fft);
     phase->gradient = ebb_gradient_create(capacity * (size_t)stft->bins);
-    if (phase->magnitude && phase->bins && phase->previous && phase->signal && phase->scale && phase->held &&
-        phase->frame && phase->gradient)
+    if (phase->magnitude && phase->noise && phase->bins && phase->previous && phase->signal && phase->scale &&
+        phase->held && phase->frame && phase->gradient)
         return phase;
 
     ebb_phase_destroy(&phase);
@@ -48,6 +49,7 @@ void ebb_phase_destroy(struct ebb_phase **phase)
         return;
 
     free((*phase)->magnitude);
+    free((*phase)->noise);
     free((*phase)->bins);
     free((*phase)->previous);
     free((*phase)->signal);
@@ -229,11 +231,8 @@ enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_
         ebb_mel_invert(mel, mel->band_power, phase->magnitude + k * stft->real_stride);
     }
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, count);
-    ebb_phase_integrate(phase, &span, seed, 0);
-    if (grain)
-        ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = values, .frames = frames, .seed = seed});
-    ebb_phase_iterate(phase, &span, iterations);
-    ebb_phase_synthesise(phase, &span);
+    struct ebb_mel_image image = {.values = values, .frames = frames, .seed = seed};
+    ebb_mel_voice(mel, phase, &span, &image, grain, iterations);
     memcpy(samples, phase->signal + span.support_from, count * sizeof(float));
     return EBB_OK;
 }

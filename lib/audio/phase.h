@@ -19,6 +19,7 @@ struct ebb_phase {
     float *signal;         // (capacity - 1) * hop + n_fft samples, from half a window before frame 0's centre on
     float *scale;          // 1 / sum of squared windows, for each of them
     float *held;           // samples that are known, where a span says so; indices as of signal
+    float *noise;          // share of noise in each cell, as ebb_mel_grain() leaves it; laid out as magnitude
     float *frame;          // scratch
     struct ebb_gradient *gradient;
 };

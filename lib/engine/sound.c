@@ -41,12 +41,9 @@ enum ebb_result ebb_sound_make(struct ebb_model *model, const struct ebb_sound_j
     span.fixed_after = job->fixed_after;
     if (job->from == 0)
         span.support_from = half; // there is nothing before the first sample
-    ebb_phase_integrate(phase, &span, job->seed, job->at + job->from);
-    if (mel->params.level == EBB_MEL_LEVEL_TRUE)
-        ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = job->mel, .frames = job->frames, .from = job->from,
-                                                             .seed = job->seed, .first = job->at + job->from});
-    ebb_phase_iterate(phase, &span, job->iterations);
-    ebb_phase_synthesise(phase, &span);
+    struct ebb_mel_image image = {.values = job->mel, .frames = job->frames, .from = job->from, .seed = job->seed,
+                                  .first = job->at + job->from};
+    ebb_mel_voice(mel, phase, &span, &image, mel->params.level == EBB_MEL_LEVEL_TRUE, job->iterations);
 
     // A fixed frame's own sound is only whole where all frames that reach it are fixed: half a window inside.
     size_t keep = half / hop;

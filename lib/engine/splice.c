@@ -267,8 +267,8 @@ static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_spli
     struct ebb_phase_span span = prepare(mel, phase, s, levels, p, sound, count);
     integrate(phase, &span, s->seed, p->base);
     if (mel->params.level == EBB_MEL_LEVEL_TRUE)
-        ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = s->made, .frames = s->frames, .from = p->base,
-                                                             .seed = s->seed, .first = p->base});
+        ebb_mel_grain(mel, phase, &span, &(struct ebb_mel_image){.values = s->made, .frames = s->frames, .from = p->base,
+                                                                 .seed = s->seed, .first = p->base});
     double energy[2] = {0, 1e-20};
     for (int k = p->first; k < (p->goes_on ? p->last : p->end) && s->from_recording; k++) {
         size_t row = k - p->base;

@@ -106,10 +106,10 @@ TEST(pieces_have_one_noise)
     fill(values, bands * frames, 0);
     for (int piece = 0; piece < 3; piece++) {
         struct ebb_phase_span span = ebb_phase_piece(phase, frames);
-        struct ebb_grain grain = {values, frames, 0, piece == 2 ? 8 : 7, piece ? 1000 + later : 1000};
+        struct ebb_mel_image image = {values, frames, 0, piece == 2 ? 8 : 7, piece ? 1000 + later : 1000};
         fill(phase->magnitude, frames * mel->stft->real_stride, 1);
         ebb_phase_random(phase, &span, (uint64_t)piece, 0);
-        ebb_mel_grain(mel, phase, &span, &grain);
+        ebb_mel_grain(mel, phase, &span, &image);
         ebb_phase_synthesise(phase, &span);
         size_t shared = (frames - later - 6) * hop;
         const float *there = x + (later + 3) * hop, *here = phase->signal + 3 * hop;
@@ -135,7 +135,7 @@ TEST(fixed_frames_stay)
     span.fixed_after = 2;
     fill(phase->bins, frames * mel->stft->bin_stride, 1);
     fill(phase->magnitude, frames * mel->stft->real_stride, 2);
-    ebb_mel_grain(mel, phase, &span, &(struct ebb_grain){.values = values, .frames = frames});
+    ebb_mel_grain(mel, phase, &span, &(struct ebb_mel_image){.values = values, .frames = frames});
     for (size_t k = 0; k < frames; k++) {
         bool fixed = k < 3 || k >= frames - 2;
         REQUIRE((phase->bins[k * mel->stft->bin_stride + 500] == 1) == fixed);

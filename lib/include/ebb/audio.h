@@ -135,8 +135,9 @@ EBB_API enum ebb_result ebb_mel_to_magnitude(struct ebb_mel *mel, const float *v
 
 // Network values (n_mels, frames) -> waveform of `count` samples (frames cover them as above). Phase by gradient
 // integration (Prusa 2017), drawn from `seed` where the gradient says nothing, then `iterations` of fast Griffin-Lim
-// (Perraudin 2013), 16 recommended. `grain`: for a network's mel, which is smooth where the sound was noise: there white
-// noise, drawn from `seed` too, takes its power, tones and attacks stay. Without it the sound is as smooth as the mel.
+// (Perraudin 2013), 16 recommended; on the way bands get what they lack of the mel asked for. `grain`:
+// for a network's mel, which is smooth where the sound was noise: there white noise, drawn from `seed` too, takes its
+// power, tones and attacks stay. Without it the sound is as smooth as the mel.
 EBB_API enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, bool grain,
                                          int iterations, uint64_t seed, float *samples, size_t count,
                                          struct ebb_error *error);
