@@ -153,22 +153,14 @@ struct head {
     double factor;
 };
 
-static double dot(const float *a, const float *b, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; i++)
-        sum += (double)a[i] * b[i];
-    return sum;
-}
-
 // log of the sum over keys of exp(score): a probability is exp(score - that).
 static double log_total(const struct head *h, size_t t)
 {
     double largest = -INFINITY, total = 0;
     for (size_t j = 0; j < h->tokens; j++)
-        largest = fmax(largest, h->factor * dot(h->q + t * h->step, h->k + j * h->step, h->width));
+        largest = fmax(largest, h->factor * ref_dot(h->q + t * h->step, h->k + j * h->step, h->width));
     for (size_t j = 0; j < h->tokens; j++)
-        total += exp(h->factor * dot(h->q + t * h->step, h->k + j * h->step, h->width) - largest);
+        total += exp(h->factor * ref_dot(h->q + t * h->step, h->k + j * h->step, h->width) - largest);
     return largest + log(total);
 }
 
@@ -178,11 +170,11 @@ static void add_query(const struct head *h, size_t t)
     const float *q = h->q + t * h->step, *g = h->g + t * h->step;
     double log_sum = log_total(h, t), mean = 0;
     for (size_t j = 0; j < h->tokens; j++)
-        mean += exp(h->factor * dot(q, h->k + j * h->step, h->width) - log_sum) * dot(g, h->v + j * h->step, h->width);
+        mean += exp(h->factor * ref_dot(q, h->k + j * h->step, h->width) - log_sum) * ref_dot(g, h->v + j * h->step, h->width);
     for (size_t j = 0; j < h->tokens; j++) {
         const float *k = h->k + j * h->step;
-        double p = exp(h->factor * dot(q, k, h->width) - log_sum);
-        double ds = p * (dot(g, h->v + j * h->step, h->width) - mean) * h->factor;
+        double p = exp(h->factor * ref_dot(q, k, h->width) - log_sum);
+        double ds = p * (ref_dot(g, h->v + j * h->step, h->width) - mean) * h->factor;
         for (int i = 0; i < h->width; i++) {
             h->dq[t * h->dst_step + (size_t)i] += (float)(ds * k[i]);
             h->dk[j * h->dst_step + (size_t)i] += (float)(ds * q[i]);

@@ -153,7 +153,7 @@ void ref_pool(const struct ebb_host_run *run, const struct ebb_op *op)
                                              ref_load_at(&load, n, 2 * y + 1, 2 * x + 1, c)));
 }
 
-static double dot(const float *a, const float *b, int count)
+double ref_dot(const float *a, const float *b, int count)
 {
     double sum = 0;
     for (int i = 0; i < count; i++)
@@ -166,13 +166,13 @@ static void attend(const float *q, const float *k, const float *v, size_t tokens
 {
     double largest = -INFINITY, factor = 1 / sqrt(width);
     for (size_t t = 0; t < tokens; t++)
-        largest = fmax(largest, factor * dot(q, k + t * stride, width));
+        largest = fmax(largest, factor * ref_dot(q, k + t * stride, width));
 
     for (int first = 0; first < width; first += 64) {
         int count = width - first < 64 ? width - first : 64;
         double total = 0, sum[64] = {0};
         for (size_t t = 0; t < tokens; t++) {
-            double p = exp(factor * dot(q, k + t * stride, width) - largest);
+            double p = exp(factor * ref_dot(q, k + t * stride, width) - largest);
             total += p;
             for (int i = 0; i < count; i++)
                 sum[i] += p * v[t * stride + (size_t)(first + i)];

@@ -13,6 +13,9 @@ struct ref_load {
 struct ref_load ref_load_of(const struct ebb_host_run *run, const struct ebb_op *op);
 double ref_load_at(const struct ref_load *load, int n, int y, int x, int c);
 
+// Sum of products.
+double ref_dot(const float *a, const float *b, int count);
+
 void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op);
 void ref_map(const struct ebb_host_run *run, const struct ebb_op *op);
 void ref_norm(const struct ebb_host_run *run, const struct ebb_op *op);
