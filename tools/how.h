@@ -22,7 +22,7 @@ void how_default(struct how *how);
      "1 = none, more follows the label more closely (default: recommended)"},                                            \
     {"guidance-w", 0, "W", TOOL_REAL, &(h)->guidance_w, -1, 99, "the same in the other convention, g = 1 + w"},          \
     {"guidance-from", 0, "T", TOOL_REAL, &(h)->guidance_from, 0, 1,                                                      \
-     "guide only at diffusion times from this (default 0)"},                                                             \
+     "guide only at diffusion times from this (default: as recommended)"},                                               \
     {"guidance-to", 0, "T", TOOL_REAL, &(h)->guidance_to, 0, 1, "... to this (default 1, where the noise is)"},          \
     {"rescale", 0, "X", TOOL_REAL, &(h)->rescale, 0, 1,                                                                  \
      "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},                                \

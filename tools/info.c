@@ -154,8 +154,11 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
         row("labels", "%d%s%s (ebb labels lists them)", i->label_count, label ? ", default " : "",
             label ? label->name : "");
     }
-    row("recommended", "%s, %d steps, %s %g", i->sampler, i->steps, i->kind == EBB_MODEL_DENOISE ? "t" : "guidance",
-        i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance);
+    char times[64] = "";
+    if (i->guidance_from > 0 || i->guidance_to < 1)
+        snprintf(times, sizeof(times), " at times %g to %g", i->guidance_from, i->guidance_to);
+    row("recommended", "%s, %d steps, %s %g%s", i->sampler, i->steps, i->kind == EBB_MODEL_DENOISE ? "t" : "guidance",
+        i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance, times);
     if (i->student_steps)
         row("student", "%d evaluations, guidance in them: makes what is asked for without other settings", i->student_steps);
     if (i->classifier)

@@ -174,6 +174,8 @@ int sound_recipe_read(const char *path, struct sound_settings *s, char *model, c
     if (!o)
         return code;
     sound_settings_default(s);
+    s->guidance_from = 0; // what is not written is the whole way
+    s->guidance_to = 1;
     char noise[16], format[16];
     bool ok = take_text(o, "model", model, 512) && take_text(o, "model_sha256", hash, 65) &&
               take_text(o, "label", s->label, sizeof(s->label)) && take_seed(o, "seed", &s->seed) &&

@@ -102,7 +102,7 @@ static void override(const struct render *r, struct sound_settings *s)
         s->student = false;
         s->sampler[0] = 0;
         s->steps = 0;
-        s->guidance = NAN;
+        s->guidance = s->guidance_from = s->guidance_to = NAN;
     }
     if (r->seed != UINT64_MAX)
         s->seed = r->seed;

@@ -7,7 +7,7 @@
 
 void sound_settings_default(struct sound_settings *s)
 {
-    *s = (struct sound_settings){.guidance = NAN, .guidance_to = 1, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
+    *s = (struct sound_settings){.guidance = NAN, .guidance_from = NAN, .guidance_to = NAN, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
     ebb_tuning_default(&s->tuning);
 }
 
@@ -117,7 +117,8 @@ int sound_labels(const struct sound_settings *s, const struct tool_model *m, con
 // Where nothing is asked for that only its teacher knows, as ebb_generate() decides it.
 static void choose_student(struct sound_settings *s, const struct ebb_model_info *info)
 {
-    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0) && s->guidance_from <= 0 && s->guidance_to >= 1 && s->rescale == 0 && s->classifier == 0 &&
+    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0);
+    open = open && !(s->guidance_from > 0) && !(s->guidance_to < 1) && s->rescale == 0 && s->classifier == 0 &&
            !s->negative[0] && !strchr(s->label, ':') && s->noise == EBB_NOISE_PHILOX;
     s->student = s->student || (open && info->student_steps);
     if (!s->student)
@@ -127,16 +128,25 @@ static void choose_student(struct sound_settings *s, const struct ebb_model_info
     s->guidance = 1;
 }
 
+// When guidance acts, as ebb_generate() decides it.
+static void choose_times(struct sound_settings *s, const struct ebb_model_info *info)
+{
+    bool open = isnan(s->guidance_from) && isnan(s->guidance_to) && s->noise != EBB_NOISE_TORCH && !s->student;
+    s->guidance_from = open ? info->guidance_from : isnan(s->guidance_from) ? 0 : s->guidance_from;
+    s->guidance_to = open ? info->guidance_to : isnan(s->guidance_to) ? 1 : s->guidance_to;
+}
+
 int sound_resolve(struct sound_settings *s, const struct tool_model *m, const char *where, bool whole)
 {
     int code = sound_labels(s, m, where, NULL);
+    if (whole)
+        choose_student(s, m->info);
+    choose_times(s, m->info);
     if (!code && s->guidance_from > s->guidance_to)
         code = tool_fail(TOOL_USAGE, "%sguidance acts from %g to %g: from must be at most to", where, s->guidance_from,
                          s->guidance_to);
     if (code)
         return code;
-    if (whole)
-        choose_student(s, m->info);
     if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
         snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
     else if (s->sampler[0] && !tool_sampler_known(s->sampler))

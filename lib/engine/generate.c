@@ -10,7 +10,7 @@
 
 void ebb_generate_params_default(struct ebb_generate_params *params)
 {
-    *params = (struct ebb_generate_params){.label = -1, .guidance = NAN, .guidance_to = 1, .negative = -1,
+    *params = (struct ebb_generate_params){.label = -1, .guidance = NAN, .guidance_from = NAN, .guidance_to = NAN, .negative = -1,
                                             .eta = EBB_ETA_OWN, .phase_iterations = -1};
     ebb_tuning_default(&params->tuning);
 }

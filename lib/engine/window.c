@@ -34,6 +34,15 @@ static enum ebb_result check(const struct ebb_model *model, const struct ebb_gen
     return EBB_OK;
 }
 
+// Diffusion times within which guidance acts. One that is asked for stands alone; torch's noise is there to be compared with
+// diffusers, which knows no such times.
+static void choose_times(const struct ebb_model *model, const struct ebb_generate_params *p, struct ebb_guidance *g)
+{
+    bool open = isnan(p->guidance_from) && isnan(p->guidance_to) && p->noise != EBB_NOISE_TORCH;
+    g->from = open ? model->info.guidance_from : isnan(p->guidance_from) ? 0 : p->guidance_from;
+    g->to = open ? model->info.guidance_to : isnan(p->guidance_to) ? 1 : p->guidance_to;
+}
+
 // The mixture asked for, or the one label.
 static enum ebb_result choose_labels(const struct ebb_model *model, const struct ebb_generate_params *p,
                                      struct ebb_recipe *recipe, struct ebb_error *error)
@@ -54,8 +63,7 @@ static enum ebb_result choose_labels(const struct ebb_model *model, const struct
         g->share[i] = p->mix[i].share;
     }
     g->labels = p->mix_count > 0 ? p->mix_count : 1;
-    g->from = p->guidance_from;
-    g->to = p->guidance_to;
+    choose_times(model, p, g);
     g->rescale = p->guidance_rescale;
     g->classifier = p->classifier_guidance;
     return ebb_guidance_check(g, error);
@@ -98,7 +106,7 @@ static enum ebb_result choose_guidance(const struct ebb_model *model, const stru
                         model->info.name);
     if (base < 0 && !mixed)
         return EBB_OK;
-    if (guidance == 0 && p->guidance_from == 0 && p->guidance_to == 1) {
+    if (guidance == 0 && recipe->guidance.from == 0 && recipe->guidance.to == 1) {
         recipe->item[0] = base;
         return EBB_OK;
     }
@@ -119,8 +127,9 @@ static const char *default_sampler(const struct ebb_model *model, const struct e
 // Nothing is asked for that only the teacher can do.
 static bool is_open(const struct ebb_model *model, const struct ebb_generate_params *p)
 {
-    return (p->label >= 0 || model->no_label >= 0) && p->negative < 0 && p->mix_count == 0 && p->guidance_from <= 0 && p->guidance_to >= 1 && p->guidance_rescale == 0 && p->classifier_guidance == 0 &&
-           (p->eta == EBB_ETA_OWN || p->eta == 0) && p->noise == EBB_NOISE_PHILOX;
+    bool labels = (p->label >= 0 || model->no_label >= 0) && p->negative < 0 && p->mix_count == 0;
+    bool guidance = !(p->guidance_from > 0) && !(p->guidance_to < 1) && p->guidance_rescale == 0 && p->classifier_guidance == 0;
+    return labels && guidance && (p->eta == EBB_ETA_OWN || p->eta == 0) && p->noise == EBB_NOISE_PHILOX;
 }
 
 static enum ebb_result ask_student(const struct ebb_model *model, const struct ebb_generate_params *p,
@@ -190,7 +199,7 @@ enum ebb_result ebb_recipe_make_join(const struct ebb_model *model, const struct
     if (p.student == EBB_STUDENT_YES) { // its settings are not the teacher's
         p.sampler = NULL;
         p.steps = 0;
-        p.guidance = NAN;
+        p.guidance = p.guidance_from = p.guidance_to = NAN;
     }
     p.student = EBB_STUDENT_NO;
     return ebb_recipe_make(model, &p, recipe, error);

@@ -112,6 +112,8 @@ static void read_recommended(struct ebb_model *model, const struct ebb_json *j)
     model->info.sampler = ebb_json_string(r, "sampler", model->info.sampler);
     model->info.steps = ebb_json_int(r, "steps", model->info.steps, 1, 1000);
     model->info.guidance = ebb_json_number(r, "guidance", 1, 0, 100);
+    model->info.guidance_from = ebb_json_number(r, "guidance_from", 0, 0, 1);
+    model->info.guidance_to = ebb_json_number(r, "guidance_to", 1, model->info.guidance_from, 1);
     if (!ebb_sampler_find(model->info.sampler))
         ebb_json_refuse(r, "sampler", EBB_UNSUPPORTED, "the name of a sampler");
 }

@@ -46,7 +46,8 @@ static enum ebb_result open_path(struct ebb_model *model, const char *path, stru
     model->patch[0] = model->patch[1] = 1;
     model->latent_std = 1;
     model->info = (struct ebb_model_info){.name = last_part(own->path), .path = own->path, .hash = own->hash,
-                                          .default_label = -1, .guidance = 1, .t_default = 0.5};
+                                          .default_label = -1, .guidance = 1, .guidance_to = 1,
+                                          .t_default = 0.5};
     enum ebb_result result = ebb_folder_read(model, error);
     return result ? result : make_hash(model, error);
 }

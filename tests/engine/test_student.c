@@ -126,4 +126,28 @@ TEST(joins_are_the_teachers)
     scratch_remove();
 }
 
+static struct ebb_model *with_times(void)
+{
+    scratch_make("models/tiny-sfx");
+    scratch_replace("ebb.json", "\"guidance\": 2.0", "\"guidance\": 2.0, \"guidance_from\": 0.4, \"guidance_to\": 0.8");
+    return open_at(scratch);
+}
+
+TEST(guidance_acts_when_the_model_recommends)
+{
+    struct ebb_model *model = with_times(), *plain = open_tiny("tiny-sfx");
+    struct ebb_generate_params open = defaults(), times = open, from = open, both = open;
+    times.guidance_from = 0.4;
+    times.guidance_to = 0.8;
+    REQUIRE(same(model, &open, plain, &times));
+    REQUIRE(!same(model, &open, plain, &open));
+    from.guidance_from = 0.4; // next to a number: to the end
+    both.guidance_from = 0.4;
+    both.guidance_to = 1;
+    REQUIRE(same(model, &from, plain, &both));
+    ebb_model_close(&plain);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
 TEST_MAIN

@@ -105,6 +105,7 @@ TEST(edited_json)
         {"ebb.json", "\"shape\": [\n   4", "\"shape\": [\n   3", EBB_CORRUPT, "channel count", "3"},
         {"ebb.json", "dpmpp-2m", "magic", EBB_UNSUPPORTED, "recommended.sampler", "magic"},
         {"ebb.json", "\"steps\": 4", "\"steps\": 1e9", EBB_CORRUPT, "recommended.steps", "1000"},
+        {"ebb.json", "\"steps\": 4", "\"steps\": 4, \"guidance_from\": 0.5, \"guidance_to\": 0.2", EBB_CORRUPT, "recommended.guidance_to", "0.5"},
         {"ebb.json", "\"no_label\": 4", "\"student\": {\"first_class\": 2}, \"no_label\": 4", EBB_CORRUPT, "student.first_class", "behind the teacher's"},
         {"ebb.json", "\"no_label\": 4", "\"student\": {\"steps\": 0}, \"no_label\": 4", EBB_CORRUPT, "student.steps", "0"},
         {"ebb.json", "safetensors\": \"a", "safetensors\": \"b", EBB_CORRUPT, WEIGHTS, "SHA-256"},

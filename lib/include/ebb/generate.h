@@ -55,7 +55,8 @@ struct ebb_generate_params {
     const char *sampler; // a name from ebb_sampler_next(); NULL: what the model recommends
     enum ebb_student student; // default EBB_STUDENT_OPEN
     double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
-    double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). Default 0, 1
+    double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). NAN (default):
+                                       // both as recommended; next to a number: 0 and 1
     double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0
     double classifier_guidance; // by the model's classifier, beside or instead of `guidance`: eps - g sigma grad log p(label | x_t)
                              // (Dhariwal 2021), within the same times; 0..1000. Default 0: off. EBB_UNSUPPORTED without one

@@ -45,6 +45,7 @@ struct ebb_model_info {
     const char *sampler;     // recommended, a name from ebb_sampler_next()
     int steps;               // recommended
     double guidance;         // recommended, 1 = none
+    double guidance_from, guidance_to; // recommended diffusion times within which it acts
     int student_steps;       // network evaluations of the distilled student, 0: the model has none
     double t_default;        // denoise: recommended t
     uint64_t parameters;     // weights in all networks
