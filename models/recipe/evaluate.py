@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DModel
+from diffusers import UNet2DModel
 
-from . import data, denoise, diffusion, judge, judge_denoise, sfx
+from . import data, denoise, judge, judge_denoise, judge_sfx, sfx
+
+FEW = 20  # recordings a label was learned from, below which it is named
 
 
 def show(title, rows):
@@ -53,49 +55,93 @@ def automatic(folder, tables, write):
     return fit
 
 
-def generator(folder, work, count, judge_steps, write):
+def generator(folder, work, count, judge_steps, write, seed=0, options=()):
+    """`seed`: the judge's. Whoever chooses between settings or weights lets another judge do so than reports."""
     folder = Path(folder)
     info = json.loads((folder / "ebb.json").read_text(encoding="utf-8"))
-    unet = UNet2DModel.from_pretrained(folder, subfolder="unet").float().eval()
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").float().eval() if (folder / "vae").exists() else None
-    scheduler = diffusion.load_scheduler(folder)
     seen = sfx.Windows(work)
     names = [label["name"] for label in info["labels"]]
     if names != seen.labels:
         raise ValueError(f"{folder} has other labels than the sounds in {work}")
-    ear = judge.train_judge(seen.train, seen.train_labels, len(names), judge_steps)
-    print("the judge is trained", flush=True)
-    labels = torch.arange(len(names)).repeat(count)
-    set_up = info["recommended"]
-    made = torch.cat([sfx.generate(unet, vae, info, part, set_up["steps"], set_up["guidance"], seed, scheduler)
-                      for seed, part in enumerate(labels.split(len(names)))])
-    heard = {side: (*judge.listen(ear, mels), y) for side, mels, y in (
-        ("held-back", seen.held, seen.held_labels), ("generated", made, labels),
-        ("training", seen.train[::5], seen.train_labels[::5]))}
-    show("The judge's accuracy", [dict(clips=f"{len(y)} {side}", top1=f"{judge.accuracy(s, y).mean():.3f}",
-                                       top3=f"{judge.accuracy(s, y, 3).mean():.3f}") for side, (s, _, y) in heard.items()])
-    reference = heard["held-back"][1]
-    show("Frechet distance to the held-back clips (64 numbers, equal counts; 5 to 95 % over redrawn clips)",
-         [dict(clips=side, distance=d, interval=i) for side in ("training", "generated")
-          for d, i in [judge.frechet_interval(heard[side][1], reference)]])
-    per_label = rate_labels(info, heard)
-    show("By label (judge's top-1)", per_label)
+    held_labels, train_labels = seen.held_labels.numpy(), seen.train_labels.numpy()
+    mix = np.bincount(held_labels, minlength=len(names))
+    made_labels = judge_sfx.wanted(mix, count)
+    made = judge_sfx.render(folder, names, made_labels, options=options)
+    print(f"{len(made)} sounds made", flush=True)
+    ear = judge_sfx.trained_judge(work, seen, judge_steps, seed)
+    heard = {side: Heard(ear, mels, labels, mix) for side, mels, labels in (
+        ("held-back", seen.held, held_labels), ("generated", made, made_labels), ("training", seen.train, train_labels))}
+    show("The judge's accuracy, at the held-back clips' mix of labels", [
+        dict(clips=f"{len(h.labels)} {side}", top1=f"{judge_sfx.at_mix(h.top1, mix):.3f}", top3=f"{judge_sfx.at_mix(h.top3, mix):.3f}")
+        for side, h in heard.items()])
+    show_distances(heard)
+    show_memory(heard, len(names))
+    show_inversion(seen.held)
+    few = [n < FEW for n in judge_sfx.sources(work, names)]
+    show("By label (judge's top-1); * learned from few recordings", rate_labels(info, heard, few))
+    show("Labels learned from few recordings, together, and the others", [
+        {"labels": title} | {side: f"{judge_sfx.at_mix(h.top1, np.where(which, mix, 0)):.3f}" for side, h in heard.items()}
+        for title, which in ((f"{sum(few)} with fewer than {FEW}", few), ("others", ~np.array(few))) if (mix * which).any()])
     if write:
         data.write_json(folder / "ebb.json", info)
     return made
 
 
-def rate_labels(info, heard):
+class Heard:
+    """What the judge says of clips, and a part of them with the mix of labels `mix`."""
+
+    def __init__(self, ear, mels, labels, mix):
+        self.labels, self.mels = labels, mels
+        scores, self.embedding = judge.listen(ear, mels)
+        hits = [judge.accuracy(scores, torch.from_numpy(labels), top).numpy() for top in (1, 3)]
+        self.top1, self.top3 = (judge_sfx.by_label(h, labels, len(mix)) for h in hits)
+        self.same = judge_sfx.same_mix(labels, mix, np.random.default_rng(0))
+
+    @property
+    def matched(self):
+        return self.embedding[self.same]
+
+
+def show_distances(heard):
+    reference = heard["held-back"].embedding
+    rows, real = [], None
+    for side in ("training", "generated"):
+        distance, interval = judge.frechet_interval(heard[side].matched, reference)
+        real = real or distance
+        rows.append(dict(clips=side, distance=distance, interval=interval, ratio=f"{distance / real:.2f}"))
+    show("Frechet distance to the held-back clips (64 numbers, equal counts, equal mix; 5 to 95 % over redrawn clips)", rows)
+
+
+def show_memory(heard, count):
+    train, held = heard["training"].embedding, heard["held-back"].embedding
+    made = heard["generated"]
+    share = judge_sfx.memorised(made.matched, held, train)
+    show("Memory: clips nearer to a training clip than all but 5 % of the held-back ones",
+         [dict(clips="held-back", share="5.0 %"), dict(clips="generated", share=f"{100 * share:.1f} %")])
+    spread = {side: judge_sfx.variety(h.embedding, h.labels, count) for side, h in heard.items()}
+    ratio = spread["generated"] / spread["training"]
+    show("Variety: distance between two clips of a label, generated to training ones (1: as varied)",
+         [{f"{int(q * 100)} % of labels below": f"{np.nanquantile(ratio, q):.2f}" for q in (0.1, 0.5, 0.9)}])
+
+
+def show_inversion(held, count=100):
+    inversion, real = judge_sfx.Inversion(), held[::max(1, len(held) // count)]
+    back = {name: inversion.there_and_back(real, grain) for name, grain in (("tones and noise alike", False), ("with grain", True))}
+    show("Held-back clips through the mel's inversion: log-spectral distance, within 50 dB of the loudest",
+         [dict(inversion=name, dB=f"{judge_sfx.spectral_distance(real, mels):.2f}") for name, mels in back.items()])
+
+
+def rate_labels(info, heard, few):
     """Scores into `info`; a label below half of its real accuracy, or rarely recognised, gets a note."""
     rows = []
-    hits = {side: (judge.accuracy(s, y), y) for side, (s, _, y) in heard.items()}
+    real, made = heard["held-back"], heard["generated"]
     for i, label in enumerate(info["labels"]):
-        real, made = (hits[side][0][hits[side][1] == i] for side in ("held-back", "generated"))
-        label["score"] = round(float(made.mean()), 2)
+        label["score"] = round(float(made.top1[i]), 2)
         label.pop("note", None)
-        known = float(real.mean()) if len(real) else 0
+        counts = [(h.labels == i).sum() for h in (real, made)]
+        known = real.top1[i] if counts[0] else 0
         if label["score"] < 0.3 or label["score"] < 0.5 * known:
             label["note"] = "weak: seldom recognised" if known >= 0.3 else "unsure: the judge knows real ones no better"
-        rows.append(dict(label=label["name"], real=f"{real.mean():.2f} of {len(real)}" if len(real) else "none",
-                         generated=f"{made.mean():.2f} of {len(made)}", note=label.get("note", "")))
+        rows.append(dict(label=label["name"] + "*" * few[i], real=f"{known:.2f} of {counts[0]}" if counts[0] else "none",
+                         generated=f"{made.top1[i]:.2f} of {counts[1]}", note=label.get("note", "")))
     return rows
