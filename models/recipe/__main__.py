@@ -1,4 +1,4 @@
-"""python -m recipe prepare | train | evaluate | export | pack | join"""
+"""python -m recipe prepare | train | distill | evaluate | export | pack | join"""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, diffusion, evaluate, export, parcel, parts, sfx, train
+from . import classifier, data, denoise, diffusion, distill, evaluate, export, parcel, parts, sfx, texture, train
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
@@ -20,10 +20,14 @@ TASKS = dict(
                 dict(rate=1e-3, batch=32, channels=list(classifier.CHANNELS), start="shipped")),
     denoise=(lambda work, **options: denoise.Task(data.Bank(work), **options),
              dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS))),
+    texture=(lambda work, start, **options: texture.Sharpen(work, start_folder(start), **options),
+             dict(rate=1e-4, batch=8, start="shipped", share=0.6)),
+    student=(lambda work, start, **options: distill.Jumps(work, start_folder(start), **options),
+             dict(rate=2e-4, batch=16, start="shipped", share=0.5, guidance=3.5, interval=[0.0, 1.0], jumps=4, inner=3)),
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
-MODELS = ("sfx", "classifier", "denoise")  # what can be exported
+MODELS = ("sfx", "student", "classifier", "denoise")  # what can be exported
 
 
 def start_folder(start):
@@ -60,7 +64,7 @@ def run_train(args):
     if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
-    if args.what == "vae":
+    if args.what in ("vae", "texture"):
         export.averaged(folder, run.net.cpu()).save_pretrained(folder / "net")
 
 
@@ -70,7 +74,7 @@ def run_evaluate(args):
     if name == "denoise":
         evaluate.denoiser(args.model, data.Bank(args.work), args.count or 16, args.write)
     else:
-        evaluate.generator(args.model, args.work, args.count or 6, args.judge_steps, args.write)
+        evaluate.generator(args.model, args.work, args.count or 6, args.judge_steps, args.write, args.judge_seed, args.render)
 
 
 def run_export(args):
@@ -80,7 +84,7 @@ def run_export(args):
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out)
     else:
-        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures})
+        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures}, args.what)
     print(f"{args.out}: open it with Ebb, or with diffusers")
 
 
@@ -107,7 +111,13 @@ def sizes(count=None):
 
 
 def add_train(add):
-    add.add_argument("--what", choices=TASKS, default="sfx")
+    add.add_argument("--what", choices=[what for what in TASKS if what != "student"], default="sfx")
+    add_loop(add)
+    add_choices(add)
+    add.set_defaults(run=run_train)
+
+
+def add_loop(add):
     stop = add.add_argument_group("how long (may change when a training goes on)")
     stop.add_argument("--minutes", type=number(float, 0, 1e6), default=10,
                       help="training time in all, earlier runs included (10)")
@@ -122,6 +132,9 @@ def add_train(add):
     loop.add_argument("--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)")
     loop.add_argument("--clip", type=number(float, 0, 1e9), help="largest norm of a gradient, 0: any (1)")
     loop.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="mixed precision (where it is fast)")
+
+
+def add_choices(add):
     net = add.add_argument_group("the net (fixed when a training begins)")
     net.add_argument("--start", help="model to start from: shipped (default), none, or a folder")
     net.add_argument("--channels", type=sizes(), metavar="A,B,...",
@@ -139,7 +152,21 @@ def add_train(add):
     learn.add_argument("--gamma", type=number(float, 0, 1e3), help="of the weights (min-snr 5, p2 1)")
     learn.add_argument("--label-dropout", type=number(float, 0, 1), help="share of items without label, for guidance (0.1)")
     learn.add_argument("--kl", type=number(float, 0, 1), help="vae: weight of the latent's size (1e-5)")
-    add.set_defaults(run=run_train)
+    learn.add_argument("--share", type=number(float, 0, 10), help="texture: what the critic says, in parts of what the means say (0.6)")
+
+
+def add_distill(add):
+    add_loop(add)
+    teach = add.add_argument_group("what it learns (fixed when a training begins)")
+    teach.add_argument("--start", help="the teacher: shipped (default), or a folder that `export` wrote")
+    teach.add_argument("--guidance", type=number(float, 0, 100), help="of the teacher, 1: none (3.5)")
+    teach.add_argument("--interval", type=number(float, 0, 1), nargs=2, metavar=("FROM", "TO"),
+                       help="diffusion times within which guidance acts (0 1)")
+    teach.add_argument("--jumps", type=number(int, 1, 100), help="evaluations that the student may have (4)")
+    teach.add_argument("--inner", type=number(int, 1, 100), help="steps of the teacher per jump (3)")
+    teach.add_argument("--share", type=number(float, 0, 1), help="of a batch that are jumps; the rest teaches the teacher (0.5)")
+    teach.add_argument("--seed", type=number(int, 0, 2**31), help="of every draw (1)")
+    add.set_defaults(run=run_train, what="student")
 
 
 def add_prepare(add):
@@ -158,8 +185,11 @@ def add_prepare(add):
 
 def add_evaluate(add):
     add.add_argument("model", type=Path)
-    add.add_argument("--count", type=number(int, 1, 10**6), help="clips per label (6), or scenes per level (16)")
+    add.add_argument("--count", type=number(int, 1, 10**6), help="clips per label at least (6), or scenes per level (16)")
     add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500)
+    add.add_argument("--judge-seed", type=number(int, 0, 2**31), default=0,
+                     help="of the judge; choose between settings by another than 0, which reports (0)")
+    add.add_argument("--render", nargs=argparse.REMAINDER, default=[], help="options for ebb render, after all others")
     add.add_argument("--threads", type=number(int, 1, 1024))
     add.add_argument("--write", action="store_true", help="put scores and the table for automatic t into ebb.json")
     add.set_defaults(run=run_evaluate)
@@ -200,6 +230,7 @@ def add_join(add):
 COMMANDS = dict(
     prepare=(add_prepare, "read folder/label/*.wav, or a folder with a MANIFEST.tsv"),
     train=(add_train, "train, or go on training"),
+    distill=(add_distill, "teach a sfx model to need few evaluations"),
     evaluate=(add_evaluate, "measure a model on what it has not heard"),
     export=(add_export, "write a model folder"),
     pack=(add_pack, "put all that a training needs into one file, for another machine"),

@@ -109,8 +109,8 @@ def net_of(state):
     return net.eval()
 
 
-def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES):
-    state = trained(Path(work) / "sfx")
+def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx"):
+    state = trained(Path(work) / run)
     about, options, net = state["about"], state["options"], net_of(state)
     learned = {key: options[key] for key in LEARNED if key in options}
     scheduler = diffusion.Process(clip=about["patch"] != [1, 1], **learned).scheduler
@@ -118,7 +118,7 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
     vae = None
     if about["autoencoder"]:
         vae, parts["vae"] = sfx.find_autoencoder(work, start)[0], "AutoencoderKL"
-        if data.digest(vae) != about["autoencoder"]:
+        if sfx.space(vae) != about["autoencoder"]:
             raise ValueError(f"{work}: trained with another autoencoder than the one found now; give the --start of the training")
     labels = about["labels"]
     for label in textures - TEXTURES - set(labels):
@@ -133,7 +133,8 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
         space = dict(latent=about["latent"]) if vae else dict(patch=about["patch"])
         describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
                  window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
-                 recommended=dict(sampler="dpmpp-2m", steps=20, guidance=3.5), trained=record(state))
+                 recommended=dict(sampler="dpmpp-2m", steps=20, guidance=options.get("guidance", 3.5)),
+                 **({"student": about["student"]} if "student" in about else {}), trained=record(state))
 
 
 def export_classifier(work, out):

@@ -58,7 +58,7 @@ def packed_size(tensor):
 def features_sfx(work, start, room):
     seen = sfx.Windows(work)
     vae, _ = sfx.find_autoencoder(work, start)
-    kept = data.cached(Path(work) / "latents.pt", [data.digest(vae), seen.stamp], lambda: sfx.encode_all(vae, seen))
+    kept = data.cached(Path(work) / "latents.pt", [sfx.space(vae), seen.stamp], lambda: sfx.encode_all(vae, seen))
     scale = STEP * float(kept["train"].float().std())
     out = dict(kind="sfx", key=kept["key"], scale=scale, labels=seen.labels)
     for side in ("held", "train"):  # the small one first

@@ -163,7 +163,7 @@ class Diffuse(Task):
             self.train, self.held = (nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held))
             self.shape = tuple(self.train.shape[1:])
             return
-        kept = data.cached(path, [data.digest(self.vae), self.seen.stamp], lambda: encode_all(self.vae, self.seen))
+        kept = data.cached(path, [space(self.vae), self.seen.stamp], lambda: encode_all(self.vae, self.seen))
         if not self.info:
             mean = kept["train"].float().mean((0, 2, 3))
             std = (kept["train"].float() - mean[:, None, None]).std()
@@ -174,7 +174,7 @@ class Diffuse(Task):
 
     def about(self):
         return dict(labels=self.seen.labels, latent=self.info, patch=list(self.patch or (1, 1)), frames=FRAMES,
-                    autoencoder=data.digest(self.vae) if self.vae else None)
+                    autoencoder=space(self.vae) if self.vae else None)
 
     def noised(self, x, labels, generator):
         index = torch.randint(0, nets.STEPS, (len(x),), generator=generator)
@@ -198,15 +198,27 @@ class Diffuse(Task):
         return by_noise((guess - self.checks[3]).square().mean((1, 2, 3)), self.checks[1])
 
 
+def space(vae):
+    """A short name for an encoder: nets on its latents stay valid as long as this does, whatever the decoder learns."""
+    return data.digest(torch.nn.ModuleList([vae.encoder, vae.quant_conv]))
+
+
 def find_autoencoder(work, start):
-    """The one trained here, else the one to start from; with the shipped one comes how its latents are scaled."""
-    own = Path(work) / "vae" / "net"
+    """The one trained here, else the one to start from; with the shipped one comes how its latents are scaled. Its decoder
+    is the one of `train --what texture`, if that went on from it."""
+    own, info = Path(work) / "vae" / "net", None
     if own.exists():
-        return AutoencoderKL.from_pretrained(own).float().eval(), None
-    if not start or not (Path(start) / "vae").exists():
+        vae = AutoencoderKL.from_pretrained(str(own))
+    elif not start or not (Path(start) / "vae").exists():
         raise ValueError("no autoencoder: run `python -m recipe train --what vae` first, or give --start MODEL")
-    latent = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))["latent"]
-    return AutoencoderKL.from_pretrained(start, subfolder="vae").float().eval(), latent
+    else:
+        vae = AutoencoderKL.from_pretrained(str(start), subfolder="vae")
+        info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))["latent"]
+    finer = Path(work) / "texture" / "net"
+    if finer.exists():
+        other = AutoencoderKL.from_pretrained(str(finer))
+        vae = other if space(other) == space(vae) else vae
+    return vae.float().eval(), info
 
 
 def copy_weights(net, labels, start, process):

@@ -4,11 +4,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import check_data, check_export, check_maths, check_parcel, check_train
+from . import check_data, check_distill, check_export, check_maths, check_parcel, check_train
 from .base import result
 
 
-PARTS = dict(maths=check_maths, data=check_data, train=check_train, export=check_export, parcel=check_parcel)
+PARTS = dict(maths=check_maths, data=check_data, train=check_train, export=check_export,
+             distill=check_distill, parcel=check_parcel)
 
 
 def main(names):

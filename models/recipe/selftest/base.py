@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import classifier, data, denoise, export, sfx, train
+from .. import classifier, data, denoise, distill, export, sfx, texture, train
 from ..__main__ import main
 
 count = dict(passed=0, failed=0, skipped=0)
@@ -113,6 +113,8 @@ TINY = dict(
     vae=lambda work: sfx.Autoencode(work, (8, 8, 16, 16)),
     sfx=lambda work: sfx.Diffuse(work, None, (16, 32, 32)),
     classifier=lambda work: classifier.Classify(work, None, (16, 32)),
+    student=lambda work: distill.Jumps(work, work.parent / "teacher", jumps=2, inner=2, checks=2),
+    texture=lambda work: texture.Sharpen(work, work.parent / "teacher"),
     denoise=lambda work: denoise.Task(data.Bank(work), channels=(8, 16, 16, 16), checks=24),
 )
 

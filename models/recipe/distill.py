@@ -1,0 +1,183 @@
+"""A few network evaluations instead of many: a student that jumps along the way its teacher walks.
+
+The way from noise to sound is cut into as many pieces as the student may have evaluations. It learns to cross a piece in one,
+to where its teacher gets in several steps of DPM-Solver++(2M), two evaluations each where guidance acts: progressive distillation
+(Salimans 2022) of a guided teacher (Meng 2023), without the stages in between. Every jump is a plain regression onto a
+point that can be computed, at few noise levels, which suits short trainings: a consistency model has to learn to agree with
+itself at all levels, and rectified flow another schedule. The states it learns from are half its own, so that it
+learns what to make of its own errors.
+
+Teacher and student are one network: the student answers to classes of its own, behind those of the teacher, which are held to
+what they said before. So nothing is stored twice, and what needs many small steps (other samplers and guidance, joins,
+masked edits) has them.
+"""
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+
+from . import diffusion, sfx
+from .train import fast_bf16
+
+CLEAN = -1  # the index of the level without noise
+
+
+def with_own_classes(teacher):
+    """The same network with a second set of classes, which starts as a copy of the first, moved by one and the same vector:
+    what tells the one set from the other is there from the start."""
+    student = type(teacher).from_config(dict(teacher.config, num_class_embeds=2 * teacher.config.num_class_embeds))
+    weights = dict(teacher.state_dict())
+    table = weights["class_embedding.weight"]
+    apart = table.std() * torch.randn(table.shape[1], generator=torch.Generator().manual_seed(0))
+    weights["class_embedding.weight"] = torch.cat([table, table + apart])
+    student.load_state_dict(weights)
+    return student
+
+
+def factors(power):
+    """alpha and sigma of levels with so much signal power, as factors of (n, c, h, w)."""
+    return power.sqrt()[:, None, None, None], (1 - power).sqrt()[:, None, None, None]
+
+
+class Jumps(sfx.Diffuse):
+    """Of a batch, `share` are jumps of the student, the rest holds the teacher's classes.
+
+    `guidance` acts at diffusion times within `interval`. `inner`: the teacher's steps per jump.
+    """
+
+    def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=3, share=0.5, checks=16):
+        if not start or not (Path(start) / "unet").exists():
+            raise ValueError("a student needs a teacher: --start MODEL, a folder that `export` wrote")
+        config = UNet2DModel.load_config(Path(start) / "unet")
+        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"])
+        if self.process.scheduler.config.prediction_type != "v_prediction":
+            raise ValueError("a student says v, and so must its teacher")
+        self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(torch.device("cpu"))
+        self.net = with_own_classes(self.teacher)
+        self.guidance, self.interval, self.share, self.pool = guidance, interval, share, None
+        bounds = torch.linspace(diffusion.STEPS - 1, CLEAN, jumps * inner + 1).round().long()
+        self.path = torch.stack([bounds[i * inner:(i + 1) * inner + 1] for i in range(jumps)])
+        x, labels = self.fresh(checks, torch.Generator().manual_seed(0))
+        self.walks = labels, self.walk(x, labels)
+
+    def state(self):
+        return dict(super().state(), pool=self.pool)
+
+    def load(self, state):
+        super().load(state)
+        self.pool = state["pool"]
+
+    def about(self):
+        return dict(super().about(), student=dict(first_class=self.none + 1, steps=len(self.path)))
+
+    # ---- levels ----
+
+    def level(self, index):
+        return factors(torch.where(index == CLEAN, 1.0, self.alphas[index.clamp(min=0)]))
+
+    def ends(self, jump):
+        return self.level(self.path[jump, 0]), self.level(self.path[jump, -1])
+
+    def land(self, x, jump, v):
+        """Where the answer `v` takes the states: the end of the jump, by one step of DDIM."""
+        (a, s), (b, r) = self.ends(jump)
+        return (b * a + r * s) * x + (r * a - b * s) * v
+
+    def aim(self, x, jump, after):
+        """The answer that lands on `after`."""
+        (a, s), (b, r) = self.ends(jump)
+        return (after - (b * a + r * s) * x) / (r * a - b * s)
+
+    # ---- the teacher ----
+
+    @torch.no_grad()
+    def ask(self, x, index, labels):
+        x, index, labels = (part.to(self.teacher.device) for part in (x, index, labels))
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
+            return self.teacher(x, index, class_labels=labels).sample.float().cpu()
+
+    def guided(self, x, index, labels):
+        """Its answer; the one without label is only asked for where it counts."""
+        time = (index + 1) / diffusion.STEPS
+        inside = ((time >= self.interval[0]) & (time <= self.interval[1]) & (labels != self.none)).nonzero()[:, 0]
+        v, without = self.ask(*(torch.cat([part, more]) for part, more in (
+            (x, x[inside]), (index, index[inside]), (labels, torch.full_like(inside, self.none))))).split([len(x), len(inside)])
+        return v.index_add(0, inside, (self.guidance - 1) * (v[inside] - without))
+
+    @torch.no_grad()
+    def follow(self, x, jump, labels):
+        """The teacher's steps across a jump: DPM-Solver++(2M), Lu 2022."""
+        levels, clean, before = self.path[jump].T, None, None
+        for here, there in zip(levels, levels[1:]):
+            (a, s), (b, r) = self.level(here), self.level(there)
+            past, clean = clean, a * x - s * self.guided(x, here, labels)
+            h = (b / r).log() - (a / s).log()
+            curved = 0 if past is None else torch.where(h.isinf(), 0, h / (2 * before)) * (clean - past)
+            x, before = r / s * x - b * torch.expm1(-h) * (clean + curved), h
+        return x
+
+    def walk(self, x, labels):
+        """The teacher's states at the start of every jump and the end of the last."""
+        states = [x]
+        for i in range(len(self.path)):
+            states.append(self.follow(states[-1], torch.full_like(labels, i), labels))
+        return states
+
+    # ---- training ----
+
+    def fresh(self, count, generator):
+        """Noise, and labels for it."""
+        return torch.randn((count, *self.shape), generator=generator), torch.randint(0, self.none, (count,), generator=generator)
+
+    def fill_pool(self, count):
+        """As if it had always run: states before every jump."""
+        x, labels = self.fresh(count, self.generator)
+        jump = torch.arange(count) % len(self.path)
+        for i in range(len(self.path) - 1):
+            late = jump > i
+            x[late] = self.follow(x[late], torch.full_like(jump[late], i), labels[late])
+        self.pool = x, jump, labels
+
+    def batch(self, count):
+        mine = max(1, round(self.share * count))
+        if self.pool is None:
+            self.fill_pool(mine)
+        x, jump, labels = self.pool
+        noised, index, seen, _ = super().batch(count - mine)
+        return noised, index, seen, self.ask(noised, index, seen), x, jump, labels, self.follow(x, jump, labels)
+
+    def losses(self, net, batch):
+        noised, index, seen, goal, x, jump, labels, after = batch
+        guess = net(torch.cat([noised, x]).to(net.device), torch.cat([index, self.path[jump, 0]]).to(net.device),
+                    class_labels=torch.cat([seen, labels + self.none + 1]).to(net.device)).sample.float()
+        old, v = guess.split([len(noised), len(x)])
+        self.advance(after, self.land(x, jump, v.detach().cpu()), jump, labels)
+        aims = self.aim(x, jump, after)
+        return (torch.cat([old, v]) - torch.cat([goal, aims]).to(net.device)).square().mean((1, 2, 3))
+
+    def advance(self, after, own, jump, labels):
+        """On from where the teacher got, or from where the student did; from the end to new noise."""
+        mine = torch.rand(len(own), generator=self.generator) < 0.5
+        x, jump = torch.where(mine[:, None, None, None], own, after), jump + 1
+        done = jump == len(self.path)
+        noise, others = self.fresh(len(x), self.generator)
+        self.pool = (torch.where(done[:, None, None, None], noise, x), torch.where(done, 0, jump),
+                     torch.where(done, others, labels))
+
+    @torch.no_grad()
+    def validate(self, net):
+        """How far from the teacher each jump lands, from its states, and all jumps one after the other."""
+        labels, states = self.walks
+
+        def leap(x, i):
+            jump = torch.full_like(labels, i)
+            v = net(x.to(net.device), self.path[jump, 0].to(net.device), class_labels=(labels + self.none + 1).to(net.device))
+            return self.land(x, jump, v.sample.float().cpu())
+
+        x, off = states[0], lambda x, i: ((x - states[i]).square().mean() / states[i].square().mean()).item()
+        jumps = range(len(self.path))
+        each = " ".join(f"{off(leap(states[i], i), i + 1):.4f}" for i in jumps)
+        for i in jumps:
+            x = leap(x, i)
+        return super().validate(net) + f"; jumps off by {each} of the power, in a row {off(x, len(self.path)):.4f}"

@@ -1,0 +1,68 @@
+"""The student, the decoder's texture, and what is counted of sounds."""
+
+import json
+import os
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DModel
+from diffusers.models.unets.unet_2d import UNet2DOutput
+
+from .. import data, export, judge_sfx, sfx
+from .base import TINY, check, refused, train_tiny, with_autoencoder
+from .check_train import check_killed
+
+
+def run(root):
+    work, teacher = with_autoencoder(root), root / "teacher"
+    check_counting()
+    if not (work / "sfx").exists():
+        os.rename(train_tiny(work, "sfx", root / "sfx-for-student", 2).folder, work / "sfx")
+    export.export_sfx(work, teacher, None, "test", "none", "nobody", "made up")
+    check_path(work)
+    check_student(root, work)
+    check_texture(root, work)
+    refused(["teacher"], work, "distill", "--start", "none", "--steps", 1)
+
+
+def check_path(work):
+    """Where every sound is one and the same, what a teacher says is known, and each of its steps lands exactly."""
+    task = TINY["student"](work)
+    sound, noise, labels, jump = torch.randn(task.shape), torch.randn(2, *task.shape), torch.tensor([0, task.none]), torch.arange(2)
+    (a, s), (b, r) = task.ends(jump)
+
+    def knows(x, index, class_labels):
+        alpha, sigma = task.level(index)
+        return UNet2DOutput((alpha * x - sound) / sigma)
+
+    task.teacher.forward, before = knows, a * sound + s * noise
+    after = task.follow(before, jump, labels)
+    check(torch.allclose(after, b * sound + r * noise, atol=1e-4), "the teacher follows the way that is known")
+    check(torch.allclose(task.land(before, jump, task.aim(before, jump, after)), after, atol=1e-4), "what is aimed at a state lands there")
+
+
+def check_student(root, work):
+    out = root / "student-model"
+    os.rename(check_killed(root, work, "student").folder, work / "student")
+    export.export_sfx(work, out, root / "teacher", "test", "none", "nobody", "made up", run="student")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    check(info["student"] == dict(first_class=4, steps=2), "the student's classes lie behind the teacher's")
+    check(UNet2DModel.load_config(out / "unet")["num_class_embeds"] == 8, "two sets of classes")
+
+
+def check_texture(root, work):
+    before = AutoencoderKL.from_pretrained(work / "vae" / "net")
+    run = check_killed(root, work, "texture", steps=4)
+    check(sfx.space(run.net) == sfx.space(before), "the encoder stays")
+    check(data.digest(run.net) != data.digest(before), "the decoder learns")
+
+
+def check_counting():
+    labels, mix, rng = np.array([0, 0, 1, 1, 1, 2]), np.array([1, 3, 0]), np.random.default_rng(0)
+    check(sorted(labels[judge_sfx.same_mix(labels, mix, rng)]) == [0, 1, 1, 1], "clips with a given mix of labels")
+    check(judge_sfx.at_mix(np.array([1.0, 0.5, 0.0]), mix) == 0.625, "an accuracy at that mix")
+    train, held = (rng.standard_normal((n, 4)).astype(np.float32) for n in (200, 100))
+    check(judge_sfx.memorised(held, held, train) == 0.05, "5 % of the held-back clips are as near as that")
+    check(judge_sfx.memorised(train[:50], held, train) == 1, "copies are found out")
+    mels = torch.rand(2, 128, 256)
+    check(abs(judge_sfx.spectral_distance(mels, mels - 0.02) - 1) < 1e-3, "1 dB is 1 dB")

@@ -1,0 +1,102 @@
+"""Texture for the autoencoder: its decoder alone goes on learning, against a critic that tells its mels from real ones.
+
+An autoencoder that errs as little as it can makes smooth mels, and what is smooth sounds like no rain, no gravel, no cymbal. Here
+only means over cells must be right (at three scales), and how cells scatter about them is the critic's to say (a patch
+discriminator, Isola 2017, as latent diffusion's autoencoders have one, Rombach 2022). The encoder stays: latents, and every
+U-Net and classifier on them, remain valid.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from . import audio, sfx
+
+
+class Critic(nn.Module):
+    """Mel crops (n, 1, BANDS, frames) -> a score per patch. It knows how high a band is, for texture depends on that."""
+
+    def __init__(self, width=24):
+        super().__init__()
+        sizes = (2, width, 2 * width, 3 * width)
+        tame = nn.utils.parametrizations.spectral_norm  # or its slopes, and with them the decoder, run away (Miyato 2018)
+        self.body = nn.Sequential(*(part for a, b in zip(sizes, sizes[1:]) for part in (
+            tame(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2))), tame(nn.Conv2d(sizes[-1], 1, 3, 1, 1)))
+
+    def forward(self, x):
+        height = torch.linspace(-1, 1, x.shape[2], device=x.device)[None, None, :, None].expand_as(x)
+        return self.body(torch.cat([x, height], 1))
+
+
+def off(guess, x):
+    """Means over cells, over squares of 2 and of 4: right on the whole, free in detail."""
+    return sum(weight * (F.avg_pool2d(guess, size) - F.avg_pool2d(x, size)).abs().mean((1, 2, 3))
+               for size, weight in ((1, 0.25), (2, 0.5), (4, 1)))
+
+
+class Sharpen(sfx.Diffuse):
+    """The decoder, on crops of 128 frames; the critic takes a step with each of its own."""
+
+    def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, noise=0.2, critic_rate=3e-4):
+        self.seen, self.patch, self.width, self.share, self.noise = sfx.Windows(work), None, width, share, noise
+        self.vae, self.info = sfx.find_autoencoder(work, start)
+        self.prepare_states(Path(work) / "latents.pt")
+        scale, shift = self.info["std"], torch.tensor(self.info["mean"])[:, None, None]
+        self.train, self.held = self.train * scale + shift, self.held * scale + shift  # as the encoder says them
+        self.net = self.vae
+        for part in (self.net.encoder, self.net.quant_conv):
+            part.requires_grad_(False)
+        torch.manual_seed(seed)
+        self.critic = Critic()
+        self.optimiser = torch.optim.Adam(self.critic.parameters(), critic_rate, (0.5, 0.9))
+        self.odds, self.generator = sfx.draw_odds(self.seen.train_labels), torch.Generator().manual_seed(seed)
+        self.checks = torch.arange(0, len(self.held), max(1, len(self.held) // 24))
+
+    def state(self):
+        return dict(super().state(), critic=self.critic.state_dict(), optimiser=self.optimiser.state_dict())
+
+    def load(self, state):
+        super().load(state)
+        self.critic.load_state_dict(state["critic"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def batch(self, count):
+        """Latents with some noise, for those that are generated are not those of any sound, and the mels they come from."""
+        chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
+        step = sfx.FRAMES // self.train.shape[-1]
+        starts = torch.randint(0, (sfx.FRAMES - self.width) // step + 1, (count,), generator=self.generator)
+        z = torch.stack([self.train[i, :, :, s:s + self.width // step] for i, s in zip(chosen, starts)])
+        x = torch.stack([self.seen.train[i, :, s * step:s * step + self.width].float() for i, s in zip(chosen, starts)])
+        size = self.noise * torch.rand((count, 1, 1, 1), generator=self.generator)
+        return z + size * torch.randn(z.shape, generator=self.generator), x[:, None]
+
+    def teach_critic(self, real, made):
+        """Hinge loss: real patches above 1, made ones below -1."""
+        loss = F.relu(1 - self.critic(real).float()).mean() + F.relu(1 + self.critic(made).float()).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+    def losses(self, net, batch):
+        z, x = (part.to(net.device) for part in batch)
+        self.critic.to(net.device)
+        guess = net.decode(z).sample.float()
+        self.teach_critic(x, guess.detach())
+        seen = guess.detach().requires_grad_()
+        wrong = off(seen, x)
+        by_mean, = torch.autograd.grad(wrong.mean(), seen)
+        by_critic, = torch.autograd.grad(-self.critic(seen).float().mean(), seen)
+        scale = by_mean.norm() / by_critic.norm().clamp(min=1e-12)  # both pull equally hard, then by share
+        pull = by_mean + self.share * scale * by_critic
+        pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
+        return pulled - pulled.detach() + wrong.detach()
+
+    @torch.no_grad()
+    def validate(self, net):
+        x = self.seen.held[self.checks, None].float()
+        guess = torch.cat([net.decode(z.to(net.device)).sample.cpu() for z in self.held[self.checks].split(8)]).float().clamp(-1, 1)
+        heard = x > x.amax((1, 2, 3), keepdim=True) - 1  # within 50 dB of the loudest
+        made, real = ((part - F.avg_pool2d(part, 5, 1, 2))[heard].std().item() * audio.MEL["db_range"] for part in (guess, x))
+        return f"held out off by {off(guess, x).mean():.4f}; scatter {made:.2f} dB, of real ones {real:.2f}"
