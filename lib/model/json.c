@@ -267,14 +267,21 @@ int ebb_json_numbers(const struct ebb_json *j, const char *key, double *values, 
 {
     json_t *list = ebb_json_list(j, key);
     size_t count = json_array_size(list);
-    bool good = count <= (size_t)capacity;
-    for (size_t i = 0; good && i < count; i++) {
-        good = json_is_number(json_array_get(list, i));
-        values[i] = json_number_value(json_array_get(list, i));
-    }
-    if (!good)
+    if (count > (size_t)capacity) {
         ebb_json_refuse(j, key, EBB_CORRUPT, "at most %d numbers", capacity);
-    return good ? (int)count : 0;
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        json_t *item = json_array_get(list, i);
+        if (!json_is_number(item)) {
+            char place[64];
+            snprintf(place, sizeof(place), "%s[%zu]", key, i);
+            refuse(j, place, item, EBB_CORRUPT, "a number");
+            return 0;
+        }
+        values[i] = json_number_value(item);
+    }
+    return (int)count;
 }
 
 int ebb_json_count(const struct ebb_json *j, const char *key)

@@ -88,6 +88,8 @@ TEST(edited_json)
         {"scheduler/scheduler_config.json", "squaredcos_cap_v2", "wavy", EBB_UNSUPPORTED, "beta_schedule", "wavy"},
         {"scheduler/scheduler_config.json", "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": []", EBB_CORRUPT,
          "num_train_timesteps", "number"},
+        {"scheduler/scheduler_config.json", "\"trained_betas\": null", "\"trained_betas\": [0.1, NaN]", EBB_CORRUPT,
+         "trained_betas[1]", "a number"},
         {"scheduler/scheduler_config.json", "v_prediction", "guess", EBB_UNSUPPORTED, "prediction_type", "guess"},
         {"ebb.json", "\"format\": 1", "\"format\": 2", EBB_CORRUPT, "ebb.json", "format"},
         {"ebb.json", "\"format\": 1,", "", EBB_CORRUPT, "format", "missing"},
