@@ -11,7 +11,7 @@ say() { printf '\n== %s\n' "$*" | tee -a "$output"; }
 run() { printf '$ %s\n' "$*" >>"$output"; "$@" 2>&1 | tee -a "$output"; }
 
 ./dev build || exit 1
-ninja -C build --quiet tests/bench/bench-vulkan || exit 1
+ninja -C build --quiet tests/bench/bench-vulkan tests/bench/bench-runs || exit 1
 ebb=build/tools/ebb bench=build/tests/bench/bench-vulkan
 repeat=50 smaller=1 layout='' side=256 steps=20 peer='--device cuda'
 variants='fp16 fp16,nocoop fp32 fp16,nosplit fp16,nocoop,nosplit'
@@ -26,6 +26,11 @@ for variant in fp32 fp16 fp16,nocoop fp16,nosplit; do
     [ -z "${EBB_BENCH_SMALL:-}" ] || break
     run env EBB_REQUIRE_VULKAN=1 EBB_VULKAN="$variant" build/tests/vulkan/test-vulkan
     run env EBB_REQUIRE_VULKAN=1 EBB_VULKAN="$variant" EBB_TEST_DATA=tests build/tests/vulkan/test-vulkan-runs
+done
+say "whole runs of the shipped model against the CPU"
+for variant in fp32 fp16; do
+    [ -z "${EBB_BENCH_SMALL:-}" ] || break
+    run env EBB_VULKAN="$variant" EBB_MODEL_PATH=models build/tests/bench/bench-runs sfx 32
 done
 say "a dispatch, single convolutions: cooperative matrices, 16 and 32 bits, K cut or not"
 for variant in $variants; do

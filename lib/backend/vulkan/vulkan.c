@@ -43,9 +43,20 @@ static enum ebb_result vulkan_open(struct ebb_device *device, const char *which,
     return open_physical(device, ebb_vk_select(name, error), error);
 }
 
+// What the validation layer had to say, to whoever asked for it.
+static void report_validation(const struct ebb_device *device)
+{
+    char first[400];
+    int count = ebb_vk_validation_messages(first, sizeof(first));
+    if (count)
+        ebb_logf(device->log, EBB_LOG_WARNING, "%d messages of the validation layer, the first: %s", count, first);
+}
+
 static void vulkan_close(struct ebb_device *device)
 {
     struct ebb_vk *vk = device->state;
+    if (ebb_vk_options()->validate)
+        report_validation(device);
     ebb_vk_close(&vk);
 }
 
