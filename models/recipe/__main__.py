@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, diffusion, distill, evaluate, export, parcel, parts, sfx, texture, train
+from . import classifier, data, denoise, diffusion, distill, evaluate, evaluate_denoise, export, parcel, parts, sfx, texture, train
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
@@ -18,8 +18,8 @@ TASKS = dict(
     vae=(sfx.Autoencode, dict(rate=2e-3, batch=8, channels=[16, 32, 64, 96], layers=1, depth=8, kl=1e-5)),
     classifier=(lambda work, start, **options: classifier.Classify(work, start_folder(start), **options),
                 dict(rate=1e-3, batch=32, channels=list(classifier.CHANNELS), start="shipped")),
-    denoise=(lambda work, **options: denoise.Task(data.Bank(work), **options),
-             dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS))),
+    denoise=(lambda work, start, **options: denoise.Task(data.Bank(work), start=start_folder(start, "denoise"), **options),
+             dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS), start="none")),
     texture=(lambda work, start, **options: texture.Sharpen(work, start_folder(start), **options),
              dict(rate=1e-4, batch=8, start="shipped", share=0.6)),
     student=(lambda work, start, **options: distill.Jumps(work, start_folder(start), **options),
@@ -30,8 +30,8 @@ LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is t
 MODELS = ("sfx", "student", "classifier", "denoise")  # what can be exported
 
 
-def start_folder(start):
-    return dict(shipped=sfx.SHIPPED, none=None).get(start, Path(start))
+def start_folder(start, what="sfx"):
+    return dict(shipped=sfx.SHIPPED.parent / what, none=None).get(start, Path(start))
 
 
 def options_given(args):
@@ -72,7 +72,7 @@ def run_evaluate(args):
     torch.set_num_threads(args.threads or 2)
     name = json.loads((args.model / "ebb.json").read_text(encoding="utf-8"))["kind"]
     if name == "denoise":
-        evaluate.denoiser(args.model, data.Bank(args.work), args.count or 16, args.write)
+        evaluate_denoise.denoiser(args.model, data.Bank(args.work), args.count or 16, args.write, args.rnnoise, args.parts)
     else:
         evaluate.generator(args.model, args.work, args.count or 6, args.judge_steps, args.write, args.judge_seed, args.render)
 
@@ -136,7 +136,7 @@ def add_loop(add):
 
 def add_choices(add):
     net = add.add_argument_group("the net (fixed when a training begins)")
-    net.add_argument("--start", help="model to start from: shipped (default), none, or a folder")
+    net.add_argument("--start", help="model to start from: shipped (default; denoise: none), none, or a folder")
     net.add_argument("--channels", type=sizes(), metavar="A,B,...",
                      help="width of each level (sfx 64,128,192; vae 16,32,64,96; classifier 32,64,96; denoise 32,48,80,112)")
     net.add_argument("--layers", type=number(int, 1, 8), help="residual blocks per level (sfx 2, vae 1)")
@@ -192,6 +192,10 @@ def add_evaluate(add):
     add.add_argument("--render", nargs=argparse.REMAINDER, default=[], help="options for ebb render, after all others")
     add.add_argument("--threads", type=number(int, 1, 1024))
     add.add_argument("--write", action="store_true", help="put scores and the table for automatic t into ebb.json")
+    parts = evaluate_denoise.PARTS
+    add.add_argument("--parts", nargs="+", choices=parts, default=parts, help="of a denoiser's tables (all)")
+    add.add_argument("--rnnoise", nargs="+", default=[], metavar="LIBRARY",
+                     help="compare a denoiser with RNNoise: librnnoise.so, or a LADSPA plugin of it")
     add.set_defaults(run=run_evaluate)
 
 
@@ -218,7 +222,7 @@ def add_pack(add):
 
 def model_folder(args):
     """The shipped model of a kind, or another one."""
-    return sfx.SHIPPED.parent / args.what if args.start == "shipped" else start_folder(args.start)
+    return start_folder(args.start, args.what)
 
 
 def add_join(add):

@@ -10,6 +10,7 @@ starts at t aims at leaving a part keep(t) = (1 - t)^2 of the noise. Training sh
 """
 
 import torch
+from diffusers import UNet2DModel
 
 from . import audio, mix, nets
 from .train import by_noise
@@ -18,6 +19,10 @@ RANGE = 30.0
 PATCH = (4, 2)
 CHANNELS = (32, 48, 80, 112)
 FRAMES = 64
+LENGTHS = (64, 128, 256)  # frames of a crop, by turns
+FIRST = 0.85  # part of the examples that start a process: one evaluation is what is used
+LEAST = 3e-4  # of the energy: errors below are not heard
+COMPRESSED = 4.0  # weight of the compressed spectra's error beside the logarithm of the energy's
 
 
 def keep(t):
@@ -42,31 +47,44 @@ def predict(net, x, noisy, index, patch=PATCH):
 
 
 def examples(batch, alphas, generator):
-    """A mixed batch -> x_t, condition, timestep index, goal, mask."""
-    clean, noisy, mask = (part[:, None] for part in batch)
+    """A mixed batch -> x_t, condition, timestep index, goal, and what the loss asks for."""
+    clean, noisy, both, mask = (part[:, None] for part in batch)
     n = len(clean)
-    index = torch.randint(0, nets.STEPS, (n,), generator=generator)
+    t = 1 - torch.rand(n, generator=generator) ** 3  # five in eight above 3/4, where most is asked of the net
+    index = (t * nets.STEPS).ceil().long().clamp(1, nets.STEPS) - 1
     t = (index + 1) / nets.STEPS
     started = t + (1 - t) * torch.rand(n, generator=generator)
-    first = torch.rand(n, generator=generator) < 0.5
+    first = torch.rand(n, generator=generator) < FIRST
     aim = keep(torch.where(first, t, started))
     here = torch.where(first, torch.ones(n), aim)
     column = lambda v: v[:, None, None, None]
     eps = torch.randn(clean.shape, generator=generator)
     a = column(alphas[index])
     x = a.sqrt() * change(clean, noisy, column(here)) + (1 - a).sqrt() * eps
-    return x, audio.to_net(noisy), index, change(clean, noisy, column(aim)), mask
+    return x, audio.to_net(noisy), index, change(clean, noisy, column(aim)), energies(clean, noisy, both, mask, column(aim))
 
 
-def loss(guess, goal, noisy, mask):
-    """Per item. Errors in dB where it can be heard, and errors of the gain where there is energy."""
-    audible = ((noisy + 1) * 1.25).clamp(0.1, 1) * mask
-    loud = 10 ** (2.5 * noisy) * mask  # amplitude: cells that are 20 dB louder count ten times as much
+def energies(clean, noisy, both, mask, part):
+    """(3, n, 1, BANDS, frames): a gain g on the noisy mel errs by a - 2 g b + g^2 c from the sound with `part` of the noise.
+
+    Exactly so, phase and all: |s - g x|^2 = |s|^2 - 2 g Re(s x*) + g^2 |x|^2, and the mel is linear in each.
+    """
+    kept = (1 - part) * both + part * noisy
+    return torch.stack([(1 - part) * ((1 - part) * clean + 2 * part * both) + part ** 2 * noisy, kept, noisy]) * mask
+
+
+def loss(guess, goal, parts):
+    """Per item: the energy of the error against doing nothing, as a logarithm (what SI-SDR hears), and the error of the
+    compressed spectrum (nearer to what ears hear)."""
     flat = (1, 2, 3)
-    in_db = (audible * (guess - goal).square()).sum(flat) / audible.sum(flat).clamp(min=1)
+    wanted, kept, power = parts
     slack = guess + 0.1 * (guess - 1).clamp(min=0)  # above 1 the gain stands still; keep a slope
-    in_gain = (loud * (gain(slack) - gain(goal)).square()).sum(flat) / loud.sum(flat).clamp(min=1e-9)
-    return in_db + 4 * in_gain
+    here, aim = gain(slack), gain(goal)
+    least = LEAST * power.sum(flat) + 1e-9
+    error, idle = ((wanted - 2 * g * kept + g ** 2 * power).sum(flat).clamp(min=0) + least for g in (here, torch.ones_like(here)))
+    soft = power ** 0.3
+    compressed = (soft * (here ** 0.5 - aim ** 0.5).square()).sum(flat) / soft.sum(flat).clamp(min=1e-3)
+    return COMPRESSED * compressed + (error / idle).log()
 
 
 @torch.no_grad()
@@ -91,9 +109,12 @@ def sample(net, noisy, t, steps=1, seed=0, patch=PATCH):
 class Task:
     """What train.Run asks for. Two batches in three have 64 frames, the third half as many items of 128."""
 
-    def __init__(self, bank, seed=1, channels=CHANNELS, patch=PATCH, checks=96):
+    def __init__(self, bank, seed=1, channels=CHANNELS, patch=PATCH, checks=96, start=None):
         torch.manual_seed(seed)
         self.net, self.patch = nets.denoiser(patch, channels, FRAMES), patch
+        if start:
+            weights = UNet2DModel.from_pretrained(start, subfolder="unet").state_dict()
+            self.net.load_state_dict(weights)
         self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0]), bank, 0
         self.generator = torch.Generator().manual_seed(seed)
         self.alphas = nets.alphas()
@@ -111,14 +132,13 @@ class Task:
 
     def batch(self, count):
         self.turn += 1
-        long = self.turn % 3 == 0
-        mixed = self.mixer.batch(count // 2 if long else count, 128 if long else FRAMES)
+        frames = LENGTHS[self.turn % len(LENGTHS)]
+        mixed = self.mixer.batch(count * FRAMES // frames, frames)
         return examples(mixed, self.alphas, self.generator)
 
     def losses(self, net, batch):
-        x, noisy, index, goal, mask = (part.to(net.device) for part in batch)
-        guess = predict(net, x, noisy, index, self.patch)
-        return loss(guess, goal, noisy, mask)
+        x, noisy, index, goal, parts = (part.to(net.device) for part in batch)
+        return loss(predict(net, x, noisy, index, self.patch), goal, parts)
 
     @torch.no_grad()
     def validate(self, net):
@@ -126,27 +146,35 @@ class Task:
         return by_noise(losses, torch.cat([batch[2] for batch in self.checks]))
 
 
-def windows(x, past=40, new=16, ahead=8):
-    """(BANDS, frames) -> (n, 1, BANDS, past + new + ahead), silence outside: what a live stream shows the net."""
+FILE = dict(past=32, new=192, ahead=32)  # frames a window: what the library shows the net of a file
+LIVE = dict(past=52, new=8, ahead=4)  # and of a live stream
+
+
+def windows(x, past, new, ahead):
+    """(BANDS, frames) -> (n, 1, BANDS, past + new + ahead); outside lies what is next to it, mirrored."""
     frames = x.shape[-1]
     count = -(-frames // new)
-    x = torch.nn.functional.pad(x, (past, count * new - frames + ahead), value=-1.0)
+    place = torch.arange(-past, count * new + ahead) % (2 * frames)
+    x = x[:, torch.minimum(place, 2 * frames - 1 - place)]
     return x.unfold(-1, past + new + ahead, new).permute(1, 0, 2)[:, None]
 
 
 @torch.no_grad()
-def attenuation(net, noisy, t, steps=1, past=40, new=16, ahead=8):
+def attenuation(net, noisy, t, steps, size):
     """Amplitude gains (BANDS, frames) for a noisy mel (net values), window by window as the library does."""
-    x = sample(net, windows(noisy, past, new, ahead), t, steps, patch=PATCH)
-    x = x[:, 0, :, past:past + new].permute(1, 0, 2).reshape(noisy.shape[0], -1)
-    return gain(x[:, :noisy.shape[-1]])
+    gains = gain(sample(net, windows(noisy, **size), t, steps, patch=PATCH)[:, 0])
+    own, kept = gains[:, :, size["past"]:].split((size["new"], size["ahead"]), dim=2)
+    shared = min(size["new"], size["ahead"])  # the window before has its say at the beginning
+    weight = torch.arange(1, shared + 1) / (size["ahead"] + 1)
+    own[1:, :, :shared] = torch.lerp(kept[:-1, :, :shared], own[1:, :, :shared], weight)
+    return own.permute(1, 0, 2).reshape(noisy.shape[0], -1)[:, :noisy.shape[-1]]
 
 
-def clean(net, samples, t, steps=1):
+def clean(net, samples, t, steps=1, size=FILE):
     """A recording (n,) without a part of its noise."""
     spectrum = audio.stft(samples)
     noisy = audio.to_net(audio.mel_power(spectrum))
-    return audio.istft(spectrum * audio.spread(attenuation(net, noisy, t, steps)), len(samples))
+    return audio.istft(spectrum * audio.spread(attenuation(net, noisy, t, steps, size)), len(samples))
 
 
 def estimate_snr(power, frames=375):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 
-from . import data, denoise, judge, judge_denoise, judge_sfx, sfx
+from . import data, judge, judge_sfx, sfx
 
 FEW = 20  # recordings a label was learned from, below which it is named
 
@@ -19,40 +18,6 @@ def show(title, rows):
     print("|" + "---|" * len(rows[0]))
     for row in rows:
         print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
-
-
-def denoiser(folder, bank, count, write):
-    net = UNet2DModel.from_pretrained(folder, subfolder="unet").float().eval()
-    tables = {kind: judge_denoise.curve(net, bank, kind, count) for kind in ("speech", "effects")}
-    for kind, (scores, removed, _) in tables.items():
-        show_curve(f"{kind}: SI-SDR in dB by t, one evaluation", scores.mean(1))
-        show_curve(f"{kind}: part of the energy removed by t", removed.mean(1))
-    fit = automatic(folder, tables, write)
-    for kind in ("speech", "speech48", "effects"):
-        rows = judge_denoise.table(net, bank, kind, count, "auto", fit, perceptual=kind != "effects")
-        show(f"{kind}: automatic t, one evaluation", rows)
-    for steps in (1, 2, 4):
-        show(f"speech: t 0.9, {steps} evaluations", judge_denoise.table(net, bank, "speech", max(count // 2, 2), 0.9, steps=steps))
-
-
-def show_curve(title, values):
-    show(title, [{"mix": f"{snr} dB"} | {f"t {t}": f"{v:.2f}" for t, v in zip(judge_denoise.TS, row)}
-                 for snr, row in zip(judge_denoise.SNRS, values)])
-
-
-def automatic(folder, tables, write):
-    """The table estimated SNR -> t, fitted on half of the scenes, and what it costs on the other half."""
-    path = Path(folder) / "ebb.json"
-    info = json.loads(path.read_text(encoding="utf-8"))
-    scores = np.concatenate([t[0].reshape(-1, len(judge_denoise.TS)) for t in tables.values()])
-    estimates = np.concatenate([t[2].ravel() for t in tables.values()])
-    fit = judge_denoise.fit_auto(scores[::2], estimates[::2]) if write else info["denoise"]["auto_t"]
-    print(f"\nautomatic t: {json.dumps(fit)}")
-    print(f"behind the best t of the grid: {judge_denoise.cost(scores[1::2], estimates[1::2], fit):.2f} dB on average")
-    if write:
-        info["denoise"]["auto_t"] = fit
-        data.write_json(path, info)
-    return fit
 
 
 def generator(folder, work, count, judge_steps, write, seed=0, options=()):

@@ -6,7 +6,7 @@ import torch
 from . import audio, denoise, mix
 
 SNRS = (-5, 0, 5, 10, 20)
-TS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+TS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 
 def si_sdr(clean, heard):
@@ -16,23 +16,34 @@ def si_sdr(clean, heard):
     return float(10 * torch.log10(part.square().sum() / (heard - part).square().sum().clamp(min=1e-20)))
 
 
+def backgrounds(bank, length):
+    """The held-out recordings of noise and of steady effects, each a list of the clips cut from it that are long enough."""
+    recordings = {}
+    for clip in bank.choose("noise", True, without=("coloured",)) + bank.choose("sfx", True, mix.BACKGROUND):
+        if clip["length"] >= length:
+            recordings.setdefault(clip["source"], []).append(clip)
+    return [recordings[name] for name in sorted(recordings)]
+
+
 def scenes(bank, kind, count, seconds=4, seed=5):
-    """`count` pairs of a held-out sound at -26 dB and held-out noise at 0 dB of the same length."""
-    mixer = mix.Mixer(bank, True, [seed, 7])
+    """`count` pairs of a held-out sound at -26 dB and held-out noise at 0 dB of the same length; no recording of noise comes
+    twice before each has come once."""
+    rng = np.random.default_rng([seed, 7])
     clips = {"speech": bank.choose("speech", True), "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
-             "effects": bank.choose("sfx", True, without=mix.STEADY)}[kind]
-    real = bank.choose("noise", True, without=("coloured",))
+             "effects": bank.choose("sfx", True, without=mix.BACKGROUND)}[kind]
     length, out = seconds * audio.RATE, []
+    noises = backgrounds(bank, length)
+    order = rng.permutation(len(noises))
     for i in range(count):
         sound, position = np.zeros(length, np.float32), 0
         while position < length:
-            clip = clips[mixer.rng.integers(len(clips))]
+            clip = clips[rng.integers(len(clips))]
             wave = bank.samples(clip, 0, min(clip["length"], length - position))
             sound[position:position + len(wave)] = wave * 10 ** (-clip["level"] / 20)
-            position += len(wave) + int(mixer.rng.uniform(0.2, 0.8) * audio.RATE)
-        clip = real[mixer.rng.integers(len(real))]
-        noise = bank.samples(clip, int(mixer.rng.integers(0, max(clip["length"] - length, 1))), min(length, clip["length"]))
-        noise = np.resize(np.concatenate([noise, noise[::-1]]), length)
+            position += len(wave) + int(rng.uniform(0.2, 0.8) * audio.RATE)
+        pieces = noises[order[i % len(order)]]
+        clip = pieces[rng.integers(len(pieces))]
+        noise = bank.samples(clip, int(rng.integers(0, clip["length"] - length + 1)), length)
         noise = noise / np.sqrt(np.square(noise).mean() + 1e-12)
         level = 10 ** (-26 / 20)
         out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float()))
@@ -58,6 +69,22 @@ def speech_scores(clean, heard):
     return quality, pystoi.stoi(a, b, 16000)
 
 
+def log_spectral_distance(clean, heard, depth=60):
+    """Root mean square over the bins of the difference in dB, mean over the frames; nothing counts more than `depth` dB
+    below the loudest bin of the clean sound."""
+    a, b = (audio.stft(wave).abs().square() for wave in (clean, heard))
+    least = float(a.max()) * 10 ** (-depth / 10)
+    difference = 10 * torch.log10(a.clamp(min=least) / b.clamp(min=least))
+    return float(difference.square().mean(0).sqrt().mean())
+
+
+def above(wave, hz=8000):
+    """What of a sound lies above `hz`."""
+    spectrum = torch.fft.rfft(wave)
+    spectrum[:round(hz / audio.RATE * len(wave))] = 0
+    return torch.fft.irfft(spectrum, len(wave))
+
+
 def oracle(sound, heard):
     """The ceiling: the gain of one who knows the clean mel."""
     spectrum = audio.stft(heard)
@@ -73,21 +100,38 @@ def wiener(heard):
     return audio.istft(spectrum * (1 - noise / power.clamp(min=1e-12)).clamp(min=0.05), len(heard))
 
 
-def table(net, bank, kind, count, t, fit=None, steps=1, perceptual=False):
-    """Rows {snr, before, after, wiener, oracle, ...}: means over the scenes. t "auto": from the table `fit`."""
+def others(sound, heard, rivals):
+    """{name: SI-SDR} of a mix, of what a plain filter, the ceiling and `rivals` {name: function} make of it."""
+    heads = dict(before=lambda wave: wave, wiener=wiener, oracle=lambda wave: oracle(sound, wave)) | rivals
+    return {name: si_sdr(sound, run(heard)) for name, run in heads.items()}
+
+
+def measures(sound, heard, done):
+    """{name: value} of a cleaned scene: SI-SDR and log-spectral distance, before and after, in dB."""
+    return dict(before=si_sdr(sound, heard), after=si_sdr(sound, done), lsd_before=log_spectral_distance(sound, heard),
+                lsd=log_spectral_distance(sound, done))
+
+
+def speech_measures(sound, heard, done):
+    """The same with PESQ (wide band) and STOI."""
+    names = ("pesq_before", "stoi_before", "pesq", "stoi")
+    values = *speech_scores(sound, heard), *speech_scores(sound, done)
+    return measures(sound, heard, done) | dict(zip(names, values))
+
+
+def upper_measures(sound, heard, done):
+    """SI-SDR above 8 kHz alone."""
+    sound, heard, done = (above(wave) for wave in (sound, heard, done))
+    return dict(before=si_sdr(sound, heard), after=si_sdr(sound, done))
+
+
+def table(bank, kind, count, measure):
+    """Rows {snr, name: mean over the scenes} of what `measure`(sound, heard) says."""
     rows = []
     for snr in SNRS:
-        values = []
-        for scene in scenes(bank, kind, count):
-            heard, sound = mixed(scene, snr), scene[0]
-            now = pick_t(fit, denoise.estimate_snr(audio.mel_power(audio.stft(heard)))) if t == "auto" else t
-            done = denoise.clean(net, heard, now, steps)
-            row = [si_sdr(sound, wave) for wave in (heard, done, wiener(heard), oracle(sound, heard))]
-            if perceptual:
-                row += [*speech_scores(sound, heard), *speech_scores(sound, done)]
-            values.append(row)
-        names = ["before", "after", "wiener", "oracle", "pesq_before", "stoi_before", "pesq", "stoi"]
-        rows.append(dict(snr=snr, **{n: round(float(v), 3) for n, v in zip(names, np.nanmean(values, 0))}))
+        values = [measure(scene[0], mixed(scene, snr)) for scene in scenes(bank, kind, count)]
+        means = {name: np.nanmean([value[name] for value in values]) for name in values[0]}
+        rows.append(dict(snr=snr) | {name: f"{mean:.{3 if 'stoi' in name else 2}f}" for name, mean in means.items()})
     return rows
 
 
@@ -119,8 +163,9 @@ def cost(scores, estimates, fit):
 
 def fit_auto(scores, estimates, points=(-5, 0, 5, 10, 15, 20, 25)):
     """Coordinate descent over t at a few SNRs; t falls as the SNR rises."""
-    fit, grid = [[p, 0.7] for p in points], np.arange(0.1, 1.001, 0.05)
-    for _ in range(4):
+    grid = np.arange(0.1, 1.001, 0.05)
+    fit = [[p, float(t)] for p, t in zip(points, np.linspace(1, 0.1, len(points)))]  # steep: room for each to move
+    for _ in range(8):
         for i in range(len(fit)):
             high = fit[i - 1][1] if i else 1
             low = fit[i + 1][1] if i + 1 < len(fit) else 0.1

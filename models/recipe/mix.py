@@ -1,11 +1,13 @@
 """Noisy recordings made on the fly: a sound, sometimes in a room, with noise, as mel powers."""
 
 import numpy as np
+import soxr
 import torch
 
 from . import audio
-from .data import STEADY
+from .data import STEADY, active_level
 
+BACKGROUND = [*STEADY, "ambience"]  # effects that are noise to a denoiser
 HISTORY = audio.RATE // 2  # a room answers to what came before the crop
 
 
@@ -16,30 +18,46 @@ class Mixer:
         self.bank, self.rng = bank, np.random.default_rng(seed)
         speech = bank.choose("speech", held)
         wide = [clip for clip in speech if clip["rate"] >= 44100]
-        effects = bank.choose("sfx", held, without=STEADY)
-        self.targets = [group for group in (speech, wide, effects, bank.choose("music", held))]
-        self.target_share = share((0.40, 0.22, 0.30, 0.08), self.targets)
+        effects = bank.choose("sfx", held, without=BACKGROUND)
+        self.targets = [speech, wide, effects, bank.choose("music", held)]
+        self.target_share = share((0.44, 0.22, 0.27, 0.07), self.targets)
         real = bank.choose("noise", held, without=("coloured",))
-        self.noises = [real, bank.choose("noise", held, ("coloured",)), bank.choose("sfx", held, STEADY)]
-        self.noise_share = share((0.6, 0.25, 0.15), self.noises)
+        self.noises = [real, bank.choose("noise", held, ("coloured",)), bank.choose("sfx", held, BACKGROUND)]
+        self.noise_share = share((0.65, 0.1, 0.25), self.noises)
 
     def pick(self, groups, shares):
         group = groups[self.rng.choice(len(groups), p=shares)]
         return group[self.rng.integers(len(group))]
 
     def target(self, length):
-        """A stretch of a clip at its active level of 0 dB, and the clip."""
-        clip = self.pick(self.targets, self.target_share)
-        room = clip["length"] - length
-        start = self.rng.integers(-length // 2, max(room, 0) + length // 4)
+        """A stretch of a clip at its active level of 0 dB, effects at times two at once, and the rate it is good for."""
+        if self.rng.uniform() < 0.12:
+            return self.events(length), audio.RATE
+        group = self.targets[self.rng.choice(len(self.targets), p=self.target_share)]
+        samples, rate = self.one_target(group, length)
+        if group is self.targets[2] and self.rng.uniform() < 0.3:
+            more, other = self.one_target(group, length)
+            return samples + 10 ** (self.rng.uniform(-15, 5) / 20) * more, min(rate, other)
+        return samples, rate
+
+    def one_target(self, group, length):
+        clip = group[self.rng.integers(len(group))]
+        speed = self.speed(0.8 if group is self.targets[2] else 1 / 3)
+        need = int(length * speed) + 1
+        room = clip["length"] - need
+        start = self.rng.integers(-need // 2, max(room, 0) + need // 4)
         if room > 0 and self.rng.uniform() < 0.7:
             start = self.rng.integers(0, room)
         reverberant = self.rng.uniform() < 0.2
         before = HISTORY if reverberant else 0
-        samples = self.bank.samples(clip, int(start) - before, length + before)
+        samples = self.bank.samples(clip, int(start) - before, need + before)
         if reverberant:
             samples = self.room(samples)[before:]
-        return samples * 10 ** (-clip["level"] / 20), clip
+        return turned(samples, speed, length) * 10 ** (-clip["level"] / 20), clip["rate"] * min(speed, 1)
+
+    def speed(self, octaves):
+        """How much faster than recorded: half of all sounds as they are, the others up to `octaves` off."""
+        return 2 ** self.rng.uniform(-octaves, octaves) if self.rng.uniform() < 0.5 else 1.0
 
     def room(self, samples):
         """A made-up room: the direct sound, then noise that decays, darker as it goes."""
@@ -55,42 +73,92 @@ class Mixer:
         return wet[:len(samples)].astype(np.float32)
 
     def noise(self, length):
-        """A stretch of noise of RMS 1 over its clip, repeated where the clip is too short."""
-        clip = self.pick(self.noises, self.noise_share)
-        start = self.rng.integers(0, max(clip["length"] - length, 1))
-        samples = self.bank.samples(clip, int(start), min(length, clip["length"]))
-        samples = np.resize(np.concatenate([samples, samples[::-1]]), length)
-        return samples / np.sqrt(np.square(samples).mean() + 1e-10)
+        """A stretch of noise of RMS 1, at times of two kinds: there are few recordings, and a net soon knows them."""
+        samples = self.one_noise(length)
+        if self.rng.uniform() < 0.4:
+            samples = samples + 10 ** (self.rng.uniform(-15, 0) / 20) * self.one_noise(length)
+        return unit(samples)
 
-    def tilt(self):
+    def one_noise(self, length):
+        if self.rng.uniform() < 0.3:
+            return self.made_up(length)
+        clip, speed = self.pick(self.noises, self.noise_share), self.speed(0.8)
+        need = int(length * speed) + 1
+        start = self.rng.integers(0, max(clip["length"] - need, 1))
+        samples = self.bank.samples(clip, int(start), min(need, clip["length"]))
+        samples = np.resize(np.concatenate([samples, samples[::-1]]), need)
+        if self.rng.uniform() < 0.5:
+            samples = samples[::-1]
+        return unit(turned(samples, speed, length))
+
+    def made_up(self, length):
+        """A hiss that swells and ebbs, crackles, or both, in a random colour."""
+        hiss = self.rng.standard_normal(length).astype(np.float32)
+        if self.rng.uniform() < 0.6:  # seldom slower than 2 s, seldom faster than 30 ms
+            pace = self.rng.standard_normal(max(int(length / audio.RATE * 10 ** self.rng.uniform(-0.3, 1.5)), 1) + 2)
+            swell = np.interp(np.linspace(0, len(pace) - 1, length), np.arange(len(pace)), pace)
+            hiss *= 10 ** (self.rng.uniform(0, 10) * swell / 20)
+        dense = 10 ** self.rng.uniform(0.3, 3) * length / audio.RATE
+        crackles, count = np.zeros(length, np.float32), max(int(dense), 1)
+        crackles[self.rng.integers(0, length, count)] = self.rng.standard_normal(count) * np.exp(self.rng.uniform(0, 1.5) * self.rng.standard_normal(count))
+        part = self.rng.choice((0, 0, 0.5, 0.9, 1)) if dense > 1 else 0
+        mixed = np.sqrt(1 - part) * unit(hiss) + np.sqrt(part) * unit(crackles)
+        return unit(self.coloured(mixed))
+
+    def events(self, length):
+        """Made-up sounds that begin and die away, of noise or of tones, at an active level of 0 dB: a net that has heard no more
+        than the recorded effects takes what is new to it for noise."""
+        out = np.zeros(length)
+        for _ in range(self.rng.integers(1, 9)):
+            start = self.rng.integers(0, length)
+            t = np.arange(length - start) / audio.RATE
+            envelope = (1 - np.exp(-t / 10 ** self.rng.uniform(-4, -1.3))) * np.exp(-t / 10 ** self.rng.uniform(-2, 0))
+            if self.rng.uniform() < 0.6:
+                carrier = self.rng.standard_normal(len(t))
+            else:
+                hz, bend = 60 * 2 ** self.rng.uniform(0, 5), self.rng.uniform(-1, 1) * self.rng.integers(0, 2)
+                phase = 2 * np.pi * hz * (t + bend * t ** 2)
+                carrier = sum(k ** -1.0 * np.sin(k * phase + self.rng.uniform(0, 6.3)) for k in range(1, self.rng.integers(2, 12)))
+            out[start:] += 10 ** (self.rng.uniform(-15, 0) / 20) * envelope * carrier
+        out = self.coloured(out)
+        return (out * 10 ** (-active_level(out) / 20)).astype(np.float32)
+
+    def coloured(self, samples):
+        size = 1 << (len(samples) - 1).bit_length()
+        bins = np.linspace(0, audio.N_FFT // 2, size // 2 + 1)
+        colour = np.interp(bins, np.arange(audio.N_FFT // 2 + 1), self.tilt(6, 10))
+        return np.fft.irfft(np.fft.rfft(samples, size) * 10 ** (colour / 20), size)[:len(samples)].astype(np.float32)
+
+    def tilt(self, slope=2, bumps=4):
         """Gain per bin of a random, smooth colouring, in dB: another microphone."""
         octave = np.log2(np.linspace(0, audio.RATE / 2, audio.N_FFT // 2 + 1) + 50) - 10
-        return np.clip(self.rng.uniform(-2, 2) * octave + self.rng.uniform(-4, 4) * np.sin(
-            self.rng.uniform(0.5, 2) * octave + self.rng.uniform(0, 6.3)), -15, 15)
+        waves = sum(self.rng.uniform(-bumps, bumps) * np.sin(self.rng.uniform(0.5, 3) * octave + self.rng.uniform(0, 6.3)) for _ in range(2))
+        return np.clip(self.rng.uniform(-slope, slope) * octave + waves, -30, 20)
 
     def batch(self, count, frames):
-        """Powers of `count` clean and noisy mels (count, BANDS, frames), and where they may be judged."""
+        """Powers of `count` clean and noisy mels (count, BANDS, frames), Re(clean noisy*), and where they may be judged."""
         length, half = (frames - 1) * audio.HOP + audio.N_FFT, (count + 1) // 2
         drawn = [self.target(length) for _ in range(half)]
         waves = np.stack([wave for wave, _ in drawn] + [self.noise(length) for _ in range(half)])
         spectra = audio.stft(torch.from_numpy(waves.astype(np.float32)), centred=False)
-        colour = np.stack([self.tilt() if self.rng.uniform() < 0.5 else np.zeros(audio.N_FFT // 2 + 1)
-                           for _ in range(2 * half)])
+        flat = np.zeros(audio.N_FFT // 2 + 1)
+        colour = np.stack([self.tilt() if self.rng.uniform() < 0.5 else flat for _ in range(half)] +
+                          [self.tilt(3, 8) if self.rng.uniform() < 0.8 else flat for _ in range(half)])
         spectra *= torch.from_numpy(10 ** (colour / 20)).float()[..., None]
         # |g c + h n|^2 = g^2 |c|^2 + h^2 |n|^2 + 2 g h Re(c n*), and the mel is linear in each: two levels a pair
         power = audio.mel_power(spectra).unflatten(0, (2, half))
         cross = audio.mel_cross(spectra[:half], spectra[half:])
         gains = 10 ** (torch.tensor([self.levels() for _ in range(count)]) / 20)[:, :, None, None]
         item = torch.arange(count) % half
-        clean = gains[:, 0].square() * power[0][item]
-        noisy = clean + gains[:, 1].square() * power[1][item] + 2 * gains.prod(1) * cross[item]
-        mask = torch.stack([known_bands(drawn[i][1]["rate"]) for i in item])
+        clean, both = gains[:, 0].square() * power[0][item], gains.prod(1) * cross[item]
+        noisy = clean + gains[:, 1].square() * power[1][item] + 2 * both
+        mask = torch.stack([known_bands(drawn[i][1]) for i in item])
         mask[gains[:, 0, 0, 0] < 1e-9] = 1
-        return clean, noisy.clamp(min=0), mask[:, :, None].expand(-1, -1, frames)
+        return clean, noisy.clamp(min=0), clean + both, mask[:, :, None].expand(-1, -1, frames)
 
     def levels(self):
         """(sound, noise) in dB: usually both, sometimes the sound alone, the noise alone, or neither."""
-        level, snr, case = self.rng.uniform(-45, -12), self.rng.uniform(-5, 30), self.rng.uniform()
+        level, snr, case = self.rng.uniform(-45, -12), self.rng.uniform(-7, 25), self.rng.uniform()
         if case < 0.10:
             return float(level), -400.0
         if case < 0.15:
@@ -98,6 +166,18 @@ class Mixer:
         if case < 0.17:
             return -400.0, -400.0
         return float(level), float(level - snr)
+
+
+def unit(samples):
+    """At an RMS of 1."""
+    return samples / np.sqrt(np.square(samples).mean() + 1e-10)
+
+
+def turned(samples, speed, length):
+    """Played `speed` times as fast, `length` samples of it."""
+    if speed != 1:
+        samples = soxr.resample(samples, audio.RATE * speed, audio.RATE, "LQ")
+    return np.resize(samples[:length], length)
 
 
 def share(weights, groups):

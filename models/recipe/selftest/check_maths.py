@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import audio, denoise, diffusion, nets
+from .. import audio, denoise, diffusion, judge_denoise, nets
 from .base import check, skip
 
 
@@ -15,6 +15,7 @@ def run(root):
     check_mel()
     check_mel_of_ebb(root)
     check_nets()
+    check_denoise()
     check_diffusion(root)
 
 
@@ -54,6 +55,27 @@ def check_mel_of_ebb(root):
 def nets_folder():
     from ..sfx import SHIPPED
     return SHIPPED
+
+
+def check_denoise():
+    """The loss speaks of waveforms: the energies of an error in the mel, of all bands, are those in the spectrum."""
+    sound, noise = torch.randn(2, 9000, generator=torch.Generator().manual_seed(1)) * torch.tensor([[1.0], [0.4]])
+    s, x = audio.stft(sound), audio.stft(sound + noise)
+    clean, noisy, both = audio.mel_power(s), audio.mel_power(x), audio.mel_cross(s, x)
+    for part, gain in ((0.0, 0.7), (0.36, 0.8)):
+        wanted, kept, power = denoise.energies(clean, noisy, both, torch.ones(1), torch.tensor(part))
+        error = wanted - 2 * gain * kept + gain ** 2 * power
+        direct = audio.mel_power(s + part * (x - s) - gain * x)
+        check(torch.allclose(error, direct, rtol=1e-3, atol=1e-6), f"the energy of an error with {part} of the noise kept")
+    goal = denoise.change(clean, noisy, 0.0)[None, None]
+    parts = denoise.energies(clean, noisy, both, torch.ones(1), torch.zeros(1))[:, None, None]
+    idle, better = denoise.loss(torch.ones_like(goal), goal, parts), denoise.loss(goal, goal, parts)
+    check(better < idle, "the goal costs less than doing nothing")
+    seen = denoise.windows(torch.arange(5.0)[None], past=2, new=4, ahead=2)[:, 0, 0]
+    check(torch.equal(seen, torch.tensor([[1.0, 0, 0, 1, 2, 3, 4, 4], [2, 3, 4, 4, 3, 2, 1, 0]])), "outside lies the mirror image")
+    tone = torch.sin(torch.arange(48000) * 0.3)
+    check(abs(judge_denoise.si_sdr(tone, tone + 0.1 * torch.cos(torch.arange(48000) * 0.3)) - 20) < 0.01, "SI-SDR of 20 dB")
+    check(abs(judge_denoise.log_spectral_distance(noise, 2 * noise, depth=120) - 6.02) < 0.01, "twice as loud is 6 dB apart")
 
 
 def check_nets():

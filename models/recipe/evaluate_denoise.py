@@ -1,0 +1,86 @@
+"""`python -m recipe evaluate` for a denoiser: every number of its card."""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+from diffusers import UNet2DModel
+
+from . import audio, data, denoise, judge_denoise, rivals
+from .evaluate import show
+
+PARTS = ("others", "curves", "speech", "speech48", "effects", "live", "steps")
+
+
+def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
+    """Prints the tables. `libraries`: of RNNoise, to be compared with; `write` puts the table for automatic t into ebb.json."""
+    net = UNet2DModel.from_pretrained(folder, subfolder="unet").float().eval()
+    if "others" in parts:
+        run_others(bank, count, libraries)
+    if "curves" in parts:
+        run_curves(folder, net, bank, count, write)
+    run_scores(folder, net, bank, count, parts)
+    if "steps" in parts:
+        for steps in (1, 2, 4):
+            cleaner = functools.partial(denoise.clean, net, t=0.9, steps=steps)
+            show(f"speech: t 0.9, {steps} evaluations", rows(bank, "speech", max(count // 2, 2), cleaner, judge_denoise.measures))
+
+
+def rows(bank, kind, count, cleaner, measure):
+    return judge_denoise.table(bank, kind, count, lambda sound, heard: measure(sound, heard, cleaner(heard)))
+
+
+def run_others(bank, count, libraries):
+    named = {Path(path).name: functools.partial(rivals.rnnoise, path) for path in libraries}
+    for kind in ("speech", "effects"):
+        show(f"{kind}: SI-SDR in dB of others", judge_denoise.table(
+            bank, kind, count, lambda sound, heard: judge_denoise.others(sound, heard, named)))
+    for name, cleaner in named.items():
+        show(f"speech: {name}", rows(bank, "speech", count, cleaner, judge_denoise.speech_measures))
+
+
+def run_scores(folder, net, bank, count, parts):
+    """With automatic t, in one evaluation."""
+    fit = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))["denoise"]["auto_t"]
+
+    def automatic(heard, size=denoise.FILE):
+        snr = denoise.estimate_snr(audio.mel_power(audio.stft(heard)))
+        return denoise.clean(net, heard, judge_denoise.pick_t(fit, snr), size=size)
+
+    tables = (("speech", "speech", automatic, judge_denoise.speech_measures),
+              ("speech48", "speech48", automatic, judge_denoise.speech_measures),
+              ("speech48", "speech48, above 8 kHz", automatic, judge_denoise.upper_measures),
+              ("effects", "effects", automatic, judge_denoise.measures),
+              ("live", "speech, as a live stream", functools.partial(automatic, size=denoise.LIVE), judge_denoise.measures))
+    for part, title, cleaner, measure in tables:
+        if part in parts:
+            kind = "speech" if part == "live" else part
+            show(f"{title}: automatic t", rows(bank, kind, count, cleaner, measure))
+
+
+def run_curves(folder, net, bank, count, write):
+    tables = {kind: judge_denoise.curve(net, bank, kind, count) for kind in ("speech", "effects")}
+    for kind, (scores, removed, _) in tables.items():
+        show_curve(f"{kind}: SI-SDR in dB by t, one evaluation", scores.mean(1))
+        show_curve(f"{kind}: part of the energy removed by t", removed.mean(1))
+    fit_automatic(Path(folder) / "ebb.json", tables, write)
+
+
+def show_curve(title, values):
+    show(title, [{"mix": f"{snr} dB"} | {f"t {t}": f"{v:.2f}" for t, v in zip(judge_denoise.TS, row)}
+                 for snr, row in zip(judge_denoise.SNRS, values)])
+
+
+
+def fit_automatic(path, tables, write):
+    """The table estimated SNR -> t, fitted on half of the scenes, and what it costs on the other half."""
+    info = json.loads(path.read_text(encoding="utf-8"))
+    scores = np.concatenate([t[0].reshape(-1, len(judge_denoise.TS)) for t in tables.values()])
+    estimates = np.concatenate([t[2].ravel() for t in tables.values()])
+    fit = judge_denoise.fit_auto(scores[::2], estimates[::2]) if write else info["denoise"]["auto_t"]
+    print(f"\nautomatic t: {json.dumps(fit)}")
+    print(f"behind the best t of the grid: {judge_denoise.cost(scores[1::2], estimates[1::2], fit):.2f} dB on average")
+    if write:
+        info["denoise"]["auto_t"] = fit
+        data.write_json(path, info)
