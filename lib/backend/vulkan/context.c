@@ -20,8 +20,12 @@ enum ebb_result ebb_vk_check(struct ebb_vk *vk, VkResult result, const char *doi
         return EBB_OK;
 
     enum ebb_result code = ebb_vk_result(result);
-    if (result == VK_ERROR_DEVICE_LOST)
+    if (result == VK_ERROR_DEVICE_LOST || result == VK_TIMEOUT)
         ebb_fail(&vk->failure, code, "%s: device lost while %s", vk->physical->name, doing);
+    // Nothing waits for it from now on: what was submitted before must not run into memory that is given back. A lost device
+    // answers at once; one that hangs is not asked.
+    if (result == VK_ERROR_DEVICE_LOST && vk->vk.DeviceWaitIdle)
+        vk->vk.DeviceWaitIdle(vk->device);
     return ebb_fail(error, code, "%s: %s while %s", vk->physical->name, ebb_vk_result_name(result), doing);
 }
 

@@ -23,7 +23,7 @@ static VkResult wait_for(struct ebb_vk *vk, uint64_t value)
         if (result == VK_TIMEOUT)
             moves = vk->vk.GetSemaphoreCounterValue(vk->device, vk->timeline, &now) == VK_SUCCESS && now > seen;
     }
-    return result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result;
+    return result;
 }
 
 // ebb_vk_check(), naming the op that was the last to be handed over.
@@ -138,5 +138,9 @@ enum ebb_result ebb_vk_submit(struct ebb_vk *vk, struct ebb_error *error)
 enum ebb_result ebb_vk_finish(struct ebb_vk *vk, struct ebb_error *error)
 {
     enum ebb_result result = ebb_vk_submit(vk, error);
-    return result == EBB_OK ? check_latest(vk, wait_for(vk, vk->submitted), "waiting for the device", error) : result;
+    if (vk->failure.code != EBB_OK)
+        return result;
+    // What was submitted before runs on, whatever became of the last chunk.
+    enum ebb_result waited = check_latest(vk, wait_for(vk, vk->submitted), "waiting for the device", result == EBB_OK ? error : NULL);
+    return result == EBB_OK ? waited : result;
 }
