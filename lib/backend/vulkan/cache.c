@@ -64,7 +64,7 @@ static void *read_body(const struct ebb_vk *vk, FILE *file, size_t *size)
     if (fread(&head, sizeof(head), 1, file) != 1 || !head.size || head.size > MOST_BYTES)
         return NULL;
     void *data = ebb_alloc(1, head.size);
-    if (data && fread(data, 1, head.size, file) == head.size)
+    if (data && fread(data, 1, head.size, file) == head.size && fgetc(file) == EOF)
         want = make_head(vk, data, head.size);
     if (data && memcmp(&want, &head, sizeof(head)) == 0) {
         *size = head.size;
