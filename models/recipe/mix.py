@@ -100,7 +100,8 @@ class Mixer:
             hiss *= 10 ** (self.rng.uniform(0, 10) * swell / 20)
         dense = 10 ** self.rng.uniform(0.3, 3) * length / audio.RATE
         crackles, count = np.zeros(length, np.float32), max(int(dense), 1)
-        crackles[self.rng.integers(0, length, count)] = self.rng.standard_normal(count) * np.exp(self.rng.uniform(0, 1.5) * self.rng.standard_normal(count))
+        loudness = np.exp(self.rng.uniform(0, 1.5) * self.rng.standard_normal(count))
+        crackles[self.rng.integers(0, length, count)] = loudness * self.rng.standard_normal(count)
         part = self.rng.choice((0, 0, 0.5, 0.9, 1)) if dense > 1 else 0
         mixed = np.sqrt(1 - part) * unit(hiss) + np.sqrt(part) * unit(crackles)
         return unit(self.coloured(mixed))
@@ -132,7 +133,8 @@ class Mixer:
     def tilt(self, slope=2, bumps=4):
         """Gain per bin of a random, smooth colouring, in dB: another microphone."""
         octave = np.log2(np.linspace(0, audio.RATE / 2, audio.N_FFT // 2 + 1) + 50) - 10
-        waves = sum(self.rng.uniform(-bumps, bumps) * np.sin(self.rng.uniform(0.5, 3) * octave + self.rng.uniform(0, 6.3)) for _ in range(2))
+        waves = sum(self.rng.uniform(-bumps, bumps) * np.sin(self.rng.uniform(0.5, 3) * octave + self.rng.uniform(0, 6.3))
+                    for _ in range(2))
         return np.clip(self.rng.uniform(-slope, slope) * octave + waves, -30, 20)
 
     def batch(self, count, frames):
