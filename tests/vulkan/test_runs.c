@@ -13,6 +13,9 @@
 // Set from the data that whole_runs_agree_with_the_cpu prints: 1.9e-6 at worst in 32 bits, 2.0e-3 in 16.
 #define BOUND_FLOAT 5e-6
 #define BOUND_HALF 5e-3
+// One evaluation: 32 bits differ in the order of sums, 16 in what is stored between ops.
+#define EVALUATION_FLOAT 2e-5
+#define EVALUATION_HALF 5e-3
 
 static struct ebb_model *open_on(const char *name, struct ebb_error *error)
 {
@@ -141,6 +144,51 @@ TEST(progress_is_told_between_chunks_and_stops_the_run)
 
 // ---- against the CPU ----
 
+static double relative_rms(const float *got, const float *want, size_t count)
+{
+    double difference = 0, power = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        power += (double)want[i] * want[i];
+    }
+    return sqrt(difference / power);
+}
+
+// The tiny U-Net's answer to noise, with and without a label.
+static void evaluate_on(const char *device_name, const int shape[4], const float *input, double timestep, float *output)
+{
+    struct ebb_error error = {0};
+    const char *data = getenv("EBB_TEST_DATA");
+    char folder[4096];
+    snprintf(folder, sizeof(folder), "%s/models/tiny-sfx/unet", data ? data : "tests");
+    struct ebb_device *device = ebb_device_create(device_name, 1, NULL, &error);
+    struct ebb_net *net = device ? ebb_net_open(folder, device, &error) : NULL;
+    struct ebb_net_inputs inputs = {.timestep = timestep, .labels = (const int[]){2, -1}};
+    if (!net || ebb_net_run(net, EBB_NET_FORWARD, shape, input, &inputs, output, &error) != EBB_OK)
+        TEST_FAIL("%s: %s", device_name, error.message);
+    ebb_net_close(&net);
+    ebb_device_destroy(&device);
+}
+
+TEST(one_evaluation_agrees_with_the_cpu)
+{
+    struct ebb_model *model = open_vulkan();
+    bool half = vk_of(model)->fp16;
+    ebb_model_close(&model);
+    const int shape[4] = {2, 4, 16, 32};
+    enum { COUNT = 2 * 4 * 16 * 32 };
+    static float input[COUNT], got[COUNT], want[COUNT];
+    const double timesteps[] = {0, 321.5, 999};
+    for (size_t i = 0; i < sizeof(timesteps) / sizeof(timesteps[0]); i++) {
+        ebb_normal_noise(i, 0, 0, input, COUNT);
+        evaluate_on("vulkan", shape, input, timesteps[i], got);
+        evaluate_on("cpu", shape, input, timesteps[i], want);
+        double relative = relative_rms(got, want, COUNT);
+        printf("# timestep %g, relative rms: %.2e\n", timesteps[i], relative);
+        REQUIRE(relative <= (half ? EVALUATION_HALF : EVALUATION_FLOAT));
+    }
+}
+
 // Both devices run in 32 bits: what differs is the order of sums, made larger by the steps.
 TEST(whole_runs_agree_with_the_cpu)
 {
@@ -156,12 +204,7 @@ TEST(whole_runs_agree_with_the_cpu)
         p.seed = (uint64_t)seed;
         size_t count;
         float *got = must_generate(model, &p, &count), *want = must_generate(cpu, &p, &count);
-        double difference = 0, power = 0;
-        for (size_t i = 0; i < count; i++) {
-            difference += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
-            power += (double)want[i] * want[i];
-        }
-        double relative = sqrt(difference / power);
+        double relative = relative_rms(got, want, count);
         worst = fmax(worst, relative);
         mean += relative / SEEDS;
         free(got);
