@@ -84,8 +84,10 @@ static void slope_text(const struct curve *c, char *text, size_t size)
     double s = slope(c);
     if (known && known->evals == 0)
         snprintf(text, size, "adaptive");
+    else if (isnan(s))
+        text[0] = 0;
     else
-        snprintf(text, size, isnan(s) ? "" : "%.1f", s);
+        snprintf(text, size, "%.1f", s);
 }
 
 static int by_last(const void *a, const void *b)
