@@ -45,16 +45,31 @@ static const char *variable(const char *name, const char *fallback)
     return value && *value ? value : fallback;
 }
 
+static bool holds_model(const char *folder)
+{
+    static const char *const signs[] = {"unet", "model_index.json", "ebb.json"};
+    char path[4200];
+    bool found = false;
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && !found; i++)
+        found = snprintf(path, sizeof(path), "%s/%s", folder, signs[i]) < (int)sizeof(path) && ebb_file_exists(path);
+    return found;
+}
+
+static enum ebb_result take_folder(const char *name, char *path, size_t size, struct ebb_error *error)
+{
+    if (!ebb_file_exists(name))
+        return ebb_fail(error, EBB_NOT_FOUND, "there is no model folder %s", name);
+    int wrote = snprintf(path, size, "%s", name);
+    return wrote >= 0 && (size_t)wrote < size ? EBB_OK : ebb_fail(error, EBB_INVALID, "the path of the model is too long");
+}
+
+// A folder of sounds that happens to be called "sfx" does not hide the model of that name.
 enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct ebb_error *error)
 {
     if (!name || !*name)
         return ebb_fail(error, EBB_INVALID, "the model has no name");
-    if (strchr(name, '/') || ebb_folder_exists(name)) {
-        if (!ebb_file_exists(name))
-            return ebb_fail(error, EBB_NOT_FOUND, "there is no model folder %s", name);
-        int wrote = snprintf(path, size, "%s", name);
-        return wrote >= 0 && (size_t)wrote < size ? EBB_OK : ebb_fail(error, EBB_INVALID, "the path of the model is too long");
-    }
+    if (strchr(name, '/') || holds_model(name))
+        return take_folder(name, path, size, error);
 
     struct search s = {.name = name, .path = path, .size = size};
     const char *home = variable("XDG_DATA_HOME", NULL), *user = home ? home : variable("HOME", "");
@@ -64,6 +79,8 @@ enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct
     try_folder(&s, EBB_MODEL_DIR, strlen(EBB_MODEL_DIR), "");
     if (s.found)
         return EBB_OK;
+    if (ebb_folder_exists(name))
+        return take_folder(name, path, size, error); // whoever opens it says what it lacks
     return ebb_fail(error, EBB_NOT_FOUND, "there is no model \"%.60s\" in %s", name, s.looked);
 }
 

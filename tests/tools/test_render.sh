@@ -3,6 +3,12 @@
 . "$(dirname "$0")/tap.sh"
 render="$ebb render --model tiny-sfx --device cpu --phase-iterations 2"
 
+# ---- a folder of sounds called as the model does not hide it ----
+
+mkdir tiny-sfx
+ok "a model beside a folder of its name" $render --label rain --quiet -o tiny-sfx/
+rm -r tiny-sfx
+
 ok "one sound into a file" $render --label rain -o rain.wav
 ok "it has a window's length" says '^131072 1 48000$' "$helper" samples rain.wav
 ok "its recipe says how" says '"label": "rain"' "$ebb" info rain.wav --json

@@ -54,9 +54,9 @@ struct ebb_model_info {
     const char *provenance;  // NULL: not stated
 };
 
-// Finds a model folder: `name` itself if it holds a '/' or is a folder, then each folder of EBB_MODEL_PATH, user data
-// ($XDG_DATA_HOME/ebb/models, ~/.local/share by default), system data ($XDG_DATA_DIRS/ebb/models), the compiled-in folder.
-// Writes the path. EBB_NOT_FOUND names every place that was looked at.
+// Finds a model folder: `name` itself if it holds a '/' or is a folder with a model in it, then each folder of
+// EBB_MODEL_PATH, user data ($XDG_DATA_HOME/ebb/models, ~/.local/share by default), system data
+// ($XDG_DATA_DIRS/ebb/models), the compiled-in folder. Writes the path. EBB_NOT_FOUND names every place that was looked at.
 EBB_API enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct ebb_error *error);
 
 // Opens a model by name or path: reads and checks every config and the weights' headers, a few milliseconds (where
