@@ -8,8 +8,8 @@ play() { gst-launch-1.0 -q "$@" || die "the pipeline failed: gst-launch-1.0 $*";
 
 say
 say "1. Sound through GStreamer: three clips of rain, joined without a seam"
-say "   gst-launch-1.0 diffusesrc label=rain num-clips=3 ! audioconvert ! wavenc ! filesink location=out/demo/rain.wav"
-play diffusesrc label=rain num-clips=3 ! audioconvert ! wavenc ! filesink location="$out/rain.wav"
+say "   gst-launch-1.0 diffusesrc label=rain seed=1 num-clips=3 ! audioconvert ! wavenc ! filesink location=out/demo/rain.wav"
+play diffusesrc label=rain seed=1 num-clips=3 ! audioconvert ! wavenc ! filesink location="$out/rain.wav"
 
 say
 say "2. A batch of effects to WAV: ebb render --list examples/sounds.csv -o out/demo/effects"
