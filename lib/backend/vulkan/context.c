@@ -43,7 +43,8 @@ static enum ebb_result create_device(struct ebb_vk *vk, struct ebb_error *error)
                                             .pNext = vk->coop ? &coop : NULL,
                                             .timelineSemaphore = VK_TRUE,
                                             .shaderFloat16 = vk->fp16,
-                                            .vulkanMemoryModel = vk->coop != 0};
+                                            .vulkanMemoryModel = vk->coop != 0,
+                                            .vulkanMemoryModelDeviceScope = vk->coop != 0}; // atomics of measures
     VkPhysicalDeviceVulkan11Features v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                             .pNext = &v12,
                                             .storageBuffer16BitAccess = vk->fp16};

@@ -130,7 +130,7 @@ static void describe(const struct ebb_vk_instance *instance, struct ebb_vk_physi
     p->fp16 = v11.storageBuffer16BitAccess && v12.shaderFloat16;
     p->limits = properties.properties.limits;
     p->subgroup = subgroup.subgroupSize;
-    p->coop = v12.vulkanMemoryModel ? find_coop(instance, p) : 0;
+    p->coop = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope ? find_coop(instance, p) : 0;
     memcpy(p->cache_uuid, properties.properties.pipelineCacheUUID, VK_UUID_SIZE);
     p->vendor = properties.properties.vendorID;
     p->device = properties.properties.deviceID;
