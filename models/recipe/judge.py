@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from .train import fast_bf16
+
 
 class Judge(nn.Module):
     """Mel (n, BANDS, FRAMES) -> label scores, and a 64-number embedding for distances."""
@@ -27,14 +29,15 @@ class Judge(nn.Module):
         return self.head(nn.functional.dropout(self.embed(mel), 0.2, self.training))
 
 
-def train_judge(mels, labels, count, steps, seed=0, batch=32, fast=True):
-    """Balanced draws of disturbed clips, which keep a judge of few clips honest. `fast`: mixed precision."""
+def train_judge(mels, labels, count, steps, seed=0, batch=32):
+    """Balanced draws of disturbed clips, which keep a judge of few clips honest."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     judge = Judge(count).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     odds = 1 / torch.bincount(labels, minlength=count).clamp(min=1)[labels].double() ** 0.75
+    fast = fast_bf16(torch.device("cpu"))
     for _ in range(steps):
         chosen = torch.multinomial(odds, batch, True, generator=rng)
         x, y = disturbed(mels[chosen].float(), nn.functional.one_hot(labels[chosen], count).float(), rng)
