@@ -49,6 +49,17 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
     return tool_fail(TOOL_USAGE, "--scale: there is no \"%s\"; there are mel, log, linear", o->scale_name);
 }
 
+int plot_write(const struct plot *o, int width, int height, plot_draw *draw, void *data)
+{
+    struct canvas canvas;
+    if (!canvas_create(&canvas, o->width ? o->width : width, o->height ? o->height : height))
+        return TOOL_FAILED;
+    draw(o, data, &canvas);
+    int code = canvas_write(&canvas, o->out);
+    canvas_destroy(&canvas);
+    return code;
+}
+
 static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct plot o = {.scale_name = "mel", .range = 80, .guidance = NAN, .strips = 6};

@@ -20,6 +20,10 @@ struct plot {
     double guidance;
 };
 
+// Creates a picture (of this size unless the user said another), draws `data` into it and writes it. Exit code.
+typedef void plot_draw(const struct plot *o, void *data, struct canvas *canvas);
+int plot_write(const struct plot *o, int width, int height, plot_draw *draw, void *data);
+
 // What is drawn: files, schedules, samplers, nothing. Exit codes.
 int plot_spectrogram(const struct plot *o, char **files, int count);
 int plot_schedule(const struct plot *o, char **names, int count);

@@ -164,8 +164,9 @@ static void draw_names(const struct chart *p, struct convergence *c)
     canvas_text(p->c, p->left + p->width + 180, p->top - 14, CHART_SMALL, CANVAS_RIGHT, CANVAS_FAINT, "slope");
 }
 
-static void draw(const struct plot *o, struct convergence *c, struct canvas *canvas)
+static void draw(const struct plot *o, void *data, struct canvas *canvas)
 {
+    struct convergence *c = data;
     struct chart p = {.c = canvas, .left = 110, .top = 92, .width = canvas->width - 110 - 210, .height = canvas->height - 92 - 70};
     find_axes(c, &p);
     qsort(c->curve, (size_t)c->count, sizeof(c->curve[0]), by_last);
@@ -183,15 +184,9 @@ int plot_convergence(const struct plot *o, char **files, int count)
     if (count != 1)
         return tool_fail(TOOL_USAGE, "name one file of convergence data");
     struct convergence *c = calloc(1, sizeof(*c));
-    struct canvas canvas;
     int code = c ? read_data(c, files[0]) : tool_fail(TOOL_FAILED, "out of memory");
-    if (!code && !canvas_create(&canvas, o->width ? o->width : 1200, o->height ? o->height : 900))
-        code = TOOL_FAILED;
-    else if (!code) {
-        draw(o, c, &canvas);
-        code = canvas_write(&canvas, o->out);
-        canvas_destroy(&canvas);
-    }
+    if (!code)
+        code = plot_write(o, 1200, 900, draw, c);
     free(c);
     return code;
 }

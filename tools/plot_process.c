@@ -152,8 +152,9 @@ static void draw_row(const struct process *p, struct chart *strip, int width, bo
     }
 }
 
-static void draw(const struct process *p, struct canvas *c)
+static void draw(const struct plot *o, void *data, struct canvas *c)
 {
+    const struct process *p = data;
     const struct ebb_model_info *i = p->m.info;
     int right = 120, width = (c->width - 96 - right) / p->strips - 14, height = (c->height - 118 - 96 - 56) / 2;
     const struct ebb_label *label = ebb_model_label(p->m.model, i->default_label);
@@ -165,9 +166,9 @@ static void draw(const struct process *p, struct canvas *c)
     double end = 96 + p->strips * (width + 14) - 14;
 
     snprintf(text, sizeof(text), "Diffusion of a sound: %s", what);
-    canvas_text(c, 96, 36, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, p->o->title ? p->o->title : text);
-    snprintf(text, sizeof(text), "%s, seed %llu: %s, %d steps", i->name, (unsigned long long)p->o->seed,
-             p->o->sampler ? p->o->sampler : i->sampler, p->o->steps ? p->o->steps : i->steps);
+    canvas_text(c, 96, 36, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : text);
+    snprintf(text, sizeof(text), "%s, seed %llu: %s, %d steps", i->name, (unsigned long long)o->seed,
+             o->sampler ? o->sampler : i->sampler, o->steps ? o->steps : i->steps);
     canvas_text(c, end, 36, CHART_TEXT, CANVAS_RIGHT, CANVAS_FAINT, text);
 
     const char *forward = "forward: noise is added to the finished sound";
@@ -188,7 +189,6 @@ static void draw(const struct process *p, struct canvas *c)
 int plot_process(const struct plot *o)
 {
     struct process p = {.o = o, .label = o->label};
-    struct canvas c;
     int code = o->sampler && !tool_sampler_known(o->sampler)
                    ? TOOL_NOT_FOUND
                    : tool_model_open(&p.m, o->model ? o->model : "sfx", EBB_MODEL_GENERATE);
@@ -204,13 +204,8 @@ int plot_process(const struct plot *o)
         pick_states(&p);
         code = run_forward(&p);
     }
-    if (!code && !canvas_create(&c, o->width ? o->width : 1800, o->height ? o->height : 700))
-        code = TOOL_FAILED;
-    else if (!code) {
-        draw(&p, &c);
-        code = canvas_write(&c, o->out);
-        canvas_destroy(&c);
-    }
+    if (!code)
+        code = plot_write(o, 1800, 700, draw, &p);
     for (int k = 0; k < MAX_STRIPS; k++)
         free(p.forward[k]);
     free(p.seen);

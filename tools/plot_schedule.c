@@ -87,8 +87,9 @@ static double highest_beta(const struct curves *c)
     return fmin(most * 1.25, 1);
 }
 
-static void draw(const struct plot *o, const struct curves *c, struct canvas *canvas)
+static void draw(const struct plot *o, void *data, struct canvas *canvas)
 {
+    const struct curves *c = data;
     const int legend = 190;
     int panel = (canvas->width - 90 - legend) / 3 - 72;
     struct chart p = {.c = canvas, .left = 90, .top = 92, .width = panel, .height = canvas->height - 92 - 70,
@@ -115,15 +116,9 @@ static void draw(const struct plot *o, const struct curves *c, struct canvas *ca
 int plot_schedule(const struct plot *o, char **names, int count)
 {
     struct curves *c = calloc(1, sizeof(*c));
-    struct canvas canvas;
     int code = c ? collect(c, names, count) : tool_fail(TOOL_FAILED, "out of memory");
-    if (!code && !canvas_create(&canvas, o->width ? o->width : 1600, o->height ? o->height : 600))
-        code = TOOL_FAILED;
-    else if (!code) {
-        draw(o, c, &canvas);
-        code = canvas_write(&canvas, o->out);
-        canvas_destroy(&canvas);
-    }
+    if (!code)
+        code = plot_write(o, 1600, 600, draw, c);
     free(c);
     return code;
 }

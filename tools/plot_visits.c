@@ -90,15 +90,21 @@ static void draw_rows(const struct visits *v, const struct chart *p, bool in_db,
     }
 }
 
-static void draw(const struct visits *v, struct canvas *c, const char *schedule)
+static const char *plotted_schedule(const struct plot *o)
 {
+    return o->schedule ? o->schedule : "linear";
+}
+
+static void draw(const struct plot *o, void *data, struct canvas *c)
+{
+    const struct visits *v = data;
     const int left = 220, right = 130, gap = 40;
     int width = (c->width - left - right - gap) / 2;
     struct chart p = {.c = c, .left = left, .top = 108, .width = width, .height = c->height - 108 - 72,
                       .x = {CHART_LINEAR, 0, 1, "diffusion time t: 0 clean, 1 noise", false}};
     char text[128];
-    snprintf(text, sizeof(text), "Where samplers ask the network (schedule %s)", schedule);
-    canvas_text(c, 40, 40, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, v->o->title ? v->o->title : text);
+    snprintf(text, sizeof(text), "Where samplers ask the network (schedule %s)", plotted_schedule(o));
+    canvas_text(c, 40, 40, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : text);
     p.title = "in diffusion time";
     chart_grid(&p);
     draw_rows(v, &p, false, true);
@@ -119,22 +125,16 @@ int plot_visits(const struct plot *o, char **names, int count)
     struct visits *v = calloc(1, sizeof(*v));
     struct ebb_error error = {0};
     struct ebb_schedule_params params;
-    struct canvas canvas;
     ebb_schedule_params_default(&params);
-    params.name = o->schedule ? o->schedule : "linear";
+    params.name = plotted_schedule(o);
     int code = v ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
     if (!code) {
         v->o = o;
         v->schedule = ebb_schedule_create(&params, &error);
         code = v->schedule ? collect(v, names, count) : tool_error(&error);
     }
-    if (!code && !canvas_create(&canvas, o->width ? o->width : 1500, o->height ? o->height : 190 + 38 * v->rows))
-        code = TOOL_FAILED;
-    else if (!code) {
-        draw(v, &canvas, params.name);
-        code = canvas_write(&canvas, o->out);
-        canvas_destroy(&canvas);
-    }
+    if (!code)
+        code = plot_write(o, 1500, 190 + 38 * v->rows, draw, v);
     if (v)
         ebb_schedule_destroy(&v->schedule);
     free(v);

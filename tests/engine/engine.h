@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ebb/ebb.h>
 
@@ -41,5 +42,42 @@ static inline struct ebb_model *open_tiny(const char *name)
         if ((call) != EBB_OK)                                                                                            \
             TEST_FAIL("%s: %s", #call, error_.message);                                                                  \
     } while (0)
+
+// A sound, to be freed.
+static inline float *make(struct ebb_model *model, const struct ebb_generate_params *p, size_t *count)
+{
+    *count = ebb_generate_length(model, p);
+    float *samples = calloc(*count, sizeof(float));
+    REQUIRE(samples);
+    REQUIRE_OK(ebb_generate(model, p, samples, *count, e));
+    return samples;
+}
+
+// Whether two settings, perhaps of two models, give the same samples.
+static inline bool same(struct ebb_model *one, const struct ebb_generate_params *a, struct ebb_model *two,
+                        const struct ebb_generate_params *b)
+{
+    size_t m, n;
+    float *x = make(one, a, &m), *y = make(two, b, &n);
+    bool equal = m == n && memcmp(x, y, n * sizeof(float)) == 0;
+    free(x);
+    free(y);
+    return equal;
+}
+
+// A progress callback that stops the call at call `stop_at`, if that is not 0.
+struct count {
+    int calls, stop_at;
+    double last;
+    bool falls;
+};
+
+static inline bool count_calls(void *user, double fraction)
+{
+    struct count *c = user;
+    c->falls = c->falls || fraction < c->last;
+    c->last = fraction;
+    return ++c->calls != c->stop_at;
+}
 
 #endif

@@ -157,19 +157,13 @@ TEST(blocks_do_not_matter)
     free(out);
 }
 
-static bool count_calls(void *user, double fraction)
-{
-    ++*(int *)user;
-    return true;
-}
-
 TEST(silence_costs_nothing_and_stays)
 {
-    int calls = 0;
+    struct count count = {0};
     struct ebb_denoise_params p = defaults();
     p.t = 1;
     p.progress = count_calls;
-    p.user = &calls;
+    p.user = &count;
     size_t frames = 50000;
     float *in = calloc(frames, sizeof(float)), *out = calloc(frames + 1, sizeof(float));
     REQUIRE(in && out);
@@ -177,12 +171,12 @@ TEST(silence_costs_nothing_and_stays)
     REQUIRE(clean(d, in, out, frames, 1, 1000) == frames);
     for (size_t i = 0; i < frames; i++)
         REQUIRE(out[i] == 0);
-    REQUIRE(calls == 0 && ebb_denoise_windows(d) > 0);
+    REQUIRE(count.calls == 0 && ebb_denoise_windows(d) > 0);
 
     ebb_denoise_reset(d);
     in[25000] = 0.5f;
     clean(d, in, out, frames, 1, 1000);
-    REQUIRE(calls > 0);
+    REQUIRE(count.calls > 0);
     ebb_denoise_destroy(&d);
     free(in);
     free(out);

@@ -401,20 +401,6 @@ TEST(a_tone_goes_on_in_phase)
 
 // ---- how long, how far ----
 
-struct count {
-    int calls, stop_at;
-    double last;
-    bool falls;
-};
-
-static bool count_calls(void *user, double fraction)
-{
-    struct count *c = user;
-    c->falls = c->falls || fraction < c->last;
-    c->last = fraction;
-    return ++c->calls != c->stop_at;
-}
-
 TEST(progress_rises_to_1_and_stops_the_call)
 {
     struct ebb_model *model = open_tiny("tiny-sfx");

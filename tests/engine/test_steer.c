@@ -27,7 +27,7 @@ static float *latents(struct ebb_model *model, const struct ebb_generate_params 
     return x;
 }
 
-static bool same(struct ebb_model *a, const struct ebb_generate_params *p, struct ebb_model *b, const struct ebb_generate_params *q)
+static bool same_latents(struct ebb_model *a, const struct ebb_generate_params *p, struct ebb_model *b, const struct ebb_generate_params *q)
 {
     size_t m, n;
     float *x = latents(a, p, &m), *y = latents(b, q, &n);
@@ -185,11 +185,11 @@ TEST(a_mixture_is_led_by_its_shares)
     struct ebb_generate_params one = led(1, 5), mixed = led(-1, 5), both = mixed;
     mixed.mix_count = 1;
     mixed.mix[0] = (struct ebb_mix){1, 3};
-    REQUIRE(same(model, &one, model, &mixed));
+    REQUIRE(same_latents(model, &one, model, &mixed));
     both.mix_count = 2;
     both.mix[0] = (struct ebb_mix){1, 1};
     both.mix[1] = (struct ebb_mix){2, 1};
-    REQUIRE(!same(model, &one, model, &both));
+    REQUIRE(!same_latents(model, &one, model, &both));
     ebb_model_close(&model);
 }
 
@@ -200,9 +200,9 @@ TEST(it_acts_within_its_times_only)
     off.guidance = never.guidance = late.guidance = always.guidance = 1;
     never.guidance_to = 0;
     late.guidance_to = 0.5;
-    REQUIRE(same(model, &never, model, &off));
-    REQUIRE(!same(model, &late, model, &off));
-    REQUIRE(!same(model, &late, model, &always));
+    REQUIRE(same_latents(model, &never, model, &off));
+    REQUIRE(!same_latents(model, &late, model, &off));
+    REQUIRE(!same_latents(model, &late, model, &always));
     ebb_model_close(&model);
 }
 
@@ -214,10 +214,10 @@ TEST(off_it_is_nothing)
     REQUIRE(defaults.classifier_guidance == 0);
     REQUIRE(ebb_model_info(with)->classifier && !ebb_model_info(without)->classifier);
     REQUIRE(strcmp(ebb_model_info(with)->hash, ebb_model_info(without)->hash) != 0);
-    REQUIRE(same(with, &p, without, &p));
-    REQUIRE(!same(with, &on, without, &p));
-    REQUIRE(same(with, &p, without, &p)); // and leaves nothing behind
-    REQUIRE(same(with, &on, with, &on));
+    REQUIRE(same_latents(with, &p, without, &p));
+    REQUIRE(!same_latents(with, &on, without, &p));
+    REQUIRE(same_latents(with, &p, without, &p)); // and leaves nothing behind
+    REQUIRE(same_latents(with, &on, with, &on));
     ebb_model_close(&with);
     ebb_model_close(&without);
 }

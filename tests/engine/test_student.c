@@ -24,26 +24,6 @@ static struct ebb_generate_params defaults(void)
     return p;
 }
 
-static float *make(struct ebb_model *model, const struct ebb_generate_params *p, size_t *count)
-{
-    *count = ebb_generate_length(model, p);
-    float *samples = calloc(*count, sizeof(float));
-    REQUIRE(samples);
-    REQUIRE_OK(ebb_generate(model, p, samples, *count, e));
-    return samples;
-}
-
-static bool same(struct ebb_model *one, const struct ebb_generate_params *a, struct ebb_model *two,
-                 const struct ebb_generate_params *b)
-{
-    size_t m, n;
-    float *x = make(one, a, &m), *y = make(two, b, &n);
-    bool equal = m == n && memcmp(x, y, n * sizeof(float)) == 0;
-    free(x);
-    free(y);
-    return equal;
-}
-
 TEST(left_open_it_is_the_student)
 {
     struct ebb_model *model = with_student(), *plain = open_tiny("tiny-sfx");
