@@ -10,7 +10,7 @@ from diffusers import UNet2DModel
 from . import audio, data, denoise, judge_denoise, rivals
 from .evaluate import show
 
-PARTS = ("others", "curves", "speech", "speech48", "effects", "live", "steps")
+PARTS = ("others", "curves", "auto", "speech", "speech48", "effects", "clean", "live", "steps")
 
 
 def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
@@ -19,7 +19,9 @@ def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
     if "others" in parts:
         run_others(bank, count, libraries)
     if "curves" in parts:
-        run_curves(folder, net, bank, count, write)
+        run_curves(net, bank, count)
+    if "auto" in parts:
+        run_auto(Path(folder) / "ebb.json", net, bank, count, write)
     run_scores(folder, net, bank, count, parts)
     if "steps" in parts:
         for steps in (1, 2, 4):
@@ -57,14 +59,15 @@ def run_scores(folder, net, bank, count, parts):
         if part in parts:
             kind = "speech" if part == "live" else part
             show(f"{title}: automatic t", rows(bank, kind, count, cleaner, measure))
+    if "clean" in parts:
+        run_clean(automatic, bank, count)
 
 
-def run_curves(folder, net, bank, count, write):
-    tables = {kind: judge_denoise.curve(net, bank, kind, count) for kind in ("speech", "effects")}
-    for kind, (scores, removed, _) in tables.items():
+def run_curves(net, bank, count):
+    for kind in ("speech", "effects"):
+        scores, removed, _ = judge_denoise.curve(net, judge_denoise.scenes(bank, kind, count))
         show_curve(f"{kind}: SI-SDR in dB by t, one evaluation", scores.mean(1))
         show_curve(f"{kind}: part of the energy removed by t", removed.mean(1))
-    fit_automatic(Path(folder) / "ebb.json", tables, write)
 
 
 def show_curve(title, values):
@@ -72,15 +75,26 @@ def show_curve(title, values):
                  for snr, row in zip(judge_denoise.SNRS, values)])
 
 
-
-def fit_automatic(path, tables, write):
-    """The table estimated SNR -> t, fitted on half of the scenes, and what it costs on the other half."""
+def run_auto(path, net, bank, count, write):
+    """The table estimated SNR -> t, and what it gains, on scenes that no other table has."""
     info = json.loads(path.read_text(encoding="utf-8"))
-    scores = np.concatenate([t[0].reshape(-1, len(judge_denoise.TS)) for t in tables.values()])
-    estimates = np.concatenate([t[2].ravel() for t in tables.values()])
-    fit = judge_denoise.fit_auto(scores[::2], estimates[::2]) if write else info["denoise"]["auto_t"]
+    curves = {kind: judge_denoise.curve(net, judge_denoise.other_scenes(bank, kind, count), judge_denoise.FIT_SNRS,
+                                        judge_denoise.FIT_TS) for kind in ("speech", "effects")}
+    fit = judge_denoise.fit_auto(curves) if write else info["denoise"]["auto_t"]
     print(f"\nautomatic t: {json.dumps(fit)}")
-    print(f"behind the best t of the grid: {judge_denoise.cost(scores[1::2], estimates[1::2], fit):.2f} dB on average")
+    gains = judge_denoise.gained(fit, curves)
+    show("automatic t where it is fitted: mean gain in dB, and that of the best t of each mix", [
+        {"snr": snr} | {name: f"{value:.2f}" for kind, (scores, _, _) in curves.items() for name, value in (
+            (kind, gains[kind][i]), (f"{kind}, best", (scores[i].max(1) - scores[i, :, 0]).mean()))}
+        for i, snr in enumerate(judge_denoise.FIT_SNRS)])
     if write:
         info["denoise"]["auto_t"] = fit
         data.write_json(path, info)
+
+
+def run_clean(cleaner, bank, count):
+    """What is lost of sounds without noise."""
+    for kind in ("speech", "effects"):
+        lost = [judge_denoise.si_sdr(sound, cleaner(sound)) for sound, _, _ in judge_denoise.scenes(bank, kind, count)]
+        show(f"{kind} without noise, automatic t: SI-SDR in dB of the scenes", [
+            {name: f"{np.quantile(lost, q):.2f}" for name, q in (("least", 0), ("quarter", 0.25), ("median", 0.5), ("most", 1))}])

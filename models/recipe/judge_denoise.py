@@ -7,6 +7,12 @@ from . import audio, denoise, mix
 
 SNRS = (-5, 0, 5, 10, 20)
 TS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+REPORTED = dict(speech=16, speech48=8, effects=16)  # scenes a level in the card
+FIT_SNRS = (-5, 0, 5, 10, 15, 20, 25)  # automatic t is fitted at
+FIT_TS = (0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
+POINTS = (0, 5, 10, 12.5, 15, 17.5, 20, 25, 30)  # estimated SNRs in its table, in dB; from the last on, t is 0
+KEEP = {0: 0.96, 10: 0.92, 20: 0.5}  # of what the best single t gains for speech at an SNR, automatic t keeps so much
+EFFECTS = 3  # what a dB of theirs counts beside one of speech, which KEEP guards
 
 
 def si_sdr(clean, heard):
@@ -16,43 +22,54 @@ def si_sdr(clean, heard):
     return float(10 * torch.log10(part.square().sum() / (heard - part).square().sum().clamp(min=1e-20)))
 
 
-def backgrounds(bank, length):
+def backgrounds(bank, length, aside=()):
     """The held-out recordings of noise and of steady effects, each a list of the clips cut from it that are long enough."""
     recordings = {}
     for clip in bank.choose("noise", True, without=("coloured",)) + bank.choose("sfx", True, mix.BACKGROUND):
-        if clip["length"] >= length:
+        if clip["length"] >= length and clip["source"] not in aside:
             recordings.setdefault(clip["source"], []).append(clip)
     return [recordings[name] for name in sorted(recordings)]
 
 
-def scenes(bank, kind, count, seconds=4, seed=5):
-    """`count` pairs of a held-out sound at -26 dB and held-out noise at 0 dB of the same length; no recording of noise comes
-    twice before each has come once."""
+def scenes(bank, kind, count, seconds=4, seed=5, aside=()):
+    """`count` times a held-out sound at -26 dB, held-out noise at 0 dB of the same length, and the names of the recordings in
+    them, none of which is `aside`; no recording of noise comes twice before each has come once."""
     rng = np.random.default_rng([seed, 7])
     clips = {"speech": bank.choose("speech", True), "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
              "effects": bank.choose("sfx", True, without=mix.BACKGROUND)}[kind]
+    clips = [clip for clip in clips if clip["source"] not in aside]
     length, out = seconds * audio.RATE, []
-    noises = backgrounds(bank, length)
+    noises = backgrounds(bank, length, aside)
+    if not clips or not noises:
+        raise ValueError(f"{kind}: too few held-out recordings of it, or of noise, for scenes")
     order = rng.permutation(len(noises))
     for i in range(count):
-        sound, position = np.zeros(length, np.float32), 0
+        sound, position, names = np.zeros(length, np.float32), 0, set()
         while position < length:
             clip = clips[rng.integers(len(clips))]
             wave = bank.samples(clip, 0, min(clip["length"], length - position))
             sound[position:position + len(wave)] = wave * 10 ** (-clip["level"] / 20)
             position += len(wave) + int(rng.uniform(0.2, 0.8) * audio.RATE)
+            names.add(clip["source"])
         pieces = noises[order[i % len(order)]]
         clip = pieces[rng.integers(len(pieces))]
+        names.add(clip["source"])
         noise = bank.samples(clip, int(rng.integers(0, clip["length"] - length + 1)), length)
         noise = noise / np.sqrt(np.square(noise).mean() + 1e-12)
         level = 10 ** (-26 / 20)
-        out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float()))
+        out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float(), names))
     return out
+
+
+def other_scenes(bank, kind, count):
+    """Scenes of recordings, noise among them, that are in none of those that the card reports."""
+    aside = set().union(*(names for kind, n in REPORTED.items() for _, _, names in scenes(bank, kind, n)))
+    return scenes(bank, kind, count, seed=6, aside=aside)
 
 
 def mixed(scene, snr):
     """The mix at `snr` dB (powers over the whole scene)."""
-    sound, noise = scene
+    sound, noise, _ = scene
     return sound + noise * (sound.square().mean().sqrt() * 10 ** (-snr / 20))
 
 
@@ -135,16 +152,16 @@ def table(bank, kind, count, measure):
     return rows
 
 
-def curve(net, bank, kind, count, steps=1):
-    """SI-SDR (snr, t) and the part of the energy removed, by t, and the estimated SNR of each mix."""
-    scores = np.zeros((len(SNRS), count, len(TS)))
-    removed, estimates = np.zeros_like(scores), np.zeros((len(SNRS), count))
-    for j, scene in enumerate(scenes(bank, kind, count)):
-        for i, snr in enumerate(SNRS):
+def curve(net, pairs, snrs=SNRS, ts=TS):
+    """SI-SDR (snr, scene, t) and the part of the energy removed, by t, and the estimated SNR of each mix."""
+    scores = np.zeros((len(snrs), len(pairs), len(ts)))
+    removed, estimates = np.zeros_like(scores), np.zeros(scores.shape[:2])
+    for j, scene in enumerate(pairs):
+        for i, snr in enumerate(snrs):
             heard = mixed(scene, snr)
             estimates[i, j] = denoise.estimate_snr(audio.mel_power(audio.stft(heard)))
-            for k, t in enumerate(TS):
-                done = denoise.clean(net, heard, t, steps)
+            for k, t in enumerate(ts):
+                done = denoise.clean(net, heard, t)
                 scores[i, j, k] = si_sdr(scene[0], done)
                 removed[i, j, k] = float((heard - done).square().sum() / heard.square().sum())
     return scores, removed, estimates
@@ -152,24 +169,51 @@ def curve(net, bank, kind, count, steps=1):
 
 def pick_t(fit, snr):
     """t from the table: linear between its points, flat beyond them."""
-    return float(np.interp(snr, [point[0] for point in fit], [point[1] for point in fit]))
+    return np.interp(snr, [point[0] for point in fit], [point[1] for point in fit])
 
 
-def cost(scores, estimates, fit):
-    """How far t from the table stays behind the best t of the grid, on average, in dB."""
-    chosen = [np.interp(pick_t(fit, e), TS, row) for row, e in zip(scores, estimates)]
-    return float(np.mean(scores.max(1) - chosen))
+def reached(fit, scores, estimates):
+    """SI-SDR (snr, scene) that t from the table reaches, between the ts of the curve in a line."""
+    t = pick_t(fit, estimates)
+    k = np.clip(np.searchsorted(FIT_TS, t, side="right") - 1, 0, len(FIT_TS) - 2)
+    low, high = (np.take_along_axis(scores, index[..., None], 2)[..., 0] for index in (k, k + 1))
+    part = (t - np.take(FIT_TS, k)) / (np.take(FIT_TS, k + 1) - np.take(FIT_TS, k))
+    return low + part * (high - low)
 
 
-def fit_auto(scores, estimates, points=(-5, 0, 5, 10, 15, 20, 25)):
-    """Coordinate descent over t at a few SNRs; t falls as the SNR rises."""
-    grid = np.arange(0.1, 1.001, 0.05)
-    fit = [[p, float(t)] for p, t in zip(points, np.linspace(1, 0.1, len(points)))]  # steep: room for each to move
-    for _ in range(8):
-        for i in range(len(fit)):
-            high = fit[i - 1][1] if i else 1
-            low = fit[i + 1][1] if i + 1 < len(fit) else 0.1
-            trials = [t for t in grid if low - 1e-9 <= t <= high + 1e-9] or [fit[i][1]]
-            costs = [cost(scores, estimates, fit[:i] + [[fit[i][0], t]] + fit[i + 1:]) for t in trials]
-            fit[i][1] = round(float(trials[int(np.argmin(costs))]), 2)
+def gained(fit, curves):
+    """{kind: mean gain in dB at each of FIT_SNRS}, from {kind: what `curve` says}; the first of FIT_TS changes nothing."""
+    return {kind: (reached(fit, scores, estimates) - scores[..., 0]).mean(1) for kind, (scores, _, estimates) in curves.items()}
+
+
+def fit_auto(curves):
+    """The table for which speech and effects gain most, while speech keeps its part of what the best single t gains: where it
+    does not, speech counts for more and more."""
+    scores = curves["speech"][0].mean(1)
+    best = scores.max(1) - scores[:, 0]
+    least = np.array([KEEP.get(snr, 0) * top for snr, top in zip(FIT_SNRS, best)])
+    weights = np.ones(len(FIT_SNRS))
+    for _ in range(100):
+        fit = fit_weighted(curves, weights)
+        short = gained(fit, curves)["speech"] < least
+        if not short.any():
+            break
+        weights[short] *= 1.1
+    return fit
+
+
+def fit_weighted(curves, weights):
+    """Coordinate ascent; t falls as the SNR rises."""
+    grid = np.round(np.arange(0, 1.001, 0.05), 2)
+    fit = [[point, float(t)] for point, t in zip(POINTS, np.linspace(1, 0, len(POINTS)))]  # steep: room for each to move
+
+    def worth(trial):
+        gains = gained(trial, curves)
+        return (weights * gains["speech"] + EFFECTS * gains["effects"]).sum()
+
+    for _ in range(6):
+        for i in range(len(fit) - 1):
+            high, low = fit[i - 1][1] if i else 1, fit[i + 1][1]
+            trials = [fit[:i] + [[fit[i][0], float(t)]] + fit[i + 1:] for t in grid if low <= t <= high]
+            fit = max(trials, key=worth)
     return fit

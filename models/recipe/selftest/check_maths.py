@@ -16,6 +16,7 @@ def run(root):
     check_mel_of_ebb(root)
     check_nets()
     check_denoise()
+    check_automatic()
     check_diffusion(root)
 
 
@@ -76,6 +77,22 @@ def check_denoise():
     tone = torch.sin(torch.arange(48000) * 0.3)
     check(abs(judge_denoise.si_sdr(tone, tone + 0.1 * torch.cos(torch.arange(48000) * 0.3)) - 20) < 0.01, "SI-SDR of 20 dB")
     check(abs(judge_denoise.log_spectral_distance(noise, 2 * noise, depth=120) - 6.02) < 0.01, "twice as loud is 6 dB apart")
+
+
+def check_automatic():
+    """Speech gains by t, effects above 8 dB lose by it, estimates are 2 dB off: the table falls, ends in 0, and speech keeps its
+    part."""
+    snr, t = np.array(judge_denoise.FIT_SNRS)[:, None, None], np.array(judge_denoise.FIT_TS)
+    off = np.array([-2, 0, 2])
+    estimates = snr[..., 0] + off
+    speech = snr + np.zeros((3, 1)) + 6 * t
+    curves = dict(speech=(speech, None, estimates), effects=(speech + np.minimum(0, 8 - snr) * t, None, estimates))
+    fit = judge_denoise.fit_auto(curves)
+    ts = [point[1] for point in fit]
+    check(ts == sorted(ts, reverse=True) and ts[0] == 1 and ts[-1] == 0, f"automatic t falls from 1 to 0: {fit}")
+    gains = dict(zip(judge_denoise.FIT_SNRS, judge_denoise.gained(fit, curves)["speech"]))
+    check(all(gains[at] >= 6 * part - 1e-9 for at, part in judge_denoise.KEEP.items()), f"speech keeps its part: {gains}")
+    check(gains[25] < 4, f"and gives way to effects where it may: {gains}")
 
 
 def check_nets():
