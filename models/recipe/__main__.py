@@ -21,7 +21,7 @@ TASKS = dict(
     denoise=(lambda work, start, **options: denoise.Task(data.Bank(work), start=start_folder(start, "denoise"), **options),
              dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS), start="none")),
     texture=(lambda work, start, **options: texture.Sharpen(work, start_folder(start), **options),
-             dict(rate=1e-4, batch=8, start="shipped", share=0.6)),
+             dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
     student=(lambda work, start, **options: distill.Jumps(work, start_folder(start), **options),
              dict(rate=2e-4, batch=16, start="shipped", share=0.5, guidance=3.5, interval=[0.0, 1.0], jumps=4, inner=3)),
 )
@@ -153,6 +153,7 @@ def add_choices(add):
     learn.add_argument("--label-dropout", type=number(float, 0, 1), help="share of items without label, for guidance (0.1)")
     learn.add_argument("--kl", type=number(float, 0, 1), help="vae: weight of the latent's size (1e-5)")
     learn.add_argument("--share", type=number(float, 0, 10), help="texture: what the critic says, in parts of what the means say (0.6)")
+    learn.add_argument("--weave", type=number(float, 0, 10), help="texture: what the powers of modulations say, likewise (0.6)")
 
 
 def add_distill(add):

@@ -1,11 +1,14 @@
 """Texture for the autoencoder: its decoder alone goes on learning, against a critic that tells its mels from real ones.
 
 An autoencoder that errs as little as it can makes smooth mels, and what is smooth sounds like no rain, no gravel, no cymbal. Here
-only means over cells must be right (at three scales), and how cells scatter about them is the critic's to say (a patch
-discriminator, Isola 2017, as latent diffusion's autoencoders have one, Rombach 2022). The encoder stays: latents, and every
-U-Net and classifier on them, remain valid.
+only means over cells must be right (at three scales); how cells scatter about them is compared by the power of each modulation
+frequency, as texture synthesis compares statistics and not cells (Portilla and Simoncelli 2000), and is the critic's to say (a
+patch discriminator, Isola 2017, as latent diffusion's autoencoders have one, Rombach 2022). A critic alone is content with a
+regular weave in all that should be noise; in the power of modulations a weave stands out as a peak.
+The encoder stays: latents, and every U-Net and classifier on them, remain valid.
 """
 
+import math
 from pathlib import Path
 
 import torch
@@ -30,6 +33,23 @@ class Critic(nn.Module):
         return self.body(torch.cat([x, height], 1))
 
 
+BLOCK = 32  # bands, and frames, of a piece whose modulations are looked at
+FAINT = 0.5 / audio.MEL["db_range"]  # scatter of 0.5 dB: less than that is none
+
+
+def modulations(x):
+    """Mels (n, 1, h, w) -> log power of what is finer than 9 x 9 cells, by modulation frequency, in pieces that overlap by half
+    (n, pieces, BLOCK, BLOCK / 2 + 1). Neighbouring frequencies are put together: how strong a modulation is counts, not
+    where its crests lie."""
+    fine = x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False)
+    pieces = fine[:, 0].unfold(1, BLOCK, BLOCK // 2).unfold(2, BLOCK, BLOCK // 2).flatten(1, 2)
+    window = torch.hann_window(BLOCK, device=x.device)
+    window = window[:, None] * window
+    power = torch.fft.rfft2(pieces * window).abs().square()
+    power = F.avg_pool2d(power, 3, 1, 1, count_include_pad=False)
+    return (power + FAINT ** 2 * window.square().sum()).log()
+
+
 def off(guess, x):
     """Means over cells, over squares of 2 and of 4: right on the whole, free in detail."""
     return sum(weight * (F.avg_pool2d(guess, size) - F.avg_pool2d(x, size)).abs().mean((1, 2, 3))
@@ -39,8 +59,9 @@ def off(guess, x):
 class Sharpen(sfx.Diffuse):
     """The decoder, on crops of 128 frames; the critic takes a step with each of its own."""
 
-    def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, noise=0.2, critic_rate=3e-4):
-        self.seen, self.patch, self.width, self.share, self.noise = sfx.Windows(work), None, width, share, noise
+    def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, weave=0.6, noise=0.2, critic_rate=3e-4):
+        self.seen, self.patch, self.width, self.noise = sfx.Windows(work), None, width, noise
+        self.share, self.weave = share, weave
         self.vae, self.info = sfx.find_autoencoder(work, start)
         self.prepare_states(Path(work) / "latents.pt")
         scale, shift = self.info["std"], torch.tensor(self.info["mean"])[:, None, None]
@@ -86,10 +107,12 @@ class Sharpen(sfx.Diffuse):
         self.teach_critic(x, guess.detach())
         seen = guess.detach().requires_grad_()
         wrong = off(seen, x)
-        by_mean, = torch.autograd.grad(wrong.mean(), seen)
-        by_critic, = torch.autograd.grad(-self.critic(seen).float().mean(), seen)
-        scale = by_mean.norm() / by_critic.norm().clamp(min=1e-12)  # both pull equally hard, then by share
-        pull = by_mean + self.share * scale * by_critic
+        pull, = torch.autograd.grad(wrong.mean(), seen)
+        size = pull.norm()  # all pull equally hard, then by share
+        for share, other in ((self.share, -self.critic(seen).float()), (self.weave, (modulations(seen) - modulations(x)).abs())):
+            if share:
+                more, = torch.autograd.grad(other.mean(), seen)
+                pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
         return pulled - pulled.detach() + wrong.detach()
 
@@ -99,4 +122,7 @@ class Sharpen(sfx.Diffuse):
         guess = torch.cat([net.decode(z.to(net.device)).sample.cpu() for z in self.held[self.checks].split(8)]).float().clamp(-1, 1)
         heard = x > x.amax((1, 2, 3), keepdim=True) - 1  # within 50 dB of the loudest
         made, real = ((part - F.avg_pool2d(part, 5, 1, 2))[heard].std().item() * audio.MEL["db_range"] for part in (guess, x))
-        return f"held out off by {off(guess, x).mean():.4f}; scatter {made:.2f} dB, of real ones {real:.2f}"
+        gap = modulations(guess) - modulations(x)
+        habit = gap.mean((0, 1)).max() * 10 / math.log(10)  # a weave that is in all sounds
+        return (f"held out off by {off(guess, x).mean():.4f}; scatter {made:.2f} dB, of real ones {real:.2f}; "
+                f"modulations off by {gap.abs().mean() * 10 / math.log(10):.2f} dB, strongest habit {habit:+.1f} dB")

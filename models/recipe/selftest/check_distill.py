@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DModel
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
-from .. import data, export, judge_sfx, sfx
+from .. import data, export, judge_sfx, sfx, texture
 from .base import TINY, check, refused, train_tiny, with_autoencoder
 from .check_train import check_killed
 
@@ -22,6 +22,7 @@ def run(root):
     check_path(work)
     check_student(root, work)
     check_texture(root, work)
+    check_modulations()
     refused(["teacher"], work, "distill", "--start", "none", "--steps", 1)
 
 
@@ -48,6 +49,19 @@ def check_student(root, work):
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
     check(info["student"] == dict(first_class=4, steps=2), "the student's classes lie behind the teacher's")
     check(UNet2DModel.load_config(out / "unet")["num_class_embeds"] == 8, "two sets of classes")
+
+
+def check_modulations():
+    """Noise is like other noise, whatever its cells; what a regular weave adds to it stands at its own frequency."""
+    many = torch.Generator().manual_seed(4)
+    noise, other = (0.1 * torch.randn((8, 1, 128, 128), generator=many) for _ in range(2))
+    ripple = 0.1 * torch.cos(2 * torch.pi * torch.arange(128) * 6 / texture.BLOCK)  # 6 rounds in a piece's frames
+    of_noise = texture.modulations(noise)
+    gap = (texture.modulations(other) - of_noise).mean((0, 1))
+    check(gap.abs().max() < 0.3, "two noises have the same modulations")
+    gap = (texture.modulations(noise + ripple) - of_noise).mean((0, 1))
+    check(divmod(int(gap.argmax()), gap.shape[1]) in ((0, 5), (0, 6), (0, 7)) and gap.max() > 2, "a weave has its place")
+    check((texture.modulations(torch.full_like(noise, -1)).std() < 1e-6), "silence has none")
 
 
 def check_texture(root, work):
