@@ -23,7 +23,8 @@ TASKS = dict(
     texture=(lambda work, start, **options: texture.Sharpen(work, start_folder(start), **options),
              dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
     student=(lambda work, start, **options: distill.Jumps(work, start_folder(start), **options),
-             dict(rate=2e-4, batch=16, start="shipped", share=0.5, guidance=3.5, interval=[0.0, 1.0], jumps=4, inner=3)),
+             dict(rate=2e-4, batch=16, start="shipped", share=0.75, guidance=3.5, interval=[0.0, 1.0], jumps=4,
+                  inner=2, uses=3)),
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
@@ -164,8 +165,9 @@ def add_distill(add):
     teach.add_argument("--interval", type=number(float, 0, 1), nargs=2, metavar=("FROM", "TO"),
                        help="diffusion times within which guidance acts (0 1)")
     teach.add_argument("--jumps", type=number(int, 1, 100), help="evaluations that the student may have (4)")
-    teach.add_argument("--inner", type=number(int, 1, 100), help="steps of the teacher per jump (3)")
-    teach.add_argument("--share", type=number(float, 0, 1), help="of a batch that are jumps; the rest teaches the teacher (0.5)")
+    teach.add_argument("--inner", type=number(int, 1, 100), help="steps of the teacher per jump (2)")
+    teach.add_argument("--share", type=number(float, 0, 1), help="of a batch that are jumps; the rest teaches the teacher (0.75)")
+    teach.add_argument("--uses", type=number(float, 1, 1000), help="how often a landing of the teacher is learned from (3)")
     teach.add_argument("--seed", type=number(int, 0, 2**31), help="of every draw (1)")
     add.set_defaults(run=run_train, what="student")
 

@@ -5,7 +5,8 @@ to where its teacher gets in several steps of DPM-Solver++(2M), two evaluations 
 (Salimans 2022) of a guided teacher (Meng 2023), without the stages in between. Every jump is a plain regression onto a
 point that can be computed, at few noise levels, which suits short trainings: a consistency model has to learn to agree with
 itself at all levels, and rectified flow another schedule. The states it learns from are half its own, so that it
-learns what to make of its own errors.
+learns what to make of its own errors. The teacher's landings are as dear as a step of training, so they are kept in a pool
+and each is learned from a few times.
 
 Teacher and student are one network: the student answers to classes of its own, behind those of the teacher, which are held to
 what they said before. So nothing is stored twice, and what needs many small steps (other samplers and guidance, joins,
@@ -21,16 +22,20 @@ from . import diffusion, sfx
 from .train import fast_bf16
 
 CLEAN = -1  # the index of the level without noise
+DEPTH = 16  # batches' worth of landings that wait in the pool: so many that those of one step have little to do with each other
+ONWARD = 0.5  # share of states that go on to the next jump: the first jumps are the hardest, what they miss nothing mends
 
 
-def with_own_classes(teacher):
-    """The same network with a second set of classes, which starts as a copy of the first, moved by one and the same vector:
-    what tells the one set from the other is there from the start."""
+@torch.no_grad()
+def with_own_classes(teacher, start, middle):
+    """The same network with a second set of classes. What is added to a class tells it from the teacher's from the start, and
+    is a first guess at what a jump from level `start` over `middle` has to say: the label stronger, as guidance makes it, and
+    some of what the network is told of a later time."""
     student = type(teacher).from_config(dict(teacher.config, num_class_embeds=2 * teacher.config.num_class_embeds))
     weights = dict(teacher.state_dict())
     table = weights["class_embedding.weight"]
-    apart = table.std() * torch.randn(table.shape[1], generator=torch.Generator().manual_seed(0))
-    weights["class_embedding.weight"] = torch.cat([table, table + apart])
+    early, late = teacher.time_embedding(teacher.time_proj(torch.stack([start, middle])).to(table.dtype))
+    weights["class_embedding.weight"] = torch.cat([table, 2 * table - table[-1] + (late - early) / 2])
     student.load_state_dict(weights)
     return student
 
@@ -43,10 +48,12 @@ def factors(power):
 class Jumps(sfx.Diffuse):
     """Of a batch, `share` are jumps of the student, the rest holds the teacher's classes.
 
-    `guidance` acts at diffusion times within `interval`. `inner`: the teacher's steps per jump.
+    `guidance` acts at diffusion times within `interval`. `inner`: the teacher's steps per jump. `uses`: how often a landing is
+    learned from, on average.
     """
 
-    def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=3, share=0.5, checks=16):
+    def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=2, share=0.75, uses=3,
+                 checks=16):
         if not start or not (Path(start) / "unet").exists():
             raise ValueError("a student needs a teacher: --start MODEL, a folder that `export` wrote")
         config = UNet2DModel.load_config(Path(start) / "unet")
@@ -54,10 +61,11 @@ class Jumps(sfx.Diffuse):
         if self.process.scheduler.config.prediction_type != "v_prediction":
             raise ValueError("a student says v, and so must its teacher")
         self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(torch.device("cpu"))
-        self.net = with_own_classes(self.teacher)
-        self.guidance, self.interval, self.share, self.pool = guidance, interval, share, None
+        self.teacher.to(memory_format=torch.channels_last)
+        self.guidance, self.interval, self.share, self.uses, self.pool = guidance, interval, share, uses, None
         bounds = torch.linspace(diffusion.STEPS - 1, CLEAN, jumps * inner + 1).round().long()
         self.path = torch.stack([bounds[i * inner:(i + 1) * inner + 1] for i in range(jumps)])
+        self.net = with_own_classes(self.teacher, *self.path[0, [0, inner // 2]])
         x, labels = self.fresh(checks, torch.Generator().manual_seed(0))
         self.walks = labels, self.walk(x, labels)
 
@@ -131,39 +139,45 @@ class Jumps(sfx.Diffuse):
         return torch.randn((count, *self.shape), generator=generator), torch.randint(0, self.none, (count,), generator=generator)
 
     def fill_pool(self, count):
-        """As if it had always run: states before every jump."""
+        """As if it had always run: states before every jump, and where the teacher lands from there."""
         x, labels = self.fresh(count, self.generator)
-        jump = torch.arange(count) % len(self.path)
+        jump = (torch.rand((count, len(self.path) - 1), generator=self.generator) < ONWARD).long().cumprod(1).sum(1)
         for i in range(len(self.path) - 1):
             late = jump > i
             x[late] = self.follow(x[late], torch.full_like(jump[late], i), labels[late])
-        self.pool = x, jump, labels
+        self.pool = x, jump, labels, self.follow(x, jump, labels)
 
     def batch(self, count):
         mine = max(1, round(self.share * count))
         if self.pool is None:
-            self.fill_pool(mine)
-        x, jump, labels = self.pool
+            self.fill_pool(DEPTH * mine)
+        drawn = torch.randperm(len(self.pool[0]), generator=self.generator)[:mine]
         noised, index, seen, _ = super().batch(count - mine)
-        return noised, index, seen, self.ask(noised, index, seen), x, jump, labels, self.follow(x, jump, labels)
+        return noised, index, seen, self.ask(noised, index, seen), drawn
 
     def losses(self, net, batch):
-        noised, index, seen, goal, x, jump, labels, after = batch
+        noised, index, seen, goal, drawn = batch
+        x, jump, labels, after = (part[drawn] for part in self.pool)
         guess = net(torch.cat([noised, x]).to(net.device), torch.cat([index, self.path[jump, 0]]).to(net.device),
                     class_labels=torch.cat([seen, labels + self.none + 1]).to(net.device)).sample.float()
         old, v = guess.split([len(noised), len(x)])
-        self.advance(after, self.land(x, jump, v.detach().cpu()), jump, labels)
+        self.advance(drawn, self.land(x, jump, v.detach().cpu()))
         aims = self.aim(x, jump, after)
         return (torch.cat([old, v]) - torch.cat([goal, aims]).to(net.device)).square().mean((1, 2, 3))
 
-    def advance(self, after, own, jump, labels):
-        """On from where the teacher got, or from where the student did; from the end to new noise."""
-        mine = torch.rand(len(own), generator=self.generator) < 0.5
-        x, jump = torch.where(mine[:, None, None, None], own, after), jump + 1
-        done = jump == len(self.path)
-        noise, others = self.fresh(len(x), self.generator)
-        self.pool = (torch.where(done[:, None, None, None], noise, x), torch.where(done, 0, jump),
-                     torch.where(done, others, labels))
+    def advance(self, drawn, own):
+        """Some of those drawn leave the pool: for the next jump, from where the teacher got or the student did, or else, as all do
+        after the last jump, for new noise."""
+        some = drawn[:max(1, round(len(drawn) / self.uses))]
+        x, jump, labels, after = (part[some] for part in self.pool)
+        mine = torch.rand(len(some), generator=self.generator) < 0.5
+        done = (torch.rand(len(some), generator=self.generator) >= ONWARD) | (jump == len(self.path) - 1)
+        noise, others = self.fresh(len(some), self.generator)
+        x = torch.where(mine[:, None, None, None], own[:len(some)], after)
+        x, jump = torch.where(done[:, None, None, None], noise, x), torch.where(done, 0, jump + 1)
+        labels = torch.where(done, others, labels)
+        for part, new in zip(self.pool, (x, jump, labels, self.follow(x, jump, labels))):
+            part[some] = new
 
     @torch.no_grad()
     def validate(self, net):
