@@ -63,7 +63,7 @@ def scenes(bank, kind, count, seconds=4, seed=5, aside=()):
 
 def other_scenes(bank, kind, count):
     """Scenes of recordings, noise among them, that are in none of those that the card reports."""
-    aside = set().union(*(names for kind, n in REPORTED.items() for _, _, names in scenes(bank, kind, n)))
+    aside = set().union(*(names for told, n in REPORTED.items() for _, _, names in scenes(bank, told, n)))
     return scenes(bank, kind, count, seed=6, aside=aside)
 
 

@@ -17,6 +17,9 @@ from torch.nn import functional as F
 
 from . import audio, sfx
 
+BLOCK = 32  # bands, and frames, of a piece whose modulations are looked at
+FAINT = 0.5 / audio.MEL["db_range"]  # scatter of 0.5 dB: less than that is none
+
 
 class Critic(nn.Module):
     """Mel crops (n, 1, BANDS, frames) -> a score per patch. It knows how high a band is, for texture depends on that."""
@@ -31,10 +34,6 @@ class Critic(nn.Module):
     def forward(self, x):
         height = torch.linspace(-1, 1, x.shape[2], device=x.device)[None, None, :, None].expand_as(x)
         return self.body(torch.cat([x, height], 1))
-
-
-BLOCK = 32  # bands, and frames, of a piece whose modulations are looked at
-FAINT = 0.5 / audio.MEL["db_range"]  # scatter of 0.5 dB: less than that is none
 
 
 def modulations(x):
@@ -109,9 +108,10 @@ class Sharpen(sfx.Diffuse):
         wrong = off(seen, x)
         pull, = torch.autograd.grad(wrong.mean(), seen)
         size = pull.norm()  # all pull equally hard, then by share
-        for share, other in ((self.share, -self.critic(seen).float()), (self.weave, (modulations(seen) - modulations(x)).abs())):
+        others = (self.share, lambda: -self.critic(seen).float()), (self.weave, lambda: (modulations(seen) - modulations(x)).abs())
+        for share, other in others:
             if share:
-                more, = torch.autograd.grad(other.mean(), seen)
+                more, = torch.autograd.grad(other().mean(), seen)
                 pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
         return pulled - pulled.detach() + wrong.detach()

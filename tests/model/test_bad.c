@@ -35,6 +35,22 @@ static void refused(const char *what, enum ebb_result code, const char *word1, c
         TEST_FAIL("%s: took %.1f s", what, took);
 }
 
+// What is put for what in which file, how that is refused and the words that say so.
+struct edit {
+    const char *file, *old, *new;
+    enum ebb_result code;
+    const char *word1, *word2;
+};
+
+static void edits_refused(const char *model, const struct edit *edits, size_t count)
+{
+    for (const struct edit *edit = edits; edit < edits + count; edit++) {
+        scratch_make(model);
+        scratch_replace(edit->file, edit->old, edit->new);
+        refused(edit->new, edit->code, edit->word1, edit->word2);
+    }
+}
+
 TEST(the_copies_themselves_are_good)
 {
     static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise", "models/tiny-led"};
@@ -53,11 +69,7 @@ TEST(the_copies_themselves_are_good)
 
 TEST(edited_json)
 {
-    static const struct {
-        const char *file, *old, *new;
-        enum ebb_result code;
-        const char *word1, *word2;
-    } cases[] = {
+    static const struct edit cases[] = {
         {"unet/config.json", "UNet2DModel", "UNet2DConditionModel", EBB_UNSUPPORTED, "unet/config.json", "UNet2DConditionModel"},
         {"unet/config.json", "\"UNet2DModel\"", "7", EBB_CORRUPT, "_class_name", "7"},
         {"vae/config.json", "AutoencoderKL", "VQModel", EBB_UNSUPPORTED, "vae/config.json", "VQModel"},
@@ -114,11 +126,7 @@ TEST(edited_json)
         {"ebb.json", "safetensors\": \"", "safetensors\": \"x", EBB_CORRUPT, "sha256.unet", "hex"},
         {"ebb.json", "\"name\": \"rain\"", "\"name\": \"\xff\"", EBB_CORRUPT, "ebb.json", "decode byte 0xff"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        scratch_make("models/tiny-sfx");
-        scratch_replace(cases[i].file, cases[i].old, cases[i].new);
-        refused(cases[i].new, cases[i].code, cases[i].word1, cases[i].word2);
-    }
+    edits_refused("models/tiny-sfx", cases, sizeof(cases) / sizeof(cases[0]));
     scratch_remove();
 }
 
@@ -215,11 +223,7 @@ TEST(damaged_weights)
 
 TEST(classifiers_that_do_not_fit)
 {
-    static const struct {
-        const char *file, *old, *new;
-        enum ebb_result code;
-        const char *word1, *word2;
-    } cases[] = {
+    static const struct edit cases[] = {
         {"classifier/config.json", "EncoderUNet2DModel", "UNet2DModel", EBB_UNSUPPORTED, "classifier/config.json", "EncoderUNet2DModel"},
         {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 5", EBB_CORRUPT, CLASSIFIER, "expected (5"},
         {"classifier/config.json", "\"num_labels\": 4,", "", EBB_CORRUPT, "num_labels", "missing"},
@@ -236,11 +240,7 @@ TEST(classifiers_that_do_not_fit)
         {"ebb.json", "{\n   \"name\": \"rain\",\n   \"kind\": \"texture\"\n  },", "", EBB_CORRUPT, "number of labels of its classifier", "3"},
         {"ebb.json", "safetensors\": \"7", "safetensors\": \"8", EBB_CORRUPT, CLASSIFIER, "SHA-256"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        scratch_make("models/tiny-led");
-        scratch_replace(cases[i].file, cases[i].old, cases[i].new);
-        refused(cases[i].new, cases[i].code, cases[i].word1, cases[i].word2);
-    }
+    edits_refused("models/tiny-led", cases, sizeof(cases) / sizeof(cases[0]));
 
     scratch_make("models/tiny-led");
     REQUIRE(unlink(scratch_path(CLASSIFIER)) == 0);
