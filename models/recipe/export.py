@@ -133,7 +133,7 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
         space = dict(latent=about["latent"]) if vae else dict(patch=about["patch"])
         describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
                  window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
-                 recommended=dict(sampler="unipc", steps=10, guidance=options.get("guidance", 3.5)),
+                 recommended=dict(sampler="sa-solver", steps=10, guidance=options.get("guidance", 3.5)),
                  **({"student": about["student"]} if "student" in about else {}), trained=record(state))
 
 
