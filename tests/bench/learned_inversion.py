@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
-from recipe import audio, data, judge, judge_sfx, sfx  # noqa: E402
+from recipe import audio, data, judge, judge_denoise, judge_sfx, nets, sfx  # noqa: E402
 import bench_inversion as bench  # noqa: E402
 
 FRAMES = 96  # of a training window
@@ -135,7 +135,7 @@ def train(lib, work, path, minutes, windows, batch, rate):
     seen, held = Windows(lib, work, windows, False), Windows(lib, work, 48, True)
     print("windows made", flush=True)
     optimiser = torch.optim.AdamW(net.parameters(), rate, (0.8, 0.99), weight_decay=1e-3)
-    average = {name: value.clone() for name, value in net.state_dict().items()}
+    average = nets.Average(net, 0.998)
     began = told = time.monotonic()
     step, mean = 0, None
     while (spent := (time.monotonic() - began) / 60) < minutes:
@@ -148,17 +148,16 @@ def train(lib, work, path, minutes, windows, batch, rate):
         optimiser.step()
         step += 1
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        for name, value in net.state_dict().items():
-            average[name].lerp_(value, 1 - min(0.998, step / (step + 10)))
+        average.update(net)
         if step == 1 or time.monotonic() - told > 120 or (time.monotonic() - began) / 60 >= minutes:
             told = time.monotonic()
             best = Finish()
-            best.load_state_dict(average)
+            best.load_state_dict(average.weights)
             with torch.no_grad():
                 torch.manual_seed(1 + step)
                 off = np.mean([energy_loss(best, *held.draw(np.arange(i, i + 8))).item() for i in range(0, 48, 8)])
             print(f"{spent:5.1f} min, step {step}: {mean:.4f}, held out {off:.4f}", flush=True)
-            torch.save(dict(net=average, step=step), path)
+            torch.save(dict(net=average.weights, step=step), path)
 
 
 # ---- what it is worth ----
@@ -176,18 +175,14 @@ def finisher(lib, path):
 
 
 def speech_scores(makers, bank, count):
-    """PESQ (wide band, at 16 kHz) and STOI of held-back speech through its mel and back."""
-    from pesq import pesq
-    from pystoi import stoi
-    import soxr
+    """PESQ and STOI of held-back speech through its mel and back."""
     print(f"\n{'speech':22}{'PESQ':>9}{'STOI':>9}")
     clips = bench.pick(bank, ["speech"], count)["speech"]
     for name, make in makers.items():
         scores = []
         for seed, real in enumerate(clips):
-            made = make(audio.mel(torch.from_numpy(np.append(real, np.float32(0)))), seed).numpy()[:len(real)]
-            a, b = (soxr.resample(x, audio.RATE, 16000) for x in (real, made))
-            scores.append((pesq(16000, a, b, "wb"), stoi(a, b, 16000)))
+            made = make(audio.mel(torch.from_numpy(np.append(real, np.float32(0)))), seed)[:len(real)]
+            scores.append(judge_denoise.speech_scores(torch.from_numpy(real), made))
         print(f"{name:22}" + "".join(f"{value:9.3f}" for value in np.mean(scores, 0)), flush=True)
 
 
