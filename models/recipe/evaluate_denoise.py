@@ -95,6 +95,6 @@ def run_auto(path, net, bank, count, write):
 def run_clean(cleaner, bank, count):
     """What is lost of sounds without noise."""
     for kind in ("speech", "effects"):
-        lost = [judge_denoise.si_sdr(sound, cleaner(sound)) for sound, _, _ in judge_denoise.scenes(bank, kind, count)]
+        lost = [judge_denoise.si_sdr(sound, cleaner(sound)) for sound, _ in judge_denoise.scenes(bank, kind, count)]
         show(f"{kind} without noise, automatic t: SI-SDR in dB of the scenes", [
             {name: f"{np.quantile(lost, q):.2f}" for name, q in (("least", 0), ("quarter", 0.25), ("median", 0.5), ("most", 1))}])

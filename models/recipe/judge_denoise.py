@@ -31,45 +31,53 @@ def backgrounds(bank, length, aside=()):
     return [recordings[name] for name in sorted(recordings)]
 
 
-def scenes(bank, kind, count, seconds=4, seed=5, aside=()):
-    """`count` times a held-out sound at -26 dB, held-out noise at 0 dB of the same length, and the names of the recordings in
-    them, none of which is `aside`; no recording of noise comes twice before each has come once."""
+def planned(bank, kind, count, seconds=4, seed=5, aside=()):
+    """`count` times what a scene is made of: (clip, first sample of the scene, samples) for each sound, and (clip, first
+    sample of the clip) for the noise. None is of a recording in `aside`; none of noise comes twice before each has come once."""
     rng = np.random.default_rng([seed, 7])
     clips = {"speech": bank.choose("speech", True), "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
              "effects": bank.choose("sfx", True, without=mix.BACKGROUND)}[kind]
     clips = [clip for clip in clips if clip["source"] not in aside]
-    length, out = seconds * audio.RATE, []
+    length = seconds * audio.RATE
     noises = backgrounds(bank, length, aside)
     if not clips or not noises:
         raise ValueError(f"{kind}: too few held-out recordings of it, or of noise, for scenes")
-    order = rng.permutation(len(noises))
+    order, out = rng.permutation(len(noises)), []
     for i in range(count):
-        sound, position, names = np.zeros(length, np.float32), 0, set()
+        sounds, position = [], 0
         while position < length:
             clip = clips[rng.integers(len(clips))]
-            wave = bank.samples(clip, 0, min(clip["length"], length - position))
-            sound[position:position + len(wave)] = wave * 10 ** (-clip["level"] / 20)
-            position += len(wave) + int(rng.uniform(0.2, 0.8) * audio.RATE)
-            names.add(clip["source"])
+            sounds.append((clip, position, min(clip["length"], length - position)))
+            position += sounds[-1][2] + int(rng.uniform(0.2, 0.8) * audio.RATE)
         pieces = noises[order[i % len(order)]]
         clip = pieces[rng.integers(len(pieces))]
-        names.add(clip["source"])
-        noise = bank.samples(clip, int(rng.integers(0, clip["length"] - length + 1)), length)
+        out.append((sounds, (clip, int(rng.integers(0, clip["length"] - length + 1)))))
+    return out
+
+
+def scenes(bank, kind, count, seconds=4, **choice):
+    """`count` times a held-out sound at -26 dB and held-out noise at 0 dB of the same length, as `planned` chooses them."""
+    length, level, out = seconds * audio.RATE, 10 ** (-26 / 20), []
+    for sounds, (clip, start) in planned(bank, kind, count, seconds, **choice):
+        noise = bank.samples(clip, start, length)
         noise = noise / np.sqrt(np.square(noise).mean() + 1e-12)
-        level = 10 ** (-26 / 20)
-        out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float(), names))
+        sound = np.zeros(length, np.float32)
+        for clip, position, samples in sounds:
+            sound[position:position + samples] = bank.samples(clip, 0, samples) * 10 ** (-clip["level"] / 20)
+        out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float()))
     return out
 
 
 def other_scenes(bank, kind, count):
     """Scenes of recordings, noise among them, that are in none of those that the card reports."""
-    aside = set().union(*(names for told, n in REPORTED.items() for _, _, names in scenes(bank, told, n)))
+    aside = {clip["source"] for told, n in REPORTED.items() for sounds, (noise, _) in planned(bank, told, n)
+             for clip in (noise, *(sound[0] for sound in sounds))}
     return scenes(bank, kind, count, seed=6, aside=aside)
 
 
 def mixed(scene, snr):
     """The mix at `snr` dB (powers over the whole scene)."""
-    sound, noise, _ = scene
+    sound, noise = scene
     return sound + noise * (sound.square().mean().sqrt() * 10 ** (-snr / 20))
 
 
