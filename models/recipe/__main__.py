@@ -81,11 +81,12 @@ def run_evaluate(args):
 def run_export(args):
     about = args.name or args.out.name, args.licence, args.credit, args.provenance
     if args.what == "denoise":
-        export.export_denoise(args.work, args.out, *about)
+        export.export_denoise(args.work, args.out, *about, others=args.mean_with)
     elif args.what == "classifier":
-        export.export_classifier(args.work, args.out)
+        export.export_classifier(args.work, args.out, args.mean_with)
     else:
-        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures}, args.what)
+        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures}, args.what,
+                          args.mean_with)
     print(f"{args.out}: open it with Ebb, or with diffusers")
 
 
@@ -206,6 +207,9 @@ def add_export(add):
     add.add_argument("out", type=Path)
     add.add_argument("--what", choices=MODELS, default="sfx")
     add.add_argument("--start", default="shipped", help="as in train")
+    add.add_argument("--mean-with", type=Path, nargs="+", default=[], metavar="WORK",
+                     help="other --work folders where the same net was trained from the same start, with another --seed: "
+                          "exports the mean of all their weights")
     add.add_argument("--name", help="what it calls itself (the folder's name)")
     add.add_argument("--textures", nargs="*", default=[], metavar="LABEL", help="labels that go on without a seam")
     add.add_argument("--licence", default="all rights reserved")

@@ -96,6 +96,25 @@ def trained(run_folder):
     return state
 
 
+def trained_apart(works, run):
+    """The checkpoint of the first of several trainings of one net from one start, with the mean of all weights: each has its own
+    noise in them, which the mean has less of."""
+    first, *others = states = [trained(Path(work) / run) for work in works]
+    for work, other in zip(works[1:], others):
+        for name, said in said_by(other).items():
+            if said != said_by(first)[name]:
+                raise ValueError(f"{work}: its {name} is not that of {works[0]}; a mean is of trainings that differ in draws")
+    weights = {name: torch.stack([state["average"]["weights"][name] for state in states]).mean(0)
+               for name in first["average"]["weights"]}
+    return first | dict(average=dict(first["average"], weights=weights), others=[record(other) for other in others])
+
+
+def said_by(state):
+    """What the weights of a checkpoint mean."""
+    return dict(net=state["config"]) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch")} | {
+        name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
+
+
 def averaged(run_folder, net):
     """The running average of a training's weights, in `net`."""
     net.load_state_dict(trained(run_folder)["average"]["weights"])
@@ -109,8 +128,8 @@ def net_of(state):
     return net.eval()
 
 
-def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx"):
-    state = trained(Path(work) / run)
+def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx", others=()):
+    state = trained_apart([work, *others], run)
     about, options, net = state["about"], state["options"], net_of(state)
     learned = {key: options[key] for key in LEARNED if key in options}
     scheduler = diffusion.Process(clip=about["patch"] != [1, 1], **learned).scheduler
@@ -137,9 +156,9 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
                  **({"student": about["student"]} if "student" in about else {}), trained=record(state))
 
 
-def export_classifier(work, out):
+def export_classifier(work, out, others=()):
     """Into a model that knows the same labels and diffuses in the same space."""
-    out, state = Path(out), trained(Path(work) / "classifier")
+    out, state = Path(out), trained_apart([work, *others], "classifier")
     if not (out / "ebb.json").exists():
         raise ValueError(f"{out}: no model is there yet; a classifier goes into one (export it first)")
     info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
@@ -156,11 +175,12 @@ def export_classifier(work, out):
 
 def record(state):
     """How a model was trained, for ebb.json."""
-    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"]
+    mean_with = dict(mean_with=state["others"]) if state.get("others") else {}
+    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"] | mean_with
 
 
-def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, t_default=0.7):
-    state = trained(Path(work) / "denoise")
+def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, t_default=0.7, others=()):
+    state = trained_apart([work, *others], "denoise")
     with renewing(out) as folder:
         save_net(net_of(state), folder / "unet")
         nets.scheduler("sample", clip=True).save_pretrained(folder / "scheduler")

@@ -28,6 +28,7 @@ def run(root):
     for name, options in MODELS.items():
         check_model(root, work, name, options)
     check_classifier(root, root / "latent-work", root / "models" / "latent")
+    check_mean(root, root / "latent-work")
     check_refusals(root, root / "latent-work")
     check_judge(root, work)
 
@@ -141,6 +142,24 @@ def check_played(root, out):
     done = subprocess.run(["gst-launch-1.0", "-q", *line.split()], text=True, capture_output=True, timeout=120)
     wave, rate = soundfile.read(root / "played.wav") if done.returncode == 0 else (np.zeros(1), 0)
     check(rate == 48000 and len(wave) > 90000 and wave.std() > 0, f"diffusesrc plays it: {rate} Hz, {wave.shape}: {done.stderr}")
+
+
+def check_mean(root, work):
+    """Of two trainings, the mean of their weights; of two nets, or schedules, none."""
+    other, out = root / "other-work", root / "models" / "mean"
+    shutil.copytree(work, other, ignore=shutil.ignore_patterns("sfx"))
+    options = dict(channels=[16, 32], layers=1, seed=2)
+    quietly(train.Run(sfx.Diffuse(other, None, **options), other / "sfx", 1e-3, 4, steps=3, options=options).run)
+    status, said = recipe(work, "export", out, "--start", "none", "--mean-with", other)
+    check(status == 0, f"mean: export: {said}")
+    one, two = (train.read_state(place / "sfx")["average"]["weights"]["conv_in.weight"] for place in (work, other))
+    found = UNet2DModel.from_pretrained(out, subfolder="unet").conv_in.weight.float()
+    check(torch.allclose(found, (one + two) / 2, atol=1e-3) and not torch.allclose(found, one, atol=1e-3), "mean: of both")
+    told = json.loads((out / "ebb.json").read_text(encoding="utf-8"))["trained"]["mean_with"]
+    check(len(told) == 1 and told[0]["seed"] == 2 and told[0]["steps"] == 3, "mean: says with what")
+    for name, reason in (("direct", "its net"), ("zero", "its schedule")):
+        refused([f"{reason} is not that of"], work, "export", root / "x", "--start", "none", "--mean-with", root / f"{name}-work")
+    refused(["nothing trained here"], work, "export", root / "x", "--start", "none", "--mean-with", root / "nowhere")
 
 
 def check_refusals(root, work):
