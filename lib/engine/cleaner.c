@@ -18,6 +18,7 @@ struct ebb_cleaner {
     struct ebb_mel *mel;
     struct ebb_overlap *overlap;
     struct ebb_snr snr;
+    struct ebb_split split;                 // by the network, asked to take all it can
 
     struct ebb_fifo in, out;
     uint64_t written, given;                // samples
@@ -123,6 +124,7 @@ void ebb_cleaner_reset(struct ebb_cleaner *c)
     ebb_fifo_empty(&c->out);
     ebb_overlap_reset(c->overlap);
     ebb_snr_reset(&c->snr);
+    c->split.count = 0;
     c->written = c->given = 0;
     c->frames = c->done = 0;
     c->lead = c->mel->stft->n_fft / 2;
@@ -199,7 +201,8 @@ static void choose_sources(struct ebb_cleaner *c, int64_t begin)
         c->source[i] = end > first ? first + mirror(first - 1 - i, end - first) : i;
 }
 
-static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double t, struct ebb_error *error)
+static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double t, const char *sampler, int steps,
+                                   struct ebb_error *error)
 {
     const struct ebb_model *m = c->model;
     const struct ebb_cleaner_settings *s = c->settings;
@@ -220,8 +223,8 @@ static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double 
         return error->code;
     struct ebb_run_params run = m->run;
     run.schedule = m->schedule;
-    run.sampler = s->sampler;
-    run.steps = s->steps;
+    run.sampler = sampler;
+    run.steps = steps;
     run.start = t;
     struct ebb_loop_job job = {
         .run = &run, .item = {m->no_label}, .noise = {EBB_NOISE_PHILOX, {.from = s->seed}, begin},
@@ -239,25 +242,54 @@ static float gain_of(const struct ebb_model *m, float x, float noisy)
 
 // ---- a hop ----
 
-static double interpolate(const struct ebb_auto_t *table, int count, double snr)
+static double interpolate(const struct ebb_auto_t *table, double db)
 {
-    if (snr <= table[0].snr_db)
-        return table[0].t;
-    for (int i = 1; i < count; i++)
-        if (snr < table[i].snr_db) {
-            double part = (snr - table[i - 1].snr_db) / (table[i].snr_db - table[i - 1].snr_db);
-            return table[i - 1].t + part * (table[i].t - table[i - 1].t);
-        }
-    return table[count - 1].t;
+    const struct ebb_auto_point *p = table->points;
+    if (db <= p[0].db)
+        return p[0].t;
+    for (int i = 1; i < table->count; i++)
+        if (db < p[i].db)
+            return p[i - 1].t + (db - p[i - 1].db) / (p[i].db - p[i - 1].db) * (p[i].t - p[i - 1].t);
+    return p[table->count - 1].t;
 }
 
-static double choose_t(struct ebb_cleaner *c)
+static int past_of(const struct ebb_cleaner *c)
+{
+    return c->size.frames - c->size.hop - c->size.ahead;
+}
+
+// What the network keeps and takes of the hop when it takes all it can.
+static enum ebb_result split_hop(struct ebb_cleaner *c, struct ebb_error *error)
+{
+    int bands = c->mel->params.n_mels, past = past_of(c);
+    enum ebb_result result = run_network(c, c->done - past, 1, "ddim", 1, error);
+    for (int i = 0; i < c->size.hop && result == EBB_OK; i++) {
+        double kept = 0, taken = 0;
+        for (int band = 0; band < bands; band++) {
+            float noisy = c->values[ring(c->done + i, c->size.frames) * bands + band];
+            double gain = gain_of(c->model, c->state[cell(c, band, past + i)], noisy);
+            double power = ebb_mel_unvalue(c->mel, noisy);
+            kept += gain * gain * power;
+            taken += (1 - gain) * (1 - gain) * power;
+        }
+        ebb_split_add(&c->split, kept, taken);
+    }
+    return result;
+}
+
+// By the measured noise. Where the network would take more than the noise that is there even when the recording is quietest,
+// it may take sound for noise: the more, the less it is let.
+static enum ebb_result choose_t(struct ebb_cleaner *c, double *t, struct ebb_error *error)
 {
     const struct ebb_model *m = c->model;
-    c->settings->snr = ebb_snr_db(&c->snr);
-    if (c->settings->t != EBB_T_AUTO)
-        return c->settings->t;
-    return m->auto_t_count > 0 ? interpolate(m->auto_t, m->auto_t_count, c->settings->snr) : m->info.t_default;
+    double snr = c->settings->snr;
+    *t = m->auto_t.count > 0 ? interpolate(&m->auto_t, snr) : m->info.t_default;
+    if (m->auto_doubt.count == 0)
+        return EBB_OK;
+    enum ebb_result result = split_hop(c, error);
+    if (result == EBB_OK)
+        *t = fmin(*t, interpolate(&m->auto_doubt, snr - ebb_split_db(&c->split)));
+    return result;
 }
 
 static bool hop_is_silent(const struct ebb_cleaner *c)
@@ -271,21 +303,26 @@ static bool hop_is_silent(const struct ebb_cleaner *c)
 // Gains of the hop and of the frames ahead.
 static enum ebb_result find_gains(struct ebb_cleaner *c, struct ebb_error *error)
 {
-    int bands = c->mel->params.n_mels, span = c->size.hop + c->size.ahead, before = c->size.frames - span;
-    double t = choose_t(c);
-    bool idle = t * ebb_schedule_steps(c->model->schedule) < 0.5 || (c->settings->wet == 0 && c->wet == 0) ||
-                hop_is_silent(c);
-    if (!idle) {
-        enum ebb_result result = run_network(c, c->done - before, t, error);
-        if (result != EBB_OK)
-            return result;
-    }
-    c->settings->used_t = t;
-    c->settings->windows++;
-    for (int i = 0; i < span; i++)
+    struct ebb_cleaner_settings *s = c->settings;
+    int bands = c->mel->params.n_mels, past = past_of(c);
+    bool heard = (s->wet > 0 || c->wet > 0) && !hop_is_silent(c);
+    double t = s->t == EBB_T_AUTO ? s->used_t : s->t;
+    enum ebb_result result = EBB_OK;
+    s->snr = ebb_snr_db(&c->snr);
+    if (heard && s->t == EBB_T_AUTO)
+        result = choose_t(c, &t, error);
+    bool idle = !heard || t * ebb_schedule_steps(c->model->schedule) < 0.5;
+    if (result == EBB_OK && !idle)
+        result = run_network(c, c->done - past, t, s->sampler, s->steps, error);
+    if (result != EBB_OK)
+        return result;
+
+    s->used_t = t;
+    s->windows++;
+    for (int i = 0; i < c->size.hop + c->size.ahead; i++)
         for (int band = 0; band < bands; band++) {
             float noisy = c->values[ring(c->done + i, c->size.frames) * bands + band];
-            float x = c->state[cell(c, band, before + i)];
+            float x = c->state[cell(c, band, past + i)];
             c->gain[(size_t)i * bands + band] = idle ? 1 : gain_of(c->model, x, noisy);
         }
     return EBB_OK;

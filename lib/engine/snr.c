@@ -77,3 +77,21 @@ double ebb_snr_db(const struct ebb_snr *snr)
         mean += snr->total[i] / frames;
     return 10 * log10(fmax(mean - noise, 1e-3 * noise) / noise);
 }
+
+void ebb_split_add(struct ebb_split *split, double kept, double taken)
+{
+    size_t at = split->count++ % EBB_SNR_FRAMES;
+    split->kept[at] = kept;
+    split->taken[at] = taken;
+}
+
+double ebb_split_db(const struct ebb_split *split)
+{
+    size_t frames = split->count < EBB_SNR_FRAMES ? split->count : EBB_SNR_FRAMES;
+    double kept = 0, taken = 0;
+    for (size_t i = 0; i < frames; i++) {
+        kept += split->kept[i];
+        taken += split->taken[i];
+    }
+    return frames > 0 ? 10 * log10(fmax(kept, 1e-10 * taken) / fmax(taken, 1e-10 * kept)) : NAN;
+}

@@ -1,5 +1,5 @@
-// How noisy a recording is, from its band powers over the last four seconds: what is there in every band even when
-// it is quietest is noise.
+// How noisy a recording is, over the last four seconds, in two opinions. One knows its band powers alone: what is there in every band
+// even when it is quietest is noise. The other is a network's: what it would take away is noise.
 #ifndef EBB_ENGINE_SNR_H
 #define EBB_ENGINE_SNR_H
 
@@ -25,5 +25,14 @@ void ebb_snr_reset(struct ebb_snr *snr);
 
 void ebb_snr_add(struct ebb_snr *snr, const float *power); // the band powers of the next frame
 double ebb_snr_db(const struct ebb_snr *snr);              // NAN before the first frame
+
+// Power of all bands that a network would keep of each frame, and take away. All zero: no frame yet.
+struct ebb_split {
+    double kept[EBB_SNR_FRAMES], taken[EBB_SNR_FRAMES]; // rings
+    size_t count;                                       // frames so far
+};
+
+void ebb_split_add(struct ebb_split *split, double kept, double taken); // of the next frame
+double ebb_split_db(const struct ebb_split *split); // kept over taken, -100..100 dB; NAN before the first frame
 
 #endif

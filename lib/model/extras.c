@@ -1,5 +1,4 @@
 // ebb.json: what diffusers' files do not say.
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,26 +66,28 @@ static void read_latent(struct ebb_model *model, const struct ebb_json *j)
         model->latent_mean[i] = (float)mean[i];
 }
 
-static void read_auto_t(struct ebb_model *model, const struct ebb_json *d)
+static void read_auto(struct ebb_auto_t *table, const struct ebb_json *d, const char *key)
 {
-    json_t *list = ebb_json_list(d, "auto_t");
+    json_t *list = ebb_json_list(d, key);
     size_t count = json_array_size(list);
     if (count == 0 || count > 64) {
         if (count)
-            ebb_json_refuse(d, "auto_t", EBB_CORRUPT, "at most 64 pairs");
+            ebb_json_refuse(d, key, EBB_CORRUPT, "at most 64 pairs");
         return;
     }
-    model->auto_t = ebb_alloc(count, sizeof(*model->auto_t));
-    for (size_t i = 0; model->auto_t && i < count; i++) {
-        json_t *pair = json_array_get(list, i), *snr = json_array_get(pair, 0), *t = json_array_get(pair, 1);
-        double last = i ? model->auto_t[i - 1].snr_db : -DBL_MAX;
-        model->auto_t[i] = (struct ebb_auto_t){json_number_value(snr), json_number_value(t)};
-        if (json_array_size(pair) != 2 || !json_is_number(snr) || !json_is_number(t) || model->auto_t[i].t < 0 ||
-            model->auto_t[i].t > 1 || model->auto_t[i].snr_db <= last) {
-            ebb_json_refuse(d, "auto_t", EBB_CORRUPT, "pairs of dB and t, dB rising, t from 0 to 1");
+    table->points = ebb_alloc(count, sizeof(*table->points));
+    if (!table->points)
+        d->file->result = ebb_fail(d->file->error, EBB_OUT_OF_MEMORY, "no memory for ebb.json");
+    for (size_t i = 0; table->points && i < count; i++) {
+        json_t *pair = json_array_get(list, i), *db = json_array_get(pair, 0), *t = json_array_get(pair, 1);
+        struct ebb_auto_point *point = &table->points[i];
+        *point = (struct ebb_auto_point){json_number_value(db), json_number_value(t)};
+        if (json_array_size(pair) != 2 || !json_is_number(db) || !json_is_number(t) || point->t < 0 || point->t > 1 ||
+            (i > 0 && point->db <= point[-1].db)) {
+            ebb_json_refuse(d, key, EBB_CORRUPT, "pairs of dB and t, dB rising, t from 0 to 1");
             return;
         }
-        model->auto_t_count = (int)i + 1;
+        table->count = (int)i + 1;
     }
 }
 
@@ -103,7 +104,8 @@ static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
     model->change_db = ebb_json_number(d, "change_db", 0, 0, 200);
     if (ebb_json_choice(d, "target", 0, targets) == 1)
         model->change_db = ebb_json_number(d, "range_db", 30, 1, 200);
-    read_auto_t(model, d);
+    read_auto(&model->auto_t, d, "auto_t");
+    read_auto(&model->auto_doubt, d, "auto_doubt");
 }
 
 static void read_recommended(struct ebb_model *model, const struct ebb_json *j)

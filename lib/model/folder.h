@@ -9,8 +9,11 @@
 #include "graph/plan.h"
 #include "nets/nets.h"
 
-struct ebb_auto_t { // estimated input signal-to-noise ratio -> best t, piecewise linear
-    double snr_db, t;
+struct ebb_auto_t { // dB -> t, linear between the points, flat beyond them
+    struct ebb_auto_point {
+        double db, t;
+    } *points;
+    int count; // 0: there is none
 };
 
 struct ebb_model_own;
@@ -33,8 +36,8 @@ struct ebb_model {
 
     struct ebb_schedule *schedule;
     struct ebb_run_params run; // what the folder's scheduler config says: prediction, spacing, offset, clip, compat
-    struct ebb_auto_t *auto_t;
-    int auto_t_count;
+    struct ebb_auto_t auto_t;     // by the recording's estimated signal-to-noise ratio
+    struct ebb_auto_t auto_doubt; // by what that is above the network's own opinion of it
 
     // Set by ebb_model_load(); the networks are shared between models of the same folder and device.
     struct ebb_device *device;

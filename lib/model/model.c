@@ -100,7 +100,8 @@ void ebb_model_close(struct ebb_model **model)
     ebb_schedule_destroy(&m->schedule);
     free(m->labels);
     free(m->latent_mean);
-    free(m->auto_t);
+    free(m->auto_t.points);
+    free(m->auto_doubt.points);
     free(m);
 }
 

@@ -22,6 +22,8 @@ FRAMES = 64
 LENGTHS = (64, 128, 256)  # frames of a crop, by turns
 FIRST = 0.85  # part of the examples that start a process: one evaluation is what is used
 LEAST = 3e-4  # of the energy: errors below are not heard
+AUTO_T = [[15, 0.9], [20, 0.75], [25, 0.3], [30, 0]]  # automatic t by the estimated SNR in dB: what is clean is left alone
+AUTO_DOUBT = [[5, 0.9], [20, 0.3], [26, 0]]  # and by the doubt in dB, until `evaluate --write` has fitted it
 COMPRESSED = 4.0  # weight of the compressed spectra's error beside the logarithm of the energy's
 
 
@@ -188,3 +190,18 @@ def estimate_snr(power, frames=375):
     floor = grid.sort(dim=1).values[:, (power.shape[1] + 9) // 10 - 1]
     noise = ((1 + 4 / audio.filterbank().sum(1)) * 10 ** ((floor - 89.5) / 10)).sum()
     return float(10 * torch.log10((power.mean(1).sum() - noise).clamp(min=1e-3 * float(noise)) / noise))
+
+
+def own_snr(net, power, size=FILE, frames=375):
+    """The net's own opinion of it: the power that it keeps when it takes all it can, over the power that it takes, in dB."""
+    gains = attenuation(net, audio.to_net(power), 1.0, 1, size)[:, -frames:].double()
+    power = power[:, -frames:].double()
+    kept, taken = (gains.square() * power).sum(), ((1 - gains).square() * power).sum()
+    return float(10 * torch.log10(torch.maximum(kept, 1e-10 * taken) / torch.maximum(taken, 1e-10 * kept)))
+
+
+def opinions(net, samples, size=FILE):
+    """The estimated SNR of a recording in dB, and by how much it is above the net's own: what `auto_t` and `auto_doubt` go by."""
+    power = audio.mel_power(audio.stft(samples))
+    snr = estimate_snr(power)
+    return snr, snr - own_snr(net, power, size)

@@ -44,11 +44,13 @@ def run_others(bank, count, libraries):
 
 def run_scores(folder, net, bank, count, parts):
     """With automatic t, in one evaluation."""
-    fit = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))["denoise"]["auto_t"]
+    info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))["denoise"]
 
     def automatic(heard, size=denoise.FILE):
-        snr = denoise.estimate_snr(audio.mel_power(audio.stft(heard)))
-        return denoise.clean(net, heard, judge_denoise.pick_t(fit, snr), size=size)
+        opinions = np.array(denoise.opinions(net, heard, size))
+        return denoise.clean(net, heard, float(judge_denoise.pick_t(info["auto_t"], doubts, opinions)), size=size)
+
+    doubts = info.get("auto_doubt", [[0, 1]])  # older models have none
 
     tables = (("speech", "speech", automatic, judge_denoise.speech_measures),
               ("speech48", "speech48", automatic, judge_denoise.speech_measures),
@@ -76,11 +78,11 @@ def show_curve(title, values):
 
 
 def run_auto(path, net, bank, count, write):
-    """The table estimated SNR -> t, and what it gains, on scenes that no other table has."""
+    """The table doubt -> t, and what it gains with the one that ends at clean recordings, on scenes that no other table has."""
     info = json.loads(path.read_text(encoding="utf-8"))
     curves = {kind: judge_denoise.curve(net, judge_denoise.other_scenes(bank, kind, count), judge_denoise.FIT_SNRS,
                                         judge_denoise.FIT_TS) for kind in ("speech", "effects")}
-    fit = judge_denoise.fit_auto(curves) if write else info["denoise"]["auto_t"]
+    fit = judge_denoise.fit_auto(curves) if write else info["denoise"].get("auto_doubt", denoise.AUTO_DOUBT)
     print(f"\nautomatic t: {json.dumps(fit)}")
     gains = judge_denoise.gained(fit, curves)
     show("automatic t where it is fitted: mean gain in dB, and that of the best t of each mix", [
@@ -88,7 +90,7 @@ def run_auto(path, net, bank, count, write):
             (kind, gains[kind][i]), (f"{kind}, best", (scores[i].max(1) - scores[i, :, 0]).mean()))}
         for i, snr in enumerate(judge_denoise.FIT_SNRS)])
     if write:
-        info["denoise"]["auto_t"] = fit
+        info["denoise"] |= dict(auto_t=denoise.AUTO_T, auto_doubt=fit)
         data.write_json(path, info)
 
 

@@ -17,7 +17,6 @@ from . import audio, classifier, data, denoise, diffusion, nets, sfx, train
 
 TEXTURES = {"bird", "chainsaw", "clock_tick", "engine", "fire", "helicopter", "insect_frog", "rain", "sea_waves",
             "water", "wind"}
-AUTO_T = [[0, 0.9], [20, 0.7], [30, 0.4]]  # until `evaluate --write` has measured it
 LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
@@ -179,7 +178,7 @@ def record(state):
     return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"] | mean_with
 
 
-def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, t_default=0.7, others=()):
+def export_denoise(work, out, name, licence, credit, provenance, t_default=0.7, others=()):
     state = trained_apart([work, *others], "denoise")
     with renewing(out) as folder:
         save_net(net_of(state), folder / "unet")
@@ -187,5 +186,6 @@ def export_denoise(work, out, name, licence, credit, provenance, auto_t=AUTO_T, 
         write_index(folder, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
         describe(folder, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",
                  recommended=dict(sampler="ddim", steps=1),
-                 denoise=dict(t_default=t_default, auto_t=auto_t, target="change", range_db=denoise.RANGE, keep="(1-t)^2"),
+                 denoise=dict(t_default=t_default, auto_t=denoise.AUTO_T, auto_doubt=denoise.AUTO_DOUBT, target="change",
+                              range_db=denoise.RANGE, keep="(1-t)^2"),
                  licence=licence, credit=credit, provenance=provenance, trained=record(state))

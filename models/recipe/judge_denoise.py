@@ -10,8 +10,8 @@ TS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 REPORTED = dict(speech=16, speech48=8, effects=16)  # scenes a level in the card
 FIT_SNRS = (-5, 0, 5, 10, 15, 20, 25)  # automatic t is fitted at
 FIT_TS = (0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
-POINTS = (0, 5, 10, 12.5, 15, 17.5, 20, 25, 30)  # estimated SNRs in its table, in dB; from the last on, t is 0
-KEEP = {0: 0.96, 10: 0.92, 20: 0.5}  # of what the best single t gains for speech at an SNR, automatic t keeps so much
+POINTS = (4, 8, 12, 16, 20, 26)  # doubts in its table, in dB; from the last on, t is 0
+KEEP = {-5: 0.93, 0: 0.955, 10: 0.92, 20: 0.7}  # of what the best single t gains for speech at an SNR, automatic t keeps so much
 EFFECTS = 3  # what a dB of theirs counts beside one of speech, which KEEP guards
 
 
@@ -161,28 +161,33 @@ def table(bank, kind, count, measure):
 
 
 def curve(net, pairs, snrs=SNRS, ts=TS):
-    """SI-SDR (snr, scene, t) and the part of the energy removed, by t, and the estimated SNR of each mix."""
+    """SI-SDR (snr, scene, t) and the part of the energy removed, by t, and the opinions (snr, scene, 2) of each mix."""
     scores = np.zeros((len(snrs), len(pairs), len(ts)))
-    removed, estimates = np.zeros_like(scores), np.zeros(scores.shape[:2])
+    removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 2))
     for j, scene in enumerate(pairs):
         for i, snr in enumerate(snrs):
             heard = mixed(scene, snr)
-            estimates[i, j] = denoise.estimate_snr(audio.mel_power(audio.stft(heard)))
+            opinions[i, j] = denoise.opinions(net, heard)
             for k, t in enumerate(ts):
                 done = denoise.clean(net, heard, t)
                 scores[i, j, k] = si_sdr(scene[0], done)
                 removed[i, j, k] = float((heard - done).square().sum() / heard.square().sum())
-    return scores, removed, estimates
+    return scores, removed, opinions
 
 
-def pick_t(fit, snr):
-    """t from the table: linear between its points, flat beyond them."""
-    return np.interp(snr, [point[0] for point in fit], [point[1] for point in fit])
+def look_up(table, db):
+    """Linear between the points of a table, flat beyond them."""
+    return np.interp(db, [point[0] for point in table], [point[1] for point in table])
 
 
-def reached(fit, scores, estimates):
-    """SI-SDR (snr, scene) that t from the table reaches, between the ts of the curve in a line."""
-    t = pick_t(fit, estimates)
+def pick_t(cap, fit, opinions):
+    """Automatic t: the lesser of what the SNR and the doubt say."""
+    return np.minimum(look_up(cap, opinions[..., 0]), look_up(fit, opinions[..., 1]))
+
+
+def reached(fit, scores, opinions):
+    """SI-SDR (snr, scene) that t from the tables reaches, between the ts of the curve in a line."""
+    t = pick_t(denoise.AUTO_T, fit, opinions)
     k = np.clip(np.searchsorted(FIT_TS, t, side="right") - 1, 0, len(FIT_TS) - 2)
     low, high = (np.take_along_axis(scores, index[..., None], 2)[..., 0] for index in (k, k + 1))
     part = (t - np.take(FIT_TS, k)) / (np.take(FIT_TS, k + 1) - np.take(FIT_TS, k))
@@ -191,12 +196,12 @@ def reached(fit, scores, estimates):
 
 def gained(fit, curves):
     """{kind: mean gain in dB at each of FIT_SNRS}, from {kind: what `curve` says}; the first of FIT_TS changes nothing."""
-    return {kind: (reached(fit, scores, estimates) - scores[..., 0]).mean(1) for kind, (scores, _, estimates) in curves.items()}
+    return {kind: (reached(fit, scores, opinions) - scores[..., 0]).mean(1) for kind, (scores, _, opinions) in curves.items()}
 
 
 def fit_auto(curves):
-    """The table for which speech and effects gain most, while speech keeps its part of what the best single t gains: where it
-    does not, speech counts for more and more."""
+    """The table of doubts for which speech and effects gain most, while speech keeps its part of what the best single t gains:
+    where it does not, speech counts for more and more."""
     scores = curves["speech"][0].mean(1)
     best = scores.max(1) - scores[:, 0]
     least = np.array([KEEP.get(snr, 0) * top for snr, top in zip(FIT_SNRS, best)])
@@ -211,7 +216,7 @@ def fit_auto(curves):
 
 
 def fit_weighted(curves, weights):
-    """Coordinate ascent; t falls as the SNR rises."""
+    """Coordinate ascent; t falls as the doubt rises."""
     grid = np.round(np.arange(0, 1.001, 0.05), 2)
     fit = [[point, float(t)] for point, t in zip(POINTS, np.linspace(1, 0, len(POINTS)))]  # steep: room for each to move
 

@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "engine.h"
+#include "model/folder.h"
 
 static struct ebb_model *model; // opened by the first test that needs it, closed by the last
 
@@ -284,6 +285,37 @@ TEST(auto_follows_the_noise)
         free(out);
     }
     REQUIRE(t[1] > t[0] + 0.1);
+}
+
+// t is the lesser of what the two tables say, and what comes out is what that t makes.
+TEST(doubt_lowers_auto_t)
+{
+    const double doubts[] = {0.25, 0.9}, expected[] = {0.25, 0.7};
+    struct ebb_auto_point by_snr = {0, 0.7}, by_doubt = {0, 0};
+    size_t frames = 60000;
+    float *in = make_sound(frames, 1), *out[2] = {calloc(frames + 1, sizeof(float)), calloc(frames + 1, sizeof(float))};
+    REQUIRE(out[0] && out[1]);
+    struct ebb_denoise_params p = defaults();
+    ebb_denoise_destroy(&(struct ebb_denoise *){create(&p, 48000, 1)}); // opens the model
+    struct ebb_auto_t auto_t = model->auto_t, auto_doubt = model->auto_doubt;
+    for (int i = 0; i < 2; i++) {
+        by_doubt.t = doubts[i];
+        model->auto_t = (struct ebb_auto_t){&by_snr, 1};
+        model->auto_doubt = (struct ebb_auto_t){&by_doubt, 1};
+        for (int fixed = 0; fixed < 2; fixed++) {
+            p.t = fixed ? expected[i] : EBB_T_AUTO;
+            struct ebb_denoise *d = create(&p, 48000, 1);
+            REQUIRE(clean(d, in, out[fixed], frames, 1, 1000) == frames);
+            REQUIRE(ebb_denoise_t(d) == expected[i]);
+            ebb_denoise_destroy(&d);
+        }
+        REQUIRE(memcmp(out[0], out[1], frames * sizeof(float)) == 0);
+    }
+    model->auto_t = auto_t;
+    model->auto_doubt = auto_doubt;
+    free(in);
+    free(out[0]);
+    free(out[1]);
 }
 
 TEST(memory_is_flat)

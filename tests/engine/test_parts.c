@@ -76,6 +76,33 @@ TEST(snr_is_its_definition)
     ebb_snr_free(&snr);
 }
 
+TEST(split_is_its_definition)
+{
+    enum { FRAMES = 900 };
+    static double kept[FRAMES], taken[FRAMES];
+    static struct ebb_split split;
+    REQUIRE(isnan(ebb_split_db(&split)));
+    unsigned state = 5;
+    for (int i = 0; i < FRAMES; i++) {
+        state = state * 1664525u + 1013904223u;
+        kept[i] = (state >> 8) * 0x1p-24;
+        taken[i] = i > 500 ? 0.01 * kept[i] + 0.001 : 1;
+        ebb_split_add(&split, kept[i], taken[i]);
+        double a = 0, b = 0;
+        for (int k = i > 374 ? i - 374 : 0; k <= i; k++) {
+            a += kept[k];
+            b += taken[k];
+        }
+        REQUIRE_NEAR(ebb_split_db(&split), 10 * log10(a / b), 1e-9, "split");
+    }
+    static struct ebb_split edge;
+    ebb_split_add(&edge, 1, 0);
+    REQUIRE_NEAR(ebb_split_db(&edge), 100, 1e-9, "nothing taken");
+    edge.count = 0;
+    ebb_split_add(&edge, 0, 1);
+    REQUIRE_NEAR(ebb_split_db(&edge), -100, 1e-9, "nothing kept");
+}
+
 static bool remember(void *user, double fraction)
 {
     *(double *)user = fraction;

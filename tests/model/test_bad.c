@@ -130,6 +130,20 @@ TEST(edited_json)
     scratch_remove();
 }
 
+TEST(tables_of_automatic_t)
+{
+    scratch_make("models/tiny-denoise");
+    static const struct edit cases[] = {
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1], [0, 0]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "rising"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1.5]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "0 to 1"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "pairs"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": {}, \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "list"},
+        {"ebb.json", "\"auto_t\": [", "\"auto_t\": [7, ", EBB_CORRUPT, "denoise.auto_t", "pairs"},
+    };
+    edits_refused("models/tiny-denoise", cases, sizeof(cases) / sizeof(cases[0]));
+    scratch_remove();
+}
+
 TEST(json_beyond_all_measure)
 {
     scratch_make("models/tiny-sfx");

@@ -13,7 +13,7 @@
 
 struct ebb_denoise;
 
-#define EBB_T_AUTO (-1.0) // measure the noise and choose t
+#define EBB_T_AUTO (-1.0) // measure the noise and choose t; with most models this asks the network once more per window
 
 struct ebb_denoise_params {
     double t;            // 0 leaves the sound alone, bit for bit; 1 removes all the model can; EBB_T_AUTO. NAN (default): the model's

@@ -10,8 +10,8 @@ import soundfile
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
-from .. import classifier, diffusion, export, judge, nets, sfx, train
-from .base import check, quietly, recipe, refused, skip, with_autoencoder
+from .. import classifier, denoise, diffusion, export, judge, judge_denoise, nets, sfx, train
+from .base import check, corpus, quietly, recipe, refused, skip, train_tiny, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()
 MODELS = dict(  # name: options of its training
@@ -29,6 +29,7 @@ def run(root):
         check_model(root, work, name, options)
     check_classifier(root, root / "latent-work", root / "models" / "latent")
     check_mean(root, root / "latent-work")
+    check_denoiser(root)
     check_refusals(root, root / "latent-work")
     check_judge(root, work)
 
@@ -160,6 +161,34 @@ def check_mean(root, work):
     for name, reason in (("direct", "its net"), ("zero", "its schedule")):
         refused([f"{reason} is not that of"], work, "export", root / "x", "--start", "none", "--mean-with", root / f"{name}-work")
     refused(["nothing trained here"], work, "export", root / "x", "--start", "none", "--mean-with", root / "nowhere")
+
+
+def check_denoiser(root):
+    """What Ebb makes of a mix, at a t and at the one that it chooses, is what the recipe makes of it, but for the noise that either
+    draws for x_t: a net of two steps still heeds it."""
+    work, out = corpus(root), root / "models" / "cleaner"
+    run = train_tiny(work, "denoise", work / "denoise", 2)
+    status, said = recipe(work, "export", out, "--what", "denoise")
+    check(status == 0, f"denoiser: export: {said}")
+    if not shutil.which("ebb"):
+        skip("denoiser: ebb is not on the PATH (./dev test-recipe puts it there)")
+        return
+    rng, t = np.random.default_rng(1), np.arange(6 * 48000) / 48000
+    mix = torch.from_numpy(0.1 * np.sin(2000 * t) * (np.sin(5 * t) > 0) + 0.06 * rng.standard_normal(len(t))).float()
+    soundfile.write(root / "mix.wav", mix.numpy(), 48000, subtype="FLOAT")
+    net = UNet2DModel.from_pretrained(out, subfolder="unet").float().eval()
+    done = ebb("denoise", "-m", out, "--device", "cpu", "--t", "0.7", root / "mix.wav", root / "clean.wav")
+    heard = torch.from_numpy(soundfile.read(root / "clean.wav", dtype="float32")[0]) if done.returncode == 0 else mix
+    wanted = denoise.clean(net, mix, 0.7)
+    error = float((heard - wanted).square().sum() / (mix - wanted).square().sum())
+    check(error < 0.05, f"denoiser: Ebb takes away what the recipe does, within 5 % of its power: {error:.1e}: {done.stderr}")
+    said = ebb("denoise", "-m", out, "--device", "cpu", "--t", "auto", "--json", root / "mix.wav", root / "clean.wav")
+    found = json.loads(said.stdout) if said.returncode == 0 else dict(t=-1, snr_db=-99)
+    snr, doubt = denoise.opinions(net, mix)
+    picked = float(judge_denoise.pick_t(denoise.AUTO_T, denoise.AUTO_DOUBT, np.array([snr, doubt])))
+    check(abs(found["t"] - picked) < 0.06 and abs(found["snr_db"] - snr) < 0.1,
+          f"denoiser: Ebb chooses {found}, the recipe {picked:.3f} for {snr:.2f} dB and a doubt of {doubt:.2f}")
+    check(0.15 < picked < 0.95, f"denoiser: the mix leaves a choice: {picked}")
 
 
 def check_refusals(root, work):
