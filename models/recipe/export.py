@@ -110,7 +110,8 @@ def trained_apart(works, run):
 
 def said_by(state):
     """What the weights of a checkpoint mean."""
-    return dict(net=state["config"]) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch")} | {
+    net = {name: value for name, value in state["config"].items() if not name.startswith("_")}  # diffusers' own, in any order
+    return dict(net=net) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch")} | {
         name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
 
 
