@@ -47,7 +47,7 @@ struct ebb_edit_params {
 };
 enum { EBB_EDIT_RESAMPLE = 4 };
 enum { EBB_EDIT_INVERSION_STEPS = 50 };
-#define EBB_EDIT_INVERSION_T 0.9 // of rain in models/sfx, 60 steps there and back miss 4 %; all the way to 1, everything
+#define EBB_EDIT_INVERSION_T 0.9 // of rain, 60 steps there and back miss 4 % (docs/diffusion.md); all the way to 1, everything
 EBB_API void ebb_edit_params_default(struct ebb_edit_params *params);
 
 // Frames of the edited sound. 0 with the error filled: what is wrong with the parameters, for this model and this recording.
