@@ -201,6 +201,12 @@ static void choose_sources(struct ebb_cleaner *c, int64_t begin)
         c->source[i] = end > first ? first + mirror(first - 1 - i, end - first) : i;
 }
 
+// The network's view of a frame that is still in the ring.
+static float value_at(const struct ebb_cleaner *c, int64_t frame, int band)
+{
+    return c->values[ring(frame, c->size.frames) * c->mel->params.n_mels + band];
+}
+
 static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double t, const char *sampler, int steps,
                                    struct ebb_error *error)
 {
@@ -210,7 +216,7 @@ static enum ebb_result run_network(struct ebb_cleaner *c, int64_t begin, double 
     choose_sources(c, begin);
     for (int i = 0; i < c->size.frames; i++)
         for (int band = 0; band < bands; band++) {
-            float value = c->values[ring(begin + c->source[i], c->size.frames) * bands + band];
+            float value = value_at(c, begin + c->source[i], band);
             c->condition[cell(c, band, i)] = value;
             c->state[cell(c, band, i)] = m->change_db > 0 ? 1 : value;
         }
@@ -258,17 +264,21 @@ static int past_of(const struct ebb_cleaner *c)
     return c->size.frames - c->size.hop - c->size.ahead;
 }
 
+// What the network has said of a band in frame `i` of the hop and of those ahead.
+static float said_gain(const struct ebb_cleaner *c, int i, int band)
+{
+    return gain_of(c->model, c->state[cell(c, band, past_of(c) + i)], value_at(c, c->done + i, band));
+}
+
 // What the network keeps and takes of the hop when it takes all it can.
 static enum ebb_result split_hop(struct ebb_cleaner *c, struct ebb_error *error)
 {
-    int bands = c->mel->params.n_mels, past = past_of(c);
-    enum ebb_result result = run_network(c, c->done - past, 1, "ddim", 1, error);
+    int bands = c->mel->params.n_mels;
+    enum ebb_result result = run_network(c, c->done - past_of(c), 1, "ddim", 1, error);
     for (int i = 0; i < c->size.hop && result == EBB_OK; i++) {
         double kept = 0, taken = 0;
         for (int band = 0; band < bands; band++) {
-            float noisy = c->values[ring(c->done + i, c->size.frames) * bands + band];
-            double gain = gain_of(c->model, c->state[cell(c, band, past + i)], noisy);
-            double power = ebb_mel_unvalue(c->mel, noisy);
+            double gain = said_gain(c, i, band), power = ebb_mel_unvalue(c->mel, value_at(c, c->done + i, band));
             kept += gain * gain * power;
             taken += (1 - gain) * (1 - gain) * power;
         }
@@ -304,7 +314,7 @@ static bool hop_is_silent(const struct ebb_cleaner *c)
 static enum ebb_result find_gains(struct ebb_cleaner *c, struct ebb_error *error)
 {
     struct ebb_cleaner_settings *s = c->settings;
-    int bands = c->mel->params.n_mels, past = past_of(c);
+    int bands = c->mel->params.n_mels;
     bool heard = (s->wet > 0 || c->wet > 0) && !hop_is_silent(c);
     double t = s->t == EBB_T_AUTO ? s->used_t : s->t;
     enum ebb_result result = EBB_OK;
@@ -313,18 +323,15 @@ static enum ebb_result find_gains(struct ebb_cleaner *c, struct ebb_error *error
         result = choose_t(c, &t, error);
     bool idle = !heard || t * ebb_schedule_steps(c->model->schedule) < 0.5;
     if (result == EBB_OK && !idle)
-        result = run_network(c, c->done - past, t, s->sampler, s->steps, error);
+        result = run_network(c, c->done - past_of(c), t, s->sampler, s->steps, error);
     if (result != EBB_OK)
         return result;
 
     s->used_t = t;
     s->windows++;
     for (int i = 0; i < c->size.hop + c->size.ahead; i++)
-        for (int band = 0; band < bands; band++) {
-            float noisy = c->values[ring(c->done + i, c->size.frames) * bands + band];
-            float x = c->state[cell(c, band, past + i)];
-            c->gain[(size_t)i * bands + band] = idle ? 1 : gain_of(c->model, x, noisy);
-        }
+        for (int band = 0; band < bands; band++)
+            c->gain[(size_t)i * bands + band] = idle ? 1 : said_gain(c, i, band);
     return EBB_OK;
 }
 

@@ -1,5 +1,5 @@
-// How noisy a recording is, over the last four seconds, in two opinions. One knows its band powers alone: what is there in every band
-// even when it is quietest is noise. The other is a network's: what it would take away is noise.
+// How noisy a recording is, over the last four seconds, in two opinions. One knows its band powers alone: what is there in
+// every band even when it is quietest is noise. The other is a network's: what it would take away is noise.
 #ifndef EBB_ENGINE_SNR_H
 #define EBB_ENGINE_SNR_H
 

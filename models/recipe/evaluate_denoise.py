@@ -44,20 +44,18 @@ def run_others(bank, count, libraries):
 
 def run_scores(folder, net, bank, count, parts):
     """With automatic t, in one evaluation."""
-    info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))["denoise"]
+    tables = judge_denoise.tables_of(json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))["denoise"])
 
     def automatic(heard, size=denoise.FILE):
         opinions = np.array(denoise.opinions(net, heard, size))
-        return denoise.clean(net, heard, float(judge_denoise.pick_t(info["auto_t"], doubts, opinions)), size=size)
+        return denoise.clean(net, heard, float(judge_denoise.pick_t(tables, opinions)), size=size)
 
-    doubts = info.get("auto_doubt", [[0, 1]])  # older models have none
-
-    tables = (("speech", "speech", automatic, judge_denoise.speech_measures),
+    wanted = (("speech", "speech", automatic, judge_denoise.speech_measures),
               ("speech48", "speech48", automatic, judge_denoise.speech_measures),
               ("speech48", "speech48, above 8 kHz", automatic, judge_denoise.upper_measures),
               ("effects", "effects", automatic, judge_denoise.measures),
               ("live", "speech, as a live stream", functools.partial(automatic, size=denoise.LIVE), judge_denoise.measures))
-    for part, title, cleaner, measure in tables:
+    for part, title, cleaner, measure in wanted:
         if part in parts:
             kind = "speech" if part == "live" else part
             show(f"{title}: automatic t", rows(bank, kind, count, cleaner, measure))
@@ -78,19 +76,19 @@ def show_curve(title, values):
 
 
 def run_auto(path, net, bank, count, write):
-    """The table doubt -> t, and what it gains with the one that ends at clean recordings, on scenes that no other table has."""
+    """The tables for automatic t, and what they gain on scenes that no other table has."""
     info = json.loads(path.read_text(encoding="utf-8"))
     curves = {kind: judge_denoise.curve(net, judge_denoise.other_scenes(bank, kind, count), judge_denoise.FIT_SNRS,
                                         judge_denoise.FIT_TS) for kind in ("speech", "effects")}
-    fit = judge_denoise.fit_auto(curves) if write else info["denoise"].get("auto_doubt", denoise.AUTO_DOUBT)
-    print(f"\nautomatic t: {json.dumps(fit)}")
-    gains = judge_denoise.gained(fit, curves)
+    tables = (denoise.AUTO_T, judge_denoise.fit_auto(curves)) if write else judge_denoise.tables_of(info["denoise"])
+    print(f"\nautomatic t by SNR: {json.dumps(tables[0])}, by doubt: {json.dumps(tables[1])}")
+    gains = judge_denoise.gained(tables, curves)
     show("automatic t where it is fitted: mean gain in dB, and that of the best t of each mix", [
         {"snr": snr} | {name: f"{value:.2f}" for kind, (scores, _, _) in curves.items() for name, value in (
             (kind, gains[kind][i]), (f"{kind}, best", (scores[i].max(1) - scores[i, :, 0]).mean()))}
         for i, snr in enumerate(judge_denoise.FIT_SNRS)])
     if write:
-        info["denoise"] |= dict(auto_t=denoise.AUTO_T, auto_doubt=fit)
+        info["denoise"] |= dict(zip(("auto_t", "auto_doubt"), tables))
         data.write_json(path, info)
 
 

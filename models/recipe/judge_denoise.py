@@ -180,35 +180,41 @@ def look_up(table, db):
     return np.interp(db, [point[0] for point in table], [point[1] for point in table])
 
 
-def pick_t(cap, fit, opinions):
+def tables_of(model):
+    """A denoiser's tables for automatic t, by SNR and by doubt; older models doubt nothing."""
+    return model["auto_t"], model.get("auto_doubt", [[0, 1]])
+
+
+def pick_t(tables, opinions):
     """Automatic t: the lesser of what the SNR and the doubt say."""
-    return np.minimum(look_up(cap, opinions[..., 0]), look_up(fit, opinions[..., 1]))
+    by_snr, by_doubt = tables
+    return np.minimum(look_up(by_snr, opinions[..., 0]), look_up(by_doubt, opinions[..., 1]))
 
 
-def reached(fit, scores, opinions):
+def reached(tables, scores, opinions):
     """SI-SDR (snr, scene) that t from the tables reaches, between the ts of the curve in a line."""
-    t = pick_t(denoise.AUTO_T, fit, opinions)
+    t = pick_t(tables, opinions)
     k = np.clip(np.searchsorted(FIT_TS, t, side="right") - 1, 0, len(FIT_TS) - 2)
     low, high = (np.take_along_axis(scores, index[..., None], 2)[..., 0] for index in (k, k + 1))
     part = (t - np.take(FIT_TS, k)) / (np.take(FIT_TS, k + 1) - np.take(FIT_TS, k))
     return low + part * (high - low)
 
 
-def gained(fit, curves):
+def gained(tables, curves):
     """{kind: mean gain in dB at each of FIT_SNRS}, from {kind: what `curve` says}; the first of FIT_TS changes nothing."""
-    return {kind: (reached(fit, scores, opinions) - scores[..., 0]).mean(1) for kind, (scores, _, opinions) in curves.items()}
+    return {kind: (reached(tables, scores, opinions) - scores[..., 0]).mean(1) for kind, (scores, _, opinions) in curves.items()}
 
 
 def fit_auto(curves):
-    """The table of doubts for which speech and effects gain most, while speech keeps its part of what the best single t gains:
-    where it does not, speech counts for more and more."""
+    """The table of doubts for which, beside AUTO_T, speech and effects gain most, while speech keeps its part of what the best
+    single t gains: where it does not, speech counts for more and more."""
     scores = curves["speech"][0].mean(1)
     best = scores.max(1) - scores[:, 0]
     least = np.array([KEEP.get(snr, 0) * top for snr, top in zip(FIT_SNRS, best)])
     weights = np.ones(len(FIT_SNRS))
     for _ in range(100):
         fit = fit_weighted(curves, weights)
-        short = gained(fit, curves)["speech"] < least
+        short = gained((denoise.AUTO_T, fit), curves)["speech"] < least
         if not short.any():
             break
         weights[short] *= 1.1
@@ -221,7 +227,7 @@ def fit_weighted(curves, weights):
     fit = [[point, float(t)] for point, t in zip(POINTS, np.linspace(1, 0, len(POINTS)))]  # steep: room for each to move
 
     def worth(trial):
-        gains = gained(trial, curves)
+        gains = gained((denoise.AUTO_T, trial), curves)
         return (weights * gains["speech"] + EFFECTS * gains["effects"]).sum()
 
     for _ in range(6):

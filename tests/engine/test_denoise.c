@@ -15,12 +15,17 @@ static struct ebb_denoise_params defaults(void)
     return p;
 }
 
+static struct ebb_model *tiny(void)
+{
+    if (!model)
+        model = open_tiny("tiny-denoise");
+    return model;
+}
+
 static struct ebb_denoise *create(const struct ebb_denoise_params *p, int rate, int channels)
 {
     struct ebb_error error;
-    if (!model)
-        model = open_tiny("tiny-denoise");
-    struct ebb_denoise *denoise = ebb_denoise_create(model, p, rate, channels, &error);
+    struct ebb_denoise *denoise = ebb_denoise_create(tiny(), p, rate, channels, &error);
     if (!denoise)
         TEST_FAIL("%s", error.message);
     return denoise;
@@ -296,8 +301,7 @@ TEST(doubt_lowers_auto_t)
     float *in = make_sound(frames, 1), *out[2] = {calloc(frames + 1, sizeof(float)), calloc(frames + 1, sizeof(float))};
     REQUIRE(out[0] && out[1]);
     struct ebb_denoise_params p = defaults();
-    ebb_denoise_destroy(&(struct ebb_denoise *){create(&p, 48000, 1)}); // opens the model
-    struct ebb_auto_t auto_t = model->auto_t, auto_doubt = model->auto_doubt;
+    struct ebb_auto_t auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
     for (int i = 0; i < 2; i++) {
         by_doubt.t = doubts[i];
         model->auto_t = (struct ebb_auto_t){&by_snr, 1};

@@ -132,7 +132,6 @@ TEST(edited_json)
 
 TEST(tables_of_automatic_t)
 {
-    scratch_make("models/tiny-denoise");
     static const struct edit cases[] = {
         {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1], [0, 0]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "rising"},
         {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1.5]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "0 to 1"},

@@ -167,7 +167,7 @@ def check_denoiser(root):
     """What Ebb makes of a mix, at a t and at the one that it chooses, is what the recipe makes of it, but for the noise that either
     draws for x_t: a net of two steps still heeds it."""
     work, out = corpus(root), root / "models" / "cleaner"
-    run = train_tiny(work, "denoise", work / "denoise", 2)
+    train_tiny(work, "denoise", work / "denoise", 2)
     status, said = recipe(work, "export", out, "--what", "denoise")
     check(status == 0, f"denoiser: export: {said}")
     if not shutil.which("ebb"):
@@ -185,7 +185,7 @@ def check_denoiser(root):
     said = ebb("denoise", "-m", out, "--device", "cpu", "--t", "auto", "--json", root / "mix.wav", root / "clean.wav")
     found = json.loads(said.stdout) if said.returncode == 0 else dict(t=-1, snr_db=-99)
     snr, doubt = denoise.opinions(net, mix)
-    picked = float(judge_denoise.pick_t(denoise.AUTO_T, denoise.AUTO_DOUBT, np.array([snr, doubt])))
+    picked = float(judge_denoise.pick_t((denoise.AUTO_T, denoise.AUTO_DOUBT), np.array([snr, doubt])))
     check(abs(found["t"] - picked) < 0.06 and abs(found["snr_db"] - snr) < 0.1,
           f"denoiser: Ebb chooses {found}, the recipe {picked:.3f} for {snr:.2f} dB and a doubt of {doubt:.2f}")
     check(0.15 < picked < 0.95, f"denoiser: the mix leaves a choice: {picked}")

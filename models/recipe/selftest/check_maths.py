@@ -90,10 +90,10 @@ def check_automatic():
     fit = judge_denoise.fit_auto(curves)
     ts = [point[1] for point in fit]
     check(ts == sorted(ts, reverse=True) and ts[0] >= 0.8 and ts[-1] == 0, f"automatic t falls to 0: {fit}")
-    gains = dict(zip(judge_denoise.FIT_SNRS, judge_denoise.gained(fit, curves)["speech"]))
+    gains = dict(zip(judge_denoise.FIT_SNRS, judge_denoise.gained((denoise.AUTO_T, fit), curves)["speech"]))
     check(all(gains[at] >= 6 * part - 1e-9 for at, part in judge_denoise.KEEP.items()), f"speech keeps its part: {gains}")
     check(gains[25] < 4, f"and gives way to effects where it may: {gains}")
-    left = judge_denoise.pick_t(denoise.AUTO_T, [[0, 1]], np.array([[0, -50], [22.5, 9], [40, -50]]))
+    left = judge_denoise.pick_t((denoise.AUTO_T, [[0, 1]]), np.array([[0, -50], [22.5, 9], [40, -50]]))
     check(np.allclose(left, [0.9, 0.525, 0]), f"less, and nothing, of what is clean: {left}")
 
 
