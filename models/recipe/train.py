@@ -51,6 +51,11 @@ def fast_bf16(device):
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
+def layout(device, bf16):
+    """Of a net's weights in memory: channels last, but for mixed precision on a CPU, which is 1.1 to 1.15 times as fast without."""
+    return torch.contiguous_format if device.type == "cpu" and bf16 else torch.channels_last
+
+
 def read_state(folder):
     """The last checkpoint in a training's folder, None if there is none yet."""
     path = Path(folder) / "state.pt"
@@ -80,7 +85,7 @@ class Run:
         self.task, self.folder, self.rate, self.count = task, Path(folder), rate, batch
         self.minutes, self.steps, self.bf16, self.save_every, self.clip = minutes, steps, bf16, save_every, clip
         self.options, self.device, self.parts = options or {}, pick_device(device), parts
-        self.net = task.net.to(self.device, memory_format=torch.channels_last)
+        self.net = task.net.to(self.device, memory_format=layout(self.device, bf16))
         self.average = nets.Average(self.net, ema)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=1e-3)
         self.step, self.spent, self.saved_step, self.stopped = 0, 0.0, None, False

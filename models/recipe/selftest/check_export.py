@@ -34,13 +34,18 @@ def run(root):
     check_judge(root, work)
 
 
+def train_beside(work, here, steps, options):
+    """A small generator on the sounds of `work`, in a folder of its own; the options it was trained with."""
+    shutil.copytree(work, here, ignore=shutil.ignore_patterns("sfx"))
+    options = dict(channels=[16, 32], layers=1) | options
+    quietly(train.Run(sfx.Diffuse(here, None, **options), here / "sfx", 1e-3, 4, steps=steps, options=options).run)
+    return options
+
+
 def check_model(root, work, name, options):
     """Trains for a few steps, exports, and compares."""
     here, out = root / f"{name}-work", root / "models" / name
-    shutil.copytree(work, here, ignore=shutil.ignore_patterns("sfx"))
-    options = dict(channels=[16, 32], layers=1) | options
-    run = train.Run(sfx.Diffuse(here, None, **options), here / "sfx", 1e-3, 4, steps=4, options=options)
-    quietly(run.run)
+    options = train_beside(work, here, 4, options)
     status, said = recipe(here, "export", out, "--start", "none", "--textures", "hiss", "--licence", "CC0")
     check(status == 0, f"{name}: export: {said}")
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
@@ -148,9 +153,7 @@ def check_played(root, out):
 def check_mean(root, work):
     """Of two trainings, the mean of their weights; of two nets, or schedules, none."""
     other, out = root / "other-work", root / "models" / "mean"
-    shutil.copytree(work, other, ignore=shutil.ignore_patterns("sfx"))
-    options = dict(channels=[16, 32], layers=1, seed=2)
-    quietly(train.Run(sfx.Diffuse(other, None, **options), other / "sfx", 1e-3, 4, steps=3, options=options).run)
+    train_beside(work, other, 3, dict(seed=2))
     status, said = recipe(work, "export", out, "--start", "none", "--mean-with", other)
     check(status == 0, f"mean: export: {said}")
     one, two = (train.read_state(place / "sfx")["average"]["weights"]["conv_in.weight"] for place in (work, other))
