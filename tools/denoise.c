@@ -63,7 +63,8 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
          "the noise (default: what the model recommends)"},
         {"wet", 'w', "X", TOOL_REAL, &d->wet, 0, 1, "mix of the input (0) and the cleaned sound (1, default)"},
         {"keep-noise", 'k', "FILE", TOOL_TEXT, &d->keep_noise, 0, 0, "write what was removed (one input)"},
-        {"output", 'o', "FOLDER", TOOL_TEXT, &d->out, 0, 0, "clean many files into a folder, under their own names"},
+        {"output", 'o', "FOLDER", TOOL_TEXT, &d->out, 0, 0,
+         "clean many files into a folder, under their own names; a folder other than the recordings'"},
         {"format", 'f', "F", TOOL_TEXT, &d->format_name, 0, 0, "wav16, wav24 or wav32f (default: like the input)"},
         {"steps", 0, "N", TOOL_INT, &d->steps, 1, 1000, "network evaluations per window (default: recommended)"},
         {"sampler", 0, "NAME", TOOL_TEXT, &d->sampler, 0, 0,
@@ -95,6 +96,9 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
     }
     if (d->json && strcmp(d->out, "-") == 0)
         return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    if (d->keep_noise && strcmp(d->keep_noise, "-") == 0 && (d->json || strcmp(d->out, "-") == 0))
+        return tool_fail(TOOL_USAGE, "--keep-noise -: standard output is taken already, by %s",
+                         d->json ? "--json" : "the cleaned sound");
     if (d->sampler && !tool_sampler_known(d->sampler))
         return TOOL_NOT_FOUND;
     if (d->format_name && !tool_format("--format", d->format_name, &d->format))
@@ -116,24 +120,75 @@ static char *output_path(const struct denoise *d, const char *input)
     if (!d->folder)
         return strdup(d->out);
     const char *base = strcmp(input, "-") == 0 ? "cleaned" : base_name(input), *dot = strrchr(base, '.');
-    int n = asprintf(&path, "%s/%.*s.wav", d->out, dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+    const char *slash = d->out[0] && d->out[strlen(d->out) - 1] == '/' ? "" : "/";
+    int n = asprintf(&path, "%s%s%.*s.wav", d->out, slash, dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
     return n < 0 ? NULL : path;
 }
 
-// Two inputs of one name would become one file.
+// What is read and what is written, in the order of the inputs.
+struct names {
+    char **path; // of the outputs
+    struct tool_place *in, *out;
+};
+
+static void clear_names(struct names *n, int count)
+{
+    for (int i = 0; n->path && i < count; i++)
+        free(n->path[i]);
+    free(n->path);
+    free(n->in);
+    free(n->out);
+}
+
+static bool find_names(const struct denoise *d, struct names *n)
+{
+    size_t count = (size_t)d->count;
+    n->path = calloc(count, sizeof(*n->path));
+    n->in = calloc(count, sizeof(*n->in));
+    n->out = calloc(count, sizeof(*n->out));
+    bool ok = n->path && n->in && n->out;
+    for (int i = 0; i < d->count && ok; i++) {
+        n->path[i] = output_path(d, d->inputs[i]);
+        ok = n->path[i] != NULL;
+        n->in[i] = tool_place(d->inputs[i]);
+        n->out[i] = tool_place(ok ? n->path[i] : "-");
+    }
+    return ok;
+}
+
+// Two outputs of one name would be one file, and a folder of recordings is not to be cleaned onto itself. One file is, where
+// both its names were typed.
+static int check_output(const struct denoise *d, const struct names *n, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (tool_same_place(&n->out[i], &n->out[j]))
+            return tool_fail(TOOL_USAGE, "%s and %s would both become %s", d->inputs[j], d->inputs[i], n->path[i]);
+    for (int j = 0; d->folder && j < d->count; j++)
+        if (tool_same_place(&n->out[i], &n->in[j]))
+            return tool_fail(TOOL_USAGE, "%s would replace the recording %s: -o takes a folder other than the recordings'",
+                             n->path[i], d->inputs[j]);
+    return TOOL_OK;
+}
+
+static int check_keep_noise(const struct denoise *d, const struct names *n)
+{
+    struct tool_place keep = tool_place(d->keep_noise);
+    if (tool_same_place(&keep, &n->in[0]))
+        return tool_fail(TOOL_USAGE, "--keep-noise %s would replace the recording", d->keep_noise);
+    if (tool_same_place(&keep, &n->out[0]))
+        return tool_fail(TOOL_USAGE, "--keep-noise %s is where the cleaned sound goes", d->keep_noise);
+    return TOOL_OK;
+}
+
 static int check_names(const struct denoise *d)
 {
-    int code = TOOL_OK;
-    for (int i = 0; i < d->count && !code; i++) {
-        char *a = output_path(d, d->inputs[i]);
-        for (int j = 0; j < i && !code; j++) {
-            char *b = output_path(d, d->inputs[j]);
-            if (a && b && strcmp(a, b) == 0)
-                code = tool_fail(TOOL_USAGE, "%s and %s would both become %s", d->inputs[j], d->inputs[i], a);
-            free(b);
-        }
-        free(a);
-    }
+    struct names n = {0};
+    int code = find_names(d, &n) ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    for (int i = 0; i < d->count && !code; i++)
+        code = check_output(d, &n, i);
+    if (!code && d->keep_noise)
+        code = check_keep_noise(d, &n);
+    clear_names(&n, d->count);
     return code;
 }
 
@@ -289,7 +344,7 @@ static void report(const struct pass *p, const char *output, double took)
         putchar('\n');
         fflush(stdout);
         json_decref(o);
-    } else if (!d->quiet && strcmp(output, "-") != 0) {
+    } else if (!d->quiet && strcmp(output, "-") != 0 && !(d->keep_noise && strcmp(d->keep_noise, "-") == 0)) {
         printf("%s: %.2f s cleaned at t = %.2f", output, seconds, t);
         if (isfinite(snr))
             printf(" (signal to noise was about %.0f dB)", snr);
@@ -354,7 +409,8 @@ const struct tool_command tool_denoise = {
     .summary = "clean recordings",
     .usage = "IN OUT [OPTION...], or IN... -o FOLDER",
     .details =
-        "Any length, rate and channel count; the output has exactly as many samples as the input, in the same place.",
+        "Any length, rate and channel count; the output has exactly as many samples as the input, in the same place. A file "
+        "of the output's name is replaced: IN itself where OUT is the same file, but by -o and -k no recording that is read.",
     .examples = "  ebb denoise noisy.wav clean.wav\n"
                 "  ebb denoise --t 0.3 noisy.wav clean.wav --keep-noise noise.wav\n"
                 "  ebb denoise --t auto take*.wav -o cleaned/\n"

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <ebb/ebb.h>
 
@@ -82,6 +83,18 @@ void tool_join(char *out, size_t size, const char *const *names, size_t count);
 
 // Writes what was said to the library's log to stderr, warnings and errors alone.
 extern const struct ebb_log tool_log;
+
+// ---- where output goes ----
+
+// What a path leads to: a file that is there, or a name in a folder for one that is to be.
+struct tool_place {
+    dev_t device;
+    ino_t inode;      // of the file, or of its folder
+    const char *name; // in that folder, part of the path; NULL: the file itself
+    bool stream;      // "-", a pipe, a device: like nothing else, not even itself
+};
+struct tool_place tool_place(const char *path);
+bool tool_same_place(const struct tool_place *a, const struct tool_place *b);
 
 // ---- interrupts and progress ----
 

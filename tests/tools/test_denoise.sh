@@ -23,6 +23,21 @@ ok "the same bits again" sh -c "$clean noise.wav twice.wav && cmp file.wav twice
 ok "many files" sh -c "$clean noise.wav clean16.wav -o many/ && test -f many/noise.wav && test -f many/clean16.wav"
 ok "onto itself" sh -c "cp noise.wav self.wav && $clean self.wav self.wav && $helper same self.wav file.wav"
 
+# ---- no recording is replaced unasked ----
+
+mkdir both && cp noise.wav clean16.wav both/
+fails 2 'noise.wav would replace the recording' $clean both/noise.wav both/clean16.wav -o both
+fails 2 'would replace the recording' sh -c "cd both && $clean noise.wav -o ."
+fails 2 'would replace the recording' $clean noise.wav -k ./noise.wav x.wav
+fails 2 'would replace the recording' $clean both/noise.wav -o many -k "$PWD/both/noise.wav"
+fails 2 'is where the cleaned sound goes' $clean noise.wav x.wav -k ./x.wav
+fails 2 'is where the cleaned sound goes' $clean noise.wav -o new/ -k new/noise.wav
+ln both/noise.wav linked.wav
+fails 2 'would replace the recording' $clean linked.wav x.wav -k both/noise.wav
+fails 2 'taken already' $clean noise.wav - -k -
+ok "all are as they were" sh -c "cmp noise.wav both/noise.wav && cmp clean16.wav both/clean16.wav"
+ok "and nothing was begun" test ! -e new
+
 # ---- bad recordings ----
 
 "$helper" wav nan nan.wav
