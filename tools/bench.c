@@ -50,14 +50,14 @@ static double peak_megabytes(void)
 static int read_options(const struct tool_command *command, struct bench *b, int argc, char **argv, int *first)
 {
     const struct tool_option options[] = {
-        {"device", 'd', "NAME", TOOL_TEXT, &b->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &b->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &b->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"sampler", 0, "NAME", TOOL_TEXT, &b->sampler, 0, 0, "default: what the model recommends"},
         {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},
         {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600, "of sound (default: one window; cleaning: 10)"},
         {"repeat", 'r', "N", TOOL_INT, &b->repeat, 1, MAX_RUNS, "runs; the least is reported (default 5)"},
         {"profile", 0, NULL, TOOL_FLAG, &b->profile, 0, 0, "one more run, timed operation by operation, as a table"},
-        {"trace", 0, "X.json", TOOL_TEXT, &b->trace, 0, 0,
+        {"trace", 0, "X.json", TOOL_NAME, &b->trace, 0, 0,
          "the same as a Chrome trace (chrome://tracing, ui.perfetto.dev)"},
         {"json", 0, NULL, TOOL_FLAG, &b->json, 0, 0, "as JSON"},
         {0},

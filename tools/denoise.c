@@ -62,16 +62,16 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
          "how much: 0 leaves the sound alone, bit for bit, 1 removes all the model can; or auto, which measures "
          "the noise (default: what the model recommends)"},
         {"wet", 'w', "X", TOOL_REAL, &d->wet, 0, 1, "mix of the input (0) and the cleaned sound (1, default)"},
-        {"keep-noise", 'k', "FILE", TOOL_TEXT, &d->keep_noise, 0, 0, "write what was removed (one input)"},
-        {"output", 'o', "FOLDER", TOOL_TEXT, &d->out, 0, 0,
+        {"keep-noise", 'k', "FILE", TOOL_NAME, &d->keep_noise, 0, 0, "write what was removed (one input)"},
+        {"output", 'o', "FOLDER", TOOL_NAME, &d->out, 0, 0,
          "clean many files into a folder, under their own names; a folder other than the recordings'"},
         {"format", 'f', "F", TOOL_TEXT, &d->format_name, 0, 0, "wav16, wav24 or wav32f (default: like the input)"},
         {"steps", 0, "N", TOOL_INT, &d->steps, 1, 1000, "network evaluations per window (default: recommended)"},
         {"sampler", 0, "NAME", TOOL_TEXT, &d->sampler, 0, 0,
          "default: what the model recommends. ebb samplers lists them"},
         {"seed", 's', "N", TOOL_SEED, &d->seed, 0, 0, "of the noise the recording is mixed with (default 0)"},
-        {"model", 'm', "NAME", TOOL_TEXT, &d->model, 0, 0, "a model's name or folder (default denoise)"},
-        {"device", 'd', "NAME", TOOL_TEXT, &d->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"model", 'm', "NAME", TOOL_NAME, &d->model, 0, 0, "a model's name or folder (default denoise)"},
+        {"device", 'd', "NAME", TOOL_NAME, &d->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 0, "N", TOOL_INT, &d->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"quiet", 'q', NULL, TOOL_FLAG, &d->quiet, 0, 0, "no progress, no summary"},
         {"json", 0, NULL, TOOL_FLAG, &d->json, 0, 0, "a line of JSON per file on standard output"},
@@ -88,6 +88,9 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
                          d->folder
                              ? "name the files to clean"
                              : "name two files, in and out (- is standard input or output), or several and -o FOLDER");
+    for (int i = 0; i < d->count; i++)
+        if (!*d->inputs[i])
+            return tool_fail(TOOL_USAGE, "a file's name is empty");
     if (d->folder && d->count > 1 && d->keep_noise)
         return tool_fail(TOOL_USAGE, "--keep-noise is for one input, not %d", d->count);
     if (!d->folder) {

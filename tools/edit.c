@@ -67,8 +67,8 @@ static int check_options(struct edit *e)
 static int read_options(const struct tool_command *command, struct edit *e, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"output", 'o', "OUT", TOOL_TEXT, &e->out, 0, 0, "the edited WAV, or - for standard output"},
-        {"label", 'l', "NAME", TOOL_TEXT, &e->label, 0, 0,
+        {"output", 'o', "OUT", TOOL_NAME, &e->out, 0, 0, "the edited WAV, or - for standard output"},
+        {"label", 'l', "NAME", TOOL_NAME, &e->label, 0, 0,
          "what it becomes: a label or a mixture like rain:0.7,wind:0.3 (default: whatever fits). ebb labels lists them"},
         {"from", 0, "S", TOOL_REAL, &e->from, 0, 86400, "edit from this second (default: the start)"},
         {"to", 0, "S", TOOL_REAL, &e->to, 0, 86400, "... to this one (default: the end)"},
@@ -86,8 +86,8 @@ static int read_options(const struct tool_command *command, struct edit *e, int 
         {"index", 'i', "N", TOOL_SEED, &e->index, 0, 0, "which take of that seed (default 0)"},
         HOW_OPTIONS(&e->how),
         {"format", 'f', "F", TOOL_TEXT, &e->format_name, 0, 0, "wav16, wav24 or wav32f (default: like the input)"},
-        {"model", 'm', "NAME", TOOL_TEXT, &e->model, 0, 0, "a model's name or folder (default sfx)"},
-        {"device", 'd', "NAME", TOOL_TEXT, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"model", 'm', "NAME", TOOL_NAME, &e->model, 0, 0, "a model's name or folder (default sfx)"},
+        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &e->force, 0, 0, "replace a file that is there already"},
         {"quiet", 'q', NULL, TOOL_FLAG, &e->quiet, 0, 0, "no progress, no summary"},
@@ -102,6 +102,8 @@ static int read_options(const struct tool_command *command, struct edit *e, int 
                                                                                      "recording is edited at a time",
                          argv[argc - 1]);
     e->input = argv[first];
+    if (!*e->input)
+        return tool_fail(TOOL_USAGE, "the recording's name is empty");
     return check_options(e);
 }
 

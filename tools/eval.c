@@ -35,16 +35,16 @@ static int read_labels(struct eval *e)
 static int read_options(const struct tool_command *command, struct eval *e, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"input", 'i', "X.npy", TOOL_TEXT, &e->input, 0, 0, "(n, c, h, w), float32 or float64"},
-        {"output", 'o', "Y.npy", TOOL_TEXT, &e->output, 0, 0, "where the result goes, float32"},
+        {"input", 'i', "X.npy", TOOL_NAME, &e->input, 0, 0, "(n, c, h, w), float32 or float64"},
+        {"output", 'o', "Y.npy", TOOL_NAME, &e->output, 0, 0, "where the result goes, float32"},
         {"timestep", 't', "T", TOOL_REAL, &e->timestep, -1e9, 1e9, "U-Net: the timestep, as the scheduler gives it"},
-        {"label", 'l', "A,B", TOOL_TEXT, &e->label_text, 0, 0,
+        {"label", 'l', "A,B", TOOL_NAME, &e->label_text, 0, 0,
          "U-Net with classes: n class ids (one id serves all), -1: none"},
         {"encode", 0, NULL, TOOL_FLAG, &e->encode, 0, 0,
          "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
         {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0,
          "autoencoder: latents to values; no scaling factor is applied"},
-        {"device", 'd', "NAME", TOOL_TEXT, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"repeat", 'r', "N", TOOL_INT, &e->repeat, 1, 1000000,
          "run N more times, print {\"ms_min\", \"ms_median\"} per pass as a line of JSON"},

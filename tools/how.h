@@ -28,10 +28,10 @@ void how_default(struct how *how);
      "bring the deviation that guidance adds back, 0 (default) not at all, 1 all of it"},                                \
     {"classifier-guidance", 0, "X", TOOL_REAL, &(h)->classifier, 0, 1000,                                                \
      "follow the model's classifier, beside or instead of the above: 0 = off (default)"},                                \
-    {"negative", 0, "NAME", TOOL_TEXT, &(h)->negative, 0, 0, "guide away from this label (default: from no label)"},     \
+    {"negative", 0, "NAME", TOOL_NAME, &(h)->negative, 0, 0, "guide away from this label (default: from no label)"},     \
     {"eta", 0, "X", TOOL_REAL, &(h)->eta, 0, 1,                                                                          \
      "fresh noise per step, for samplers that have it (default: the sampler's own)"},                                    \
-    {"spacing", 0, "NAME", TOOL_TEXT, &(h)->spacing, 0, 0,                                                               \
+    {"spacing", 0, "NAME", TOOL_NAME, &(h)->spacing, 0, 0,                                                               \
      "levels visited: trailing, leading, linspace, karras, exponential, lu, beta (default: the model's)"},               \
     {"tolerance", 0, "X", TOOL_REAL, &(h)->tolerance, 1e-9, 1, "rk45: error allowed per step (default 0.001)"},          \
     {"churn", 0, "X", TOOL_REAL, &(h)->churn, 0, 1e6, "euler, heun, dpm2: noise added and taken away again (default 0)"}, \

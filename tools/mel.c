@@ -13,8 +13,8 @@ struct view {
 static int read_options(const struct tool_command *command, struct view *v, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"output", 'o', "Y.npy", TOOL_TEXT, &v->output, 0, 0, "where the mel goes: (1, 1, bands, frames), float32, band 0 lowest"},
-        {"model", 'm', "NAME", TOOL_TEXT, &v->model, 0, 0, "whose mel: a model's name or folder (default denoise)"},
+        {"output", 'o', "Y.npy", TOOL_NAME, &v->output, 0, 0, "where the mel goes: (1, 1, bands, frames), float32, band 0 lowest"},
+        {"model", 'm', "NAME", TOOL_NAME, &v->model, 0, 0, "whose mel: a model's name or folder (default denoise)"},
         {0},
     };
     int first, code = tool_options(command, options, argc, argv, &first);

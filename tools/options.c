@@ -78,6 +78,16 @@ bool tool_format(const char *what, const char *text, enum ebb_wav_format *format
     return false;
 }
 
+static bool set_name(const struct tool_option *o, const char *text)
+{
+    if (!*text) {
+        tool_say("--%s needs a value, %s, not an empty one", o->name, o->argument);
+        return false;
+    }
+    *(const char **)o->value = text;
+    return true;
+}
+
 static bool set_value(const struct tool_option *o, const char *text)
 {
     char what[64];
@@ -89,6 +99,8 @@ static bool set_value(const struct tool_option *o, const char *text)
     case TOOL_TEXT:
         *(const char **)o->value = text;
         return true;
+    case TOOL_NAME:
+        return set_name(o, text);
     case TOOL_INT:
         return tool_int(what, text, o->low, o->high, o->value);
     case TOOL_REAL:

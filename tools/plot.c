@@ -11,7 +11,7 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 static int read_options(const struct tool_command *command, struct plot *o, int argc, char **argv, int *first)
 {
     const struct tool_option options[] = {
-        {"output", 'o', "X.png", TOOL_TEXT, &o->out, 0, 0,
+        {"output", 'o', "X.png", TOOL_NAME, &o->out, 0, 0,
          "the picture; - for standard output (default: ebb-KIND.png)"},
         {"width", 0, "N", TOOL_INT, &o->width, 200, 16384, "of the picture, pixels"},
         {"height", 0, "N", TOOL_INT, &o->height, 200, 16384, "of the picture, pixels"},
@@ -24,17 +24,17 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"fmax", 0, "HZ", TOOL_REAL, &o->fmax, 1, 400000, "spectrogram: highest frequency (default: half the rate)"},
         {"range", 0, "DB", TOOL_REAL, &o->range, 10, 200, "spectrogram: from the loudest down to black (default 80)"},
         {"columns", 0, "N", TOOL_INT, &o->columns, 1, 100, "spectrogram: of a sheet of several sounds"},
-        {"model", 'm', "NAME", TOOL_TEXT, &o->model, 0, 0, "process: a model's name or folder (default sfx)"},
-        {"label", 'l', "NAME", TOOL_TEXT, &o->label, 0, 0,
+        {"model", 'm', "NAME", TOOL_NAME, &o->model, 0, 0, "process: a model's name or folder (default sfx)"},
+        {"label", 'l', "NAME", TOOL_NAME, &o->label, 0, 0,
          "process: what to make (default: the model's default label)"},
         {"seed", 's', "N", TOOL_SEED, &o->seed, 0, 0, "process: default 0"},
         {"index", 'i', "N", TOOL_SEED, &o->index, 0, 0, "process: default 0"},
         {"strips", 0, "N", TOOL_INT, &o->strips, 2, 12, "process: states shown (default 6)"},
         {"sampler", 0, "NAME", TOOL_TEXT, &o->sampler, 0, 0, "process: default: what the model recommends"},
         {"steps", 0, "N", TOOL_INT, &o->steps, 1, 1000, "process: default: recommended; visits: default 20"},
-        {"schedule", 0, "NAME", TOOL_TEXT, &o->schedule, 0, 0, "visits: a noise schedule (default linear)"},
+        {"schedule", 0, "NAME", TOOL_NAME, &o->schedule, 0, 0, "visits: a noise schedule (default linear)"},
         {"guidance", 'g', "X", TOOL_REAL, &o->guidance, 0, 100, "process: default: recommended"},
-        {"device", 'd', "NAME", TOOL_TEXT, &o->device, 0, 0, "process: auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &o->device, 0, 0, "process: auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &o->threads, 0, 1024, "process: CPU threads, 0 (default) = physical cores"},
         {0},
     };

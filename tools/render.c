@@ -34,7 +34,7 @@ struct render {
 static int read_options(const struct tool_command *command, struct render *r, int argc, char **argv)
 {
     const struct tool_option options[] = {
-        {"label", 'l', "NAME", TOOL_TEXT, &r->label, 0, 0,
+        {"label", 'l', "NAME", TOOL_NAME, &r->label, 0, 0,
          "what to make: a label, several with commas between, \"all\", \"none\" (default), or a mixture like "
          "rain:0.7,wind:0.3. ebb labels lists them"},
         {"count", 'n', "N", TOOL_INT, &r->count, 1, 1000000,
@@ -43,12 +43,12 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"index", 'i', "N", TOOL_SEED, &r->index, 0, 0, "index of the first sound within its seed (default 0)"},
         {"to-seed", 0, "N", TOOL_SEED, &r->to_seed, 0, 0,
          "a path of --count sounds from --seed to this one; the first and the last are the plain seeds' own"},
-        {"list", 0, "FILE", TOOL_TEXT, &r->list, 0, 0,
+        {"list", 0, "FILE", TOOL_NAME, &r->list, 0, 0,
          "CSV (first line: columns) or JSON Lines, a row per sound: name, label, seed, index, seconds, steps, "
          "guidance, sampler, eta, gain, lufs, peak, trim. An empty cell is what the command line says"},
-        {"like", 0, "FILE", TOOL_TEXT, &r->like, 0, 0,
+        {"like", 0, "FILE", TOOL_NAME, &r->like, 0, 0,
          "make the sound of this WAV again; other options change its recipe"},
-        {"output", 'o', "PATH", TOOL_TEXT, &r->out, 0, 0,
+        {"output", 'o', "PATH", TOOL_NAME, &r->out, 0, 0,
          "a folder (default: this one), a .wav for one sound, or - for standard output"},
         {"format", 'f', "F", TOOL_TEXT, &r->format_name, 0, 0, "wav16 (default), wav24 or wav32f"},
         {"seconds", 0, "S", TOOL_REAL, &r->seconds, 0, 3600, "length; 0 (default) is one window of the model"},
@@ -57,16 +57,16 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"lufs", 0, "L", TOOL_REAL, &r->lufs, -70, 0,
          "bring to this loudness (ITU-R BS.1770), as far as the peak allows"},
         {"peak", 0, "DB", TOOL_REAL, &r->peak, -70, 0, "bring the peak to this level, dBFS"},
-        {"model", 'm', "NAME", TOOL_TEXT, &r->model, 0, 0, "a model's name or folder (default sfx)"},
+        {"model", 'm', "NAME", TOOL_NAME, &r->model, 0, 0, "a model's name or folder (default sfx)"},
         HOW_OPTIONS(&r->how),
         {"noise", 0, "KIND", TOOL_TEXT, &r->how.noise, 0, 0,
          "philox (default), or torch: torch.Generator().manual_seed(seed)"},
-        {"save-latents", 0, "X.npy", TOOL_TEXT, &r->latents, 0, 0,
+        {"save-latents", 0, "X.npy", TOOL_NAME, &r->latents, 0, 0,
          "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
-        {"save-steps", 0, "DIR", TOOL_TEXT, &r->steps_folder, 0, 0,
+        {"save-steps", 0, "DIR", TOOL_NAME, &r->steps_folder, 0, 0,
          "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), step-001.npy, ...; "
          "no WAV without -o"},
-        {"device", 'd', "NAME", TOOL_TEXT, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &r->force, 0, 0, "make sounds that are there already again"},
         {"quiet", 'q', NULL, TOOL_FLAG, &r->quiet, 0, 0, "no progress, no summary"},
@@ -138,6 +138,8 @@ static void put_on_path(const struct render *r, struct sound_job *job, int i)
 
 static int add_label(struct render *r, const struct sound_settings *base, const char *label, size_t length)
 {
+    if (length == 0)
+        return tool_fail(TOOL_USAGE, "--label: \"%s\" names an empty label; \"none\" is no label", r->label);
     if (length >= SOUND_LABEL)
         return tool_fail(TOOL_NOT_FOUND, "--label: no label is as long as \"%.20s...\"", label);
     for (int i = 0; i < (r->count ? r->count : 1); i++) {

@@ -41,6 +41,7 @@ extern const struct tool_command tool_bench, tool_denoise, tool_edit, tool_eval,
 enum tool_kind {
     TOOL_FLAG, // bool
     TOOL_TEXT, // const char *
+    TOOL_NAME, // const char *, not empty
     TOOL_INT,  // int
     TOOL_REAL, // double
     TOOL_SEED, // uint64_t, 0..2^63-1

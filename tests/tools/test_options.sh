@@ -26,6 +26,20 @@ fails 2 'takes no value' "$ebb" render --trim=yes
 for bad in 1x '' nan inf 1e3 0 1001 -5 ' 7' 7.5; do
     fails 2 "\-\-steps: \"$bad\" is not a whole number in 1..1000" "$ebb" render --steps "$bad"
 done
+for option in label output list like model device save-latents save-steps negative spacing; do
+    fails 2 "\-\-$option needs a value, .*, not an empty one" "$ebb" render --model tiny-sfx --$option ''
+done
+for label in rain, ,rain , rain,,kick; do
+    fails 2 'names an empty label' "$ebb" render --model tiny-sfx --label $label -o out
+done
+fails 2 'needs a value, FOLDER' "$ebb" denoise a.wav -o ''
+fails 2 'needs a value, FILE' "$ebb" denoise a.wav b.wav -k ''
+fails 2 'name is empty' "$ebb" denoise a.wav ''
+fails 2 'name is empty' "$ebb" denoise '' b.wav
+fails 2 'needs a value, OUT' "$ebb" edit a.wav --from 1 -o ''
+fails 2 'name is empty' "$ebb" edit '' --from 1 -o x.wav
+fails 2 'needs a value, X.png' "$ebb" plot schedule -o ''
+fails 2 'needs a value, Y.npy' "$ebb" mel a.wav --output ''
 for bad in nan inf 1x -1 3601; do
     fails 2 '\-\-seconds' "$ebb" render --seconds "$bad"
 done
