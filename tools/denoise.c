@@ -1,9 +1,7 @@
 // ebb denoise: recordings cleaned, of any length in bounded memory.
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -55,6 +53,17 @@ static int read_t(struct denoise *d)
     return tool_real("--t (or \"auto\")", d->t_text, 0, 1, &d->t) ? -1 : TOOL_USAGE;
 }
 
+// -o is a folder, OUT a file.
+static int check_output_names(const struct denoise *d)
+{
+    if (d->folder && strcmp(d->out, "-") == 0)
+        return tool_fail(TOOL_USAGE, "-o names a folder; standard output is ebb denoise IN -");
+    if (d->folder && tool_is_sound_name(d->out))
+        return tool_fail(TOOL_USAGE, "-o names a folder; into a file goes ebb denoise IN %s", d->out);
+    int code = d->folder ? TOOL_OK : tool_check_sound_name(d->out);
+    return !code && d->keep_noise ? tool_check_sound_name(d->keep_noise) : code;
+}
+
 static int read_options(const struct tool_command *command, struct denoise *d, int argc, char **argv)
 {
     const struct tool_option options[] = {
@@ -97,6 +106,8 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
         d->out = d->inputs[1];
         d->count = 1;
     }
+    if (check_output_names(d))
+        return TOOL_USAGE;
     if (d->json && strcmp(d->out, "-") == 0)
         return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
     if (d->keep_noise && strcmp(d->keep_noise, "-") == 0 && (d->json || strcmp(d->out, "-") == 0))
@@ -376,9 +387,9 @@ static int clean_file(struct denoise *d, const char *input)
 // Every file is tried; the first failure is the exit code.
 static int clean_all(struct denoise *d)
 {
-    int worst = TOOL_OK;
-    if (d->folder && mkdir(d->out, 0777) != 0 && errno != EEXIST)
-        return tool_fail(TOOL_UNWRITABLE, "%s: %s", d->out, strerror(errno));
+    int worst = d->folder ? tool_make_folder(d->out) : TOOL_OK;
+    if (worst)
+        return worst;
     d->progress.items = d->count;
     for (int i = 0; i < d->count && worst != TOOL_INTERRUPTED; i++) {
         d->progress.item = i + 1;

@@ -56,6 +56,8 @@ static int check_options(struct edit *e)
                                      "and --vary change what is in it: one or the other");
     if (!e->out)
         return tool_fail(TOOL_USAGE, "say where it goes: -o OUT.wav, or - for standard output");
+    if (tool_check_sound_name(e->out))
+        return TOOL_USAGE;
     if (e->json && strcmp(e->out, "-") == 0)
         return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
     if (e->format_name && !tool_format("--format", e->format_name, &e->format))

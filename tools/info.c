@@ -201,11 +201,10 @@ static int run(const struct tool_command *command, int argc, char **argv)
     for (; first < argc && code <= TOOL_OK; first++) {
         struct stat st;
         bool file = stat(argv[first], &st) == 0 && !S_ISDIR(st.st_mode);
-        const char *dot = strrchr(argv[first], '.');
         if (strcmp(argv[first], "devices") == 0)
             code = info_devices();
         else
-            code = file || (dot && strcmp(dot, ".wav") == 0) ? info_sound(argv[first]) : info_model(argv[first]);
+            code = file || tool_is_sound_name(argv[first]) ? info_sound(argv[first]) : info_model(argv[first]);
     }
     return code;
 }

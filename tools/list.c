@@ -23,7 +23,7 @@ static bool set_text(char *out, size_t size, const char *what, const char *text)
 static bool set_name(struct sound_job *j, const char *what, const char *text)
 {
     size_t length = strlen(text);
-    if (length > 4 && strcmp(text + length - 4, ".wav") == 0)
+    if (tool_ends_in(text, ".wav"))
         length -= 4;
     if (length == 0 || length > SOUND_NAME - 20 || text[0] == '.' || memchr(text, '/', length)) {
         tool_say("%s: \"%s\" is not a file name (no '/', no '.' in front, %d characters at most)", what, text,

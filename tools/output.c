@@ -1,5 +1,7 @@
-// Where output goes: which names lead to one file.
+// Where output goes: which names lead to one file, what a name's ending promises, folders.
+#include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "tool.h"
@@ -35,4 +37,52 @@ bool tool_same_place(const struct tool_place *a, const struct tool_place *b)
     if (a->stream || b->stream || a->device != b->device || a->inode != b->inode)
         return false;
     return a->name && b->name ? strcmp(a->name, b->name) == 0 : a->name == b->name;
+}
+
+// ---- endings ----
+
+static const char *const sound_endings[] = {".wav", ".wave", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
+                                            ".au",  ".caf",  ".m4a", ".aac",  ".wma", ".w64", ".rf64", ".mp4",  ".webm"};
+
+bool tool_ends_in(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), m = strlen(suffix);
+    return n > m && strcasecmp(path + n - m, suffix) == 0;
+}
+
+bool tool_is_sound_name(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return false;
+    for (size_t i = 0; i < sizeof(sound_endings) / sizeof(sound_endings[0]); i++)
+        if (tool_ends_in(path, sound_endings[i]))
+            return true;
+    return false;
+}
+
+int tool_check_sound_name(const char *path)
+{
+    if (!tool_is_sound_name(path) || tool_ends_in(path, ".wav"))
+        return TOOL_OK;
+    return tool_fail(TOOL_USAGE, "%s: sound is written as WAV, expected is a name that ends in .wav", path);
+}
+
+// ---- folders ----
+
+int tool_make_folder(const char *path)
+{
+    char part[4096];
+    size_t length = strlen(path);
+    if (length >= sizeof(part))
+        return tool_fail(TOOL_USAGE, "%.40s...: the name is too long (%zu characters at most)", path, sizeof(part) - 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] && path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return tool_fail(TOOL_UNWRITABLE, "%s: %s", part, strerror(errno));
+    }
+    return TOOL_OK;
 }

@@ -1,10 +1,8 @@
 // ebb render: sounds from a label or a list, resumable, each with its recipe inside.
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -88,6 +86,8 @@ static int read_options(const struct tool_command *command, struct render *r, in
         return tool_fail(TOOL_USAGE, "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
     if (!isnan(r->lufs) && !isnan(r->peak))
         return tool_fail(TOOL_USAGE, "--lufs and --peak exclude each other");
+    if (r->out && tool_check_sound_name(r->out))
+        return TOOL_USAGE;
     code = how_check(&r->how);
     if (code >= 0)
         return code;
@@ -211,19 +211,13 @@ static int collect(struct render *r)
 
 // ---- where it goes ----
 
-static bool ends_in_wav(const char *path)
-{
-    size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".wav") == 0;
-}
-
 // A file for one sound; everything else is a folder.
 static bool is_file(const struct render *r)
 {
     struct stat st;
     bool folder = stat(r->out, &st) == 0 && S_ISDIR(st.st_mode);
     bool device = stat(r->out, &st) == 0 && !S_ISREG(st.st_mode) && !folder;
-    return strcmp(r->out, "-") == 0 || device || (ends_in_wav(r->out) && !folder);
+    return strcmp(r->out, "-") == 0 || device || (tool_ends_in(r->out, ".wav") && !folder);
 }
 
 static char *output_path(const struct render *r, const struct sound_job *job)
@@ -257,19 +251,8 @@ static int prepare_output(const struct render *r)
                          r->sounds.count);
     if (is_file(r))
         return try_output(r);
-    char path[4096];
-    if (strlen(r->out) >= sizeof(path))
-        return tool_fail(TOOL_USAGE, "-o: the name is too long");
-    strcpy(path, r->out);
-    for (char *c = path + 1; c[-1]; c++)
-        if (*c == '/' || !*c) {
-            char kept = *c;
-            *c = 0;
-            if (mkdir(path, 0777) != 0 && errno != EEXIST)
-                return tool_fail(TOOL_UNWRITABLE, "%s: %s", path, strerror(errno));
-            *c = kept;
-        }
-    return try_output(r);
+    int code = tool_make_folder(r->out);
+    return code ? code : try_output(r);
 }
 
 // ---- making ----
@@ -306,8 +289,9 @@ static int save_latents(struct render *r, const struct sound_settings *s)
     int shape[4];
     fill_params(r, s, &params);
     if (r->steps_folder) {
-        if (mkdir(r->steps_folder, 0777) != 0 && errno != EEXIST)
-            return tool_fail(TOOL_UNWRITABLE, "%s: %s", r->steps_folder, strerror(errno));
+        int made = tool_make_folder(r->steps_folder);
+        if (made)
+            return made;
         params.watch = save_step;
         params.progress = NULL;
         params.user = r;

@@ -97,6 +97,11 @@ struct tool_place {
 struct tool_place tool_place(const char *path);
 bool tool_same_place(const struct tool_place *a, const struct tool_place *b);
 
+bool tool_ends_in(const char *path, const char *suffix); // and there is more to the name; whatever the case
+bool tool_is_sound_name(const char *path);    // ends as sound files do, and is not a folder or device of that name
+int tool_check_sound_name(const char *path);  // exit code: of those names, only .wav can be written
+int tool_make_folder(const char *path);       // with its parents; fine if it is there. Exit code
+
 // ---- interrupts and progress ----
 
 void tool_catch_interrupts(void);

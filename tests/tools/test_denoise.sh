@@ -23,6 +23,15 @@ ok "the same bits again" sh -c "$clean noise.wav twice.wav && cmp file.wav twice
 ok "many files" sh -c "$clean noise.wav clean16.wav -o many/ && test -f many/noise.wav && test -f many/clean16.wav"
 ok "onto itself" sh -c "cp noise.wav self.wav && $clean self.wav self.wav && $helper same self.wav file.wav"
 
+ok "a folder in folders" sh -c "$clean noise.wav -o some/where/else && test -f some/where/else/noise.wav"
+ok "a folder called as a file is there already" sh -c "mkdir f.wav && $clean noise.wav -o f.wav && test -f f.wav/noise.wav"
+fails 2 '\-o names a folder; .*IN g.wav' $clean noise.wav -o g.wav
+fails 2 '\-o names a folder; .*IN g.FLAC' $clean noise.wav -o g.FLAC
+fails 2 '\-o names a folder; standard output' $clean noise.wav -o -
+fails 2 'g.mp3: sound is written as WAV' $clean noise.wav g.mp3
+fails 2 'g.mp3: sound is written as WAV' $clean noise.wav x.wav -k g.mp3
+fails 5 'noise.wav/x' $clean noise.wav -o noise.wav/x
+
 # ---- no recording is replaced unasked ----
 
 mkdir both && cp noise.wav clean16.wav both/

@@ -36,6 +36,7 @@ ok "onto itself, when forced" sh -c "cp rain.wav self.wav && $edit self.wav --fr
 # ---- what makes no sense ----
 
 fails 2 'say what to edit' $edit rain.wav -o x.wav
+fails 2 'x.flac: sound is written as WAV' $edit rain.wav --from 1 -o x.flac
 fails 2 'say where it goes' $edit rain.wav --from 1
 fails 2 'name the recording' $edit --from 1 -o x.wav
 fails 2 'one recording is edited' $edit rain.wav span.wav --from 1 -o x.wav

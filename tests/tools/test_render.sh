@@ -138,6 +138,17 @@ fails 2 'eta' $render --label rain --eta -0.5 -o x.wav
 fails 2 'guidance' $render --label rain --guidance nan -o x.wav
 fails 4 'consistency-distilled' $render --label rain --sampler lcm -o x.wav
 
+# ---- names that say what is in them ----
+
+ok "WAV in capitals is a file" sh -c "$render --label rain -o CAPITALS.WAV && cmp CAPITALS.WAV rain.wav"
+for ending in mp3 FLAC ogg aiff; do
+    fails 2 'sound is written as WAV' $render --label rain -o x.$ending
+    ok "and there is no x.$ending" test ! -e x.$ending
+done
+ok "a folder may have such a name" sh -c "mkdir x.flac && $render --label rain -o x.flac && test -f x.flac/rain-s0-000.wav && rm -r x.flac"
+ok "or get it" sh -c "$render --label rain -o x.ogg/ && test -f x.ogg/rain-s0-000.wav && rm -r x.ogg"
+ok "a folder in folders for the steps" sh -c "$render --label rain --save-steps deep/er/steps && test -f deep/er/steps/step-004.npy"
+
 # ---- what cannot be ----
 
 fails 3 'rain' $render --label rian -o x.wav
