@@ -290,7 +290,7 @@ static GstFlowReturn prepare(GstDiffuseDenoise *filter)
     return GST_FLOW_OK;
 }
 
-// Feeds `frames` frames of `audio`, or of silence where that is NULL.
+// Feeds `frames` frames of `audio`, or of silence where that is NULL. A run that failed or was stopped cannot go on.
 static GstFlowReturn feed_all(GstDiffuseDenoise *filter, const GstAudioBuffer *audio, gsize frames)
 {
     struct ebb_error error = {0};
@@ -300,8 +300,10 @@ static GstFlowReturn feed_all(GstDiffuseDenoise *filter, const GstAudioBuffer *a
             samples_unpack(audio, done, part, filter->scratch);
         else
             memset(filter->scratch, 0, part * (gsize)filter->engine_info.channels * sizeof(float));
-        if (feed(filter, part, &error) != EBB_OK)
+        if (feed(filter, part, &error) != EBB_OK) {
+            gst_diffuse_denoise_forget_run(filter);
             return fail(filter, &error);
+        }
         done += part;
     }
     return GST_FLOW_OK;

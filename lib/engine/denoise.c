@@ -26,7 +26,7 @@ struct ebb_denoise {
     struct channel *channel;
     struct ebb_fifo input;   // interleaved, until what is removed of it is known
     size_t written;          // frames
-    bool finished;
+    bool finished, failed;
     float *block, *turned;   // BLOCK frames: of one channel, and of all
     float *piece;            // BLOCK samples at the model's rate, or back from it
 };
@@ -198,7 +198,7 @@ void ebb_denoise_reset(struct ebb_denoise *d)
     }
     ebb_fifo_empty(&d->input);
     d->written = 0;
-    d->finished = false;
+    d->finished = d->failed = false;
     d->settings.snr = NAN;
     d->settings.windows = 0;
 }
@@ -254,16 +254,25 @@ static enum ebb_result write_block(struct ebb_denoise *d, const float *input, si
     return result;
 }
 
+// After a failure some frames are analysed and not cleaned, which no later call can put right.
+static enum ebb_result check_whole(const struct ebb_denoise *d, struct ebb_error *error)
+{
+    return d->failed ? ebb_fail(error, EBB_INVALID, "more is asked of a denoiser that has failed: reset it first") : EBB_OK;
+}
+
 enum ebb_result ebb_denoise_write(struct ebb_denoise *d, const float *input, size_t frames, struct ebb_error *error)
 {
     struct ebb_error ignored;
     error = error ? error : &ignored;
     if (d->finished)
         return ebb_fail(error, EBB_INVALID, "more input after the end: reset the denoiser first");
-    enum ebb_result result = ebb_engine_ready(d->model, error);
+    enum ebb_result result = check_whole(d, error);
+    if (result == EBB_OK)
+        result = ebb_engine_ready(d->model, error);
     for (size_t at = 0; at < frames && result == EBB_OK; at += BLOCK) {
         size_t part = frames - at < BLOCK ? frames - at : BLOCK;
         result = write_block(d, input + at * d->channels, part, error);
+        d->failed = result != EBB_OK;
     }
     return result;
 }
@@ -286,12 +295,13 @@ enum ebb_result ebb_denoise_finish(struct ebb_denoise *d, struct ebb_error *erro
 {
     struct ebb_error ignored;
     error = error ? error : &ignored;
-    if (d->finished)
-        return EBB_OK;
+    enum ebb_result result = check_whole(d, error);
+    if (result != EBB_OK || d->finished)
+        return result;
     d->finished = true;
-    enum ebb_result result = EBB_OK;
     for (int i = 0; i < d->channels && d->written > 0 && result == EBB_OK; i++)
         result = finish_channel(d, &d->channel[i], error);
+    d->failed = result != EBB_OK;
     return result;
 }
 

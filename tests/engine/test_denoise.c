@@ -359,6 +359,7 @@ TEST(a_stopped_denoiser_can_be_reset)
     struct ebb_denoise *d = create(&p, 48000, 1);
     REQUIRE(ebb_denoise_write(d, in, frames, NULL) == EBB_CANCELLED);
     REQUIRE(calls == 3);
+    REQUIRE(ebb_denoise_finish(d, NULL) == EBB_INVALID && ebb_denoise_write(d, in, 1, NULL) == EBB_INVALID);
     ebb_denoise_reset(d);
     REQUIRE_OK(ebb_denoise_set_t(d, 0, e));
     REQUIRE(clean(d, in, out, frames, 1, 1000) == frames);

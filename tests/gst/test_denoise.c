@@ -454,6 +454,33 @@ TEST(stops_at_once_during_a_long_computation)
     harness_end(h);
 }
 
+struct gap {
+    GstHarness *h;
+    GstEvent *event;
+};
+
+static gpointer push_gap(gpointer user)
+{
+    struct gap *gap = user;
+    gst_harness_push_event(gap->h, gap->event);
+    return NULL;
+}
+
+// What a gap completes is computed while its event is handled.
+TEST(a_flush_stops_a_gap)
+{
+    GstHarness *h = open_harness(SLOW);
+    push(h, 0, 2 * RATE, RATE); // a window takes more, but less than a second
+    struct gap gap = {h, gst_event_new_gap(2 * GST_SECOND, GST_SECOND)};
+    GThread *thread = g_thread_new("gap", push_gap, &gap);
+    g_usleep(700000);
+    gint64 begin = g_get_monotonic_time();
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    g_thread_join(thread);
+    REQUIRE_NEAR(seconds_since(begin), 0, LONG, "flush");
+    harness_end(h);
+}
+
 static guint64 overloads(const char *policy, guint64 *windows)
 {
     char *line = g_strdup_printf("diffusedenoise model=tiny-denoise device=ref steps=4 t=1 latency=0 overload=%s", policy);

@@ -39,7 +39,7 @@ EBB_API size_t ebb_denoise_latency(const struct ebb_denoise *denoise);
 
 // Takes `frames` frames, channels interleaved; computes whatever windows they complete. NaN and infinities are taken
 // as 0. Memory stays bounded as long as the output is read. After a failure (a stop through `progress` too) the denoiser is
-// between two states: reset it before the next write.
+// between two states: until it is reset, writing and finishing are EBB_INVALID.
 EBB_API enum ebb_result ebb_denoise_write(struct ebb_denoise *denoise, const float *input, size_t frames,
                                           struct ebb_error *error);
 
