@@ -408,9 +408,11 @@ static int render_job(struct render *r, const struct sound_job *job)
     return code;
 }
 
-static void summarise(const struct render *r)
+// `code`: how it ended. What an error kept from being made, the same command need not make.
+static void summarise(const struct render *r, int code)
 {
-    if (r->quiet || r->json || strcmp(r->out, "-") == 0)
+    bool nothing = r->made + r->kept + r->differ == 0, failed = code && code != TOOL_INTERRUPTED;
+    if (r->quiet || r->json || strcmp(r->out, "-") == 0 || (nothing && failed))
         return;
     printf("%s: %zu of %zu sound%s made", r->out, r->made, r->sounds.count, r->sounds.count == 1 ? "" : "s");
     if (r->kept)
@@ -419,7 +421,7 @@ static void summarise(const struct render *r)
         printf(", %zu kept that differ%s", r->differ, r->differ == 1 ? "s" : "");
     size_t left = r->sounds.count - r->made - r->kept - r->differ;
     if (left)
-        printf(", %zu left: the same command goes on", left);
+        printf(", %zu left%s", left, failed ? "" : ": the same command goes on");
     putchar('\n');
 }
 
@@ -441,7 +443,7 @@ static int render_all(struct render *r)
         code = tool_interrupted() ? tool_fail(TOOL_INTERRUPTED, "interrupted") : render_job(r, &r->sounds.jobs[i]);
     }
     tool_progress_clear(&r->progress);
-    summarise(r);
+    summarise(r, code);
     return code ? code : r->differ ? TOOL_FAILED : TOOL_OK;
 }
 

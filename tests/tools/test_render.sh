@@ -153,6 +153,9 @@ ok "a folder in folders for the steps" sh -c "$render --label rain --save-steps 
 
 fails 3 'rain' $render --label rian -o x.wav
 fails 2 'one file' $render --label rain --count 2 -o x.wav
+unsaid() { "$@" >unsaid-out 2>unsaid-err; [ $? -ne 0 ] && ! grep -q 'goes on' unsaid-out; }
+ok "what fails does not go on" unsaid $render --label rain --spacing nosuch -o x.wav
+ok "nor without its device" unsaid "$ebb" render --model tiny-sfx --device cuda -o x.wav
 fails 5 'plain.wav' $render --label rain -o plain.wav/out/
 if [ "$(id -u)" -ne 0 ]; then
     mkdir locked && chmod 555 locked
@@ -174,13 +177,14 @@ ok "nothing half written" tidy .
 
 # ---- interrupts ----
 
-$render --label rain --count 1000 --steps 200 -o many/ >tap-out 2>tap-err &
+$render --label rain --count 1000 --steps 200 -o many/ >tap-out-int 2>tap-err-int &
 pid=$!
 sleep 1.5
 kill -INT $pid
 wait $pid
 code=$?
 ok "an interrupt ends with 130 (got $code)" test $code -eq 130
+ok "says that the same command goes on" grep -q 'left: the same command goes on' tap-out-int
 ok "and leaves no half file" tidy .
 
 done_testing
