@@ -119,8 +119,11 @@ static json_t *load(const char *path, int *code)
     if (json_is_integer(json_object_get(o, "ebb")) && json_is_string(json_object_get(o, "model")) &&
         json_is_string(json_object_get(o, "sampler")))
         return o;
+    const char *other = json_object_get(o, "ebb_edit") ? "edit" : json_object_get(o, "ebb_denoise") ? "denoise" : NULL;
+    *code = other ? tool_fail(TOOL_UNREADABLE, "%s: ebb %s made it out of a recording, which its recipe has not got: only what "
+                                               "ebb render wrote can be made again", path, other)
+                  : tool_fail(TOOL_UNREADABLE, "%s: there is no recipe in it; only what ebb render wrote has one", path);
     json_decref(o);
-    *code = tool_fail(TOOL_UNREADABLE, "%s: there is no recipe in it; only what ebb render wrote has one", path);
     return NULL;
 }
 

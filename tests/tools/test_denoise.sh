@@ -16,6 +16,7 @@ ok "what was removed and what is left make the whole" sh -c "$clean --t 0.7 nois
 ok "auto" says 'cleaned at t = ' $clean --t auto noise.wav out.wav
 ok "JSON" says '"t":0.4' $clean noise.wav out.wav --json
 ok "the comment says how" says '"t": 0.3' sh -c "$clean --t 0.3 noise.wav out.wav >/dev/null; $ebb info out.wav --json"
+fails 4 'ebb denoise made it out of a recording' "$ebb" render --like out.wav -o x.wav
 
 ok "standard input and output" sh -c "$clean noise.wav file.wav && $clean - - <noise.wav | cat >pipe.wav && $helper same file.wav pipe.wav"
 ok "a pipe on either side" sh -c "cat noise.wav | $clean - - | cat >pipe2.wav && $helper same file.wav pipe2.wav"
