@@ -16,7 +16,10 @@ static int read_options(const struct tool_command *command, struct listing *l, i
         {"json", 0, NULL, TOOL_FLAG, &l->json, 0, 0, "as JSON"},
         {0},
     };
-    return tool_options(command, options, argc, argv, first);
+    int code = tool_options(command, options, argc, argv, first);
+    if (code < 0 && l->names && l->json)
+        return tool_fail(TOOL_USAGE, "--names and --json exclude each other");
+    return code;
 }
 
 static int print_json(json_t *list)

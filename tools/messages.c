@@ -102,13 +102,15 @@ static size_t distance(const char *a, const char *b)
 
 const char *tool_near(const char *text, const char *const *names, size_t count)
 {
+    enum { LEAST = 3 }; // a name shorter than that is in many words
     const char *best = NULL;
     size_t least = strlen(text) / 3 + 2;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(text, names[i]);
-        if (strlen(text) >= 3 && (strstr(names[i], text) || strstr(text, names[i])))
+        bool within = (strlen(text) >= LEAST && strstr(names[i], text)) || (strlen(names[i]) >= LEAST && strstr(text, names[i]));
+        if (within)
             d = d < 1 ? d : 1;
-        if (d < least) {
+        if (d < least && d < strlen(text)) {
             least = d;
             best = names[i];
         }

@@ -21,6 +21,10 @@ fails 2 'there are: render, denoise' "$ebb" xyzzy
 
 fails 2 'did you mean --label' "$ebb" render --labl rain
 fails 2 'there are: label, count, seed' "$ebb" render --xyzzy
+far() { "$ebb" edit --count 3 2>far-err; [ $? -eq 2 ] && grep -q 'no option --count; there are' far-err; }
+ok "a letter that is in it is not near" far
+fails 2 'exclude' "$ebb" labels tiny-sfx --names --json
+fails 2 'exclude' "$ebb" samplers --names --json
 fails 2 'needs a value' "$ebb" render --label
 fails 2 'takes no value' "$ebb" render --trim=yes
 for bad in 1x '' nan inf 1e3 0 1001 -5 ' 7' 7.5; do
