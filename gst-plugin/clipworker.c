@@ -190,7 +190,8 @@ static int percent_full(const struct clip_worker *worker)
 {
     if (!has_work(worker))
         return 100;
-    guint64 ahead = start_of(&worker->layout, worker->next) - worker->position;
+    guint64 next = start_of(&worker->layout, worker->next);
+    guint64 ahead = next > worker->position ? next - worker->position : 0; // after a seek it may hold the position
     return MIN(99, (int)(100 * ahead / (worker->layout.length * (guint64)worker->lookahead)));
 }
 
@@ -217,7 +218,9 @@ static void apply_settings(struct clip_worker *worker)
         drop_clips_after(worker, 1);
         struct clip *playing = g_queue_peek_head(&worker->clips);
         worker->next = playing ? playing->info.index + 1 : worker->next;
-        guint64 start = playing ? playing->start + playing->info.length : start_of(&worker->layout, worker->next);
+        // A seek may have gone into the middle of a clip that is not there: the new one, perhaps shorter, begins at the reader.
+        guint64 start = playing ? playing->start + playing->info.length
+                                : MAX(start_of(&worker->layout, worker->next), worker->position);
         worker->layout = (struct layout){worker->next, start, settings.clips, ebb_stream_clip_length(stream)};
         worker->fresh = TRUE;
         if (playing)
@@ -257,6 +260,19 @@ static struct clip *compute(struct clip_worker *worker, guint64 index, gsize len
     return NULL;
 }
 
+static gboolean holds(const struct clip *clip, guint64 sample)
+{
+    return sample >= clip->start && sample - clip->start < clip->info.length;
+}
+
+// With the mutex held: drops clips that end before the position, and all if the position lies before them.
+static void drop_read(struct clip_worker *worker)
+{
+    struct clip *clip;
+    while ((clip = g_queue_peek_head(&worker->clips)) && !holds(clip, worker->position))
+        clip_free(g_queue_pop_head(&worker->clips));
+}
+
 // With the mutex held: the clip is what was wanted, unless the reader has gone elsewhere.
 static void take(struct clip_worker *worker, struct clip *clip)
 {
@@ -268,6 +284,7 @@ static void take(struct clip_worker *worker, struct clip *clip)
     worker->stats.samples += clip->info.length;
     g_queue_push_tail(&worker->clips, clip);
     worker->next++;
+    drop_read(worker);
     g_cond_broadcast(&worker->cond);
 }
 
@@ -376,19 +393,6 @@ void clip_worker_set_flushing(struct clip_worker *worker, gboolean flushing)
     worker->flushing = flushing;
     g_cond_broadcast(&worker->cond);
     g_mutex_unlock(&worker->mutex);
-}
-
-static gboolean holds(const struct clip *clip, guint64 sample)
-{
-    return sample >= clip->start && sample - clip->start < clip->info.length;
-}
-
-// With the mutex held: drops clips that end before the position, and all if the position lies before them.
-static void drop_read(struct clip_worker *worker)
-{
-    struct clip *clip;
-    while ((clip = g_queue_peek_head(&worker->clips)) && !holds(clip, worker->position))
-        clip_free(g_queue_pop_head(&worker->clips));
 }
 
 void clip_worker_seek(struct clip_worker *worker, guint64 sample)

@@ -260,6 +260,39 @@ TEST(seeking_lands_on_the_sample)
     close_play(&whole);
 }
 
+// What is set before the clip that was seeked into is there: the new clip, which is shorter, begins where the seek went.
+TEST(settings_change_in_a_clip_that_is_not_there)
+{
+    const struct {
+        const char *first, *name, *value;
+        gint64 seek; // samples
+        gsize length;
+    } cases[] = {
+        {"label=bell", "label", "rain", 124800, 98304}, // an event's 131072 and its gap, a texture's three quarters of that
+        {"label=bell gap=600", "gap", "0", 480000, 131072},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct play play;
+        char *line = g_strdup_printf("diffusesrc name=s model=tiny-sfx device=ref steps=1000 num-clips=1 %s ! " F32 SINK,
+                                     cases[i].first);
+        open_play(&play, line);
+        g_free(line);
+        gst_element_set_state(play.pipeline, GST_STATE_PAUSED);
+        gint64 at = (gint64)gst_util_uint64_scale_round((guint64)cases[i].seek, GST_SECOND, 48000);
+        REQUIRE(gst_element_seek_simple(play.source, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, at));
+        g_usleep(200000); // the streaming thread has taken the seek
+        g_object_set(play.source, "steps", 1, NULL);
+        gst_util_set_object_arg(G_OBJECT(play.source), cases[i].name, cases[i].value);
+        state(&play, GST_STATE_PLAYING);
+        wait_end(&play);
+        REQUIRE(play.sound.first == (GstClockTime)at && play.sound.exact);
+        REQUIRE_NEAR((double)float_count(&play.sound), (double)cases[i].length, 0, cases[i].first);
+        float most = loudest(floats(&play.sound), cases[i].length);
+        REQUIRE(most > 1e-5f && most <= 1);
+        close_play(&play);
+    }
+}
+
 TEST(segment_seeks_end_in_segment_done)
 {
     struct play play;
