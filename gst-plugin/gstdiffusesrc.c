@@ -158,16 +158,25 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange tra
     return result;
 }
 
+// Events may be sent in any state: in NULL and READY there is no worker.
+static void set_flushing(GstDiffuseSrc *src, gboolean flushing)
+{
+    GST_OBJECT_LOCK(src);
+    if (src->worker)
+        clip_worker_set_flushing(src->worker, flushing);
+    GST_OBJECT_UNLOCK(src);
+}
+
 // The worker outlives the wait: unlock() comes for every seek, and what is under way may still be wanted.
 static gboolean unlock(GstBaseSrc *base)
 {
-    clip_worker_set_flushing(GST_DIFFUSE_SRC(base)->worker, TRUE);
+    set_flushing(GST_DIFFUSE_SRC(base), TRUE);
     return TRUE;
 }
 
 static gboolean unlock_stop(GstBaseSrc *base)
 {
-    clip_worker_set_flushing(GST_DIFFUSE_SRC(base)->worker, FALSE);
+    set_flushing(GST_DIFFUSE_SRC(base), FALSE);
     return TRUE;
 }
 

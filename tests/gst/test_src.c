@@ -326,6 +326,21 @@ TEST(backwards_is_refused)
     close_play(&play);
 }
 
+TEST(events_in_any_state)
+{
+    struct play play;
+    open_play(&play, TINY "num-clips=1 ! " F32 SINK);
+    for (GstState at = GST_STATE_NULL; at <= GST_STATE_READY; at++) {
+        state(&play, at);
+        gst_element_send_event(play.source, gst_event_new_eos());
+        gst_element_send_event(play.source, gst_event_new_flush_start());
+        gst_element_send_event(play.source, gst_event_new_flush_stop(TRUE));
+    }
+    state(&play, GST_STATE_PLAYING);
+    wait_end(&play);
+    close_play(&play);
+}
+
 TEST(stops_at_once_during_a_long_computation)
 {
     struct play play;
