@@ -8,6 +8,20 @@ static const char *const scale_names[] = {[CHART_LINEAR] = "linear", [CHART_LOG]
 static const char *const kinds[] = {"spectrogram", "schedule", "process", "visits", "convergence"};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
+// A picture is a PNG, and replaces nothing that it is drawn from.
+static int check_output(const struct plot *o, char **files, int count)
+{
+    struct tool_place out = tool_place(o->out);
+    for (int i = 0; i < count; i++) {
+        struct tool_place in = tool_place(files[i]);
+        if (tool_same_place(&out, &in))
+            return tool_fail(TOOL_USAGE, "-o %s would replace what is drawn", o->out);
+    }
+    if (out.stream || tool_ends_in(o->out, ".png"))
+        return TOOL_OK;
+    return tool_fail(TOOL_USAGE, "-o %s: the picture is a PNG, expected is a name that ends in .png", o->out);
+}
+
 static int read_options(const struct tool_command *command, struct plot *o, int argc, char **argv, int *first)
 {
     const struct tool_option options[] = {
@@ -41,6 +55,9 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
     int code = tool_options(command, options, argc, argv, first);
     if (code >= 0)
         return code;
+    if (o->fmax > 0 && o->fmin >= o->fmax)
+        return tool_fail(TOOL_USAGE, "--fmin %g and --fmax %g: there is nothing between; expected is fmin below fmax", o->fmin,
+                         o->fmax);
     for (int i = 0; i < 3; i++)
         if (strcmp(o->scale_name, scale_names[i]) == 0) {
             o->scale = (enum chart_scale)i;
@@ -72,6 +89,8 @@ static int run(const struct tool_command *command, int argc, char **argv)
     snprintf(out, sizeof(out), "ebb-%.40s.png", kind);
     if (!o.out)
         o.out = out;
+    if (check_output(&o, argv + first, argc - first))
+        return TOOL_USAGE;
     if (strcmp(kind, "spectrogram") == 0)
         return plot_spectrogram(&o, argv + first, argc - first);
     if (strcmp(kind, "schedule") == 0)

@@ -39,6 +39,15 @@ static struct chart_axis frequency_axis(const struct plot *o, const struct spect
     return (struct chart_axis){o->scale, low, o->fmax > 0 ? fmin(o->fmax, top) : top, label, true};
 }
 
+// A recording may end below what was asked for. Exit code.
+static int check_axis(const struct plot *o, const struct spectrum *s, const char *file)
+{
+    struct chart_axis axis = frequency_axis(o, s, NULL);
+    if (axis.low < axis.high)
+        return TOOL_OK;
+    return tool_fail(TOOL_USAGE, "%s: there is nothing between %g Hz and %g Hz to draw", file, axis.low, axis.high);
+}
+
 // ---- one ----
 
 enum { LEFT = 104 }; // room for ticks and label
@@ -103,13 +112,14 @@ static int plot_one(const struct plot *o, const char *file)
     int code = spectrum_read(file, o->from, o->to, width - LEFT - right, &s);
     if (code)
         return code;
-    if (!canvas_create(&c, width, height)) {
-        spectrum_clear(&s);
-        return TOOL_FAILED;
+    code = check_axis(o, &s, file);
+    if (!code && !canvas_create(&c, width, height))
+        code = TOOL_FAILED;
+    if (!code) {
+        draw_single(o, file, &s, &c, right);
+        code = canvas_write(&c, o->out);
+        canvas_destroy(&c);
     }
-    draw_single(o, file, &s, &c, right);
-    code = canvas_write(&c, o->out);
-    canvas_destroy(&c);
     spectrum_clear(&s);
     return code;
 }
@@ -188,6 +198,11 @@ static int draw_cell(const struct plot *o, const struct sheet *sheet, struct can
     int code = spectrum_read(file, o->from, o->to, p.width, &s);
     if (code)
         return code;
+    code = check_axis(o, &s, file);
+    if (code) {
+        spectrum_clear(&s);
+        return code;
+    }
     bool lowest = i + sheet->columns >= count && sheet->same_length;
     if (!sheet->same_length) {
         snprintf(title, sizeof(title), "%.2f s", s.seconds);
