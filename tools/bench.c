@@ -50,7 +50,7 @@ static double peak_megabytes(void)
 static int read_options(const struct tool_command *command, struct bench *b, int argc, char **argv, int *first)
 {
     const struct tool_option options[] = {
-        {"device", 'd', "NAME", TOOL_NAME, &b->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &b->device, 0, 0, TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &b->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"sampler", 0, "NAME", TOOL_TEXT, &b->sampler, 0, 0, "default: what the model recommends"},
         {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},

@@ -80,7 +80,7 @@ static int read_options(const struct tool_command *command, struct denoise *d, i
          "default: what the model recommends. ebb samplers lists them"},
         {"seed", 's', "N", TOOL_SEED, &d->seed, 0, 0, "of the noise the recording is mixed with (default 0)"},
         {"model", 'm', "NAME", TOOL_NAME, &d->model, 0, 0, "a model's name or folder (default denoise)"},
-        {"device", 'd', "NAME", TOOL_NAME, &d->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &d->device, 0, 0, TOOL_DEVICES},
         {"threads", 0, "N", TOOL_INT, &d->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"quiet", 'q', NULL, TOOL_FLAG, &d->quiet, 0, 0, "no progress, no summary"},
         {"json", 0, NULL, TOOL_FLAG, &d->json, 0, 0, "a line of JSON per file on standard output"},

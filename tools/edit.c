@@ -89,7 +89,7 @@ static int read_options(const struct tool_command *command, struct edit *e, int 
         HOW_OPTIONS(&e->how),
         {"format", 'f', "F", TOOL_TEXT, &e->format_name, 0, 0, "wav16, wav24 or wav32f (default: like the input)"},
         {"model", 'm', "NAME", TOOL_NAME, &e->model, 0, 0, "a model's name or folder (default sfx)"},
-        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, TOOL_DEVICES},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &e->force, 0, 0, "replace a file that is there already"},
         {"quiet", 'q', NULL, TOOL_FLAG, &e->quiet, 0, 0, "no progress, no summary"},

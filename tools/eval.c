@@ -44,7 +44,7 @@ static int read_options(const struct tool_command *command, struct eval *e, int 
          "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
         {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0,
          "autoencoder: latents to values; no scaling factor is applied"},
-        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, TOOL_DEVICES},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"repeat", 'r', "N", TOOL_INT, &e->repeat, 1, 1000000,
          "run N more times, print {\"ms_min\", \"ms_median\"} per pass as a line of JSON"},

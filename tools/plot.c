@@ -48,7 +48,7 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"steps", 0, "N", TOOL_INT, &o->steps, 1, 1000, "process: default: recommended; visits: default 20"},
         {"schedule", 0, "NAME", TOOL_NAME, &o->schedule, 0, 0, "visits: a noise schedule (default linear)"},
         {"guidance", 'g', "X", TOOL_REAL, &o->guidance, 0, 100, "process: default: recommended"},
-        {"device", 'd', "NAME", TOOL_NAME, &o->device, 0, 0, "process: auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &o->device, 0, 0, "process: " TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &o->threads, 0, 1024, "process: CPU threads, 0 (default) = physical cores"},
         {0},
     };

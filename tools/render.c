@@ -64,7 +64,7 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"save-steps", 0, "DIR", TOOL_NAME, &r->steps_folder, 0, 0,
          "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), step-001.npy, ...; "
          "no WAV without -o"},
-        {"device", 'd', "NAME", TOOL_NAME, &r->device, 0, 0, "auto (default), cpu, ref, vulkan, vulkan:N"},
+        {"device", 'd', "NAME", TOOL_NAME, &r->device, 0, 0, TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &r->force, 0, 0, "make sounds that are there already again"},
         {"quiet", 'q', NULL, TOOL_FLAG, &r->quiet, 0, 0, "no progress, no summary"},

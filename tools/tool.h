@@ -58,6 +58,9 @@ struct tool_option {
     const char *help;
 };
 
+// Help for --device: what ebb_device_create() takes.
+#define TOOL_DEVICES "auto (default), cpu, ref, vulkan, vulkan:N, or vulkan:NAME, part of a GPU's name. ebb info devices lists them"
+
 // Reads options into their values and prints help. Returns -1 to go on with argv[*first..argc-1], or an exit code.
 int tool_options(const struct tool_command *command, const struct tool_option *options, int argc, char **argv,
                  int *first);

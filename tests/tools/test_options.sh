@@ -7,11 +7,16 @@
 ok "bare ebb gives an overview" says 'usage: ebb COMMAND' "$ebb"
 ok "ebb --version" says '^ebb [0-9]' "$ebb" --version
 ok "ebb help render" says 'usage: ebb render' "$ebb" help render
-for c in render denoise edit info labels samplers schedules plot bench eval; do
+for c in render denoise edit info labels samplers schedules plot bench mel eval; do
     ok "$c --help has examples" says '^examples:' "$ebb" $c --help
     ok "the man page has ebb $c" grep -q "ebb $c" "$data/../docs/ebb.1"
     options=$("$ebb" $c --help | sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\).*/\2/p' | grep -v help)
-    in_man() { for o in $options; do grep -q -e "$(echo "$o" | sed 's/-/\\\\-/g')" "$data/../docs/ebb.1" || { echo "$o is missing"; return 1; }; done; }
+    of_command() { awk -v c="$c" '/^\.S[SH]/ { on = $0 ~ "[ ,]" c "(,|$)" } on' "$data/../docs/ebb.1"; }
+    in_man() {
+        for o in $options; do
+            of_command | grep -q -E -e "$(echo "$o" | sed 's/-/\\\\-/g')([^a-z\\]|\\\\f|$)" || { echo "$o is missing"; return 1; }
+        done
+    }
     ok "the man page has all options of $c" in_man
 done
 fails 2 'did you mean render' "$ebb" rendr
