@@ -167,15 +167,6 @@ static enum ebb_result make_long(struct ebb_model *model, const struct ebb_recip
 
 // ---- the calls ----
 
-// No click at either end: 1 ms in, 10 ms out.
-static void finish(const struct ebb_model *model, float *samples, size_t count)
-{
-    size_t in = model->info.sample_rate / 1000, out = 10 * in;
-    ebb_sound_limit(samples, count);
-    ebb_sound_fade_in(samples, in < count ? in : count);
-    ebb_sound_fade_out(samples + (out < count ? count - out : 0), out < count ? out : count);
-}
-
 enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_params *params, float *samples,
                              size_t count, struct ebb_error *error)
 {
@@ -198,7 +189,7 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_generate_
     result = count <= window ? make_short(model, &recipe, params, &pulse, samples, count, error)
                              : make_long(model, &recipe, params, &pulse, samples, count, error);
     if (result == EBB_OK)
-        finish(model, samples, count);
+        ebb_sound_finish(model, samples, count, true, true);
     return result == EBB_OK ? ebb_pulse_tell(&pulse, 1, error) : result;
 }
 

@@ -104,3 +104,15 @@ void ebb_sound_fade_out(float *samples, size_t count)
     for (size_t i = 0; i < count; i++)
         samples[i] *= ebb_sound_rise(count - 1 - i, count);
 }
+
+void ebb_sound_finish(const struct ebb_model *model, float *samples, size_t count, bool first, bool last)
+{
+    size_t in = model->info.sample_rate / 1000, out = 10 * in;
+    in = in < count ? in : count;
+    out = out < count ? out : count;
+    ebb_sound_limit(samples, count);
+    if (first)
+        ebb_sound_fade_in(samples, in);
+    if (last)
+        ebb_sound_fade_out(samples + count - out, out);
+}

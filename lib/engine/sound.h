@@ -31,6 +31,9 @@ float ebb_sound_level(const struct ebb_model *model, const float *samples, size_
 // A last guard: values past +-0.9 are bent so that none leaves [-1, 1].
 void ebb_sound_limit(float *samples, size_t count);
 
+// The limit, and no click where a sound begins (1 ms) and where it ends (10 ms, or as much as there is).
+void ebb_sound_finish(const struct ebb_model *model, float *samples, size_t count, bool first, bool last);
+
 // A raised cosine from 0 to 1 over `count` samples, and the first / last `count` samples multiplied by it.
 float ebb_sound_rise(size_t i, size_t count);
 void ebb_sound_fade_in(float *samples, size_t count);

@@ -153,17 +153,6 @@ static enum ebb_result make_event(struct ebb_stream *s, uint64_t index, const st
     return result;
 }
 
-// Every event, and a texture's beginning and end, without a click: 1 ms in, 10 ms out.
-static void finish(const struct ebb_stream *s, uint64_t index, float *samples)
-{
-    size_t in = s->model->info.sample_rate / 1000, out = 10 * in;
-    ebb_sound_limit(samples, s->sound);
-    if (!s->timeline || index == 0)
-        ebb_sound_fade_in(samples, in);
-    if (!s->timeline || index + 1 == s->params.clips)
-        ebb_sound_fade_out(samples + s->sound - out, out);
-}
-
 enum ebb_result ebb_stream_clip(struct ebb_stream *s, uint64_t index, float *samples, size_t count,
                                 struct ebb_error *error)
 {
@@ -181,7 +170,7 @@ enum ebb_result ebb_stream_clip(struct ebb_stream *s, uint64_t index, float *sam
         result = s->timeline ? ebb_timeline_clip(s->timeline, index, &pulse, samples, error)
                              : make_event(s, index, &pulse, samples, error);
     if (result == EBB_OK)
-        finish(s, index, samples);
+        ebb_sound_finish(s->model, samples, s->sound, !s->timeline || index == 0, !s->timeline || index + 1 == s->params.clips);
     return result;
 }
 
