@@ -72,6 +72,20 @@ static void choose_overlap(struct ebb_timeline *t)
     t->turn = t->overlap * stride / 2;
 }
 
+static enum ebb_result check_size(const struct ebb_timeline *t, struct ebb_error *error)
+{
+    const struct ebb_mel_params *mel = &t->model->mel;
+    if (t->turn < MARGIN)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: a window of %d frames is too short to be joined", t->model->info.name,
+                        t->frames);
+    // Sound goes on from half a transform inside of what is held.
+    int reach = mel->n_fft / 2 / mel->hop;
+    if (reach > 2 * HELD)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: half a transform (n_fft %d, hop %d) is %d frames, windows are joined over "
+                        "at most %d", t->model->info.name, mel->n_fft, mel->hop, reach, 2 * HELD);
+    return EBB_OK;
+}
+
 struct ebb_timeline *ebb_timeline_create(struct ebb_model *model, const struct ebb_timeline_params *params,
                                          struct ebb_error *error)
 {
@@ -87,9 +101,7 @@ struct ebb_timeline *ebb_timeline_create(struct ebb_model *model, const struct e
     t->samples = (size_t)t->frames * model->info.hop;
 
     choose_overlap(t);
-    if (t->turn < MARGIN) {
-        ebb_fail(error, EBB_UNSUPPORTED, "%s: a window of %d frames is too short to be joined", model->info.name,
-                 t->frames);
+    if (check_size(t, error) != EBB_OK) {
         ebb_timeline_destroy(&t);
     } else if (!make_room(t)) {
         ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for the windows of a timeline");

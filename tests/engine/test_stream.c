@@ -1,5 +1,6 @@
 // Sound without end: any clip in any order, and no seam between them.
 #include "engine.h"
+#include "../model/scratch.h"
 
 static struct ebb_stream *open_stream(struct ebb_model *model, int label, uint64_t seed, uint64_t clips)
 {
@@ -216,6 +217,37 @@ TEST(crossfades_set_the_length_of_clips)
     p.gap = -1;
     REQUIRE(!ebb_stream_create(model, &p, NULL));
     ebb_model_close(&model);
+}
+
+// 256 samples: less than the 10 ms that an end fades. A window of them cannot be held by its neighbours.
+TEST(windows_shorter_than_a_fade)
+{
+    scratch_make("models/tiny-sfx");
+    scratch_replace("ebb.json", "\"hop\": 512", "\"hop\": 1");
+    struct ebb_model *model = open_at(scratch);
+    struct ebb_stream_params p;
+    ebb_stream_params_default(&p);
+    p.label = 1;
+    p.steps = 1;
+    p.gap = 0;
+    struct ebb_error error;
+    struct ebb_stream *stream = ebb_stream_create(model, &p, &error);
+    REQUIRE(stream && ebb_stream_clip_length(stream) == 256);
+    float room[1024];
+    for (int i = 0; i < 1024; i++)
+        room[i] = 7;
+    REQUIRE_OK(ebb_stream_clip(stream, 0, room + 768, 256, e));
+    for (int i = 0; i < 768; i++)
+        REQUIRE(room[i] == 7);
+    REQUIRE(fabsf(room[1023]) < 1e-4f);
+    ebb_stream_destroy(&stream);
+
+    p.label = 0;
+    REQUIRE(!ebb_stream_create(model, &p, &error) && error.code == EBB_UNSUPPORTED);
+    if (!strstr(error.message, "1024 frames") || !strstr(error.message, "at most 8"))
+        TEST_FAIL("%s", error.message);
+    ebb_model_close(&model);
+    scratch_remove();
 }
 
 TEST_MAIN
