@@ -1,4 +1,5 @@
 // A folder on disk -> what it is, checked as a whole.
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,9 @@ static enum ebb_result check_state(struct ebb_model *model, struct ebb_error *er
     int reduction = model->own->vae ? ebb_autoencoder_reduction(model->own->vae->vae) : 1;
     int rows = model->patch[0] * reduction, columns = model->patch[1] * reduction;
     int height = model->mel.n_mels / rows, width = model->info.window_frames / columns;
+    if (model->info.window_frames > INT_MAX / model->mel.hop)
+        return ebb_fail(error, EBB_CORRUPT, "%s: a window of %d frames every %d samples, expected at most %d samples in all",
+                        model->own->path, model->info.window_frames, model->mel.hop, INT_MAX);
     if (model->mel.n_mels % rows)
         return mismatch(model, error, "mel bands beyond a multiple of what the network folds", model->mel.n_mels % rows, 0);
     if (model->info.window_frames % columns)

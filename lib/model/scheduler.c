@@ -1,4 +1,5 @@
 // scheduler_config.json -> schedule and run, by way of diffusion's compat.c, which knows no JSON.
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +79,9 @@ static enum ebb_result read_config(struct ebb_model *model, const struct ebb_jso
 {
     struct source source = {.object = j->object};
     const int *size = ebb_unet_config(model->own->unet->unet)->sample_size;
+    long long positions = (long long)size[0] * size[1];
     struct ebb_config config = {.class_name = ebb_json_string(j, "_class_name", NULL), .data = &source, .get = get, .key = key_at,
-                                .positions = size[0] * size[1]};
+                                .positions = positions < INT_MAX ? (int)positions : INT_MAX};
     int count = ebb_json_has(j, "trained_betas") ? ebb_json_count(j, "trained_betas") : 0;
     source.betas = count > 0 ? ebb_alloc((size_t)count, sizeof(*source.betas)) : NULL;
     if (source.betas)

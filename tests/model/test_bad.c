@@ -130,6 +130,24 @@ TEST(edited_json)
     scratch_remove();
 }
 
+// The largest numbers that each of them may be.
+TEST(sizes_that_are_too_large_together)
+{
+    scratch_make("models/tiny-sfx");
+    scratch_replace("ebb.json", "\"n_fft\": 2048,\n  \"hop\": 512", "\"n_fft\": 65536, \"hop\": 65536");
+    scratch_replace("ebb.json", "\"window_frames\": 256", "\"window_frames\": 65536");
+    refused("a window", EBB_CORRUPT, "65536 frames", "2147483647");
+
+    scratch_make("models/tiny-sfx"); // what it was trained on decides nothing here
+    scratch_replace("unet/config.json", "16,\n    32", "65536,\n    65536");
+    struct ebb_error error = {0};
+    struct ebb_model *model = ebb_model_open(scratch, &error);
+    if (!model)
+        TEST_FAIL("%s", error.message);
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
 TEST(tables_of_automatic_t)
 {
     static const struct edit cases[] = {
