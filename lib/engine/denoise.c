@@ -70,7 +70,7 @@ static enum ebb_result check_model(const struct ebb_model *m, struct ebb_error *
 {
     if (m->info.kind != EBB_MODEL_DENOISE)
         return ebb_fail(error, EBB_WRONG_TYPE, "%s generates sounds, it does not clean recordings", m->info.path);
-    if (m->vae || m->mel.level != EBB_MEL_LEVEL_TRUE)
+    if (m->info.latent || m->mel.level != EBB_MEL_LEVEL_TRUE)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: cleaning needs a mel with true levels and no autoencoder",
                         m->info.path);
     return EBB_OK;

@@ -383,6 +383,9 @@ TEST(what_is_not_possible_is_refused)
     struct ebb_denoise *d = create(&p, 48000, 1);
     REQUIRE(ebb_denoise_set_t(d, -0.5, NULL) == EBB_INVALID && ebb_denoise_set_t(d, NAN, NULL) == EBB_INVALID);
     REQUIRE(ebb_denoise_set_wet(d, 2, NULL) == EBB_INVALID && ebb_denoise_set_steps(d, -1, NULL) == EBB_INVALID);
+    model->info.latent = true; // known before the networks are loaded
+    REQUIRE(!ebb_denoise_create(model, &p, 48000, 1, &error) && error.code == EBB_UNSUPPORTED);
+    model->info.latent = false;
     REQUIRE_OK(ebb_denoise_finish(d, e));
     float x = 0;
     REQUIRE(ebb_denoise_write(d, &x, 1, NULL) == EBB_INVALID);
