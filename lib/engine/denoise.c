@@ -114,6 +114,9 @@ static enum ebb_result make_channels(struct ebb_denoise *d, bool live, struct eb
 {
     struct ebb_cleaner_size size = choose_size(d->model, live);
     int rate = d->model->info.sample_rate;
+    if (size.frames < size.hop + size.ahead)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: a window has %d frames, live cleaning needs %d", d->model->info.path,
+                        size.frames, size.hop + size.ahead);
     for (int i = 0; i < d->channels; i++) {
         struct channel *c = &d->channel[i];
         c->in = ebb_resampler_create(d->rate, rate, 1, error);

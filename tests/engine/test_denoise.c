@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "engine.h"
+#include "../model/scratch.h"
 #include "model/folder.h"
 
 static struct ebb_model *model; // opened by the first test that needs it, closed by the last
@@ -392,6 +393,24 @@ TEST(what_is_not_possible_is_refused)
     ebb_denoise_destroy(&d);
     ebb_model_close(&sfx);
     ebb_model_close(&model);
+}
+
+TEST(live_needs_so_many_frames)
+{
+    scratch_make("models/tiny-denoise");
+    scratch_replace("ebb.json", "\"window_frames\": 64", "\"window_frames\": 8");
+    struct ebb_model *small = open_at(scratch);
+    struct ebb_denoise_params p = defaults();
+    struct ebb_error error;
+    REQUIRE(!ebb_denoise_create(small, &p, 48000, 1, &error) && error.code == EBB_UNSUPPORTED);
+    if (!strstr(error.message, "has 8 frames") || !strstr(error.message, "needs 12"))
+        TEST_FAIL("%s", error.message);
+    p.live = false;
+    struct ebb_denoise *d = ebb_denoise_create(small, &p, 48000, 1, &error);
+    REQUIRE(d);
+    ebb_denoise_destroy(&d);
+    ebb_model_close(&small);
+    scratch_remove();
 }
 
 TEST_MAIN
