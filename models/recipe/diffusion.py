@@ -39,10 +39,21 @@ def scheduler(prediction, clip=False, schedule="squaredcos_cap_v2", zero_snr=Fal
                timestep_spacing="trailing", clip_sample_range=1.0, rescale_betas_zero_snr=zero_snr, **more)
 
 
+def load_config(folder):
+    """The scheduler's config of a model folder."""
+    return json.loads((Path(folder) / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+
+
 def load_scheduler(folder):
     """The schedule of a model folder."""
-    config = json.loads((Path(folder) / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    config = load_config(folder)
     return SCHEDULES[config["beta_schedule"]][0].from_config(config)
+
+
+def said_by(config):
+    """The options of Process that a scheduler's config speaks of."""
+    return dict(schedule=config["beta_schedule"], prediction=config["prediction_type"],
+                zero_snr=config.get("rescale_betas_zero_snr", False))
 
 
 class Process:

@@ -13,10 +13,11 @@ what they said before. So nothing is stored twice, and what needs many small ste
 masked edits) has them.
 """
 
+import json
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DModel
+from diffusers import AutoencoderKL, UNet2DModel
 
 from . import diffusion, sfx
 from .train import fast_bf16
@@ -40,6 +41,22 @@ def with_own_classes(teacher, start, middle):
     return student
 
 
+def read_teacher(start):
+    """Of a model folder: ebb.json, the U-Net's config, and the options of diffusion.Process that it was trained with."""
+    if not start or not (Path(start) / "unet").exists():
+        raise ValueError("a student needs a teacher: --start MODEL, a folder that `export` wrote")
+    start = Path(start)
+    info = json.loads((start / "ebb.json").read_text(encoding="utf-8"))
+    if not info.get("latent") or not (start / "vae").exists():
+        raise ValueError(f"{start}: diffuses the mel itself; a student needs a teacher of latents")
+    process = diffusion.said_by(diffusion.load_config(start))
+    if process["schedule"] not in diffusion.SCHEDULES:
+        raise ValueError(f"{start}: its schedule is {process['schedule']}, expected one of {', '.join(diffusion.SCHEDULES)}")
+    if process["prediction"] != "v_prediction":
+        raise ValueError(f"{start}: a student says v_prediction, and so must its teacher, which says {process['prediction']}")
+    return info, UNet2DModel.load_config(start / "unet"), process
+
+
 def factors(power):
     """alpha and sigma of levels with so much signal power, as factors of (n, c, h, w)."""
     return power.sqrt()[:, None, None, None], (1 - power).sqrt()[:, None, None, None]
@@ -54,12 +71,10 @@ class Jumps(sfx.Diffuse):
 
     def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=2, share=0.75, uses=3,
                  checks=16):
-        if not start or not (Path(start) / "unet").exists():
-            raise ValueError("a student needs a teacher: --start MODEL, a folder that `export` wrote")
-        config = UNet2DModel.load_config(Path(start) / "unet")
-        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"])
-        if self.process.scheduler.config.prediction_type != "v_prediction":
-            raise ValueError("a student says v, and so must its teacher")
+        self.model, (self.learned, config, self.said) = Path(start or ""), read_teacher(start)
+        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"], **self.said)
+        if not self.started:  # random weights would be learned from as well as any
+            raise ValueError(f"{start}: its U-Net is not of a kind that `train` makes, so it cannot teach")
         self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(torch.device("cpu"))
         self.teacher.to(memory_format=torch.channels_last)
         self.guidance, self.interval, self.share, self.uses, self.pool = guidance, interval, share, uses, None
@@ -69,6 +84,18 @@ class Jumps(sfx.Diffuse):
         x, labels = self.fresh(checks, torch.Generator().manual_seed(0))
         self.walks = labels, self.walk(x, labels)
 
+    def prepare_states(self, path):
+        """Those that the teacher knows, at its scale."""
+        labels = [label["name"] for label in self.learned["labels"]]
+        if labels != self.seen.labels:
+            raise ValueError(f"{self.model}: a teacher of the labels {', '.join(labels)}; the prepared sounds have "
+                             f"{', '.join(self.seen.labels)}")
+        vae = AutoencoderKL.from_pretrained(self.model, subfolder="vae").float()
+        if sfx.space(sfx.shipped(vae)) != sfx.space(sfx.shipped(self.vae)):
+            raise ValueError(f"{self.model}: a teacher on the latents of another autoencoder than the one in this --work")
+        self.info = self.learned["latent"]
+        super().prepare_states(path)
+
     def state(self):
         return dict(super().state(), pool=self.pool)
 
@@ -77,7 +104,7 @@ class Jumps(sfx.Diffuse):
         self.pool = state["pool"]
 
     def about(self):
-        return dict(super().about(), student=dict(first_class=self.none + 1, steps=len(self.path)))
+        return dict(super().about(), student=dict(first_class=self.none + 1, steps=len(self.path)), process=self.said)
 
     # ---- levels ----
 

@@ -111,7 +111,7 @@ def trained_apart(works, run):
 def said_by(state):
     """What the weights of a checkpoint mean."""
     net = {name: value for name, value in state["config"].items() if not name.startswith("_")}  # diffusers' own, in any order
-    return dict(net=net) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch")} | {
+    return dict(net=net) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch", "process")} | {
         name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
 
 
@@ -131,7 +131,7 @@ def net_of(state):
 def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx", others=()):
     state = trained_apart([work, *others], run)
     about, options, net = state["about"], state["options"], net_of(state)
-    learned = {key: options[key] for key in LEARNED if key in options}
+    learned = {key: options[key] for key in LEARNED if key in options} | about.get("process", {})
     scheduler = diffusion.Process(clip=about["patch"] != [1, 1], **learned).scheduler
     parts = dict(scheduler=type(scheduler).__name__, unet="UNet2DModel")
     vae = None

@@ -1,5 +1,6 @@
 """Sounds by label: windows of mel, an autoencoder that shrinks them, and a U-Net on its latents."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import soxr
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DModel
 
-from . import audio, data, nets
+from . import audio, data, diffusion, nets
 from .diffusion import Process
 from .train import Task, by_noise
 
@@ -146,8 +147,8 @@ class Diffuse(Task):
         self.process = Process(clip=bool(direct), **process)
         torch.manual_seed(seed)
         self.net = nets.sfx_unet(channels, self.none, self.shape, layers)
-        if start and (Path(start) / "unet").exists():
-            copy_weights(self.net, self.seen.labels, Path(start), self.process.scheduler.config)
+        self.started = bool(start and (Path(start) / "unet").exists()) and copy_weights(
+            self.net, self.seen.labels, Path(start), diffusion.said_by(self.process.scheduler.config))
         self.odds = draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
         self.alphas = self.process.alphas
@@ -203,6 +204,11 @@ def space(vae):
     return data.digest(torch.nn.ModuleList([vae.encoder, vae.quant_conv]))
 
 
+def shipped(vae):
+    """An autoencoder as `export` writes it: in half precision, its numbers rounded to that."""
+    return copy.deepcopy(vae).half().float()
+
+
 def find_autoencoder(work, start):
     """The one trained here, else the one to start from; with the shipped one comes how its latents are scaled. Its decoder
     is the one of `train --what texture`, if that went on from it."""
@@ -222,26 +228,27 @@ def find_autoencoder(work, start):
 
 
 def copy_weights(net, labels, start, process):
-    """Starts from a trained U-Net: all its weights, and the embeddings of labels that have the same name."""
+    """Starts from a trained U-Net: all its weights, and the embeddings of labels that have the same name. Whether it fits.
+    `process`: what is diffused here, as diffusion.said_by() says it."""
     old = UNet2DModel.from_pretrained(start, subfolder="unet").float().state_dict()
     info = json.loads((start / "ebb.json").read_text(encoding="utf-8"))
-    learned = json.loads((start / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     names = [label["name"] for label in info["labels"]]
     table, new = "class_embedding.weight", net.state_dict()
     known = old.pop(table, None)
     sizes = lambda weights: {name: value.shape for name, value in weights.items() if name != table}
     if known is None or sizes(old) != sizes(new):
         print(f"{start} has a net of other sizes: starting from nothing", flush=True)
-        return
-    if any(learned.get(key) != process[key] for key in ("prediction_type", "beta_schedule", "rescale_betas_zero_snr")):
+        return False
+    if diffusion.said_by(diffusion.load_config(start)) != process:
         print(f"{start} was trained with another schedule or prediction: starting from nothing", flush=True)
-        return
+        return False
     new.update(old)
     new[table][-1] = known[info["no_label"]]  # unknown labels keep their random rows: copies of one would long sound alike
     for i, label in enumerate(labels):
         if label in names:
             new[table][i] = known[names.index(label)]
     net.load_state_dict(new)
+    return True
 
 
 @torch.no_grad()

@@ -2,14 +2,15 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DModel
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
-from .. import data, export, judge_sfx, sfx, texture
-from .base import TINY, check, refused, train_tiny, with_autoencoder
+from .. import data, diffusion, distill, export, judge_sfx, nets, sfx, texture, train
+from .base import TINY, check, quietly, refused, train_tiny, with_autoencoder
 from .check_train import check_killed
 
 
@@ -23,7 +24,40 @@ def run(root):
     check_student(root, work)
     check_texture(root, work)
     check_modulations()
+    check_teachers(root, work)
     refused(["teacher"], work, "distill", "--start", "none", "--steps", 1)
+
+
+def check_teachers(root, work):
+    """A teacher's own schedule is what its student walks; one that says, knows or hears something else is refused."""
+    lesson, model = root / "lesson", root / "teachers"
+    shutil.copytree(work, lesson, ignore=shutil.ignore_patterns("sfx", "student"))
+
+    def teacher(**process):
+        shutil.rmtree(lesson / "sfx", ignore_errors=True)
+        task = sfx.Diffuse(lesson, None, (16, 32, 32), **process)
+        quietly(train.Run(task, lesson / "sfx", 1e-3, 4, steps=1, options=process).run)
+        export.export_sfx(lesson, model, None, "test", "none", "nobody", "made up")
+
+    teacher(schedule="linear", zero_snr=True)
+    task = distill.Jumps(lesson, model, jumps=1, inner=2, checks=1)
+    kept = train.read_state(lesson / "sfx")["average"]["weights"]
+    check(torch.allclose(task.teacher.conv_in.weight, kept["conv_in.weight"], atol=1e-3), "a teacher's weights are its own")
+    own = diffusion.Process("linear", zero_snr=True).alphas
+    check(torch.equal(task.alphas, own) and task.about()["process"]["schedule"] == "linear", "and so is its schedule")
+    check(all(torch.isfinite(state).all() for state in task.walks[1]), "from pure noise it walks as well")
+    quietly(train.Run(task, lesson / "student", 1e-3, 4, steps=1).run)
+    export.export_sfx(lesson, root / "linear-student", None, "test", "none", "nobody", "made up", run="student")
+    says = diffusion.said_by(diffusion.load_config(root / "linear-student"))
+    check(says == dict(schedule="linear", zero_snr=True, prediction="v_prediction"), f"a student is exported with it: {says}")
+    info = json.loads((model / "ebb.json").read_text(encoding="utf-8"))
+    (model / "ebb.json").write_text(json.dumps(info | dict(labels=info["labels"][:2])), encoding="utf-8")
+    refused(["a teacher of the labels beep, click;"], lesson, "distill", "--start", model, "--steps", 1)
+    teacher(prediction="sample")
+    refused(["says v_prediction", "says sample"], lesson, "distill", "--start", model, "--steps", 1)
+    teacher()
+    nets.autoencoder((8, 8, 16, 16)).save_pretrained(lesson / "vae" / "net")
+    refused(["another autoencoder"], lesson, "distill", "--start", model, "--steps", 1)
 
 
 def check_path(work):

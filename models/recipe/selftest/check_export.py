@@ -129,7 +129,7 @@ def check_in_ebb(root, name, out, unet, scheduler, label=1, steps=4):
 def check_start(out, unet, scheduler):
     """A training that starts from a model knows labels by name; new ones begin apart from all others."""
     net = nets.sfx_unet((16, 32), 3, (unet.config.in_channels, *unet.config.sample_size), 1)
-    sfx.copy_weights(net, ["click", "one", "two"], out, scheduler.config)
+    sfx.copy_weights(net, ["click", "one", "two"], out, diffusion.said_by(scheduler.config))
     old, new = unet.class_embedding.weight, net.class_embedding.weight
     check(torch.equal(net.conv_in.weight, unet.conv_in.weight) and torch.equal(new[0], old[1]) and torch.equal(new[3], old[3]),
           "a start takes weights, known labels and no label")
