@@ -155,16 +155,27 @@ static gboolean upstream_is_live(GstDiffuseDenoise *filter)
     return live;
 }
 
-struct ebb_denoise *gst_diffuse_denoise_make_engine(GstDiffuseDenoise *filter, const GstAudioInfo *info, struct ebb_error *error)
+struct denoise_knobs gst_diffuse_denoise_knobs(GstDiffuseDenoise *filter)
+{
+    GST_OBJECT_LOCK(filter);
+    const struct denoise_settings *settings = &filter->settings;
+    struct denoise_knobs knobs = {.t = settings->auto_t ? EBB_T_AUTO : settings->t >= 0 ? settings->t : filter->model_t,
+                                  .wet = settings->wet, .steps = settings->steps};
+    GST_OBJECT_UNLOCK(filter);
+    return knobs;
+}
+
+struct ebb_denoise *gst_diffuse_denoise_make_engine(GstDiffuseDenoise *filter, const GstAudioInfo *info,
+                                                    const struct denoise_knobs *knobs, struct ebb_error *error)
 {
     struct ebb_denoise_params params;
     ebb_denoise_params_default(&params);
     GST_OBJECT_LOCK(filter);
     char *sampler = g_strdup(filter->settings.sampler);
-    params.steps = filter->steps = filter->settings.steps;
-    params.wet = filter->wet = filter->settings.wet;
-    params.t = filter->t = filter->settings.t >= 0 ? filter->settings.t : filter->model_t;
     GST_OBJECT_UNLOCK(filter);
+    params.t = knobs->t;
+    params.wet = knobs->wet;
+    params.steps = knobs->steps;
     params.sampler = sampler && *sampler ? sampler : NULL;
     params.live = filter->live;
     params.progress = go_on;
@@ -197,7 +208,8 @@ static gboolean setup(GstAudioFilter *base, const GstAudioInfo *info)
     filter->live = upstream_is_live(filter);
     ebb_denoise_destroy(&filter->engine);
     struct ebb_error error = {0};
-    filter->engine = gst_diffuse_denoise_make_engine(filter, info, &error);
+    filter->knobs = gst_diffuse_denoise_knobs(filter);
+    filter->engine = gst_diffuse_denoise_make_engine(filter, info, &filter->knobs, &error);
     float *scratch = g_try_realloc_n(filter->scratch, DIFFUSE_DENOISE_SLICE * (gsize)info->channels, sizeof(*scratch));
     if (scratch)
         filter->scratch = scratch;

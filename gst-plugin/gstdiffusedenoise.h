@@ -24,6 +24,13 @@ struct denoise_settings {
     enum overload overload;
 };
 
+// What an engine is told, and again while it runs.
+struct denoise_knobs {
+    double t; // EBB_T_AUTO: measured
+    double wet;
+    gint steps;
+};
+
 struct denoise_stats {
     guint64 windows, overloads;
     double t, snr;        // snr NAN: not measured
@@ -63,8 +70,7 @@ struct _GstDiffuseDenoise {
     GstClockTime algorithm, allowance; // the two parts of the latency
     struct denoise_run run;
     float *scratch; // one slice, channels interleaved
-    double t, wet;  // as the engine has them
-    gint steps;
+    struct denoise_knobs knobs; // as the engine has them
     GstClockTime debt; // live: computing time not yet paid back by the clock
     gboolean dry;      // overloaded: nothing is computed until the debt is paid
     gint fewer;        // overloaded: steps are divided by 2^fewer
@@ -75,9 +81,11 @@ struct _GstDiffuseDenoise {
 #define DIFFUSE_DENOISE_SLICE 1024                   // frames between two looks at the controlled properties
 #define DIFFUSE_DENOISE_ALLOWANCE (20 * GST_MSECOND) // for computing, until measured, and at least
 
-// A denoiser for `info` with the properties as they are. NULL with `error` filled.
+// What the properties ask for now.
+struct denoise_knobs gst_diffuse_denoise_knobs(GstDiffuseDenoise *filter);
+// A denoiser for `info` with these knobs and the other properties as they are. NULL with `error` filled.
 struct ebb_denoise *gst_diffuse_denoise_make_engine(GstDiffuseDenoise *filter, const GstAudioInfo *info,
-                                                    struct ebb_error *error);
+                                                    const struct denoise_knobs *knobs, struct ebb_error *error);
 // Tells the pipeline if the latency has changed.
 void gst_diffuse_denoise_publish_latency(GstDiffuseDenoise *filter);
 

@@ -158,7 +158,7 @@ static void account(GstDiffuseDenoise *filter, GstClockTime compute, GstClockTim
     if (overload == OVERLOAD_WAIT || filter->dry || filter->debt <= limit)
         return;
 
-    int steps = filter->steps ? filter->steps : ebb_model_info(filter->session.model)->steps;
+    int steps = filter->knobs.steps ? filter->knobs.steps : ebb_model_info(filter->session.model)->steps;
     if (overload == OVERLOAD_FEWER_STEPS && steps >> (filter->fewer + 1) > 0)
         filter->fewer++;
     else
@@ -173,24 +173,22 @@ static enum ebb_result sync_engine(GstDiffuseDenoise *filter, GstClockTime pts, 
 {
     const GstSegment *segment = &GST_BASE_TRANSFORM(filter)->segment;
     gst_object_sync_values(GST_OBJECT(filter), gst_segment_to_stream_time(segment, GST_FORMAT_TIME, pts));
+    struct denoise_knobs want = gst_diffuse_denoise_knobs(filter), *have = &filter->knobs;
     GST_OBJECT_LOCK(filter);
-    const struct denoise_settings *settings = &filter->settings;
-    double t = settings->auto_t ? EBB_T_AUTO : settings->t >= 0 ? settings->t : filter->model_t;
-    if (settings->bypass || filter->dry)
-        t = 0;
-    double wet = settings->wet;
-    gint steps = settings->steps;
+    gboolean bypass = filter->settings.bypass;
     GST_OBJECT_UNLOCK(filter);
+    if (bypass || filter->dry)
+        want.t = 0;
     if (filter->fewer)
-        steps = MAX(1, (steps ? steps : ebb_model_info(filter->session.model)->steps) >> filter->fewer);
+        want.steps = MAX(1, (want.steps ? want.steps : ebb_model_info(filter->session.model)->steps) >> filter->fewer);
 
     enum ebb_result result = EBB_OK;
-    if (t != filter->t)
-        result = ebb_denoise_set_t(filter->engine, filter->t = t, error);
-    if (result == EBB_OK && wet != filter->wet)
-        result = ebb_denoise_set_wet(filter->engine, filter->wet = wet, error);
-    if (result == EBB_OK && steps != filter->steps)
-        result = ebb_denoise_set_steps(filter->engine, filter->steps = steps, error);
+    if (want.t != have->t)
+        result = ebb_denoise_set_t(filter->engine, have->t = want.t, error);
+    if (result == EBB_OK && want.wet != have->wet)
+        result = ebb_denoise_set_wet(filter->engine, have->wet = want.wet, error);
+    if (result == EBB_OK && want.steps != have->steps)
+        result = ebb_denoise_set_steps(filter->engine, have->steps = want.steps, error);
     return result;
 }
 
@@ -246,7 +244,8 @@ static enum ebb_result feed(GstDiffuseDenoise *filter, gsize frames, struct ebb_
 static enum ebb_result warm_up(GstDiffuseDenoise *filter, struct ebb_error *error)
 {
     gsize channels = (gsize)filter->engine_info.channels, left = 2 * ebb_denoise_latency(filter->engine);
-    struct ebb_denoise *engine = gst_diffuse_denoise_make_engine(filter, &filter->engine_info, error);
+    struct denoise_knobs knobs = gst_diffuse_denoise_knobs(filter);
+    struct ebb_denoise *engine = gst_diffuse_denoise_make_engine(filter, &filter->engine_info, &knobs, error);
     enum ebb_result result = engine ? EBB_OK : error->code;
     gint64 longest = 0;
     GRand *random = g_rand_new_with_seed(1);

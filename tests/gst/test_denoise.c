@@ -387,6 +387,21 @@ TEST(t_can_be_driven)
     sound_clear(&sound);
 }
 
+// What is set between the caps and the first sound is heeded, though live an engine is made then only to be measured.
+TEST(set_while_the_model_loads)
+{
+    struct sound sound;
+    sound_init(&sound);
+    GstHarness *h = harness_new(TINY "t=1 overload=wait");
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    g_object_set(h->element, "t", 0.0, NULL);
+    push(h, 0, RATE, 160);
+    finish(h, &sound);
+    REQUIRE(float_count(&sound) == RATE && is_tone(&sound, 0, 0, RATE));
+    harness_end(h);
+    sound_clear(&sound);
+}
+
 static void errs(const char *line, GQuark domain, gint code, const char *text)
 {
     GstElement *pipeline = gst_parse_launch(line, NULL);
