@@ -178,6 +178,7 @@ static int prepare(struct edit *e)
     code = sound_resolve(&e->settings, &e->m, "", false);
     if (code)
         return code;
+    how_warn(&e->how, &e->settings);
     sound_params(&e->settings, &e->m, &p->generate);
     return ebb_edit_frames(e->m.model, p, &e->recording, &error) ? TOOL_OK : tool_error(&error);
 }

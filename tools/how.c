@@ -4,6 +4,11 @@
 
 #include "how.h"
 
+// Samplers that know these options; a test runs all samplers with and without.
+static const char *const with_eta[] = {"ddim", "euler-a", "dpm2-a", "dpmpp-2s-a", "dpmpp-sde", "dpmpp-2m-sde", "dpmpp-3m-sde",
+                                       "sa-solver", "tcd", NULL};
+static const char *const with_churn[] = {"euler", "heun", "dpm2", NULL};
+
 void how_default(struct how *h)
 {
     *h = (struct how){.guidance = NAN, .guidance_w = NAN, .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN,
@@ -70,4 +75,36 @@ void how_override(const struct how *h, struct sound_settings *s)
         s->noise = strcmp(h->noise, "torch") == 0 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
     if (h->phase >= 0)
         s->phase_iterations = h->phase;
+}
+
+// ---- options without a use ----
+
+static bool among(const char *const *names, const char *name)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+void how_warn(const struct how *h, const struct sound_settings *s)
+{
+    const struct ebb_sampler_info *sampler = ebb_sampler_find(s->sampler);
+    if (!sampler)
+        return;
+    bool churns = among(with_churn, s->sampler), bounds = !isnan(h->churn_from) || !isnan(h->churn_to);
+    const char *idle[3];
+    size_t count = 0;
+    if (!isnan(h->eta) && !among(with_eta, s->sampler) && (h->eta > 0 || sampler->stochastic))
+        idle[count++] = "--eta";
+    if (!isnan(h->tolerance) && sampler->evals > 0) // rk45 chooses its steps
+        idle[count++] = "--tolerance";
+    if (h->churn > 0 && !churns)
+        idle[count++] = "--churn";
+    if (bounds && s->tuning.s_churn <= 0)
+        tool_say("--churn-from and --churn-to change nothing without --churn");
+    if (count == 0)
+        return;
+    char all[64];
+    tool_join(all, sizeof(all), idle, count);
+    tool_say("sampler %s has no use for %s: %s nothing", s->sampler, all, count > 1 ? "they change" : "it changes");
 }

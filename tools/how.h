@@ -51,4 +51,7 @@ bool how_given(const struct how *how);
 // What was given, over what is there.
 void how_override(const struct how *how, struct sound_settings *s);
 
+// Says which of the options that were given change nothing with the sampler of these resolved settings.
+void how_warn(const struct how *how, const struct sound_settings *s);
+
 #endif

@@ -78,14 +78,25 @@ static json_t *recipe_of(const char *comment)
     return NULL;
 }
 
+// What a recipe writes as a number that is none.
+static const char *words_for(const char *key, const json_t *value)
+{
+    if (strcmp(key, "eta") == 0 && json_is_number(value) && json_number_value(value) == EBB_ETA_OWN)
+        return "the sampler's own";
+    if (strcmp(key, "seconds") == 0 && json_is_number(value) && json_number_value(value) == 0)
+        return "one window of the model";
+    return json_string_value(value);
+}
+
 static void print_recipe(json_t *recipe)
 {
     const char *key;
     json_t *value;
     json_object_foreach (recipe, key, value) {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        const char *words = words_for(key, value);
+        char *text = words ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         if (!json_is_null(value))
-            row(key, "%s", text ? text : json_string_value(value));
+            row(key, "%s", words ? words : text);
         free(text);
     }
 }

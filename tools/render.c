@@ -177,6 +177,17 @@ static int add_labels(struct render *r, const struct sound_settings *base)
     return code;
 }
 
+// Not where a list names several samplers: one of them may have a use for what was given.
+static void warn(const struct render *r)
+{
+    const struct sound_job *jobs = r->sounds.jobs;
+    for (size_t i = 1; i < r->sounds.count; i++)
+        if (strcmp(jobs[i].settings.sampler, jobs[0].settings.sampler) != 0)
+            return;
+    if (r->sounds.count)
+        how_warn(&r->how, &jobs[0].settings);
+}
+
 // Opens the model and collects the sounds. Exit code.
 static int collect(struct render *r)
 {
@@ -206,6 +217,8 @@ static int collect(struct render *r)
     if (!code && (r->latents || r->steps_folder) && r->sounds.count > 1)
         code = tool_fail(TOOL_USAGE, "%s is for one sound, not %zu", r->latents ? "--save-latents" : "--save-steps",
                          r->sounds.count);
+    if (!code)
+        warn(r);
     return code;
 }
 

@@ -128,6 +128,22 @@ again() {
         "$ebb" render --like tuned.wav --device cpu -q -o retuned.wav && cmp tuned.wav retuned.wav
 }
 ok "a tuned sound can be made again" again
+# An option changes the latents, or is said to change nothing. Samplers for distilled models do not run on this one.
+idle() { $render --label rain --sampler "$@" --save-latents t.npy 2>idle-err; }
+told() {
+    for s in $("$ebb" samplers --names); do
+        idle "$s" "$1" "$2" && cp t.npy other.npy || continue
+        idle "$s" "$1" "$3" && { cmp -s t.npy other.npy && same=0 || same=1; }
+        grep -q "has no use for $1" idle-err && no_use=0 || no_use=1
+        [ $same -eq $no_use ] || { echo "$s: $1"; return 1; }
+    done
+}
+ok "every sampler has a use for --eta, or says so" told --eta 0 1
+ok "every sampler has a use for --churn, or says so" told --churn 0 10
+ok "every sampler has a use for --tolerance, or says so" told --tolerance 0.001 0.5
+ok "--churn-from alone is said to change nothing" sh -c "$render --label rain --sampler euler --churn-from 1 --save-latents t.npy 2>&1 | grep -q 'without --churn'"
+ok "nothing is said of what has a use" sh -c "! $render --label rain --sampler euler --churn 1 --churn-to 1 --save-latents t.npy 2>&1 | grep nothing"
+ok "info has words for what the recipe leaves open" sh -c "$ebb info rain.wav | grep -q 'eta  *the sampler.s own' && $ebb info rain.wav | grep -q 'seconds  *one window'"
 fails 2 'trailing, leading' $render --label rain --spacing nosuch -o x.wav
 fails 2 'tolerance' $render --label rain --tolerance 0 -o x.wav
 fails 2 'churn' $render --label rain --churn nan -o x.wav
