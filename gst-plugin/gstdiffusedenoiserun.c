@@ -244,7 +244,12 @@ static enum ebb_result feed(GstDiffuseDenoise *filter, gsize frames, struct ebb_
 static enum ebb_result warm_up(GstDiffuseDenoise *filter, struct ebb_error *error)
 {
     gsize channels = (gsize)filter->engine_info.channels, left = 2 * ebb_denoise_latency(filter->engine);
+    const struct ebb_model_info *info = ebb_model_info(filter->session.model);
     struct denoise_knobs knobs = gst_diffuse_denoise_knobs(filter);
+    gboolean automatic = knobs.t == EBB_T_AUTO;
+    knobs.wet = 1; // the knobs may turn, and the latency stays: never measure that nothing is computed
+    if (automatic || knobs.t == 0)
+        knobs.t = info->t_default;
     struct ebb_denoise *engine = gst_diffuse_denoise_make_engine(filter, &filter->engine_info, &knobs, error);
     enum ebb_result result = engine ? EBB_OK : error->code;
     gint64 longest = 0;
@@ -265,6 +270,9 @@ static enum ebb_result warm_up(GstDiffuseDenoise *filter, struct ebb_error *erro
     g_rand_free(random);
     ebb_denoise_destroy(&engine);
 
+    // Automatic t asks the network once more. What it would choose for this noise, perhaps to do nothing, is no measure.
+    if (automatic)
+        longest += longest / (knobs.steps ? knobs.steps : info->steps);
     // A quarter more, in steps of 10 ms: a number that is the same each time.
     GstClockTime needed = (GstClockTime)longest * GST_USECOND * 5 / 4;
     filter->allowance = MAX(DIFFUSE_DENOISE_ALLOWANCE, (needed + 10 * GST_MSECOND - 1) / (10 * GST_MSECOND) * (10 * GST_MSECOND));

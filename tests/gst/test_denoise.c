@@ -226,6 +226,29 @@ TEST(latency_is_told_and_true)
     harness_end(h);
 }
 
+// The latency that is told once the first sound has come.
+static GstClockTime told(const char *knobs)
+{
+    char *line = g_strdup_printf("diffusedenoise model=tiny-denoise device=ref steps=4 overload=wait %s", knobs);
+    GstHarness *h = harness_new(line);
+    g_free(line);
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    push(h, 0, 100, 100);
+    GstClockTime latency = gst_harness_query_latency(h);
+    harness_end(h);
+    return latency;
+}
+
+// Whatever the knobs say at first, what is measured is a window that is computed.
+TEST(measuring_computes)
+{
+    const char *const knobs[] = {"t=0.5", "t=0", "wet=0", "auto-t=true"};
+    GstClockTime window = told("latency=0");
+    for (size_t i = 0; i < G_N_ELEMENTS(knobs); i++)
+        if (told(knobs[i]) <= window + 20 * GST_MSECOND)
+            TEST_FAIL("%s", knobs[i]);
+}
+
 TEST(a_jump_ends_one_run_and_begins_another)
 {
     struct sound sound;
