@@ -24,7 +24,7 @@ enum {
 #define PLAYING (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
 #define DRIVEN (PLAYING | GST_PARAM_CONTROLLABLE)
 
-#define T_DEFAULT 0.4 // shown while no model says otherwise
+#define T_DEFAULT 0.7 // the shipped model's: shown until a model is open
 
 #define GST_TYPE_DIFFUSE_DENOISE_OVERLOAD (overload_get_type())
 static GType overload_get_type(void)
