@@ -28,6 +28,10 @@ def generator(folder, work, count, judge_steps, write, seed=0, options=()):
     names = [label["name"] for label in info["labels"]]
     if names != seen.labels:
         raise ValueError(f"{folder} has other labels than the sounds in {work}")
+    seen.need_sounds("evaluate")
+    if seen.shared:
+        raise ValueError(f"{work}: no label has clips held out, so there is nothing that the model has not heard; a label of "
+                         f"{data.FEW} clips or more holds one out")
     held_labels, train_labels = seen.held_labels.numpy(), seen.train_labels.numpy()
     mix = np.bincount(held_labels, minlength=len(names))
     made_labels = judge_sfx.wanted(mix, count)
@@ -69,6 +73,9 @@ class Heard:
 
 def show_distances(heard):
     reference = heard["held-back"].embedding
+    if min(len(reference), *(len(h.same) for h in heard.values())) < 2:
+        print("\nFrechet distance: too few held-back clips, two are needed")
+        return
     rows, real = [], None
     for side in ("training", "generated"):
         distance, interval = judge.frechet_interval(heard[side].matched, reference)

@@ -70,11 +70,11 @@ def listen(judge, mels, batch=32):
 
 
 def accuracy(scores, labels, top=1):
-    return (scores.topk(top, 1).indices == labels[:, None]).any(1).float()
+    return (scores.topk(min(top, scores.shape[1]), 1).indices == labels[:, None]).any(1).float()
 
 
 def frechet(a, b):
-    """Frechet distance of two clouds of embeddings, as of two normal distributions."""
+    """Frechet distance of two clouds of embeddings, as of two normal distributions: of two clips each at least."""
     gap = a.mean(0) - b.mean(0)
     one, two = np.cov(a.T), np.cov(b.T)
     values, vectors = np.linalg.eigh(one)

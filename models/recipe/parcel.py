@@ -60,7 +60,7 @@ def features_sfx(work, start, room):
     vae, _ = sfx.find_autoencoder(work, start)
     kept = data.cached(Path(work) / "latents.pt", [sfx.space(vae), seen.stamp], lambda: sfx.encode_all(vae, seen))
     scale = STEP * float(kept["train"].float().std())
-    out = dict(kind="sfx", key=kept["key"], scale=scale, labels=seen.labels)
+    out = dict(kind="sfx", key=kept["key"], scale=scale, labels=seen.labels, shared=seen.shared)
     for side in ("held", "train"):  # the small one first
         codes = (kept[side].float() / scale).round().clamp(-127, 127).to(torch.int8)
         sample = codes[:: max(1, len(codes) // 256)]
@@ -125,7 +125,8 @@ def unpack(work):
         latents = {side: (kept[side].float() * kept["scale"]).half() for side in ("train", "held")}
         data.save_tensors(work / "latents.pt", latents | dict(key=kept["key"]))
         names = ("labels", "train_labels", "held_labels")
-        data.save_tensors(work / "windows.pt", {name: kept[name] for name in names} | dict(key=kept["key"][1]))
+        windows = {name: kept[name] for name in names} | dict(key=kept["key"][1], shared=kept.get("shared", False))
+        data.save_tensors(work / "windows.pt", windows)
     else:
         unpack_sounds(work, kept)
 

@@ -58,17 +58,22 @@ def windows(bank, clips, plan, rng):
 
 
 class Windows:
-    """The mel windows of both sides of the split, made once and kept beside the bank."""
+    """The mel windows of both sides of the split, made once and kept beside the bank. `shared`: no clip is held out,
+    so both are the same."""
 
     def __init__(self, work):
         work = Path(work)
         if (work / "features.pt").exists():  # from a parcel: latents and labels alone
             kept = data.load_tensors(work / "windows.pt", "unpack the parcel again")
-            self.__dict__.update(kept, stamp=kept["key"])
+            self.__dict__.update(dict(shared=False) | kept, stamp=kept["key"])
             return
         bank = data.Bank(work)
-        self.stamp = bank.stamp
-        self.__dict__.update(data.cached(work / "windows.pt", bank.stamp, lambda: self.make(bank)))
+        kept = data.cached(work / "windows.pt", bank.stamp, lambda: self.make(bank))
+        self.__dict__.update(kept, stamp=bank.stamp, shared=not all(bank.choose("sfx", held) for held in (True, False)))
+
+    def need_sounds(self, what):
+        if not hasattr(self, "train"):
+            raise ValueError(f"{what} needs the sounds themselves, a parcel holds only latents")
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
@@ -159,8 +164,7 @@ class Diffuse(Task):
     def prepare_states(self, path):
         """What is diffused, (n, c, h, w) of about unit deviation, for both sides of the split."""
         if self.patch:
-            if not hasattr(self.seen, "train"):
-                raise ValueError("--direct needs the sounds themselves, a parcel holds only latents")
+            self.seen.need_sounds("--direct")
             self.train, self.held = (nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held))
             self.shape = tuple(self.train.shape[1:])
             return

@@ -191,6 +191,10 @@ class Run:
             print("stopping after this step, then saving", flush=True)
         return Signals(stop)
 
+    def caveat(self):
+        seen = getattr(self.task, "seen", None)
+        return " (of clips that it trains on: none is held out)" if seen and seen.shared else ""
+
     def speed(self, first):
         return (self.step - first[0]) * self.count / max(self.spent - first[1], 1e-9)
 
@@ -204,7 +208,7 @@ class Run:
         speed = self.speed(first)
         weights = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.net.load_state_dict(self.average.weights)
-        note = self.task.validate(self.net)
+        note = self.task.validate(self.net) + self.caveat()
         self.net.load_state_dict(weights)
         over = "\r\033[K" if sys.stdout.isatty() else ""  # what tick() wrote
         print(f"{over}{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, "

@@ -1,5 +1,7 @@
 """Exported folders: diffusers opens them, Ebb opens them, both make the same of them, and the pipeline plays them."""
 
+import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ import soundfile
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
-from .. import classifier, denoise, diffusion, export, judge, judge_denoise, nets, sfx, train
+from .. import classifier, denoise, diffusion, evaluate, export, judge, judge_denoise, nets, sfx, train
 from .base import check, corpus, quietly, recipe, refused, skip, train_tiny, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()
@@ -223,3 +225,11 @@ def check_judge(root, work):
     scores, embedding = judge.listen(ear, seen.train)
     check(judge.accuracy(scores, seen.train_labels).mean() > 0.8, "a judge tells beeps, clicks and hisses apart")
     check(judge.frechet(embedding, embedding) < 1e-3 < judge.frechet(embedding[:9], embedding[9:]), "Frechet distance")
+    check(judge.accuracy(scores[:, :2], seen.train_labels.clamp(max=1), 3).all(), "of two labels, the right one is among three")
+    labels, one = np.array([0]), seen.train[:1]
+    few = {side: evaluate.Heard(ear, one, labels, np.array([1, 0, 0])) for side in ("training", "generated", "held-back")}
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        evaluate.show_distances(few)
+    check("too few held-back clips" in said.getvalue(), f"no distance to a single clip: {said.getvalue()}")
+    refused(["no label has clips held out"], work, "evaluate", root / "models" / "latent")

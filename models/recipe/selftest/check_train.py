@@ -151,6 +151,7 @@ def check_options(root, work):
     words = ("--start", "none", "--direct", "16,16", "--channels", "16,32", "--layers", 1, "--threads", 1, "--batch", 4)
     status, said = recipe(small, "train", *words, "--steps", 2, "--schedule", "sigmoid", "--prediction", "sample", "--no-bf16")
     check(status == 0 and "step 2" in said and "samples/s" in said and "by noise" in said, f"a direct model trains: {said}")
+    check("none is held out" in said, f"it says that nothing is held out: {said}")
     status, said = recipe(small, "train", "--steps", 3, "--threads", 1)
     check(status == 0 and "going on from step 2" in said and "step 3" in said, f"options come from the checkpoint: {said}")
     kept = train.read_state(small / "sfx")["options"]
