@@ -23,6 +23,9 @@ static int read_options(const struct tool_command *command, struct view *v, int 
     if (argc - first != 1 || !v->output)
         return tool_fail(TOOL_USAGE, "name one sound file, and with --output where its mel goes");
     v->input = argv[first];
+    struct tool_place in = tool_place(v->input), out = tool_place(v->output);
+    if (tool_same_place(&in, &out))
+        return tool_fail(TOOL_USAGE, "--output %s would replace the recording", v->output);
     return -1;
 }
 
