@@ -424,7 +424,7 @@ const struct tool_command tool_denoise = {
     .usage = "IN OUT [OPTION...], or IN... -o FOLDER",
     .details =
         "Any length, rate and channel count; the output has exactly as many samples as the input, in the same place. A file "
-        "of the output's name is replaced: IN itself where OUT is the same file, but by -o and -k no recording that is read.",
+        "that has the output's name is replaced. IN and OUT may be one file; -o and -k never replace a recording that is read.",
     .examples = "  ebb denoise noisy.wav clean.wav\n"
                 "  ebb denoise --t 0.3 noisy.wav clean.wav --keep-noise noise.wav\n"
                 "  ebb denoise --t auto take*.wav -o cleaned/\n"

@@ -421,7 +421,7 @@ static int render_job(struct render *r, const struct sound_job *job)
     return code;
 }
 
-// `code`: how it ended. What an error kept from being made, the same command need not make.
+// `code`: how it ended. What an error kept from being made, the same command need not make; with --force it begins again.
 static void summarise(const struct render *r, int code)
 {
     bool nothing = r->made + r->kept + r->differ == 0, failed = code && code != TOOL_INTERRUPTED;
@@ -434,7 +434,7 @@ static void summarise(const struct render *r, int code)
         printf(", %zu kept that differ%s", r->differ, r->differ == 1 ? "s" : "");
     size_t left = r->sounds.count - r->made - r->kept - r->differ;
     if (left)
-        printf(", %zu left%s", left, failed ? "" : ": the same command goes on");
+        printf(", %zu left%s", left, failed || r->force ? "" : ": the same command goes on");
     putchar('\n');
 }
 
