@@ -465,11 +465,11 @@ enum clip_wait clip_worker_wait(struct clip_worker *worker, gsize count, gint64 
     gboolean late = FALSE;
     announce = announce && !worker->announced && !worker->flushing && !worker->failed && !is_ready(worker, count);
     if (announce) {
-        worker->announced = TRUE;
-        worker->percent = 0;
         g_mutex_unlock(&worker->mutex);
         worker->hooks.buffering(worker->hooks.user, 0);
         g_mutex_lock(&worker->mutex);
+        worker->announced = TRUE; // only now: what the worker says comes after
+        worker->percent = 0;
         g_cond_broadcast(&worker->cond); // it may have filled meanwhile: the worker says so
     }
 

@@ -21,7 +21,7 @@ void clip_settings_clear(struct clip_settings *settings);
 
 struct clip_worker;
 
-// Told from the worker's thread, never with a lock held.
+// Told from the worker's thread (0 % from the reader's), never with a lock held.
 struct clip_worker_hooks {
     void (*buffering)(void *user, int percent); // only between an announced wait and the queue being full again
     void (*length)(void *user);                 // the total length has changed

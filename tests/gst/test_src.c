@@ -508,7 +508,8 @@ static int next_percent(struct play *play)
     return percent;
 }
 
-TEST(slower_than_the_clock_is_buffering)
+// A line whose clips take twice as long as they last.
+static char *slow_line(void)
 {
     struct play play;
     play_all(&play, "diffusesrc name=s model=tiny-direct device=ref steps=20 num-clips=1 ! " F32 SINK);
@@ -518,10 +519,14 @@ TEST(slower_than_the_clock_is_buffering)
     REQUIRE(gst_structure_get_double(stats, "rtf", &rtf) && rtf > 0);
     gst_structure_free(stats);
     close_play(&play);
+    return g_strdup_printf("diffusesrc name=s model=tiny-direct device=ref steps=%d lookahead=1 ! " F32
+                           " ! fakesink name=k sync=true", (int)CLAMP(20 * 2 / rtf, 1, 1000));
+}
 
-    // as many steps as make a clip take twice as long as it lasts
-    char *line = g_strdup_printf("diffusesrc name=s model=tiny-direct device=ref steps=%d lookahead=1 ! " F32
-                                 " ! fakesink name=k sync=true", (int)CLAMP(20 * 2 / rtf, 1, 1000));
+TEST(slower_than_the_clock_is_buffering)
+{
+    struct play play;
+    char *line = slow_line();
     open_play(&play, line);
     g_free(line);
     gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
@@ -531,6 +536,48 @@ TEST(slower_than_the_clock_is_buffering)
     while (percent >= 0 && percent < 100)
         percent = next_percent(&play);
     REQUIRE(percent == 100);
+    close_play(&play);
+}
+
+struct order {
+    gint hundred; // atomic: that came
+    gint early;   // atomic: while 0 % was still on its way
+};
+
+// Takes its time over 0 %, longer than a clip takes.
+static GstBusSyncReply watch_order(GstBus *bus, GstMessage *message, gpointer user)
+{
+    struct order *order = user;
+    gint percent = -1;
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_BUFFERING)
+        gst_message_parse_buffering(message, &percent);
+    if (percent == 100)
+        g_atomic_int_set(&order->hundred, 1);
+    for (int i = 0; percent == 0 && i < 300 && !g_atomic_int_get(&order->early); i++) {
+        g_usleep(10000);
+        g_atomic_int_set(&order->early, g_atomic_int_get(&order->hundred));
+    }
+    return GST_BUS_PASS;
+}
+
+// An application that pauses at 0 % would wait for ever for a 100 % that came before.
+TEST(buffering_begins_before_it_ends)
+{
+    struct play play;
+    struct order order = {0, 0};
+    char *line = slow_line();
+    open_play(&play, line);
+    g_free(line);
+    GstBus *bus = gst_element_get_bus(play.pipeline);
+    gst_bus_set_sync_handler(bus, watch_order, &order, NULL);
+    gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
+    REQUIRE(next_percent(&play) == 0 && !g_atomic_int_get(&order.early));
+    int percent = 0;
+    while (percent >= 0 && percent < 100)
+        percent = next_percent(&play);
+    REQUIRE(percent == 100);
+    gst_bus_set_sync_handler(bus, NULL, NULL, NULL);
+    gst_object_unref(bus);
     close_play(&play);
 }
 
