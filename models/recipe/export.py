@@ -11,12 +11,13 @@ from pathlib import Path
 import diffusers
 import safetensors
 import torch
-from diffusers import UNet2DModel
+from diffusers import AutoencoderKL, UNet2DModel
 
 from . import audio, classifier, data, denoise, diffusion, nets, sfx, train
 
 TEXTURES = {"bird", "chainsaw", "clock_tick", "engine", "fire", "helicopter", "insect_frog", "rain", "sea_waves",
             "water", "wind"}
+NETS = ("unet", "vae", "scheduler", "classifier")  # the folders of a model
 LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
@@ -32,8 +33,9 @@ def save_net(net, folder):
 
 
 @contextlib.contextmanager
-def renewing(out):
-    """A folder to write a model to; when all of it is there it goes over what `out` held, other files stay."""
+def renewing(out, whole=True):
+    """A folder to write a model to; when all of it is there it goes over what `out` held, other files stay. `whole`: nets that the
+    new model does not have go, for Ebb refuses what ebb.json does not speak of."""
     out = Path(out)
     if out.exists() and not (out.is_dir() and ((out / "ebb.json").exists() or not any(out.iterdir()))):
         raise ValueError(f"{out}: is there already and is no model; name another folder")
@@ -42,6 +44,10 @@ def renewing(out):
     try:
         part.mkdir(parents=True)
         yield part
+        for name in NETS:
+            if whole and not (part / name).exists() and (out / name).exists():
+                print(f"{out / name}: of the model that was there, does not fit the new one; removed", flush=True)
+                shutil.rmtree(out / name)
         for file in sorted(part.rglob("*"), key=lambda file: file.name == "ebb.json"):  # it holds the sums: last
             if file.is_file():
                 (out / file.relative_to(part)).parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +68,7 @@ def write_index(folder, parts):
 
 
 def describe(folder, kind, name, **more):
-    """ebb.json: what the nets mean. Keys: see README.md."""
+    """ebb.json: what the nets mean. Keys: see docs/models.md."""
     info = dict(format=1, kind=kind, name=name) | more
     data.write_json(Path(folder) / "ebb.json", info | dict(mel=audio.MEL, sha256=sums(folder)))
     return info
@@ -132,7 +138,7 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
     state = trained_apart([work, *others], run)
     about, options, net = state["about"], state["options"], net_of(state)
     learned = {key: options[key] for key in LEARNED if key in options} | about.get("process", {})
-    scheduler = diffusion.Process(clip=about["patch"] != [1, 1], **learned).scheduler
+    scheduler = diffusion.Process(clip=not about["autoencoder"], **learned).scheduler
     parts = dict(scheduler=type(scheduler).__name__, unet="UNet2DModel")
     vae = None
     if about["autoencoder"]:
@@ -150,14 +156,38 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
         scheduler.save_pretrained(folder / "scheduler")
         write_index(folder, parts)
         space = dict(latent=about["latent"]) if vae else dict(patch=about["patch"])
+        space |= keep_classifier(Path(out), folder, labels, about["latent"])
         describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
                  window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
                  recommended=dict(sampler="sa-solver", steps=10, guidance=options.get("guidance", 3.5)),
                  **({"student": about["student"]} if "student" in about else {}), trained=record(state))
 
 
+def keep_classifier(out, folder, labels, latent):
+    """Takes along the classifier of the model in `out` where a new one in `folder` has its labels, latents and schedule; what
+    ebb.json says of it."""
+    if not ((out / "ebb.json").exists() and (out / "classifier").exists() and (out / "vae").exists() and (folder / "vae").exists()):
+        return {}
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    spaces = [sfx.space(AutoencoderKL.from_pretrained(model, subfolder="vae").float()) for model in (out, folder)]
+    if ([label["name"] for label in info["labels"]], info.get("latent"), spaces[0]) != (labels, latent, spaces[1]):
+        return {}
+    if foreign_noise(folder):
+        return {}
+    shutil.copytree(out / "classifier", folder / "classifier")
+    return dict(classifier=info["classifier"]) if "classifier" in info else {}
+
+
+def foreign_noise(model):
+    """What a model's schedule is called if it is not the one that classifiers hear through; else nothing."""
+    says, heard = (diffusion.said_by(config) for config in (diffusion.load_config(model), diffusion.Process().scheduler.config))
+    if says["zero_snr"] != heard["zero_snr"]:
+        return f"{says['schedule']} rescaled to zero SNR"
+    return says["schedule"] if says["schedule"] != heard["schedule"] else ""
+
+
 def export_classifier(work, out, others=()):
-    """Into a model that knows the same labels and diffuses in the same space."""
+    """Into a model that knows the same labels, and diffuses in the same space by the same schedule."""
     out, state = Path(out), trained_apart([work, *others], "classifier")
     if not (out / "ebb.json").exists():
         raise ValueError(f"{out}: no model is there yet; a classifier goes into one (export it first)")
@@ -167,7 +197,10 @@ def export_classifier(work, out, others=()):
         raise ValueError(f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}")
     if info.get("latent") != about["latent"]:
         raise ValueError(f"{out}: it diffuses in another space than the one that the classifier was trained in")
-    with renewing(out) as folder:
+    if foreign_noise(out):
+        raise ValueError(f"{out}: its noise is {foreign_noise(out)}; a classifier has heard only "
+                         f"{diffusion.Process().scheduler.config.beta_schedule}")
+    with renewing(out, whole=False) as folder:
         save_net(classifier.with_weights(state["config"], state["average"]["weights"]), folder / "classifier")
         info["sha256"] = dict(sorted((info["sha256"] | sums(folder)).items()))
         data.write_json(folder / "ebb.json", info | dict(classifier=dict(trained=record(state))))

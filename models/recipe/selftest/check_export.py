@@ -59,6 +59,7 @@ def check_model(root, work, name, options):
     unet = UNet2DModel.from_pretrained(out, subfolder="unet").float().eval()
     vae = None if "direct" in options else AutoencoderKL.from_pretrained(out, subfolder="vae").float().eval()
     scheduler = diffusion.load_scheduler(out)
+    check(scheduler.config.clip_sample == ("direct" in options), f"{name}: what is diffused is clipped where it was in training")
     check(scheduler.config.prediction_type == options.get("prediction", "v_prediction"), f"{name}: its prediction")
     mel = sfx.generate(unet, vae, info, torch.tensor([0, 2]), 2, scheduler=scheduler)
     check(mel.shape == (2, 128, 256) and torch.isfinite(mel).all() and mel.std() > 0, f"{name}: makes mels")
@@ -91,6 +92,26 @@ def check_classifier(root, work, out):
     shutil.copytree(out, root / "models" / "reversed")
     (root / "models" / "reversed" / "ebb.json").write_text(json.dumps(info), encoding="utf-8")
     refused(["labels"], work, "export", root / "models" / "reversed", "--what", "classifier")
+    refused(["its noise is scaled_linear rescaled"], work, "export", root / "models" / "zero", "--what", "classifier")
+    check_over(root, work, out)
+
+
+def check_over(root, work, out):
+    """Over a model that is there: a classifier of the same space stays, nets that the new one does not have go."""
+    over = root / "models" / "over"
+    shutil.copytree(out, over)
+    status, said = recipe(work, "export", over, "--start", "none")
+    info = json.loads((over / "ebb.json").read_text(encoding="utf-8"))
+    check(status == 0 and "classifier" in info and export.sums(over) == info["sha256"] and len(info["sha256"]) == 3,
+          f"over: its classifier stays: {said}")
+    for name, rest in (("zero", ["scheduler", "unet", "vae"]), ("direct", ["scheduler", "unet"])):
+        status, said = recipe(root / f"{name}-work", "export", over, "--start", "none")
+        info = json.loads((over / "ebb.json").read_text(encoding="utf-8"))
+        check(status == 0 and "removed" in said and "classifier" not in info and export.sums(over) == info["sha256"]
+              and sorted(path.name for path in over.iterdir() if path.is_dir()) == rest, f"over: {name} leaves no other net: {said}")
+    if shutil.which("ebb"):
+        done = ebb("render", "-m", over, "--label", "hiss", "-o", root / "over.wav", "--device", "cpu", "-q")
+        check(done.returncode == 0, f"over: Ebb opens it: {done.stderr}")
 
 
 def check_in_diffusers(name, out, unet, options):
