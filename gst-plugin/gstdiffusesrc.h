@@ -45,6 +45,7 @@ struct _GstDiffuseSrc {
     guint64 silence;     // live: samples at the model's rate put in while a clip was late
     GstClockTime wanted; // a seek's target, not yet turned into frames; NONE: there is none
     double volume;       // at the end of the last buffer; < 0: there was none
+    gint64 deadline;     // live: when the last late buffer was given up, monotonic µs
     gint64 left;         // when the last buffer left, monotonic µs; 0: none has since start or seek
     gint64 held_up;      // µs that downstream took for all buffers since then
     guint64 began_at;    // the first one's position

@@ -46,8 +46,10 @@ static enum clip_wait wait_for(GstDiffuseSrc *src, gsize count, gsize frames)
         return clip_worker_wait(src->worker, count, 0, FALSE);
     if (!gst_base_src_is_live(GST_BASE_SRC(src)))
         return clip_worker_wait(src->worker, count, 0, consumer_keeps_time(src));
+    // While sound is late one deadline follows from the other: what a buffer takes beside the wait must not add up.
     gint64 patience = (gint64)gst_util_uint64_scale(frames, G_USEC_PER_SEC, (guint64)src->info.rate);
-    return clip_worker_wait(src->worker, count, g_get_monotonic_time() + patience, FALSE);
+    src->deadline = (src->underrun ? src->deadline : g_get_monotonic_time()) + patience;
+    return clip_worker_wait(src->worker, count, src->deadline, FALSE);
 }
 
 static GstClockTime running_time(GstDiffuseSrc *src, GstClockTime pts)

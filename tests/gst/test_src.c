@@ -460,6 +460,23 @@ TEST(live_is_silent_where_a_clip_is_late)
     close_play(&play);
 }
 
+// However long it lasts, silence keeps up with the clock. Buffers of a third of a millisecond make much of little.
+TEST(live_silence_does_not_drift)
+{
+    struct play play;
+    open_play(&play, SLOW "is-live=true samplesperbuffer=16 ! " F32 ",rate=48000 ! fakesink name=k signal-handoffs=true sync=false");
+    state(&play, GST_STATE_PLAYING);
+    g_usleep(2500000);
+    g_mutex_lock(&play.mutex);
+    GstClock *clock = gst_pipeline_get_clock(GST_PIPELINE(play.pipeline));
+    GstClockTime running = gst_clock_get_time(clock) - gst_element_get_base_time(play.pipeline);
+    double lag = (double)running - (double)play.sound.end;
+    g_mutex_unlock(&play.mutex);
+    gst_object_unref(clock);
+    close_play(&play);
+    REQUIRE_NEAR(lag / GST_SECOND, 0, 0.15, "seconds behind the clock");
+}
+
 // Late or not, no sample of a clip is lost.
 TEST(live_clips_are_whole)
 {
