@@ -1,5 +1,6 @@
 #include "clipworker.h"
 
+#include <math.h>
 #include <string.h>
 
 #define FADE 960 // samples faded out and in where a change of settings cuts one sound and starts another
@@ -10,6 +11,7 @@ struct clip {
     gboolean fade_in;  // what was played before it is not what precedes it
     gboolean fade_out; // what will be played after it is not what follows it
     float *samples;
+    gsize sound;       // so many samples; then zeros, up to its length
 };
 
 // Where clips lie: clip i >= index starts at start + (i - index) * length. Changed settings may change the length.
@@ -29,7 +31,7 @@ struct clip_worker {
     gint cancel; // atomic: stop what is being computed
 
     // Of the thread alone.
-    struct ebb_stream *stream;
+    struct ebb_stream *stream; // without gaps
     struct clip_settings settings;
 
     GMutex mutex;
@@ -77,6 +79,17 @@ static bool go_on(void *user, double fraction)
     return !g_atomic_int_get(&worker->cancel);
 }
 
+// Silence after each clip, in samples. An hour of it is nothing to keep, so the stream is made without.
+static gsize gap_of(const struct clip_worker *worker, const struct clip_settings *settings)
+{
+    const struct ebb_model *model = worker->session->model;
+    const struct ebb_model_info *info = ebb_model_info(model);
+    gboolean named = settings->label && *settings->label;
+    int index = named ? ebb_model_find_label(model, settings->label, NULL) : info->default_label;
+    const struct ebb_label *label = ebb_model_label(model, index);
+    return label && label->kind == EBB_LABEL_EVENT ? (gsize)round(settings->gap * info->sample_rate) : 0;
+}
+
 static struct ebb_stream *make_stream(struct clip_worker *worker, const struct clip_settings *settings, struct ebb_error *error)
 {
     struct ebb_stream_params params;
@@ -97,7 +110,7 @@ static struct ebb_stream *make_stream(struct clip_worker *worker, const struct c
     params.classifier_guidance = settings->classifier_guidance;
     if (settings->crossfade >= 0)
         params.crossfade = settings->crossfade;
-    params.gap = settings->gap;
+    params.gap = 0; // see gap_of()
     params.clips = settings->clips;
     params.progress = go_on;
     params.user = worker;
@@ -123,7 +136,7 @@ struct clip_worker *clip_worker_create(struct diffuse_session *session, GstEleme
         clip_worker_destroy(&worker);
         return NULL;
     }
-    worker->layout.length = ebb_stream_clip_length(worker->stream);
+    worker->layout.length = ebb_stream_clip_length(worker->stream) + gap_of(worker, settings);
     worker->layout.clips = settings->clips;
     return worker;
 }
@@ -205,6 +218,7 @@ static void apply_settings(struct clip_worker *worker)
 
     struct ebb_error error = {0};
     struct ebb_stream *stream = make_stream(worker, &settings, &error);
+    gsize length = stream ? ebb_stream_clip_length(stream) + gap_of(worker, &settings) : 0;
     if (!stream)
         diffuse_post_warning(worker->element, &error);
 
@@ -221,7 +235,7 @@ static void apply_settings(struct clip_worker *worker)
         // A seek may have gone into the middle of a clip that is not there: the new one, perhaps shorter, begins at the reader.
         guint64 start = playing ? playing->start + playing->info.length
                                 : MAX(start_of(&worker->layout, worker->next), worker->position);
-        worker->layout = (struct layout){worker->next, start, settings.clips, ebb_stream_clip_length(stream)};
+        worker->layout = (struct layout){worker->next, start, settings.clips, length};
         worker->fresh = TRUE;
         if (playing)
             playing->fade_out = TRUE;
@@ -244,13 +258,14 @@ static struct clip *compute(struct clip_worker *worker, guint64 index, gsize len
     clip->info.index = index;
     clip->info.length = length;
     clip->info.seed = worker->settings.seed;
-    clip->samples = g_try_new(float, length);
+    clip->sound = ebb_stream_clip_length(worker->stream);
+    clip->samples = g_try_new(float, clip->sound);
     gint64 begin = g_get_monotonic_time();
     enum ebb_result result = EBB_OUT_OF_MEMORY;
     if (clip->samples)
-        result = ebb_stream_clip(worker->stream, index, clip->samples, length, error);
+        result = ebb_stream_clip(worker->stream, index, clip->samples, clip->sound, error);
     else
-        g_snprintf(error->message, sizeof(error->message), "no memory for a clip of %" G_GSIZE_FORMAT " samples", length);
+        g_snprintf(error->message, sizeof(error->message), "no memory for a clip of %" G_GSIZE_FORMAT " samples", clip->sound);
     clip->info.compute = (GstClockTime)(g_get_monotonic_time() - begin) * GST_USECOND;
     if (result == EBB_OK)
         return clip;
@@ -495,7 +510,9 @@ static float fade(gsize distance)
 
 static void copy(float *to, const struct clip *clip, gsize from, gsize count)
 {
-    memcpy(to, clip->samples + from, count * sizeof(*to));
+    gsize at = MIN(from, clip->sound), sound = MIN(count, clip->sound - at);
+    memcpy(to, clip->samples + at, sound * sizeof(*to));
+    memset(to + sound, 0, (count - sound) * sizeof(*to));
     for (gsize i = 0; clip->fade_in && i < count && from + i < FADE; i++)
         to[i] *= fade(from + i);
     for (gsize i = 0; clip->fade_out && i < count; i++)

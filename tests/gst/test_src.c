@@ -683,6 +683,15 @@ TEST(settings_change_while_playing)
     close_play(&other);
 }
 
+static gint64 resident(void)
+{
+    char *text = NULL;
+    REQUIRE(g_file_get_contents("/proc/self/statm", &text, NULL, NULL));
+    gint64 pages = g_ascii_strtoll(strchr(text, ' '), NULL, 10);
+    g_free(text);
+    return pages * 4096;
+}
+
 TEST(num_clips_may_change)
 {
     struct play play;
@@ -698,6 +707,38 @@ TEST(num_clips_may_change)
     state(&play, GST_STATE_PLAYING);
     wait_end(&play);
     REQUIRE(play.sound.end == end);
+    close_play(&play);
+}
+
+// The gap is not kept as samples, and it is the library's all the same.
+TEST(gaps_are_silence)
+{
+    struct play plain, play;
+    play_all(&plain, "diffusesrc name=s model=tiny-sfx label=bell steps=1 num-clips=2 gap=0 ! " F32 SINK);
+    play_all(&play, "diffusesrc name=s model=tiny-sfx label=bell steps=1 num-clips=2 gap=0.25 ! " F32 SINK);
+    gsize sound = float_count(&plain.sound) / 2, clip = float_count(&play.sound) / 2;
+    REQUIRE(sound == 131072 && clip == sound + 12000 && play.sound.exact && play.sound.end == duration(&play));
+    for (gsize i = 0; i < 2; i++) {
+        REQUIRE(memcmp(floats(&play.sound) + i * clip, floats(&plain.sound) + i * sound, sound * sizeof(float)) == 0);
+        REQUIRE(loudest(floats(&play.sound) + i * clip + sound, 12000) == 0);
+    }
+    close_play(&plain);
+    close_play(&play);
+
+    open_play(&play, "diffusesrc name=s model=tiny-sfx label=bell steps=1 num-clips=2 gap=3600 ! " F32 SINK);
+    gint64 before = resident();
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(duration(&play) > 7200 * GST_SECOND);
+    GstStructure *stats;
+    guint queued = 0;
+    for (int i = 0; queued < 2 && i < 500; i++) {
+        g_usleep(20000);
+        g_object_get(play.source, "stats", &stats, NULL);
+        gst_structure_get_uint(stats, "queued", &queued);
+        gst_structure_free(stats);
+    }
+    REQUIRE(queued == 2);
+    REQUIRE_NEAR((double)(resident() - before), 0, 300e6, "bytes"); // an hour of samples is 691 MB
     close_play(&play);
 }
 
