@@ -57,7 +57,9 @@ def run_train(args):
     options = train.settle(defaults | COMMON, state, options_given(args))
     if options["bf16"] is None:
         options["bf16"] = train.fast_bf16(device)
-    task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP})
+    latent = state and state.get("about", {}).get("latent")  # the scale that the weights know, whatever the latents are now
+    task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP},
+                **(dict(latent=latent) if latent else {}))
     run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
                     options=options, parts=args.parts, **{name: options[name] for name in LOOP})
     size = sum(weight.numel() for weight in run.net.parameters()) / 1e6

@@ -61,9 +61,10 @@ class Classifier(nn.Module):
 class Classify(sfx.Diffuse):
     """Task for train.Run: cross-entropy of the label at every noise level, on the latents that the U-Net learns from."""
 
-    def __init__(self, work, start=sfx.SHIPPED, channels=CHANNELS, seed=1):
+    def __init__(self, work, start=sfx.SHIPPED, channels=CHANNELS, seed=1, latent=None):
         self.seen, self.patch, self.process = sfx.Windows(work), None, Process()
         self.vae, self.info = sfx.find_autoencoder(work, start)
+        self.info = latent or self.info
         self.prepare_states(Path(work) / "latents.pt")
         torch.manual_seed(seed)
         self.net = Classifier(self.seen.labels, self.shape, channels)

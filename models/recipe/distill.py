@@ -70,9 +70,10 @@ class Jumps(sfx.Diffuse):
     """
 
     def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=2, share=0.75, uses=3,
-                 checks=16):
+                 checks=16, latent=None):
         self.model, (self.learned, config, self.said) = Path(start or ""), read_teacher(start)
-        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"], **self.said)
+        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"],
+                         latent=latent or self.learned["latent"], **self.said)
         if not self.started:  # random weights would be learned from as well as any
             raise ValueError(f"{start}: its U-Net is not of a kind that `train` makes, so it cannot teach")
         self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(torch.device("cpu"))
@@ -85,7 +86,7 @@ class Jumps(sfx.Diffuse):
         self.walks = labels, self.walk(x, labels)
 
     def prepare_states(self, path):
-        """Those that the teacher knows, at its scale."""
+        """Of the labels and in the space that the teacher knows."""
         labels = [label["name"] for label in self.learned["labels"]]
         if labels != self.seen.labels:
             raise ValueError(f"{self.model}: a teacher of the labels {', '.join(labels)}; the prepared sounds have "
@@ -93,7 +94,6 @@ class Jumps(sfx.Diffuse):
         vae = AutoencoderKL.from_pretrained(self.model, subfolder="vae").float()
         if sfx.space(sfx.shipped(vae)) != sfx.space(sfx.shipped(self.vae)):
             raise ValueError(f"{self.model}: a teacher on the latents of another autoencoder than the one in this --work")
-        self.info = self.learned["latent"]
         super().prepare_states(path)
 
     def state(self):

@@ -108,6 +108,9 @@ class Autoencode(Task):
         self.generator = torch.Generator().manual_seed(seed)
         self.checks = self.seen.held[:32, None, :, :width].float()
 
+    def about(self):
+        return dict(sounds=self.seen.stamp)
+
     def batch(self, count):
         chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
         starts = torch.randint(0, FRAMES - self.width + 1, (count,), generator=self.generator)
@@ -142,11 +145,14 @@ def encode_all(vae, seen):
 
 
 class Diffuse(Task):
-    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`: rows, columns) patches of the mel."""
+    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`: rows, columns) patches of the mel.
+    `latent`: their scale when this training began."""
 
-    def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None, **process):
+    def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None,
+                 latent=None, **process):
         self.seen, self.dropout, self.patch = Windows(work), dropout, direct and tuple(direct)
         self.vae, self.info = (None, {}) if direct else find_autoencoder(work, start)
+        self.info = latent or self.info
         self.prepare_states(Path(work) / "latents.pt")
         self.none = len(self.seen.labels)
         self.process = Process(clip=bool(direct), **process)
@@ -169,7 +175,7 @@ class Diffuse(Task):
             self.shape = tuple(self.train.shape[1:])
             return
         kept = data.cached(path, [space(self.vae), self.seen.stamp], lambda: encode_all(self.vae, self.seen))
-        if not self.info:
+        if not self.info or list(self.info["shape"]) != list(kept["train"].shape[1:]):
             mean = kept["train"].float().mean((0, 2, 3))
             std = (kept["train"].float() - mean[:, None, None]).std()
             self.info = dict(mean=mean.tolist(), std=float(std), shape=list(kept["train"].shape[1:]))
@@ -178,8 +184,8 @@ class Diffuse(Task):
         self.train, self.held = ((kept[side].float() - mean) / self.info["std"] for side in ("train", "held"))
 
     def about(self):
-        return dict(labels=self.seen.labels, latent=self.info, patch=list(self.patch or (1, 1)), frames=FRAMES,
-                    autoencoder=space(self.vae) if self.vae else None)
+        return dict(labels=self.seen.labels, sounds=self.seen.stamp, latent=self.info, patch=list(self.patch or (1, 1)), 
+                    frames=FRAMES, autoencoder=space(self.vae) if self.vae else None)
 
     def noised(self, x, labels, generator):
         index = torch.randint(0, nets.STEPS, (len(x),), generator=generator)

@@ -58,10 +58,12 @@ def off(guess, x):
 class Sharpen(sfx.Diffuse):
     """The decoder, on crops of 128 frames; the critic takes a step with each of its own."""
 
-    def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, weave=0.6, noise=0.2, critic_rate=3e-4):
+    def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, weave=0.6, noise=0.2, critic_rate=3e-4,
+                 latent=None):
         self.seen, self.patch, self.width, self.noise = sfx.Windows(work), None, width, noise
         self.share, self.weave = share, weave
         self.vae, self.info = sfx.find_autoencoder(work, start)
+        self.info = latent or self.info
         self.prepare_states(Path(work) / "latents.pt")
         scale, shift = self.info["std"], torch.tensor(self.info["mean"])[:, None, None]
         self.train, self.held = self.train * scale + shift, self.held * scale + shift  # as the encoder says them

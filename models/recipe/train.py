@@ -120,6 +120,9 @@ class Run:
             if kept.get(key) != now.get(key) and key in kept:
                 raise ValueError(f"{self.path}: this training began with {key} {kept[key]}, there are now {now.get(key)}; "
                                  "train afresh with another --work")
+        if kept.get("sounds", now.get("sounds")) != now.get("sounds"):  # older checkpoints do not say
+            raise ValueError(f"{self.path}: the prepared sounds are not those that this training began with, and clips that it learned "
+                             "from may be held out now; prepare the same ones again, or train afresh with another --work")
         try:
             self.net.load_state_dict(state["net"])
             self.average.load(state["average"])

@@ -50,8 +50,11 @@ def check_sfx(root, work):
     check(status == 0 and "step 3" in said and "all of its state" in said, f"joined: {said}")
     check((home / "sfx" / "state.pt").read_bytes() == (there / "recipe-work" / "sfx" / "state.pt").read_bytes(), "the very bytes")
     check(recipe(home, "export", root / "models" / "carried", "--start", "none")[0] == 0, "what came back is exported")
+    scale = lambda: train.read_state(home / "sfx")["about"]["latent"]
+    before = scale()
     status, said = recipe(home, "train", "--steps", 4, "--threads", 1)
     check(status == 0 and "from step 3" in said, f"and goes on at home: {said}")
+    check(before == scale(), "with latents of the scale that it began with")
 
 
 def check_parts(root, work):

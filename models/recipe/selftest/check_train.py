@@ -163,6 +163,8 @@ def check_options(root, work):
     shutil.copytree(root / "sounds", root / "fewer-sounds", ignore=shutil.ignore_patterns("click"))
     recipe(small, "prepare", root / "fewer-sounds")
     refused(["began with labels", "another --work"], small, "train", "--steps", 4)
+    recipe(small, "prepare", root / "sounds", "--gain", 3)
+    refused(["prepared sounds are not those", "another --work"], small, "train", "--steps", 4)
     recipe(small, "prepare", root / "sounds")
 
 
