@@ -81,6 +81,7 @@ class Sharpen(sfx.Diffuse):
 
     def load(self, state):
         super().load(state)
+        self.critic.to(self.net.device)  # first: its optimiser's state follows the weights
         self.critic.load_state_dict(state["critic"])
         self.optimiser.load_state_dict(state["optimiser"])
 
