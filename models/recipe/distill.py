@@ -76,7 +76,7 @@ class Jumps(sfx.Diffuse):
                          latent=latent or self.learned["latent"], **self.said)
         if not self.started:  # random weights would be learned from as well as any
             raise ValueError(f"{start}: its U-Net is not of a kind that `train` makes, so it cannot teach")
-        self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(torch.device("cpu"))
+        self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(self.net.device)
         self.teacher.to(memory_format=torch.channels_last)
         self.guidance, self.interval, self.share, self.uses, self.pool = guidance, interval, share, uses, None
         bounds = torch.linspace(diffusion.STEPS - 1, CLEAN, jumps * inner + 1).round().long()
@@ -128,6 +128,9 @@ class Jumps(sfx.Diffuse):
 
     @torch.no_grad()
     def ask(self, x, index, labels):
+        if self.teacher.device != self.net.device:  # the student has moved since
+            self.teacher.to(self.net.device)
+            self.fast = fast_bf16(self.net.device)
         x, index, labels = (part.to(self.teacher.device) for part in (x, index, labels))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
             return self.teacher(x, index, class_labels=labels).sample.float().cpu()
