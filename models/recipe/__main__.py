@@ -55,15 +55,16 @@ def run_train(args):
     parcel.unpack(args.work)
     state = train.read_state(folder)
     options = train.settle(defaults | COMMON, state, options_given(args))
-    if options["bf16"] is None:
-        options["bf16"] = train.fast_bf16(device)
+    loop = {name: options[name] for name in LOOP}
+    if loop["bf16"] is None:  # chosen anew on every machine: the options keep only what was said
+        loop["bf16"] = train.fast_bf16(device)
     latent = state and state.get("about", {}).get("latent")  # the scale that the weights know, whatever the latents are now
     task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP},
                 **(dict(latent=latent) if latent else {}))
     run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
-                    options=options, parts=args.parts, **{name: options[name] for name in LOOP})
+                    options=options, parts=args.parts, **loop)
     size = sum(weight.numel() for weight in run.net.parameters()) / 1e6
-    print(f"{args.what}: {size:.1f} million weights, on {device}{', mixed precision' if options['bf16'] else ''}", flush=True)
+    print(f"{args.what}: {size:.1f} million weights, on {device}{', mixed precision' if run.bf16 else ''}", flush=True)
     if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()

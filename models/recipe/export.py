@@ -209,7 +209,8 @@ def export_classifier(work, out, others=()):
 def record(state):
     """How a model was trained, for ebb.json."""
     mean_with = dict(mean_with=state["others"]) if state.get("others") else {}
-    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"] | mean_with
+    how = dict(bf16=state["bf16"]) if "bf16" in state else {}  # what was done, not what was asked for
+    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"] | how | mean_with
 
 
 def export_denoise(work, out, name, licence, credit, provenance, t_default=0.7, others=()):

@@ -15,7 +15,7 @@ MOST = 16 << 20  # bytes of a part
 def light(state):
     """What an export needs of a checkpoint: the averaged weights in float16, and what they are."""
     half = {name: value.half() if value.is_floating_point() else value for name, value in state["average"]["weights"].items()}
-    keep = ("step", "spent", "options", "config", "about")
+    keep = ("step", "spent", "options", "bf16", "config", "about")
     return {name: state[name] for name in keep} | dict(average=dict(steps=state["average"]["steps"], weights=half))
 
 

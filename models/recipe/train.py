@@ -1,6 +1,7 @@
 """The loop that trains any of the nets: resumable, bounded in time or in steps, the same on CPU and CUDA."""
 
 import math
+import platform
 import signal
 import sys
 import threading
@@ -45,10 +46,14 @@ def pick_device(name="auto"):
 
 
 def fast_bf16(device):
-    """Whether mixed precision is faster here: some CPUs only emulate it."""
+    """Whether mixed precision is faster here: some CPUs, and GPUs, only emulate it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        return False
+    # oneDNN says yes to every x86 with AVX-512, instructions for bfloat16 or not
+    return platform.machine() not in ("x86_64", "AMD64") or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def layout(device, bf16):
@@ -99,8 +104,8 @@ class Run:
         """A full disk or a kill leaves the last checkpoint as it was."""
         state = dict(step=self.step, spent=self.spent, net=self.net.state_dict(), average=self.average.state(),
                      optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state(),
-                     cuda=torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
-                     options=self.options, config=plain(dict(self.net.config)), about=self.about())
+                     cuda=[torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else [],
+                     options=self.options, bf16=self.bf16, config=plain(dict(self.net.config)), about=self.about())
         data.save_tensors(self.path, state)
         if self.parts:
             parts.leave(self.parts, state, self.path)
@@ -130,7 +135,7 @@ class Run:
             self.task.load(state["task"])
             torch.set_rng_state(state["torch"])
             if self.device.type == "cuda" and state.get("cuda"):
-                torch.cuda.set_rng_state_all(state["cuda"])
+                torch.cuda.set_rng_state(own(state["cuda"], self.device), self.device)
             self.step, self.spent = state["step"], state["spent"]
         except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
@@ -216,6 +221,11 @@ class Run:
         over = "\r\033[K" if sys.stdout.isatty() else ""  # what tick() wrote
         print(f"{over}{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, "
               f"{speed:.0f} samples/s; {note}", flush=True)
+
+
+def own(states, device):
+    """Of a checkpoint's CUDA generators that of `device`: there is one, in older checkpoints one for each GPU there was."""
+    return states[min(device.index or 0, len(states) - 1)]
 
 
 class Signals:

@@ -2,9 +2,11 @@
 
 import io
 import os
+import platform
 import shutil
 import signal
 import time
+import unittest.mock
 
 import torch
 
@@ -25,6 +27,7 @@ def run(root):
     check_stopped(root, work)
     check_damage(root, work, sfx.folder)
     check_options(root, work)
+    check_devices(root / "small")
     check_denoise(root)
 
 
@@ -166,6 +169,19 @@ def check_options(root, work):
     recipe(small, "prepare", root / "sounds", "--gain", 3)
     refused(["prepared sounds are not those", "another --work"], small, "train", "--steps", 4)
     recipe(small, "prepare", root / "sounds")
+
+
+def check_devices(work):
+    """What a checkpoint says of its machine does not bind another one."""
+    status, said = recipe(work, "train", "--what", "vae", "--steps", 1, "--batch", 2, "--channels", "8,8,8,8", "--threads", 1)
+    kept = train.read_state(work / "vae") if status == 0 else {}
+    check(status == 0 and kept["options"]["bf16"] is None and kept["bf16"] == train.fast_bf16(torch.device("cpu")),
+          f"mixed precision is kept as it was asked for: {said}")
+    cpu, cuda = torch.device("cpu"), torch.device("cuda:1")
+    with unittest.mock.patch("torch.cpu._is_avx512_bf16_supported", lambda: False), \
+            unittest.mock.patch("torch.cpu._is_amx_tile_supported", lambda: False):
+        check(not train.fast_bf16(cpu) or platform.machine() not in ("x86_64", "AMD64"), "AVX-512 alone emulates it")
+    check(train.own(["a", "b"], cuda) == "b" and train.own(["a"], cuda) == "a", "one generator for one device")
 
 
 def check_denoise(root):
