@@ -165,6 +165,38 @@ static GstBuffer *make_buffer(GstDiffuseSrc *src, gsize count, gsize frames, gbo
     return buffer;
 }
 
+static void append_number(GString *text, const char *key, double value)
+{
+    char digits[G_ASCII_DTOSTR_BUF_SIZE];
+    g_string_append_printf(text, " %s=%s", key, g_ascii_formatd(digits, sizeof(digits), "%g", value));
+}
+
+// Where nothing is asked for that only the teacher can do, a model's student makes the windows.
+static gboolean by_student(const struct clip_settings *clips, const struct ebb_model_info *info)
+{
+    gboolean sampler = clips->sampler && *clips->sampler;
+    return info->student_steps && !clips->steps && !sampler && clips->guidance < 0 && clips->classifier_guidance == 0;
+}
+
+// What makes these clips again.
+static char *write_recipe(const struct clip_settings *clips, const struct ebb_model_info *info, const char *label)
+{
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "ebb model=%s hash=%s label=%s seed=%" G_GUINT64_FORMAT, info->name, info->hash,
+                           label ? label : "", clips->seed);
+    if (by_student(clips, info)) {
+        g_string_append_printf(text, " student=true steps=%d sampler=ddim", info->student_steps);
+    } else {
+        g_string_append_printf(text, " steps=%d sampler=%s", clips->steps ? clips->steps : info->steps,
+                               clips->sampler && *clips->sampler ? clips->sampler : info->sampler);
+        append_number(text, "guidance", clips->guidance < 0 ? info->guidance : clips->guidance);
+        append_number(text, "classifier-guidance", clips->classifier_guidance);
+    }
+    append_number(text, "crossfade", clips->crossfade);
+    append_number(text, "gap", clips->gap);
+    return g_string_free(text, FALSE);
+}
+
 static void send_tags(GstDiffuseSrc *src)
 {
     const struct ebb_model_info *info = ebb_model_info(src->session.model);
@@ -173,9 +205,7 @@ static void send_tags(GstDiffuseSrc *src)
     const char *label = clips->label && *clips->label ? clips->label : NULL;
     if (!label && info->default_label >= 0)
         label = ebb_model_label(src->session.model, info->default_label)->name;
-    char *recipe = g_strdup_printf("ebb model=%s hash=%s label=%s seed=%" G_GUINT64_FORMAT " steps=%d sampler=%s", info->name,
-                                   info->hash, label ? label : "", clips->seed, clips->steps ? clips->steps : info->steps,
-                                   clips->sampler && *clips->sampler ? clips->sampler : info->sampler);
+    char *recipe = write_recipe(clips, info, label);
     GstTagList *tags = gst_tag_list_new(GST_TAG_TITLE, label ? label : info->name, GST_TAG_COMMENT, recipe,
                                         GST_TAG_APPLICATION_NAME, "Ebb diffusesrc", NULL);
     GST_OBJECT_UNLOCK(src);

@@ -4,14 +4,9 @@
 #include "engine.h"
 #include "../model/scratch.h"
 
-// tiny-sfx with two labels, rain and kick; its classes 2 and 3 are their student's.
 static struct ebb_model *with_student(void)
 {
-    scratch_make("models/tiny-sfx");
-    scratch_replace("ebb.json",
-                    ",\n  {\n   \"name\": \"wind\",\n   \"kind\": \"texture\",\n   \"score\": 0.5\n  },\n"
-                    "  {\n   \"name\": \"bell\",\n   \"kind\": \"event\",\n   \"score\": 0.5\n  }\n ],\n \"no_label\": 4,",
-                    "\n ],\n \"student\": {\"first_class\": 2, \"steps\": 3},");
+    scratch_student();
     return open_at(scratch);
 }
 

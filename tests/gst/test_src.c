@@ -1,5 +1,6 @@
 // diffusesrc in pipelines: numbers of samples and their times, seeking, stopping, messages, errors.
 #include "common.h"
+#include "model/scratch.h"
 
 #include <gst/controller/gstdirectcontrolbinding.h>
 #include <gst/controller/gstinterpolationcontrolsource.h>
@@ -628,22 +629,48 @@ TEST(each_clip_is_told)
     close_play(&play);
 }
 
-TEST(tags_tell_how_to_make_it_again)
+// The recipe in the tags of a line holds all of these, and not `without`.
+static void tags_say(const char *line, const char *const *words, const char *without)
 {
     struct play play;
-    open_play(&play, TINY "seed=9 num-clips=1 ! " F32 SINK);
+    open_play(&play, line);
     gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
     GstMessage *message = wait_message(play.pipeline, GST_MESSAGE_TAG, 20);
-    REQUIRE(message);
+    if (!message)
+        TEST_FAIL("%s: no tags", line);
     GstTagList *tags;
     char *comment = NULL;
     gst_message_parse_tag(message, &tags);
     REQUIRE(gst_tag_list_get_string(tags, GST_TAG_COMMENT, &comment));
-    REQUIRE(strstr(comment, "tiny-direct") && strstr(comment, "seed=9") && strstr(comment, "steps=2"));
+    for (; *words; words++)
+        if (!strstr(comment, *words))
+            TEST_FAIL("%s: no \"%s\"", comment, *words);
+    if (without && strstr(comment, without))
+        TEST_FAIL("%s: it has \"%s\"", comment, without);
     g_free(comment);
     gst_tag_list_unref(tags);
     gst_message_unref(message);
     close_play(&play);
+}
+
+TEST(tags_tell_how_to_make_it_again)
+{
+    const char *const plain[] = {"model=tiny-direct", "seed=9", "steps=2", "crossfade=-1", "gap=0.25", NULL};
+    const char *const set[] = {"label=bell", "steps=2", "sampler=ddim", "guidance=1.5", "classifier-guidance=0", "gap=0.5", NULL};
+    const char *const student[] = {"student=true", "steps=3", "sampler=ddim", "crossfade=0.5", NULL};
+    const char *const teacher[] = {"steps=5", "sampler=dpmpp-2m", "guidance=2", NULL};
+    tags_say(TINY "seed=9 num-clips=1 ! " F32 SINK, plain, "student");
+    tags_say("diffusesrc name=s model=tiny-sfx label=bell steps=2 sampler=ddim guidance=1.5 gap=0.5 num-clips=1 ! " F32 SINK, set,
+             "student");
+
+    scratch_student();
+    char *line = g_strdup_printf("diffusesrc name=s model=%s crossfade=0.5 num-clips=1 ! " F32 SINK, scratch);
+    tags_say(line, student, "guidance");
+    g_free(line);
+    line = g_strdup_printf("diffusesrc name=s model=%s steps=5 num-clips=1 ! " F32 SINK, scratch);
+    tags_say(line, teacher, "student");
+    g_free(line);
+    scratch_remove();
 }
 
 // No GPU for this program, whatever the machine has: the loader looks for drivers once, when it is first used.
