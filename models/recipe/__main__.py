@@ -11,28 +11,29 @@ from . import classifier, data, denoise, diffusion, distill, evaluate, evaluate_
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
-    sfx=(lambda work, start, label_dropout, **options: sfx.Diffuse(work, start_folder(start), dropout=label_dropout, **options),
+    sfx=(lambda work, start, label_dropout, **options: sfx.Diffuse(work, start, dropout=label_dropout, **options),
          dict(rate=4e-4, batch=16, channels=[64, 128, 192], layers=2, direct=None, start="shipped",
               schedule="squaredcos_cap_v2", zero_snr=False, prediction="v_prediction", weights="min-snr", gamma=None,
               label_dropout=0.1)),
     vae=(sfx.Autoencode, dict(rate=2e-3, batch=8, channels=[16, 32, 64, 96], layers=1, depth=8, kl=1e-5)),
-    classifier=(lambda work, start, **options: classifier.Classify(work, start_folder(start), **options),
-                dict(rate=1e-3, batch=32, channels=list(classifier.CHANNELS), start="shipped")),
-    denoise=(lambda work, start, **options: denoise.Task(data.Bank(work), start=start_folder(start, "denoise"), **options),
+    classifier=(classifier.Classify, dict(rate=1e-3, batch=32, channels=list(classifier.CHANNELS), start="shipped")),
+    denoise=(lambda work, **options: denoise.Task(data.Bank(work), **options),
              dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS), start="none")),
-    texture=(lambda work, start, **options: texture.Sharpen(work, start_folder(start), **options),
-             dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
-    student=(lambda work, start, **options: distill.Jumps(work, start_folder(start), **options),
-             dict(rate=2e-4, batch=16, start="shipped", share=0.75, guidance=3.5, interval=[0.0, 1.0], jumps=4,
-                  inner=2, uses=3)),
+    texture=(texture.Sharpen, dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
+    student=(distill.Jumps, dict(rate=2e-4, batch=16, start="shipped", share=0.75, guidance=3.5, interval=[0.0, 1.0], jumps=4,
+                                 inner=2, uses=3)),
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
 MODELS = ("sfx", "student", "classifier", "denoise")  # what can be exported
 
 
-def start_folder(start, what="sfx"):
-    return dict(shipped=sfx.SHIPPED.parent / what, none=None).get(start, Path(start))
+def start_folder(start, what, there=True):
+    """The model that --start names, None for "none". `there`: it must be."""
+    folder = dict(shipped=sfx.SHIPPED.parent / ("denoise" if what == "denoise" else "sfx"), none=None).get(start, Path(start))
+    if there and folder and not (folder / "ebb.json").exists():
+        raise ValueError(f"--start {start}: no model in {folder}, which has no ebb.json; --start none starts from nothing")
+    return folder
 
 
 def options_given(args):
@@ -59,8 +60,10 @@ def run_train(args):
     if loop["bf16"] is None:  # chosen anew on every machine: the options keep only what was said
         loop["bf16"] = train.fast_bf16(device)
     latent = state and state.get("about", {}).get("latent")  # the scale that the weights know, whatever the latents are now
-    task = make(args.work, **{name: value for name, value in options.items() if name not in LOOP},
-                **(dict(latent=latent) if latent else {}))
+    task_options = {name: value for name, value in options.items() if name not in LOOP}
+    if "start" in options:  # a training under way has its weights, wherever it began
+        task_options["start"] = start_folder(options["start"], args.what, there=not state or args.start)
+    task = make(args.work, **task_options, **(dict(latent=latent) if latent else {}))
     run = train.Run(task, folder, minutes=args.minutes, steps=args.steps, save_every=args.save_every, device=device,
                     options=options, parts=args.parts, **loop)
     size = sum(weight.numel() for weight in run.net.parameters()) / 1e6
@@ -88,8 +91,8 @@ def run_export(args):
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out, args.mean_with)
     else:
-        export.export_sfx(args.work, args.out, start_folder(args.start), *about, {*export.TEXTURES, *args.textures}, args.what,
-                          args.mean_with)
+        export.export_sfx(args.work, args.out, start_folder(args.start, args.what), *about, {*export.TEXTURES, *args.textures},
+                          args.what, args.mean_with)
     print(f"{args.out}: open it with Ebb, or with diffusers")
 
 
@@ -224,15 +227,22 @@ def add_export(add):
 def add_pack(add):
     add.add_argument("out", type=Path, help="a .tar.gz")
     add.add_argument("--what", choices=parcel.FEATURES, default="sfx")
-    add.add_argument("--start", default="shipped", help="model to take along: shipped (default), none, or a folder")
+    add.add_argument("--start", help="model to take along: shipped (default; denoise: none), none, or a folder")
     add.add_argument("--most", type=number(int, 1, 1 << 20), default=64,
                      help="MiB that it may have (64); what does not fit stays here")
-    add.set_defaults(run=lambda args: parcel.pack(args.work, args.out, args.what, model_folder(args), args.most))
+    add.set_defaults(run=run_pack)
 
 
-def model_folder(args):
-    """The shipped model of a kind, or another one."""
-    return start_folder(args.start, args.what)
+def run_pack(args):
+    """Says how to train there: the model taken along lies beside the recipe, the shipped one where it is looked for."""
+    usual = TASKS[args.what][1]["start"]
+    start = args.start or usual
+    model = start_folder(start, args.what)
+    parcel.pack(args.work, args.out, args.what, model, args.most)
+    there = start if start in ("shipped", "none") else model.resolve().name
+    size = args.out.stat().st_size / (1 << 20)
+    print(f"{args.out}: {size:.1f} MiB. There: tar xf {args.out.name}; cd parcel; "
+          f"python -m recipe train --what {args.what}{'' if there == usual else f' --start {there}'} --parts parts")
 
 
 def add_join(add):

@@ -31,7 +31,7 @@ def copy_recipe(to, model):
     here = Path(__file__).parent
     shutil.copytree(here, to / "recipe", ignore=shutil.ignore_patterns("__pycache__", ".venv", "*.part"))
     if model:
-        shutil.copytree(model, to / Path(model).name, ignore=shutil.ignore_patterns("CREDITS.tsv"))
+        shutil.copytree(model, to / Path(model).resolve().name, ignore=shutil.ignore_patterns("CREDITS.tsv"))
 
 
 def pick(count, room, size_of):
@@ -110,8 +110,6 @@ def pack(work, out, what, start, most):
     if size > most << 20:
         Path(out).unlink()
         raise ValueError(f"{out}: {size / (1 << 20):.1f} MiB came of it, {most} are allowed; a smaller --most leaves out more")
-    print(f"{out}: {size / (1 << 20):.1f} MiB. There: tar xf {Path(out).name}; cd parcel; "
-          f"python -m recipe train --what {what} --parts parts")
 
 
 def unpack(work):

@@ -23,6 +23,8 @@ def unpacked(root, name, *words):
     out = root / f"{name}.tar.gz"
     status, said = recipe(*words[:1], "pack", out, *words[1:])
     check(status == 0 and out.stat().st_size < 64 << 20 and "fit" in said, f"{name}: a parcel of at most 64 MiB: {said}")
+    check(("train --what sfx --start none" if name == "sfx-there" else "train --what denoise --parts") in said,
+          f"{name}: it says how to train there: {said}")
     (root / name).mkdir()
     subprocess.run(["tar", "xf", out, "-C", root / name], check=True)  # as one does there
     return root / name / "parcel"

@@ -159,6 +159,7 @@ def check_options(root, work):
     check(status == 0 and "going on from step 2" in said and "step 3" in said, f"options come from the checkpoint: {said}")
     kept = train.read_state(small / "sfx")["options"]
     check((kept["schedule"], kept["channels"], kept["rate"]) == ("sigmoid", [16, 32], 4e-4), f"options are kept: {kept}")
+    refused(["--start sounds", "has no ebb.json"], small, "train", "--steps", 4, "--start", "sounds")
     refused(["--channels 16,32", "--channels 16,16"], small, "train", "--steps", 4, "--channels", "16,16")
     refused(["--prediction sample", "--prediction epsilon"], small, "train", "--steps", 4, "--prediction", "epsilon")
     status, said = recipe(small, "train", "--steps", 3, "--rate", "1e-5", "--threads", 1)
