@@ -120,9 +120,8 @@ static gboolean stop(GstBaseSrc *base)
     return TRUE;
 }
 
-static gboolean start(GstBaseSrc *base)
+static gboolean open_stream(GstDiffuseSrc *src)
 {
-    GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
     struct src_settings settings;
     copy_settings(src, &settings);
     gboolean good = diffuse_session_open(&src->session, GST_ELEMENT(src), settings.model, EBB_MODEL_GENERATE);
@@ -145,14 +144,29 @@ static gboolean start(GstBaseSrc *base)
     }
     clear_settings(&settings);
     if (!good)
-        stop(base); // not called for us when start() fails
+        stop(GST_BASE_SRC(src)); // not called for us
     return good;
 }
 
+// The base class has set up its segment.
+static gboolean start(GstBaseSrc *base)
+{
+    GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
+    if (!src->worker)
+        return open_stream(src); // the pad alone was activated again
+    update_duration(src);
+    return TRUE;
+}
+
+// What can fail has its turn before the base class, which has an error of its own to add to a start() that fails.
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(element);
+    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_stream(src))
+        return GST_STATE_CHANGE_FAILURE;
     GstStateChangeReturn result = PARENT(GST_ELEMENT_CLASS)->change_state(element, transition);
+    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)
+        stop(GST_BASE_SRC(src));
     if (transition == GST_STATE_CHANGE_READY_TO_NULL)
         diffuse_session_close(&src->session);
     return result;

@@ -107,7 +107,8 @@ gboolean diffuse_session_open(struct diffuse_session *session, GstElement *eleme
         return TRUE;
 
     char *message = g_strdup_printf("model %s %s, and %s needs one that %s", ebb_model_info(session->model)->path,
-                                    kind == EBB_MODEL_GENERATE ? "cleans" : "generates", G_OBJECT_TYPE_NAME(element),
+                                    kind == EBB_MODEL_GENERATE ? "cleans" : "generates",
+                                    kind == EBB_MODEL_GENERATE ? "diffusesrc" : "diffusedenoise",
                                     kind == EBB_MODEL_GENERATE ? "generates" : "cleans");
     fail(element, EBB_WRONG_TYPE, message);
     g_free(message);

@@ -430,10 +430,11 @@ static void errs(const char *line, GQuark domain, gint code, const char *text)
     GstElement *pipeline = gst_parse_launch(line, NULL);
     gst_element_set_state(pipeline, GST_STATE_PAUSED);
     int good = message_is(pipeline, GST_MESSAGE_ERROR, domain, code, text);
+    GstMessage *second = wait_message(pipeline, GST_MESSAGE_ERROR, 0);
     gst_element_set_state(pipeline, GST_STATE_NULL);
     gst_object_unref(pipeline);
-    if (!good)
-        TEST_FAIL("%s", line);
+    if (!good || second)
+        TEST_FAIL("%s%s", line, second ? ": a second error" : "");
 }
 
 TEST(errors_say_what_is_wrong)
@@ -442,7 +443,8 @@ TEST(errors_say_what_is_wrong)
 #define REST " ! fakesink"
 #define FAKE "fakesrc ! audio/x-raw,format=" GST_AUDIO_NE(F32) ",rate=16000,channels=1,layout=interleaved ! "
     errs(FAKE "diffusedenoise model=there-is-none" REST, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "there-is-none");
-    errs(FAKE "diffusedenoise model=tiny-direct" REST, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "tiny-direct");
+    errs(FAKE "diffusedenoise model=tiny-direct" REST, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
+         "diffusedenoise needs one that cleans");
     errs(FAKE TINY "sampler=magic" REST, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "ddim");
     GstHarness *h = open_harness(TINY "device=abacus");
     REQUIRE(gst_harness_push(h, make_buffer(0, 100)) == GST_FLOW_ERROR);

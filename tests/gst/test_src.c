@@ -367,16 +367,18 @@ static void errs(const char *line, GQuark domain, gint code, const char *text)
     open_play(&play, line);
     gst_element_set_state(play.pipeline, GST_STATE_PLAYING);
     int good = message_is(play.pipeline, GST_MESSAGE_ERROR, domain, code, text);
+    GstMessage *second = wait_message(play.pipeline, GST_MESSAGE_ERROR, 0);
     close_play(&play);
-    if (!good)
-        TEST_FAIL("%s", line);
+    if (!good || second)
+        TEST_FAIL("%s%s", line, second ? ": a second error" : "");
 }
 
 TEST(errors_say_what_is_wrong)
 {
     GQuark resource = GST_RESOURCE_ERROR;
     errs("diffusesrc name=s model=there-is-none ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "there-is-none");
-    errs("diffusesrc name=s model=tiny-denoise ! fakesink", GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "tiny-denoise");
+    errs("diffusesrc name=s model=tiny-denoise ! fakesink", GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
+         "diffusesrc needs one that generates");
     errs("diffusesrc name=s model=tiny-sfx label=rian ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "rain");
     errs(TINY "sampler=magic ! fakesink", resource, GST_RESOURCE_ERROR_NOT_FOUND, "ddim");
     errs(TINY "crossfade=50 ! fakesink", GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "crossfade");
