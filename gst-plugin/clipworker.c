@@ -313,6 +313,8 @@ static gboolean make_clip(struct clip_worker *worker)
     worker->computing = TRUE;
     g_mutex_unlock(&worker->mutex);
     struct clip *clip = compute(worker, index, length, &error);
+    if (clip)
+        diffuse_session_check_device(worker->session, worker->element);
     g_mutex_lock(&worker->mutex);
 
     gboolean wanted = worker->computing && !worker->quit && !worker->changed;

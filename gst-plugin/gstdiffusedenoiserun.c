@@ -234,6 +234,8 @@ static enum ebb_result feed(GstDiffuseDenoise *filter, gsize frames, struct ebb_
     filter->stats.t = ebb_denoise_t(filter->engine);
     filter->stats.snr = ebb_denoise_snr(filter->engine);
     GST_OBJECT_UNLOCK(filter);
+    if (result == EBB_OK)
+        diffuse_session_check_device(&filter->session, GST_ELEMENT(filter));
     if (filter->live)
         account(filter, compute, sound, pts);
     post_state(filter, pts);

@@ -140,6 +140,11 @@ void diffuse_session_announce(struct diffuse_session *session, GstElement *eleme
     g_free(text);
 }
 
+static void post_fallback(GstElement *element, const char *why)
+{
+    GST_ELEMENT_WARNING(element, RESOURCE, NOT_FOUND, ("The network runs on the CPU: %s", why), (NULL));
+}
+
 static gboolean load(struct diffuse_session *session, const char *device, int threads, struct ebb_error *error)
 {
     session->loaded = FALSE;
@@ -154,6 +159,7 @@ static gboolean load(struct diffuse_session *session, const char *device, int th
     session->device_name = g_strdup(device);
     session->threads = threads;
     session->loaded = TRUE;
+    session->moved = FALSE;
     return TRUE;
 }
 
@@ -176,12 +182,23 @@ gboolean diffuse_session_load(struct diffuse_session *session, GstElement *eleme
 
     const char *why = ebb_device_fallback(session->device);
     if (why)
-        GST_ELEMENT_WARNING(element, RESOURCE, NOT_FOUND, ("The network runs on the CPU: %s", why), (NULL));
+        post_fallback(element, why);
     char *text = g_strdup_printf("Model %s is loaded on %s%s%s", session->model_name, ebb_device_description(session->device),
                                  why ? "; " : "", why ? why : "");
     post_progress(element, GST_PROGRESS_TYPE_COMPLETE, text);
     g_free(text);
     return TRUE;
+}
+
+void diffuse_session_check_device(struct diffuse_session *session, GstElement *element)
+{
+    const struct ebb_device *device = ebb_model_device(session->model);
+    if (session->moved || device == session->device)
+        return;
+    session->moved = TRUE;
+    const char *why = ebb_device_fallback(device);
+    if (why)
+        post_fallback(element, why);
 }
 
 void diffuse_session_close(struct diffuse_session *session)

@@ -24,6 +24,7 @@ struct diffuse_session {
     char *device_name;
     int threads;
     gboolean loaded;
+    gboolean moved; // the bus was told that the model has gone to another device
 };
 
 // Opens the model (configs only, a few milliseconds) unless just this one is open. `name` NULL or "": the shipped model of
@@ -38,6 +39,9 @@ void diffuse_session_announce(struct diffuse_session *session, GstElement *eleme
 // PROGRESS CANCELED. Posts the error on failure.
 gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device, int threads,
                               const gint *cancel);
+
+// To be called after something was computed: posts a WARNING, once, if the model did not fit on the GPU and has gone to the CPU.
+void diffuse_session_check_device(struct diffuse_session *session, GstElement *element);
 
 // Forgets model and device.
 void diffuse_session_close(struct diffuse_session *session);

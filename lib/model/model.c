@@ -131,6 +131,11 @@ enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *devic
     return EBB_OK;
 }
 
+const struct ebb_device *ebb_model_device(const struct ebb_model *model)
+{
+    return model->device;
+}
+
 const struct ebb_model_info *ebb_model_info(const struct ebb_model *model)
 {
     return &model->info;

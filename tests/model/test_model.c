@@ -30,6 +30,20 @@ static const char *data(const char *name)
     return path;
 }
 
+TEST(the_device_is_known_once_loaded)
+{
+    struct ebb_device *ref = ebb_device_create("ref", 1, NULL, NULL), *cpu = ebb_device_create("cpu", 1, NULL, NULL);
+    struct ebb_model *model = opened(data("models/tiny-sfx"));
+    REQUIRE(ref && cpu && !ebb_model_device(model));
+    load(model, ref);
+    REQUIRE(ebb_model_device(model) == ref);
+    load(model, cpu);
+    REQUIRE(ebb_model_device(model) == cpu);
+    ebb_model_close(&model);
+    ebb_device_destroy(&ref);
+    ebb_device_destroy(&cpu);
+}
+
 TEST(names_are_looked_for_in_order)
 {
     char path[600], list[1200];

@@ -70,6 +70,10 @@ EBB_API void ebb_model_close(struct ebb_model **model);
 // device moves the model. Any thread, one call at a time per model.
 EBB_API enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *device, struct ebb_error *error);
 
+// The device the model is on, NULL before it is loaded. A model that turns out not to fit on the GPU that "auto" chose goes to
+// the CPU on first use: then this is not the device it was loaded on, and ebb_device_fallback() says why. Owned by the model.
+EBB_API const struct ebb_device *ebb_model_device(const struct ebb_model *model);
+
 EBB_API const struct ebb_model_info *ebb_model_info(const struct ebb_model *model);
 
 // The mel that the model sees, for ebb_mel_create() (audio.h).
