@@ -278,11 +278,14 @@ def main(words=None):
     except KeyboardInterrupt:
         print("recipe: interrupted", file=sys.stderr)
         return 130
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        print(f"recipe: out of memory; a smaller --batch or smaller --channels need less ({error})", file=sys.stderr)
-        return 1
     except (ValueError, OSError) as error:
         print(f"recipe: {error}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not train.out_of_memory(error):
+            raise
+        advice = "; a smaller --batch or smaller --channels need less" if args.run is run_train else ""
+        print(f"recipe: out of memory{advice} ({str(error).splitlines()[0] if str(error) else type(error).__name__})", file=sys.stderr)
         return 1
     return 0
 

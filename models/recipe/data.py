@@ -176,7 +176,10 @@ def read_clip(folder, row, tidied):
     """The samples of a row as int16, and its rate. Raises ValueError."""
     samples = row.pop("samples", None)
     if samples is None:
-        samples, rate = audio.read(folder / row["path"])
+        try:
+            samples, rate = audio.read(folder / row["path"])
+        except MemoryError as error:
+            raise ValueError(f"{folder / row['path']}: too long for the memory there is; cut it into pieces") from error
         row["rate"] = row["rate"] or rate
     if np.abs(samples).max() < 1e-4:
         raise ValueError(f"{folder / row['path']}: silent")

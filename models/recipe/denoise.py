@@ -135,7 +135,7 @@ class Task:
     def batch(self, count):
         self.turn += 1
         frames = LENGTHS[self.turn % len(LENGTHS)]
-        mixed = self.mixer.batch(count * FRAMES // frames, frames)
+        mixed = self.mixer.batch(max(1, count * FRAMES // frames), frames)
         return examples(mixed, self.alphas, self.generator)
 
     def losses(self, net, batch):

@@ -56,6 +56,12 @@ def fast_bf16(device):
     return platform.machine() not in ("x86_64", "AMD64") or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def out_of_memory(error):
+    """Whether an exception means that; PyTorch has no type of its own for a CPU's."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
 def layout(device, bf16):
     """Of a net's weights in memory: channels last, but for mixed precision on a CPU, which is 1.1 to 1.15 times as fast without."""
     return torch.contiguous_format if device.type == "cpu" and bf16 else torch.channels_last
@@ -138,6 +144,8 @@ class Run:
                 torch.cuda.set_rng_state(own(state["cuda"], self.device), self.device)
             self.step, self.spent = state["step"], state["spent"]
         except (RuntimeError, KeyError, ValueError) as error:
+            if out_of_memory(error):
+                raise
             raise ValueError(f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
                              "train with the options it began with, or with another --work") from error
         self.saved_step = self.step

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import audio, data, sfx
+from .. import audio, data, sfx, train
 from .base import check, make_sounds, prepared, recipe, refused
 
 
@@ -54,6 +54,21 @@ def check_messy(root):
         check(words in said, f"of a messy folder it is said: {words}; said was: {said}")
     check("Traceback" not in said and "hidden" not in said, "no traceback, nothing of hidden folders")
     check(not any(clip["held"] for clip in clips if clip["label"] == "lonely"), "a label with 2 clips trains on both")
+    check_memory(root)
+
+
+def check_memory(root):
+    """What is too much for the memory is named, and the rest goes on."""
+    def short(path):
+        raise MemoryError
+
+    read, audio.read = audio.read, short
+    try:
+        refused(["beep0.wav: too long for the memory", "not one of 15 files"], root / "no-work", "prepare", root / "sounds")
+    finally:
+        audio.read = read
+    error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+    check(train.out_of_memory(error) and not train.out_of_memory(RuntimeError("shape")), "a CPU's out of memory is known")
 
 
 def check_refusals(root):

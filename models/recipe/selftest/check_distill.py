@@ -70,6 +70,9 @@ def check_path(work):
         alpha, sigma = task.level(index)
         return UNet2DOutput((alpha * x - sound) / sigma)
 
+    for count, rest in ((1, 0), (2, 0), (8, 2)):
+        batch = task.batch(count)
+        check(len(batch[0]) == rest and task.losses(task.net, batch).shape == (count,), f"a batch of {count}")
     task.teacher.forward, before = knows, a * sound + s * noise
     after = task.follow(before, jump, labels)
     check(torch.allclose(after, b * sound + r * noise, atol=1e-4), "the teacher follows the way that is known")

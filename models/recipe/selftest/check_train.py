@@ -187,6 +187,8 @@ def check_devices(work):
 
 def check_denoise(root):
     net = check_killed(root, corpus(root), "denoise").net.eval()
+    task = TINY["denoise"](corpus(root))
+    check(all(len(task.batch(1)[0]) == 1 for _ in denoise.LENGTHS), "a batch of one, of every length")
     wave = 0.1 * torch.randn(20000)
     for frames in (16, 64, 96):
         check(denoise.sample(net, torch.zeros(1, 1, 128, frames), 0.5).shape[-1] == frames, f"a width of {frames} frames")
