@@ -1,6 +1,7 @@
 """python -m recipe prepare | train | distill | evaluate | export | pack | join"""
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
@@ -273,6 +274,9 @@ def arguments():
 
 def main(words=None):
     args = arguments().parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         args.run(args)
     except KeyboardInterrupt:

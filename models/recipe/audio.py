@@ -1,6 +1,7 @@
 """Sound files and the mel that the nets see (the same as the library's, see README.md)."""
 
 import functools
+import os
 import subprocess
 
 import numpy as np
@@ -19,20 +20,20 @@ MEL = dict(sample_rate=RATE, n_fft=N_FFT, hop=HOP, n_mels=BANDS, fmin=0, fmax=RA
 def read(path):
     """A file as mono float32 at 48 kHz, and the rate it was stored at. Raises ValueError."""
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError):
         samples, rate = read_ffmpeg(path)
     samples = samples.mean(axis=1)
-    if not len(samples) or not np.isfinite(samples).all():
-        raise ValueError(f"{path}: no samples, or samples that are not finite")
-    if rate != RATE:
+    if len(samples) and rate != RATE:
         samples = soxr.resample(samples, rate, RATE).astype(np.float32)
+    if not len(samples) or not np.isfinite(samples).all():  # a few samples at a high rate come to none
+        raise ValueError(f"{path}: no samples, or samples that are not finite")
     return samples, rate
 
 
 def read_ffmpeg(path):
     """For what libsndfile does not know: mono at 48 kHz through the ffmpeg command, if there is one."""
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"]
     try:
         run = subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:

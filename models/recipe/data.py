@@ -72,7 +72,12 @@ def cached(path, key, make):
 
 def held_out(name):
     """One source in ten never trains. All pieces of one recording share their name."""
-    return zlib.crc32(name.encode()) % 10 == 0
+    return crc_of(name) % 10 == 0
+
+
+def crc_of(name):
+    """Of a file's name, which need not be text."""
+    return zlib.crc32(name.encode("utf-8", "surrogateescape"))
 
 
 def list_manifest(folder):
@@ -95,7 +100,11 @@ def list_folder(folder):
     aside = []
     for path in sorted([*folder.glob("*"), *folder.glob("*/**/*")]):
         name = path.relative_to(folder).as_posix()
-        if any(piece.startswith(".") for piece in name.split("/")) or path.is_dir():
+        if any(piece.startswith(".") for piece in name.split("/")):
+            continue
+        if path.is_dir():
+            if path.is_symlink() and "/" in name:  # these might lead back to where they are
+                complain(f"{path}: a link to a folder within a label is not followed")
             continue
         if path.suffix.lower() not in SUFFIXES:
             aside.append(name)
@@ -112,6 +121,8 @@ def complain(what):
 
 
 def check_label(folder, label):
+    if any("\udc80" <= letter <= "\udcff" for letter in label):  # bytes that are no UTF-8, as Python has them
+        raise ValueError(f"{folder / label}: a label must be UTF-8; rename the folder")
     if label in RESERVED or set(label) & set(",:"):
         raise ValueError(f"{folder / label}: a label may not hold , or : and may not be called {' or '.join(RESERVED)}; "
                          "rename the folder")
@@ -218,7 +229,7 @@ def split(clips, manifest):
     for label in {clip["label"] for clip in clips if clip["kind"] == "sfx"}:
         of_label = [clip for clip in clips if clip["kind"] == "sfx" and clip["label"] == label]
         if not manifest and len(of_label) >= FEW:
-            of_label.sort(key=lambda clip: zlib.crc32(clip["source"].encode()))
+            of_label.sort(key=lambda clip: crc_of(clip["source"]))
             for clip in of_label[:-(-len(of_label) // 10)]:
                 clip["held"] = True
         if all(clip["held"] for clip in of_label):

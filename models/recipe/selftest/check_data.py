@@ -44,13 +44,20 @@ def check_messy(root):
     (folder / "hollow").mkdir()
     (folder / "hollow" / "broken.ogg").write_bytes(b"OggS")
     (folder / "click" / "gone.wav").symlink_to("nowhere.wav")
+    soundfile.write(folder / "click" / "one.wav", np.ones(1) / 2, 192000)
+    odd = os.fsencode(folder / "click") + b"/\xff.wav"
+    with open(odd, "wb") as file:
+        file.write((folder / "lonely" / "0.wav").read_bytes()[:-2])
+    with open(odd.replace(b"\xff", b"\xfe"), "wb") as file:
+        file.write(b"no sound")
+    (folder / "click" / "more").symlink_to(folder / "lonely")
     status, said = recipe(root / "messy-work", "prepare", folder)
     clips = json.loads((root / "messy-work" / "bank.json").read_text()) if status == 0 else []
-    check(status == 0 and len(clips) == 18, f"18 sounds of a messy folder are read, not {len(clips)}: {said}")
+    check(status == 0 and len(clips) == 19, f"19 sounds of a messy folder are read, not {len(clips)}: {said}")
     for words in ("broken.wav: not a sound", "empty.wav: not a sound", "words.wav: not a sound", "none.wav: no samples",
                   "silent.wav: silent",
                   "nan.wav: no samples, or", "loose.wav: not in a folder", "is it hiss or beep?", "the same sound as", "gone.wav",
-                  "lonely: only 2 clips", "hollow: no sound in it", "notes.txt"):
+                  "one.wav: no samples", "\udcfe.wav: not a sound", "click/more: a link", "lonely: only 2 clips", "hollow: no sound in it", "notes.txt"):
         check(words in said, f"of a messy folder it is said: {words}; said was: {said}")
     check("Traceback" not in said and "hidden" not in said, "no traceback, nothing of hidden folders")
     check(not any(clip["held"] for clip in clips if clip["label"] == "lonely"), "a label with 2 clips trains on both")
@@ -76,7 +83,7 @@ def check_refusals(root):
     refused(["no sounds found", "label/sound.wav"], root / "none", "prepare", root / "empty")
     refused(["no such folder"], root / "none", "prepare", root / "nowhere")
     refused(["prepare DATA"], root / "none", "train", "--steps", 1)
-    for label in ("rain,heavy", "a:b", "none"):
+    for label in ("rain,heavy", "a:b", "none", os.fsdecode(b"\xff")):
         folder = root / "names" / label
         folder.mkdir(parents=True)
         shutil.copy(root / "sounds" / "beep" / "beep0.wav", folder)
