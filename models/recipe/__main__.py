@@ -73,7 +73,7 @@ def run_train(args):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
     if args.what in ("vae", "texture"):
-        export.averaged(folder, run.net.cpu()).save_pretrained(folder / "net")
+        export.keep_net(export.averaged(folder, run.net.cpu()), folder / "net")
 
 
 def run_evaluate(args):
@@ -128,7 +128,7 @@ def add_train(add):
 
 def add_loop(add):
     stop = add.add_argument_group("how long (may change when a training goes on)")
-    stop.add_argument("--minutes", type=number(float, 0, 1e6), default=10,
+    stop.add_argument("--minutes", type=number(float, 0.001, 1e6), default=10,
                       help="training time in all, earlier runs included (10)")
     stop.add_argument("--steps", type=number(int, 1, 10**9), help="stop at this many steps instead; the same bits every time")
     stop.add_argument("--save-every", type=number(float, 0, 1e6), default=120, help="seconds between checkpoints (120)")
@@ -196,7 +196,8 @@ def add_prepare(add):
 
 def add_evaluate(add):
     add.add_argument("model", type=Path)
-    add.add_argument("--count", type=number(int, 1, 10**6), help="clips per label at least (6), or scenes per level (16)")
+    add.add_argument("--count", type=number(int, 1, 10**6),
+                     help="clips per label at least (6), or scenes per level (16)")
     add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500)
     add.add_argument("--judge-seed", type=number(int, 0, 2**31), default=0,
                      help="of the judge; choose between settings by another than 0, which reports (0)")
@@ -289,7 +290,8 @@ def main(words=None):
         if not train.out_of_memory(error):
             raise
         advice = "; a smaller --batch or smaller --channels need less" if args.run is run_train else ""
-        print(f"recipe: out of memory{advice} ({str(error).splitlines()[0] if str(error) else type(error).__name__})", file=sys.stderr)
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        print(f"recipe: out of memory{advice} ({why})", file=sys.stderr)
         return 1
     return 0
 

@@ -24,12 +24,28 @@ ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
 def save_net(net, folder):
     """Saves in float16, so that the sums are of what is shipped."""
+    write_net(net.to(torch.float16), folder)
+
+
+def write_net(net, folder):
     try:
-        net.to(torch.float16).save_pretrained(folder, safe_serialization=True)
-    except (safetensors.SafetensorError, RuntimeError) as error:
+        net.save_pretrained(folder, safe_serialization=True)
+    except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         raise OSError(f"{folder}: cannot be written: {error}") from error
     for file in Path(folder).iterdir():
         file.chmod(0o644)
+
+
+def keep_net(net, folder):
+    """Saves as it is, whole or not at all."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        write_net(net, part)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextlib.contextmanager

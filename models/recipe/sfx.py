@@ -101,9 +101,10 @@ class Autoencode(Task):
     """The autoencoder, on crops of 128 frames at random levels."""
 
     def __init__(self, work, channels=(16, 32, 64, 96), seed=1, width=128, depth=8, layers=1, kl=1e-5):
+        self.seen = Windows(work)
+        self.seen.need_sounds("--what vae")
         torch.manual_seed(seed)
         self.net, self.width, self.kl = nets.autoencoder(channels, depth, layers), width, kl
-        self.seen = Windows(work)
         self.odds = draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
         self.checks = self.seen.held[:32, None, :, :width].float()
@@ -150,6 +151,9 @@ class Diffuse(Task):
 
     def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None,
                  latent=None, **process):
+        if direct and (audio.BANDS % direct[0] or FRAMES % direct[1]):
+            raise ValueError(f"--direct {direct[0]},{direct[1]}: expected divisors of the mel's {audio.BANDS} rows and "
+                             f"{FRAMES} columns")
         self.seen, self.dropout, self.patch = Windows(work), dropout, direct and tuple(direct)
         self.vae, self.info = (None, {}) if direct else find_autoencoder(work, start)
         self.info = latent or self.info

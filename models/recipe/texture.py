@@ -61,6 +61,7 @@ class Sharpen(sfx.Diffuse):
     def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, weave=0.6, noise=0.2, critic_rate=3e-4,
                  latent=None):
         self.seen, self.patch, self.width, self.noise = sfx.Windows(work), None, width, noise
+        self.seen.need_sounds("--what texture")
         self.share, self.weave = share, weave
         self.vae, self.info = sfx.find_autoencoder(work, start)
         self.info = latent or self.info

@@ -52,8 +52,10 @@ def fast_bf16(device):
             return torch.cuda.is_bf16_supported(including_emulation=False)
     if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
     # oneDNN says yes to every x86 with AVX-512, instructions for bfloat16 or not
-    return platform.machine() not in ("x86_64", "AMD64") or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def out_of_memory(error):
@@ -132,8 +134,8 @@ class Run:
                 raise ValueError(f"{self.path}: this training began with {key} {kept[key]}, there are now {now.get(key)}; "
                                  "train afresh with another --work")
         if kept.get("sounds", now.get("sounds")) != now.get("sounds"):  # older checkpoints do not say
-            raise ValueError(f"{self.path}: the prepared sounds are not those that this training began with, and clips that it learned "
-                             "from may be held out now; prepare the same ones again, or train afresh with another --work")
+            raise ValueError(f"{self.path}: the prepared sounds are not those that this training began with, and clips that it "
+                             "learned from may be held out now; prepare the same ones again, or train afresh with another --work")
         try:
             self.net.load_state_dict(state["net"])
             self.average.load(state["average"])

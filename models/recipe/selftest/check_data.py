@@ -57,7 +57,8 @@ def check_messy(root):
     for words in ("broken.wav: not a sound", "empty.wav: not a sound", "words.wav: not a sound", "none.wav: no samples",
                   "silent.wav: silent",
                   "nan.wav: no samples, or", "loose.wav: not in a folder", "is it hiss or beep?", "the same sound as", "gone.wav",
-                  "one.wav: no samples", "\udcfe.wav: not a sound", "click/more: a link", "lonely: only 2 clips", "hollow: no sound in it", "notes.txt"):
+                  "one.wav: no samples", "\udcfe.wav: not a sound", "click/more: a link",
+                  "lonely: only 2 clips", "hollow: no sound in it", "notes.txt"):
         check(words in said, f"of a messy folder it is said: {words}; said was: {said}")
     check("Traceback" not in said and "hidden" not in said, "no traceback, nothing of hidden folders")
     check(not any(clip["held"] for clip in clips if clip["label"] == "lonely"), "a label with 2 clips trains on both")
@@ -94,7 +95,8 @@ def check_refusals(root):
         (root / "empty" / "MANIFEST.tsv").write_text(text)
         refused([words], root / "none", "prepare", root / "empty")
     for words, options in (
-            ("expected 1 to 65536", ("--batch", 0)), ("list of whole numbers", ("--channels", "8,x")),
+            ("expected 1 to 65536", ("--batch", 0)), ("expected 0.001 to", ("--minutes", 0)),
+            ("divisors of the mel's 128 rows", ("--direct", "10,10")), ("list of whole numbers", ("--channels", "8,x")),
             ("multiples of 8", ("--channels", "12,24")), ("does not concern", ("--what", "vae", "--schedule", "linear")),
             ("invalid choice", ("--schedule", "steep")),
             ("v_prediction or sample", ("--direct", "--zero-snr", "--prediction", "epsilon")),

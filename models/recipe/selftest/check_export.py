@@ -108,7 +108,8 @@ def check_over(root, work, out):
         status, said = recipe(root / f"{name}-work", "export", over, "--start", "none")
         info = json.loads((over / "ebb.json").read_text(encoding="utf-8"))
         check(status == 0 and "removed" in said and "classifier" not in info and export.sums(over) == info["sha256"]
-              and sorted(path.name for path in over.iterdir() if path.is_dir()) == rest, f"over: {name} leaves no other net: {said}")
+              and sorted(path.name for path in over.iterdir() if path.is_dir()) == rest,
+              f"over: {name} leaves no other net: {said}")
     if shutil.which("ebb"):
         done = ebb("render", "-m", over, "--label", "hiss", "-o", root / "over.wav", "--device", "cpu", "-q")
         check(done.returncode == 0, f"over: Ebb opens it: {done.stderr}")

@@ -46,6 +46,9 @@ def check_sfx(root, work):
     coarse = data.load_tensors(there / "recipe-work" / "latents.pt", "")["train"].float()
     fine = data.load_tensors(work / "latents.pt", "")["train"].float()
     check((coarse - fine).abs().max() < 0.051 * fine.std() + 2e-3, "latents come out within half a step")
+    for what in ("vae", "texture"):
+        refused([f"--what {what} needs the sounds"], there / "recipe-work", "train", "--what", what, "--steps", 1,
+                *(("--start", "none") if what == "texture" else ()))
     home = root / "joined"
     shutil.copytree(work, home)
     status, said = recipe(home, "join", there / "parts")

@@ -10,7 +10,7 @@ import unittest.mock
 
 import torch
 
-from .. import denoise, export, train
+from .. import denoise, export, nets, train
 from ..audio import mel_power, stft
 from .base import TINY, check, corpus, hang, prepared, quietly, recipe, refused, start_child, train_tiny
 from .check_data import full_disk
@@ -112,6 +112,11 @@ def check_damage(root, work, folder):
         quietly(run.save_on_the_way)  # only says so
     check("cannot be written" in said and "as it was" in said and state.read_bytes() == before, f"a full disk: {said}")
     check(not list(folder.glob("*.part")), "a full disk leaves no half checkpoint")
+    kept = (work / "vae" / "net" / "config.json").read_bytes()
+    with full_disk(2000):
+        check_raises(lambda: export.keep_net(nets.autoencoder((8, 8, 8, 8)), work / "vae" / "net"), "net.part: cannot be written")
+    check((work / "vae" / "net" / "config.json").read_bytes() == kept and not list((work / "vae").glob("*.part")),
+          "a full disk leaves the autoencoder that was there")
     run.save()
     check(train.read_state(folder)["step"] == 9, "with room again it is saved")
 
