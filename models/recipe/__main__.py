@@ -80,7 +80,7 @@ def run_evaluate(args):
     torch.set_num_threads(args.threads or 2)
     name = json.loads((args.model / "ebb.json").read_text(encoding="utf-8"))["kind"]
     if name == "denoise":
-        evaluate_denoise.denoiser(args.model, data.Bank(args.work), args.count or 16, args.write, args.rnnoise, args.parts)
+        evaluate_denoise.denoiser(args.model, data.Bank(args.work), args.count, args.write, args.rnnoise, args.parts)
     else:
         evaluate.generator(args.model, args.work, args.count or 6, args.judge_steps, args.write, args.judge_seed, args.render)
 
@@ -197,7 +197,7 @@ def add_prepare(add):
 def add_evaluate(add):
     add.add_argument("model", type=Path)
     add.add_argument("--count", type=number(int, 1, 10**6),
-                     help="clips per label at least (6), or scenes per level (16)")
+                     help="clips per label at least (6), or scenes per level (16, of wide-band speech 8)")
     add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500)
     add.add_argument("--judge-seed", type=number(int, 0, 2**31), default=0,
                      help="of the judge; choose between settings by another than 0, which reports (0)")

@@ -14,19 +14,27 @@ PARTS = ("others", "curves", "auto", "speech", "speech48", "effects", "clean", "
 
 
 def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
-    """Prints the tables. `libraries`: of RNNoise, to be compared with; `write` puts the table for automatic t into ebb.json."""
+    """Prints the tables. `count`: scenes a level, None: as many as the card has. `libraries`: of RNNoise, to be compared with;
+    `write` puts the table for automatic t into ebb.json."""
     net = UNet2DModel.from_pretrained(folder, subfolder="unet").float().eval()
     if "others" in parts:
         run_others(bank, count, libraries)
     if "curves" in parts:
         run_curves(net, bank, count)
     if "auto" in parts:
-        run_auto(Path(folder) / "ebb.json", net, bank, count, write)
+        run_auto(Path(folder) / "ebb.json", net, bank, count, write, reported(parts, count))
     run_scores(folder, net, bank, count, parts)
     if "steps" in parts:
+        half = max((count or judge_denoise.REPORTED["speech"]) // 2, 2)
         for steps in (1, 2, 4):
             cleaner = functools.partial(denoise.clean, net, t=0.9, steps=steps)
-            show(f"speech: t 0.9, {steps} evaluations", rows(bank, "speech", max(count // 2, 2), cleaner, judge_denoise.measures))
+            show(f"speech: t 0.9, {steps} evaluations", rows(bank, "speech", half, cleaner, judge_denoise.measures))
+
+
+def reported(parts, count):
+    """{kind: scenes a level} of the card, or of the tables beside that for automatic t: it is fitted on none of them."""
+    alone = set(parts) == {"auto"} or not count
+    return {kind: n if alone else max(n, count) for kind, n in judge_denoise.REPORTED.items()}
 
 
 def rows(bank, kind, count, cleaner, measure):
@@ -75,10 +83,10 @@ def show_curve(title, values):
                  for snr, row in zip(judge_denoise.SNRS, values)])
 
 
-def run_auto(path, net, bank, count, write):
+def run_auto(path, net, bank, count, write, aside):
     """The tables for automatic t, and what they gain on scenes that no other table has."""
     info = json.loads(path.read_text(encoding="utf-8"))
-    curves = {kind: judge_denoise.curve(net, judge_denoise.other_scenes(bank, kind, count), judge_denoise.FIT_SNRS,
+    curves = {kind: judge_denoise.curve(net, judge_denoise.other_scenes(bank, kind, count, aside), judge_denoise.FIT_SNRS,
                                         judge_denoise.FIT_TS) for kind in ("speech", "effects")}
     tables = (denoise.AUTO_T, judge_denoise.fit_auto(curves)) if write else judge_denoise.tables_of(info["denoise"])
     print(f"\nautomatic t by SNR: {json.dumps(tables[0])}, by doubt: {json.dumps(tables[1])}")

@@ -32,8 +32,9 @@ def backgrounds(bank, length, aside=()):
 
 
 def planned(bank, kind, count, seconds=4, seed=5, aside=()):
-    """`count` times what a scene is made of: (clip, first sample of the scene, samples) for each sound, and (clip, first
-    sample of the clip) for the noise. None is of a recording in `aside`; none of noise comes twice before each has come once."""
+    """`count` times (None: as often as in the card) what a scene is made of: (clip, first sample of the scene, samples) for each
+    sound, and (clip, first sample of the clip) for the noise. None is of a recording in `aside`; none of noise comes twice before
+    each has come once."""
     rng = np.random.default_rng([seed, 7])
     clips = {"speech": bank.choose("speech", True), "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
              "effects": bank.choose("sfx", True, without=mix.BACKGROUND)}[kind]
@@ -43,7 +44,7 @@ def planned(bank, kind, count, seconds=4, seed=5, aside=()):
     if not clips or not noises:
         raise ValueError(f"{kind}: too few held-out recordings of it, or of noise, for scenes")
     order, out = rng.permutation(len(noises)), []
-    for i in range(count):
+    for i in range(count or REPORTED[kind]):
         sounds, position = [], 0
         while position < length:
             clip = clips[rng.integers(len(clips))]
@@ -68,9 +69,9 @@ def scenes(bank, kind, count, seconds=4, **choice):
     return out
 
 
-def other_scenes(bank, kind, count):
-    """Scenes of recordings, noise among them, that are in none of those that the card reports."""
-    aside = {clip["source"] for told, n in REPORTED.items() for sounds, (noise, _) in planned(bank, told, n)
+def other_scenes(bank, kind, count, reported):
+    """Scenes of recordings, noise among them, that are in none of the `reported` ones, {kind: scenes a level}."""
+    aside = {clip["source"] for told, n in reported.items() for sounds, (noise, _) in planned(bank, told, n)
              for clip in (noise, *(sound[0] for sound in sounds))}
     return scenes(bank, kind, count, seed=6, aside=aside)
 

@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import audio, denoise, diffusion, judge_denoise, nets
+from .. import audio, denoise, diffusion, evaluate_denoise, judge_denoise, nets
 from .base import check, skip
 
 
@@ -94,6 +94,9 @@ def check_automatic():
     check(all(gains[at] >= 6 * part - 1e-9 for at, part in judge_denoise.KEEP.items()), f"speech keeps its part: {gains}")
     check(gains[25] < 4, f"and gives way to effects where it may: {gains}")
     left = judge_denoise.pick_t((denoise.AUTO_T, [[0, 1]]), np.array([[0, -50], [22.5, 9], [40, -50]]))
+    told, parts = judge_denoise.REPORTED, evaluate_denoise.PARTS
+    check(evaluate_denoise.reported(parts, None) == evaluate_denoise.reported(("auto",), 36) == told
+          and set(evaluate_denoise.reported(parts, 36).values()) == {36}, "automatic t is fitted on no scene of a table")
     check(np.allclose(left, [0.9, 0.525, 0]), f"less, and nothing, of what is clean: {left}")
 
 
