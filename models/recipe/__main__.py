@@ -136,8 +136,10 @@ def add_loop(add):
     stop.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1")
     stop.add_argument("--parts", type=Path, metavar="FOLDER", help="leave every checkpoint there too, in parts of at most 16 MiB")
     loop = add.add_argument_group("the loop (may change too)")
-    loop.add_argument("--rate", type=number(float, 1e-9, 1), help="learning rate (sfx 4e-4, vae 2e-3, others 1e-3)")
-    loop.add_argument("--batch", type=number(int, 1, 65536), help="items per step (sfx 16, vae 8, others 32)")
+    loop.add_argument("--rate", type=number(float, 1e-9, 1), 
+                      help="learning rate (sfx 4e-4, vae 2e-3, texture 1e-4, student 2e-4, others 1e-3)")
+    loop.add_argument("--batch", type=number(int, 1, 65536), 
+                      help="items per step (sfx and student 16, vae and texture 8, others 32)")
     loop.add_argument("--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)")
     loop.add_argument("--clip", type=number(float, 0, 1e9), help="largest norm of a gradient, 0: any (1)")
     loop.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="mixed precision (where it is fast)")
@@ -198,11 +200,11 @@ def add_evaluate(add):
     add.add_argument("model", type=Path)
     add.add_argument("--count", type=number(int, 1, 10**6),
                      help="clips per label at least (6), or scenes per level (16, of wide-band speech 8)")
-    add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500)
+    add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=2500, help="that a generator's judge trains for (2500)")
     add.add_argument("--judge-seed", type=number(int, 0, 2**31), default=0,
                      help="of the judge; choose between settings by another than 0, which reports (0)")
     add.add_argument("--render", nargs=argparse.REMAINDER, default=[], help="options for ebb render, after all others")
-    add.add_argument("--threads", type=number(int, 1, 1024))
+    add.add_argument("--threads", type=number(int, 1, 1024), help="CPU threads (2)")
     add.add_argument("--write", action="store_true", help="put scores and the table for automatic t into ebb.json")
     parts = evaluate_denoise.PARTS
     add.add_argument("--parts", nargs="+", choices=parts, default=parts, help="of a denoiser's tables (all)")
@@ -213,15 +215,18 @@ def add_evaluate(add):
 
 def add_export(add):
     add.add_argument("out", type=Path)
-    add.add_argument("--what", choices=MODELS, default="sfx")
+    add.add_argument("--what", choices=MODELS, default="sfx",
+                     help="the training to export (sfx); a classifier goes into a model that is there")
     add.add_argument("--start", default="shipped", help="as in train")
     add.add_argument("--mean-with", type=Path, nargs="+", default=[], metavar="WORK",
                      help="other --work folders where the same net was trained from the same start, with another --seed: "
                           "exports the mean of all their weights")
     add.add_argument("--name", help="what it calls itself (the folder's name)")
-    add.add_argument("--textures", nargs="*", default=[], metavar="LABEL", help="labels that go on without a seam")
-    add.add_argument("--licence", default="all rights reserved")
-    add.add_argument("--credit", default="trained with Ebb's recipe on private recordings")
+    add.add_argument("--textures", nargs="*", default=[], metavar="LABEL",
+                     help=f"labels that go on without a seam, beside {', '.join(sorted(export.TEXTURES))}")
+    add.add_argument("--licence", default="all rights reserved", help="of the model (all rights reserved)")
+    add.add_argument("--credit", default="trained with Ebb's recipe on private recordings",
+                     help="whom to name with it (trained with Ebb's recipe on private recordings)")
     add.add_argument("--provenance", default="", help="one sentence on the sounds it learned from")
     add.set_defaults(run=run_export)
 

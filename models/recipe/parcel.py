@@ -1,4 +1,4 @@
-"""All that a training needs in one small file, for a machine that is lent for minutes: recipe, start model, prepared sounds.
+"""All that a training needs in one small file, for a machine borrowed or rented for minutes: recipe, start model, prepared sounds.
 
 For sfx the latents of every window, in steps of a tenth of their deviation, which is a third of the autoencoder's own
 uncertainty; for the denoiser the recordings themselves, as Opus.

@@ -1,4 +1,4 @@
-"""A checkpoint in parts small enough to be carried home from a machine that is lent: weights first, then the whole state."""
+"""A checkpoint in parts small enough to be carried home from a borrowed machine: weights first, then the whole state."""
 
 import hashlib
 import io
