@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// By how many dB a cell may stand out and be noise, and from where on it is none. Between: a share. The mel of rain, wind
-// and waves out of our autoencoder is below the first in 90 % of its cells, partials and attacks are above the second.
-static const float plain = 1.5f, clear = 5;
+// By how many dB a cell may stand out and be noise, and from where on it is none. Between: a share. Set by recordings that went
+// through our autoencoder (docs/measurements.md): what is noise comes out of it in ripples of some dB, which are no partials.
+// A rise is an attack by less, so many dB per frame: the cracks of a fire.
+static const float plain = 5, clear = 12, attack = 5;
 // Cells around one that stands out belong to it: a window is 4 frames long, a partial 2 bands wide.
 enum { REACH = EBB_GRAIN_REACH, ROWS = 2 * REACH + 1 };
 
@@ -26,12 +27,12 @@ static float ridge(const float *values, size_t at, size_t count, size_t stride)
     return most;
 }
 
-// As a peak among the bands, as a peak in time, or by how much it rises per frame.
+// As a peak among the bands, as a peak in time, or by how much it rises per frame, in parts of what makes an attack.
 static float stands_out(const float *values, size_t bands, size_t frames, size_t band, size_t frame)
 {
     const float *row = values + band * frames;
     float rise = frame >= 2 ? (row[frame] - row[frame - 2]) / 2 : 0;
-    return fmaxf(rise, fmaxf(ridge(values + frame, band, bands, frames), ridge(row, frame, frames, 1)));
+    return fmaxf(rise * clear / attack, fmaxf(ridge(values + frame, band, bands, frames), ridge(row, frame, frames, 1)));
 }
 
 // Frame by frame, kept until it is out of reach: every frame is asked for by ROWS of them.
