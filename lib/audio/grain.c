@@ -9,7 +9,7 @@
 #include <string.h>
 
 // By how many dB a cell may stand out and be noise, and from where on it is none. Between: a share. Set by recordings that went
-// through our autoencoder (docs/measurements.md): what is noise comes out of it in ripples of some dB, which are no partials.
+// through our autoencoder (models/sfx/README.md): what is noise comes out of it in ripples of some dB, which are no partials.
 // A rise is an attack by less, so many dB per frame: the cracks of a fire.
 static const float plain = 5, clear = 12, attack = 5;
 // Cells around one that stands out belong to it: a window is 4 frames long, a partial 2 bands wide.
