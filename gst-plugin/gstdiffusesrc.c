@@ -98,7 +98,6 @@ static gboolean start_worker(GstDiffuseSrc *src, const struct src_settings *sett
     GST_OBJECT_LOCK(src);
     src->worker = worker;
     GST_OBJECT_UNLOCK(src);
-    update_duration(src);
     if (clip_worker_start(worker, settings->device, settings->threads))
         return TRUE;
 
@@ -152,8 +151,8 @@ static gboolean open_stream(GstDiffuseSrc *src)
 static gboolean start(GstBaseSrc *base)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
-    if (!src->worker)
-        return open_stream(src); // the pad alone was activated again
+    if (!src->worker && !open_stream(src)) // the pad alone was activated again
+        return FALSE;
     update_duration(src);
     return TRUE;
 }

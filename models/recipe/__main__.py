@@ -136,9 +136,9 @@ def add_loop(add):
     stop.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1")
     stop.add_argument("--parts", type=Path, metavar="FOLDER", help="leave every checkpoint there too, in parts of at most 16 MiB")
     loop = add.add_argument_group("the loop (may change too)")
-    loop.add_argument("--rate", type=number(float, 1e-9, 1), 
+    loop.add_argument("--rate", type=number(float, 1e-9, 1),
                       help="learning rate (sfx 4e-4, vae 2e-3, texture 1e-4, student 2e-4, others 1e-3)")
-    loop.add_argument("--batch", type=number(int, 1, 65536), 
+    loop.add_argument("--batch", type=number(int, 1, 65536),
                       help="items per step (sfx and student 16, vae and texture 8, others 32)")
     loop.add_argument("--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)")
     loop.add_argument("--clip", type=number(float, 0, 1e9), help="largest norm of a gradient, 0: any (1)")

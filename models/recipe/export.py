@@ -213,8 +213,8 @@ def export_classifier(work, out, others=()):
         raise ValueError(f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}")
     if info.get("latent") != about["latent"]:
         raise ValueError(f"{out}: it diffuses in another space than the one that the classifier was trained in")
-    if foreign_noise(out):
-        raise ValueError(f"{out}: its noise is {foreign_noise(out)}; a classifier has heard only "
+    if noise := foreign_noise(out):
+        raise ValueError(f"{out}: its noise is {noise}; a classifier has heard only "
                          f"{diffusion.Process().scheduler.config.beta_schedule}")
     with renewing(out, whole=False) as folder:
         save_net(classifier.with_weights(state["config"], state["average"]["weights"]), folder / "classifier")

@@ -188,7 +188,7 @@ class Diffuse(Task):
         self.train, self.held = ((kept[side].float() - mean) / self.info["std"] for side in ("train", "held"))
 
     def about(self):
-        return dict(labels=self.seen.labels, sounds=self.seen.stamp, latent=self.info, patch=list(self.patch or (1, 1)), 
+        return dict(labels=self.seen.labels, sounds=self.seen.stamp, latent=self.info, patch=list(self.patch or (1, 1)),
                     frames=FRAMES, autoencoder=space(self.vae) if self.vae else None)
 
     def noised(self, x, labels, generator):
