@@ -4,11 +4,6 @@
 
 #include "how.h"
 
-// Samplers that know these options; a test runs all samplers with and without.
-static const char *const with_eta[] = {"ddim", "euler-a", "dpm2-a", "dpmpp-2s-a", "dpmpp-sde", "dpmpp-2m-sde", "dpmpp-3m-sde",
-                                       "sa-solver", "tcd", NULL};
-static const char *const with_churn[] = {"euler", "heun", "dpm2", NULL};
-
 void how_default(struct how *h)
 {
     *h = (struct how){.guidance = NAN, .guidance_w = NAN, .guidance_from = NAN, .guidance_to = NAN, .rescale = NAN,
@@ -79,26 +74,19 @@ void how_override(const struct how *h, struct sound_settings *s)
 
 // ---- options without a use ----
 
-static bool among(const char *const *names, const char *name)
-{
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names != NULL;
-}
-
 void how_warn(const struct how *h, const struct sound_settings *s)
 {
     const struct ebb_sampler_info *sampler = ebb_sampler_find(s->sampler);
     if (!sampler)
         return;
-    bool churns = among(with_churn, s->sampler), bounds = !isnan(h->churn_from) || !isnan(h->churn_to);
+    bool bounds = !isnan(h->churn_from) || !isnan(h->churn_to);
     const char *idle[3];
     size_t count = 0;
-    if (!isnan(h->eta) && !among(with_eta, s->sampler) && (h->eta > 0 || sampler->stochastic))
+    if (!isnan(h->eta) && !sampler->eta && (h->eta > 0 || sampler->stochastic))
         idle[count++] = "--eta";
     if (!isnan(h->tolerance) && sampler->evals > 0) // rk45 chooses its steps
         idle[count++] = "--tolerance";
-    if (h->churn > 0 && !churns)
+    if (h->churn > 0 && !sampler->churn)
         idle[count++] = "--churn";
     if (bounds && s->tuning.s_churn <= 0)
         tool_say("--churn-from and --churn-to change nothing without --churn");

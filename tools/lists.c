@@ -128,8 +128,9 @@ static int run_samplers(const struct tool_command *command, int argc, char **arg
     EBB_EACH_SAMPLER(s) {
         if (l.json)
             json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:i, s:i, s:b}", "name", s->name, "description",
-                                            s->description, "paper", s->paper, "order", s->order, "evals", s->evals, "stochastic", s->stochastic));
+                                  json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b}", "name", s->name, "description",
+                                            s->description, "paper", s->paper, "order", s->order, "evals", s->evals,
+                                            "stochastic", s->stochastic, "eta", s->eta, "churn", s->churn));
         else if (l.names)
             puts(s->name);
         else

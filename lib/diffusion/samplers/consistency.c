@@ -78,8 +78,8 @@ static bool cm_check(const struct ebb_run *run, struct ebb_error *error)
 static const struct ebb_sampler_method method_cm = {.slots = CONSISTENCY_SLOTS, .consistency = true, .check = cm_check, .step = cm};
 
 const struct ebb_sampler_info samplers_consistency[] = {
-    {"lcm", "Latent consistency, for distilled models only", "Luo 2023", 0, 1, true, &method_lcm},
-    {"tcd", "Trajectory consistency, for distilled models only", "Zheng 2024", 0, 1, true, &method_tcd},
-    {"cm", "Multistep consistency, for distilled models only", "Song 2023", 0, 1, true, &method_cm},
+    {"lcm", "Latent consistency, for distilled models only", "Luo 2023", 0, 1, true, .method = &method_lcm},
+    {"tcd", "Trajectory consistency, for distilled models only", "Zheng 2024", 0, 1, true, .eta = true, .method = &method_tcd},
+    {"cm", "Multistep consistency, for distilled models only", "Song 2023", 0, 1, true, .method = &method_cm},
     SAMPLERS_END,
 };

@@ -49,6 +49,6 @@ static void ddpm(struct ebb_run *run)
 static const struct ebb_sampler_method method_ddpm = {.slots = SLOT_PAST + 1, .step = ddpm};
 
 const struct ebb_sampler_info samplers_ddpm[] = {
-    {"ddpm", "Ancestral steps as trained, small, large or learned variance", "Ho 2020, Nichol 2021", 0, 1, true, &method_ddpm},
+    {"ddpm", "Ancestral steps as trained, small, large or learned variance", "Ho 2020, Nichol 2021", 0, 1, true, .method = &method_ddpm},
     SAMPLERS_END,
 };

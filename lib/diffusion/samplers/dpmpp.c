@@ -189,11 +189,11 @@ static void dpmpp_sde(struct ebb_run *run)
 static const struct ebb_sampler_method method_dpmpp_sde = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_sde};
 
 const struct ebb_sampler_info samplers_dpmpp[] = {
-    {"dpmpp-2m", "DPM-Solver++(2M), multistep in log-SNR", "Lu 2022", 2, 1, false, &method_dpmpp_2m},
-    {"dpmpp-3m", "DPM-Solver++(3M), third order once there is history", "Lu 2022", 3, 1, false, &method_dpmpp_3m},
-    {"dpmpp-2m-sde", "DPM-Solver++(2M) for the SDE, eta 0 .. 1", "Lu 2022", 0, 1, true, &method_dpmpp_2m_sde},
-    {"dpmpp-3m-sde", "DPM-Solver++(3M) for the SDE, eta 0 .. 1", "Lu 2022, k-diffusion", 0, 1, true, &method_dpmpp_3m_sde},
-    {"dpmpp-2s-a", "DPM-Solver++(2S) with ancestral noise", "Lu 2022, k-diffusion", 0, 2, true, &method_dpmpp_2s_a},
-    {"dpmpp-sde", "DPM-Solver++ along the SDE, noise at the middle too", "Lu 2022, k-diffusion", 0, 2, true, &method_dpmpp_sde},
+    {"dpmpp-2m", "DPM-Solver++(2M), multistep in log-SNR", "Lu 2022", 2, 1, false, .method = &method_dpmpp_2m},
+    {"dpmpp-3m", "DPM-Solver++(3M), third order once there is history", "Lu 2022", 3, 1, false, .method = &method_dpmpp_3m},
+    {"dpmpp-2m-sde", "DPM-Solver++(2M) for the SDE, eta 0 .. 1", "Lu 2022", 0, 1, true, .eta = true, .method = &method_dpmpp_2m_sde},
+    {"dpmpp-3m-sde", "DPM-Solver++(3M) for the SDE, eta 0 .. 1", "Lu 2022, k-diffusion", 0, 1, true, .eta = true, .method = &method_dpmpp_3m_sde},
+    {"dpmpp-2s-a", "DPM-Solver++(2S) with ancestral noise", "Lu 2022, k-diffusion", 0, 2, true, .eta = true, .method = &method_dpmpp_2s_a},
+    {"dpmpp-sde", "DPM-Solver++ along the SDE, noise at the middle too", "Lu 2022, k-diffusion", 0, 2, true, .eta = true, .method = &method_dpmpp_sde},
     SAMPLERS_END,
 };

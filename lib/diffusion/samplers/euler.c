@@ -66,8 +66,8 @@ static void euler_ancestral(struct ebb_run *run)
 static const struct ebb_sampler_method method_euler_a = {.slots = SLOT_PAST + 1, .eta = true, .step = euler_ancestral};
 
 const struct ebb_sampler_info samplers_euler[] = {
-    {"ddim", "Implicit steps, eta 0 deterministic .. 1 ancestral", "Song 2021", 1, 1, false, &method_ddim},
-    {"euler", "First order in sigma / alpha, churn allowed", "Karras 2022", 1, 1, false, &method_euler},
-    {"euler-a", "Euler with ancestral noise", "Karras 2022, k-diffusion", 0, 1, true, &method_euler_a},
+    {"ddim", "Implicit steps, eta 0 deterministic .. 1 ancestral", "Song 2021", 1, 1, false, .eta = true, .method = &method_ddim},
+    {"euler", "First order in sigma / alpha, churn allowed", "Karras 2022", 1, 1, false, .churn = true, .method = &method_euler},
+    {"euler-a", "Euler with ancestral noise", "Karras 2022, k-diffusion", 0, 1, true, .eta = true, .method = &method_euler_a},
     SAMPLERS_END,
 };

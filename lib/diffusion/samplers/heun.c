@@ -86,8 +86,8 @@ static void dpm2_ancestral(struct ebb_run *run)
 static const struct ebb_sampler_method method_dpm2_a = {.slots = HEUN_SLOTS, .eta = true, .step = dpm2_ancestral};
 
 const struct ebb_sampler_info samplers_heun[] = {
-    {"heun", "Slopes at both ends averaged, churn allowed", "Karras 2022", 2, 2, false, &method_heun},
-    {"dpm2", "The slope at the middle of log sigma, churn allowed", "Lu 2022, k-diffusion", 2, 2, false, &method_dpm2},
-    {"dpm2-a", "dpm2 with ancestral noise", "k-diffusion", 0, 2, true, &method_dpm2_a},
+    {"heun", "Slopes at both ends averaged, churn allowed", "Karras 2022", 2, 2, false, .churn = true, .method = &method_heun},
+    {"dpm2", "The slope at the middle of log sigma, churn allowed", "Lu 2022, k-diffusion", 2, 2, false, .churn = true, .method = &method_dpm2},
+    {"dpm2-a", "dpm2 with ancestral noise", "k-diffusion", 0, 2, true, .eta = true, .method = &method_dpm2_a},
     SAMPLERS_END,
 };

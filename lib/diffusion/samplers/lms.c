@@ -110,7 +110,7 @@ static void deis(struct ebb_run *run)
 static const struct ebb_sampler_method method_deis = {.slots = SLOT_FREE, .step = deis};
 
 const struct ebb_sampler_info samplers_lms[] = {
-    {"lms", "Adams-Bashforth in sigma / alpha, up to four slopes", "Liu 2022, k-diffusion", 4, 1, false, &method_lms},
-    {"deis", "rho-AB-3: eps through a polynomial in log sigma", "Zhang 2023", 3, 1, false, &method_deis},
+    {"lms", "Adams-Bashforth in sigma / alpha, up to four slopes", "Liu 2022, k-diffusion", 4, 1, false, .method = &method_lms},
+    {"deis", "rho-AB-3: eps through a polynomial in log sigma", "Zhang 2023", 3, 1, false, .method = &method_deis},
     SAMPLERS_END,
 };

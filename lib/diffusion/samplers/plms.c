@@ -149,8 +149,8 @@ static void ipndm(struct ebb_run *run)
 static const struct ebb_sampler_method method_ipndm = {.slots = MIX + 1, .step = ipndm};
 
 const struct ebb_sampler_info samplers_plms[] = {
-    {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false, &method_plms},
-    {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false, &method_pndm},
-    {"ipndm", "Improved pseudo linear multistep: the same weights, started by lower orders", "Zhang 2023", 2, 1, false, &method_ipndm},
+    {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false, .method = &method_plms},
+    {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false, .method = &method_pndm},
+    {"ipndm", "Improved pseudo linear multistep: the same weights, started by lower orders", "Zhang 2023", 2, 1, false, .method = &method_ipndm},
     SAMPLERS_END,
 };

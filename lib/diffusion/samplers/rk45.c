@@ -115,6 +115,6 @@ static void rk45(struct ebb_run *run)
 static const struct ebb_sampler_method method_rk45 = {.slots = RK_SLOTS, .measures = true, .step = rk45};
 
 const struct ebb_sampler_info samplers_rk45[] = {
-    {"rk45", "Adaptive Dormand-Prince on the probability-flow ODE, rtol and atol", "Song 2021", 5, 0, false, &method_rk45},
+    {"rk45", "Adaptive Dormand-Prince on the probability-flow ODE, rtol and atol", "Song 2021", 5, 0, false, .method = &method_rk45},
     SAMPLERS_END,
 };

@@ -9,8 +9,8 @@
 // panels: exact for e = 0, to 1e-12 for the steps we take otherwise.
 double run_basis_integral(const double *at, int count, int j, double a, double b, double e);
 
-// A row: name, description, paper, order, evaluations per step, stochastic, method.
-#define SAMPLERS_END {NULL, NULL, NULL, 0, 0, false, NULL}
+// A row: name, description, paper, order, evaluations per step, stochastic; what options it knows, method.
+#define SAMPLERS_END {.name = NULL}
 
 extern const struct ebb_sampler_info samplers_ddpm[];
 extern const struct ebb_sampler_info samplers_euler[];

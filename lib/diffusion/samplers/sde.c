@@ -87,8 +87,8 @@ static void langevin(struct ebb_run *run)
 static const struct ebb_sampler_method method_langevin = {.slots = SDE_SLOTS, .step = langevin};
 
 const struct ebb_sampler_info samplers_sde[] = {
-    {"euler-maruyama", "The reverse SDE in plain steps", "Song 2021", 0, 1, true, &method_euler_maruyama},
-    {"pc", "Reverse SDE steps, each after a Langevin corrector", "Song 2021", 0, 2, true, &method_pc},
-    {"langevin", "Annealed Langevin dynamics, four steps a level", "Song 2019", 0, 4, true, &method_langevin},
+    {"euler-maruyama", "The reverse SDE in plain steps", "Song 2021", 0, 1, true, .method = &method_euler_maruyama},
+    {"pc", "Reverse SDE steps, each after a Langevin corrector", "Song 2021", 0, 2, true, .method = &method_pc},
+    {"langevin", "Annealed Langevin dynamics, four steps a level", "Song 2019", 0, 4, true, .method = &method_langevin},
     SAMPLERS_END,
 };

@@ -88,7 +88,7 @@ static const struct ebb_sampler_method method_dpmpp_2s = {.slots = SINGLE_SLOTS,
 static const struct ebb_sampler_method method_dpmpp_3s = {.slots = SINGLE_SLOTS, .step = three};
 
 const struct ebb_sampler_info samplers_singlestep[] = {
-    {"dpmpp-2s", "DPM-Solver++(2S), groups of two evaluations", "Lu 2022", 2, 1, false, &method_dpmpp_2s},
-    {"dpmpp-3s", "DPM-Solver++(3S), groups of three evaluations", "Lu 2022", 3, 1, false, &method_dpmpp_3s},
+    {"dpmpp-2s", "DPM-Solver++(2S), groups of two evaluations", "Lu 2022", 2, 1, false, .method = &method_dpmpp_2s},
+    {"dpmpp-3s", "DPM-Solver++(3S), groups of three evaluations", "Lu 2022", 3, 1, false, .method = &method_dpmpp_3s},
     SAMPLERS_END,
 };

@@ -124,6 +124,6 @@ static void unipc(struct ebb_run *run)
 static const struct ebb_sampler_method method_unipc = {.slots = UNIPC_SLOTS, .step = unipc};
 
 const struct ebb_sampler_info samplers_unipc[] = {
-    {"unipc", "UniPC-2, each step corrected by the next evaluation", "Zhao 2023", 3, 1, false, &method_unipc},
+    {"unipc", "UniPC-2, each step corrected by the next evaluation", "Zhao 2023", 3, 1, false, .method = &method_unipc},
     SAMPLERS_END,
 };

@@ -19,6 +19,8 @@ struct ebb_sampler_info {
     int order;               // order of convergence it achieves; 0: not an ODE method
     int evals;               // network evaluations per step (most; 0: adaptive)
     bool stochastic;         // draws noise beyond the first
+    bool eta;                // takes one: how much noise its steps add
+    bool churn;              // takes struct ebb_tuning's s_churn
     const struct ebb_sampler_method *method;
 };
 
