@@ -79,18 +79,9 @@ static bool go_on(void *user, double fraction)
     return !g_atomic_int_get(&worker->cancel);
 }
 
-// Silence after each clip, in samples. An hour of it is nothing to keep, so the stream is made without.
-static gsize gap_of(const struct clip_worker *worker, const struct clip_settings *settings)
-{
-    const struct ebb_model *model = worker->session->model;
-    const struct ebb_model_info *info = ebb_model_info(model);
-    gboolean named = settings->label && *settings->label;
-    int index = named ? ebb_model_find_label(model, settings->label, NULL) : info->default_label;
-    const struct ebb_label *label = ebb_model_label(model, index);
-    return label && label->kind == EBB_LABEL_EVENT ? (gsize)round(settings->gap * info->sample_rate) : 0;
-}
-
-static struct ebb_stream *make_stream(struct clip_worker *worker, const struct clip_settings *settings, struct ebb_error *error)
+// `length` receives the samples of a clip and its gap. An hour of silence is nothing to keep, so the stream is made without.
+static struct ebb_stream *make_stream(struct clip_worker *worker, const struct clip_settings *settings, gsize *length,
+                                      struct ebb_error *error)
 {
     struct ebb_stream_params params;
     ebb_stream_params_default(&params);
@@ -110,11 +101,15 @@ static struct ebb_stream *make_stream(struct clip_worker *worker, const struct c
     params.classifier_guidance = settings->classifier_guidance;
     if (settings->crossfade >= 0)
         params.crossfade = settings->crossfade;
-    params.gap = 0; // see gap_of()
+    params.gap = settings->gap;
+    gsize gap = ebb_stream_gap(worker->session->model, &params);
+    params.gap = 0;
     params.clips = settings->clips;
     params.progress = go_on;
     params.user = worker;
-    return ebb_stream_create(worker->session->model, &params, error);
+    struct ebb_stream *stream = ebb_stream_create(worker->session->model, &params, error);
+    *length = stream ? ebb_stream_clip_length(stream) + gap : 0;
+    return stream;
 }
 
 struct clip_worker *clip_worker_create(struct diffuse_session *session, GstElement *element,
@@ -131,12 +126,11 @@ struct clip_worker *clip_worker_create(struct diffuse_session *session, GstEleme
     g_queue_init(&worker->clips);
     clip_settings_copy(&worker->settings, settings);
 
-    worker->stream = make_stream(worker, settings, error);
+    worker->stream = make_stream(worker, settings, &worker->layout.length, error);
     if (!worker->stream) {
         clip_worker_destroy(&worker);
         return NULL;
     }
-    worker->layout.length = ebb_stream_clip_length(worker->stream) + gap_of(worker, settings);
     worker->layout.clips = settings->clips;
     return worker;
 }
@@ -217,8 +211,8 @@ static void apply_settings(struct clip_worker *worker)
     g_mutex_unlock(&worker->mutex);
 
     struct ebb_error error = {0};
-    struct ebb_stream *stream = make_stream(worker, &settings, &error);
-    gsize length = stream ? ebb_stream_clip_length(stream) + gap_of(worker, &settings) : 0;
+    gsize length;
+    struct ebb_stream *stream = make_stream(worker, &settings, &length, &error);
     if (!stream)
         diffuse_post_warning(worker->element, &error);
 

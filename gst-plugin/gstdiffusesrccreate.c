@@ -1,6 +1,7 @@
 // The streaming thread of diffusesrc: from the worker's clips to buffers with their times.
 #include "gstdiffusesrc.h"
 
+#include <math.h>
 #include <string.h>
 
 static GstClockTime time_of(const GstDiffuseSrc *src, guint64 frame)
@@ -171,26 +172,27 @@ static void append_number(GString *text, const char *key, double value)
     g_string_append_printf(text, " %s=%s", key, g_ascii_formatd(digits, sizeof(digits), "%g", value));
 }
 
-// Where nothing is asked for that only the teacher can do, a model's student makes the windows.
-static gboolean by_student(const struct clip_settings *clips, const struct ebb_model_info *info)
-{
-    gboolean sampler = clips->sampler && *clips->sampler;
-    return info->student_steps && !clips->steps && !sampler && clips->guidance < 0 && clips->classifier_guidance == 0;
-}
-
 // What makes these clips again.
-static char *write_recipe(const struct clip_settings *clips, const struct ebb_model_info *info, const char *label)
+static char *write_recipe(const struct clip_settings *clips, const struct ebb_model *model, int label)
 {
+    const struct ebb_model_info *info = ebb_model_info(model);
+    struct ebb_generate_params p;
+    ebb_generate_params_default(&p);
+    p.label = label;
+    p.steps = clips->steps;
+    p.sampler = clips->sampler && *clips->sampler ? clips->sampler : NULL;
+    p.guidance = clips->guidance < 0 ? NAN : clips->guidance;
+    p.classifier_guidance = clips->classifier_guidance;
+    if (ebb_generate_settle(model, &p, NULL) != EBB_OK)
+        return NULL; // refused settings make no clips either
+
     GString *text = g_string_new(NULL);
     g_string_append_printf(text, "ebb model=%s hash=%s label=%s seed=%" G_GUINT64_FORMAT, info->name, info->hash,
-                           label ? label : "", clips->seed);
-    if (by_student(clips, info)) {
-        g_string_append_printf(text, " student=true steps=%d sampler=ddim", info->student_steps);
-    } else {
-        g_string_append_printf(text, " steps=%d sampler=%s", clips->steps ? clips->steps : info->steps,
-                               clips->sampler && *clips->sampler ? clips->sampler : info->sampler);
-        append_number(text, "guidance", clips->guidance < 0 ? info->guidance : clips->guidance);
-        append_number(text, "classifier-guidance", clips->classifier_guidance);
+                           label >= 0 ? ebb_model_label(model, label)->name : "", clips->seed);
+    g_string_append_printf(text, "%s steps=%d sampler=%s", p.student == EBB_STUDENT_YES ? " student=true" : "", p.steps, p.sampler);
+    if (p.student != EBB_STUDENT_YES) {
+        append_number(text, "guidance", p.guidance);
+        append_number(text, "classifier-guidance", p.classifier_guidance);
     }
     append_number(text, "crossfade", clips->crossfade);
     append_number(text, "gap", clips->gap);
@@ -202,13 +204,14 @@ static void send_tags(GstDiffuseSrc *src)
     const struct ebb_model_info *info = ebb_model_info(src->session.model);
     GST_OBJECT_LOCK(src);
     const struct clip_settings *clips = &src->settings.clips;
-    const char *label = clips->label && *clips->label ? clips->label : NULL;
-    if (!label && info->default_label >= 0)
-        label = ebb_model_label(src->session.model, info->default_label)->name;
-    char *recipe = write_recipe(clips, info, label);
-    GstTagList *tags = gst_tag_list_new(GST_TAG_TITLE, label ? label : info->name, GST_TAG_COMMENT, recipe,
-                                        GST_TAG_APPLICATION_NAME, "Ebb diffusesrc", NULL);
+    gboolean named = clips->label && *clips->label;
+    int label = named ? ebb_model_find_label(src->session.model, clips->label, NULL) : info->default_label;
+    char *recipe = write_recipe(clips, src->session.model, label);
     GST_OBJECT_UNLOCK(src);
+    GstTagList *tags = gst_tag_list_new(GST_TAG_TITLE, label >= 0 ? ebb_model_label(src->session.model, label)->name : info->name,
+                                        GST_TAG_APPLICATION_NAME, "Ebb diffusesrc", NULL);
+    if (recipe)
+        gst_tag_list_add(tags, GST_TAG_MERGE_REPLACE, GST_TAG_COMMENT, recipe, NULL);
     if (info->licence)
         gst_tag_list_add(tags, GST_TAG_MERGE_REPLACE, GST_TAG_LICENSE, info->licence, NULL);
     if (info->credit)

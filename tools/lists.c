@@ -42,6 +42,7 @@ static json_t *label_json(const struct ebb_label *label)
     json_t *o = json_pack("{s:s, s:s}", "name", label->name, "kind", kind_name(label->kind));
     json_object_set_new(o, "score", label->score < 0 ? json_null() : json_real(label->score));
     json_object_set_new(o, "note", label->note ? json_string(label->note) : json_null());
+    json_object_set_new(o, "guidance", json_real(label->guidance));
     return o;
 }
 

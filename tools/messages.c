@@ -60,12 +60,17 @@ static enum tool_exit exit_code(enum ebb_result result)
     return TOOL_FAILED;
 }
 
-int tool_error(const struct ebb_error *error)
+int tool_error_at(const char *where, const struct ebb_error *error)
 {
     if (error->code == EBB_CANCELLED)
         return tool_fail(TOOL_INTERRUPTED, "interrupted");
     const char *message = error->message[0] ? error->message : ebb_result_name(error->code);
-    return tool_fail(exit_code(error->code), "%s", message);
+    return tool_fail(exit_code(error->code), "%s%s", where, message);
+}
+
+int tool_error(const struct ebb_error *error)
+{
+    return tool_error_at("", error);
 }
 
 static void write_log(void *user, enum ebb_log_level level, const char *message)

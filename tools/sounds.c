@@ -114,49 +114,28 @@ int sound_labels(const struct sound_settings *s, const struct tool_model *m, con
     return strchr(s->label, ':') ? read_mixture(s, m, where, params) : find_label(m, where, s->label, &params->label);
 }
 
-// Where nothing is asked for that only its teacher knows, as ebb_generate() decides it.
-static void choose_student(struct sound_settings *s, const struct ebb_model_info *info)
-{
-    bool open = !s->sampler[0] && !s->steps && isnan(s->guidance) && (s->eta == EBB_ETA_OWN || s->eta == 0);
-    open = open && !(s->guidance_from > 0) && !(s->guidance_to < 1) && s->rescale == 0 && s->classifier == 0 &&
-           !s->negative[0] && !strchr(s->label, ':') && s->noise == EBB_NOISE_PHILOX;
-    s->student = s->student || (open && info->student_steps);
-    if (!s->student)
-        return;
-    snprintf(s->sampler, sizeof(s->sampler), "ddim");
-    s->steps = info->student_steps;
-    s->guidance = 1;
-}
-
-// When guidance acts, as ebb_generate() decides it.
-static void choose_times(struct sound_settings *s, const struct ebb_model_info *info)
-{
-    bool open = isnan(s->guidance_from) && isnan(s->guidance_to) && s->noise != EBB_NOISE_TORCH && !s->student;
-    s->guidance_from = open ? info->guidance_from : isnan(s->guidance_from) ? 0 : s->guidance_from;
-    s->guidance_to = open ? info->guidance_to : isnan(s->guidance_to) ? 1 : s->guidance_to;
-}
-
 int sound_resolve(struct sound_settings *s, const struct tool_model *m, const char *where, bool whole)
 {
     int code = sound_labels(s, m, where, NULL);
-    if (whole)
-        choose_student(s, m->info);
-    choose_times(s, m->info);
-    if (!code && s->guidance_from > s->guidance_to)
-        code = tool_fail(TOOL_USAGE, "%sguidance acts from %g to %g: from must be at most to", where, s->guidance_from,
-                         s->guidance_to);
+    if (!code && s->sampler[0] && !tool_sampler_known(s->sampler))
+        code = TOOL_NOT_FOUND;
     if (code)
         return code;
-    if (!s->sampler[0] && s->noise != EBB_NOISE_TORCH) // with torch's noise it is the one of the folder's scheduler
-        snprintf(s->sampler, sizeof(s->sampler), "%s", m->info->sampler);
-    else if (s->sampler[0] && !tool_sampler_known(s->sampler))
-        return TOOL_NOT_FOUND;
-    if (s->steps == 0)
-        s->steps = m->info->steps;
     if (s->phase_iterations < 0)
         s->phase_iterations = SOUND_PHASE_ITERATIONS;
-    if (isnan(s->guidance))
-        s->guidance = s->label[0] ? m->info->guidance : 1;
+
+    struct ebb_generate_params p;
+    struct ebb_error error = {0};
+    sound_params(s, m, &p);
+    p.student = s->student ? EBB_STUDENT_YES : whole ? EBB_STUDENT_OPEN : EBB_STUDENT_NO;
+    if (ebb_generate_settle(m->model, &p, &error) != EBB_OK)
+        return tool_error_at(where, &error);
+    s->student = p.student == EBB_STUDENT_YES;
+    s->steps = p.steps;
+    s->guidance = p.guidance;
+    s->guidance_from = p.guidance_from;
+    s->guidance_to = p.guidance_to;
+    snprintf(s->sampler, sizeof(s->sampler), "%s", p.sampler);
     return TOOL_OK;
 }
 

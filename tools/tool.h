@@ -78,6 +78,7 @@ extern const char *const tool_format_names[];
 void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2))); // "ebb render: ..." to stderr
 int tool_fail(enum tool_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int tool_error(const struct ebb_error *error); // says it, returns the code that belongs to it
+int tool_error_at(const char *where, const struct ebb_error *error); // likewise, `where` ("sounds.csv:3: ") in front
 
 // The name in `names` (`count` of them) that looks most like `text`, NULL if none does.
 const char *tool_near(const char *text, const char *const *names, size_t count);

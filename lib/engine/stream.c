@@ -8,6 +8,8 @@
 #include "engine/sound.h"
 #include "engine/timeline.h"
 
+enum { MOST_GAP = 3600 }; // seconds
+
 struct ebb_stream {
     struct ebb_model *model; // borrowed
     struct ebb_stream_params params;
@@ -33,8 +35,8 @@ static enum ebb_result check(const struct ebb_model *model, const struct ebb_str
     double window = (double)model->info.window_samples / model->info.sample_rate;
     if (!isnan(p->crossfade) && !(p->crossfade >= 0.05 && p->crossfade <= window / 2))
         return ebb_fail(error, EBB_INVALID, "crossfade is %g seconds, allowed are 0.05 to %g", p->crossfade, window / 2);
-    if (!(p->gap >= 0 && p->gap <= 3600))
-        return ebb_fail(error, EBB_INVALID, "gap is %g seconds, allowed are 0 to 3600", p->gap);
+    if (!(p->gap >= 0 && p->gap <= MOST_GAP))
+        return ebb_fail(error, EBB_INVALID, "gap is %g seconds, allowed are 0 to %d", p->gap, MOST_GAP);
     return EBB_OK;
 }
 
@@ -64,12 +66,24 @@ static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *e
     return EBB_OK;
 }
 
+static bool is_event(const struct ebb_model *model, const struct ebb_stream_params *p)
+{
+    int label = p->label < 0 ? model->info.default_label : p->label;
+    return label >= 0 && label < model->info.label_count && model->labels[label].kind == EBB_LABEL_EVENT;
+}
+
+size_t ebb_stream_gap(const struct ebb_model *model, const struct ebb_stream_params *params)
+{
+    bool silent = is_event(model, params) && params->gap > 0 && params->gap <= MOST_GAP;
+    return silent ? (size_t)round(params->gap * model->info.sample_rate) : 0;
+}
+
 static enum ebb_result prepare_event(struct ebb_stream *s, struct ebb_error *error)
 {
     const struct ebb_model *m = s->model;
     size_t frames = (size_t)m->state[2] * m->state_stride;
     s->sound = frames * m->info.hop;
-    s->length = s->sound + (size_t)round(s->params.gap * m->info.sample_rate);
+    s->length = s->sound + ebb_stream_gap(m, &s->params);
     s->state = ebb_alloc(ebb_window_count(m), sizeof(float));
     s->mel = ebb_alloc(frames * m->info.n_mels, sizeof(float));
     return s->state && s->mel ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
@@ -83,8 +97,7 @@ static enum ebb_result prepare(struct ebb_stream *s, struct ebb_error *error)
     if (result != EBB_OK)
         return result;
 
-    bool event = s->params.label >= 0 && s->model->labels[s->params.label].kind == EBB_LABEL_EVENT;
-    result = event ? prepare_event(s, error) : prepare_texture(s, error);
+    result = is_event(s->model, &s->params) ? prepare_event(s, error) : prepare_texture(s, error);
     if (result != EBB_OK)
         return result;
     s->clip = ebb_alloc(s->length, sizeof(float));

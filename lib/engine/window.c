@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "diffusion/compat.h"
+#include "engine/sound.h"
 
 // ---- settings ----
 
@@ -84,6 +85,19 @@ static enum ebb_result check_classifier(const struct ebb_model *model, const str
     return EBB_OK;
 }
 
+// For the label; for a mixture the mean of its labels', by their shares.
+static double recommended_guidance(const struct ebb_model *model, const struct ebb_generate_params *p)
+{
+    double sum = 0, shares = 0;
+    for (int i = 0; i < p->mix_count; i++) {
+        sum += p->mix[i].share * model->labels[p->mix[i].label].guidance;
+        shares += p->mix[i].share;
+    }
+    if (p->mix_count > 0)
+        return sum / shares;
+    return p->label >= 0 ? model->labels[p->label].guidance : model->info.guidance;
+}
+
 // Which classes are evaluated, and how they are weighed.
 static enum ebb_result choose_guidance(const struct ebb_model *model, const struct ebb_generate_params *p,
                                        struct ebb_recipe *recipe, struct ebb_error *error)
@@ -97,7 +111,7 @@ static enum ebb_result choose_guidance(const struct ebb_model *model, const stru
         return result;
 
     bool asked = !isnan(p->guidance), mixed = p->mix_count > 1 && model->classes;
-    double guidance = asked ? p->guidance : model->info.guidance;
+    double guidance = asked ? p->guidance : recommended_guidance(model, p);
     int base = !model->classes ? -1 : p->negative >= 0 ? p->negative : model->no_label;
     if ((guidance == 1 && !mixed) || (p->label < 0 && p->mix_count == 0))
         return EBB_OK;
@@ -182,14 +196,41 @@ enum ebb_result ebb_recipe_make(const struct ebb_model *model, const struct ebb_
     return params->student == EBB_STUDENT_YES ? ask_student(model, params, recipe, error) : EBB_OK;
 }
 
+static void choose_student(const struct ebb_model *model, struct ebb_generate_params *p)
+{
+    bool left = !p->sampler && !p->steps && isnan(p->guidance) && is_open(model, p);
+    if (p->student == EBB_STUDENT_OPEN)
+        p->student = model->student && left ? EBB_STUDENT_YES : EBB_STUDENT_NO;
+}
+
 enum ebb_result ebb_recipe_make_quick(const struct ebb_model *model, const struct ebb_generate_params *params,
                                       struct ebb_recipe *recipe, struct ebb_error *error)
 {
     struct ebb_generate_params p = *params;
-    bool left = !p.sampler && !p.steps && isnan(p.guidance) && is_open(model, &p);
-    if (p.student == EBB_STUDENT_OPEN && model->student && left)
-        p.student = EBB_STUDENT_YES;
+    choose_student(model, &p);
     return ebb_recipe_make(model, &p, recipe, error);
+}
+
+enum ebb_result ebb_generate_settle(const struct ebb_model *model, struct ebb_generate_params *params, struct ebb_error *error)
+{
+    struct ebb_generate_params p = *params;
+    struct ebb_recipe recipe;
+    choose_student(model, &p);
+    enum ebb_result result = ebb_recipe_make(model, &p, &recipe, error);
+    if (result != EBB_OK)
+        return result;
+
+    bool learned = p.student == EBB_STUDENT_YES; // its guidance is in its answers, at all times
+    p.sampler = recipe.run.sampler;
+    p.steps = recipe.run.steps;
+    if (isnan(p.guidance) || learned)
+        p.guidance = recipe.n > 1 ? recipe.guidance.scale : 1;
+    p.guidance_from = learned ? 0 : recipe.guidance.from;
+    p.guidance_to = learned ? 1 : recipe.guidance.to;
+    if (p.phase_iterations < 0)
+        p.phase_iterations = EBB_SOUND_ITERATIONS;
+    *params = p;
+    return EBB_OK;
 }
 
 enum ebb_result ebb_recipe_make_join(const struct ebb_model *model, const struct ebb_generate_params *params,

@@ -180,12 +180,12 @@ void ebb_extras_read(struct ebb_model *model, const struct ebb_json *j)
         model->no_label = ebb_json_int(j, "no_label", -1, 0, classes ? classes - 1 : 0);
     if (ebb_json_has(j, "patch") && ebb_json_ints(j, "patch", model->patch, 2, 1, 64) != 2)
         ebb_json_refuse(j, "patch", EBB_CORRUPT, "two integers");
-    ebb_extras_labels(model, j);
+    read_recommended(model, j);
+    ebb_extras_labels(model, j); // what it recommends for one of them stands beside what it does for all
     default_label(model, j);
     read_mel(model, j);
     read_latent(model, j);
     read_denoise(model, j);
-    read_recommended(model, j);
     read_student(model, j);
     read_sums(model, j);
 }

@@ -31,6 +31,7 @@ void ebb_extras_labels(struct ebb_model *model, const struct ebb_json *j)
             .kind = ebb_json_choice(&entry, "kind", 0, kinds) ? EBB_LABEL_TEXTURE : EBB_LABEL_EVENT,
             .score = ebb_json_has(&entry, "score") ? (float)ebb_json_number(&entry, "score", -1, 0, 1) : -1,
             .note = ebb_json_has(&entry, "note") ? ebb_json_string(&entry, "note", NULL) : NULL,
+            .guidance = ebb_json_number(&entry, "guidance", model->info.guidance, 0, 100),
         };
         if (!model->labels[i].name)
             ebb_json_refuse(&entry, "name", EBB_CORRUPT, "the label's name");
@@ -51,7 +52,8 @@ enum ebb_result ebb_labels_number(struct ebb_model *model, struct ebb_error *err
     model->info.label_count = count;
     for (int i = 0; i < count; i++) {
         snprintf(model->own->numbers[i], sizeof(model->own->numbers[i]), "%d", i % 10000000);
-        model->labels[i] = (struct ebb_label){.name = model->own->numbers[i], .kind = EBB_LABEL_EVENT, .score = -1};
+        model->labels[i] = (struct ebb_label){
+            .name = model->own->numbers[i], .kind = EBB_LABEL_EVENT, .score = -1, .guidance = model->info.guidance};
     }
     return EBB_OK;
 }

@@ -219,6 +219,29 @@ TEST(crossfades_set_the_length_of_clips)
     ebb_model_close(&model);
 }
 
+TEST(gaps_are_behind_events_alone)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_stream_params p;
+    ebb_stream_params_default(&p);
+    REQUIRE(ebb_stream_gap(model, &p) == 0); // its default label is a texture
+    p.label = 1;
+    REQUIRE(ebb_stream_gap(model, &p) == 12000);
+    struct ebb_stream *with = ebb_stream_create(model, &p, NULL);
+    p.gap = 0;
+    REQUIRE(ebb_stream_gap(model, &p) == 0);
+    struct ebb_stream *without = ebb_stream_create(model, &p, NULL);
+    REQUIRE(with && without && ebb_stream_clip_length(with) == ebb_stream_clip_length(without) + 12000);
+    p.gap = NAN; // neither is a stream
+    REQUIRE(ebb_stream_gap(model, &p) == 0 && !ebb_stream_create(model, &p, NULL));
+    p.gap = 1;
+    p.label = 99;
+    REQUIRE(ebb_stream_gap(model, &p) == 0);
+    ebb_stream_destroy(&with);
+    ebb_stream_destroy(&without);
+    ebb_model_close(&model);
+}
+
 // 256 samples: less than the 10 ms that an end fades. A window of them cannot be held by its neighbours.
 TEST(windows_shorter_than_a_fade)
 {

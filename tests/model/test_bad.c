@@ -110,6 +110,8 @@ TEST(edited_json)
         {"ebb.json", "\"labels\": [", "\"labels\": [{\"name\": \"a\"}, {\"name\": \"b\"}, ", EBB_CORRUPT, "labels", "at most 5"},
         {"ebb.json", "\"texture\"", "\"drone\"", EBB_UNSUPPORTED, "labels[0].kind", "drone"},
         {"ebb.json", "\"score\": 0.5", "\"score\": 5", EBB_CORRUPT, "labels[0].score", "5"},
+        {"ebb.json", "\"score\": 0.5", "\"guidance\": -1", EBB_CORRUPT, "labels[0].guidance", "-1"},
+        {"ebb.json", "\"score\": 0.5", "\"guidance\": \"much\"", EBB_CORRUPT, "labels[0].guidance", "number"},
         {"ebb.json", "\"no_label\": 4", "\"no_label\": 5", EBB_CORRUPT, "no_label", "5"},
         {"ebb.json", "\"default_label\": \"rain\"", "\"default_label\": \"snow\"", EBB_CORRUPT, "default_label", "snow"},
         {"ebb.json", "\"sample_rate\": 48000", "\"sample_rate\": true", EBB_CORRUPT, "mel.sample_rate", "true"},

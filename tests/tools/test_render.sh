@@ -55,7 +55,7 @@ fails 4 'has no classifier' $guided --classifier-guidance 3 -o x.wav
 fails 2 '0..1000' $guided --classifier-guidance -1 -o x.wav
 fails 2 '0..1000' $guided --classifier-guidance nan -o x.wav
 fails 2 'guidance = 1 + w' $guided --guidance-w 2 -o x.wav
-fails 2 'from must be at most to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
+fails 2 'from <= to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
 fails 2 '0..1' $guided --rescale 1.5 -o x.wav
 fails 2 'no share' $render --label rain:0.7,wind -o x.wav
 fails 2 'all shares are 0' $render --label rain:0,wind:0 -o x.wav

@@ -54,7 +54,8 @@ struct ebb_generate_params {
     int steps;           // sampler steps, 1..1000; 0: what the model recommends (default)
     const char *sampler; // a name from ebb_sampler_next(); NULL: what the model recommends
     enum ebb_student student; // default EBB_STUDENT_OPEN
-    double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended
+    double guidance;     // eps_u + g (eps_c - eps_u): 1 = none, 0 = unconditional; NAN (default): as recommended for the
+                         // label, for a mixture the mean of its labels' by their shares
     double guidance_from, guidance_to; // it acts at diffusion times within these, 0..1 (Kynkaanniemi 2024). NAN (default):
                                        // both as recommended; next to a number: 0 and 1
     double guidance_rescale; // 0..1: brings the guided deviation back (Lin 2023). Default 0
@@ -76,6 +77,12 @@ struct ebb_generate_params {
     void *user;      // given to both
 };
 EBB_API void ebb_generate_params_default(struct ebb_generate_params *params);
+
+// Fills in what is left open, as ebb_generate() would: whether the student makes it (with EBB_STUDENT_OPEN), sampler, steps,
+// guidance and its times, phase_iterations. Params so settled are valid and make the same sound as before. Where they are not
+// valid, the error of ebb_generate(), and they stay as they are. The model need not be loaded.
+EBB_API enum ebb_result ebb_generate_settle(const struct ebb_model *model, struct ebb_generate_params *params,
+                                            struct ebb_error *error);
 
 // Samples ebb_generate() makes with these params, mono at the model's rate; 0 if they are not valid.
 EBB_API size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_generate_params *params);

@@ -25,6 +25,7 @@ struct ebb_label {
     enum ebb_label_kind kind;
     float score;      // share of generated clips a judge recognised, 0..1; < 0: not measured
     const char *note; // what to know before relying on it; NULL: nothing
+    double guidance;  // recommended for it, 1 = none; the model's own where it says nothing of this label
 };
 
 // What a model is and recommends. Strings are owned by the model, never NULL unless said.
@@ -44,7 +45,7 @@ struct ebb_model_info {
     bool classifier;         // has one for classifier guidance
     const char *sampler;     // recommended, a name from ebb_sampler_next()
     int steps;               // recommended
-    double guidance;         // recommended, 1 = none
+    double guidance;         // recommended, 1 = none; struct ebb_label may say otherwise of a label
     double guidance_from, guidance_to; // recommended diffusion times within which it acts
     int student_steps;       // network evaluations of the distilled student, 0: the model has none
     double t_default;        // denoise: recommended t

@@ -36,6 +36,9 @@ EBB_API struct ebb_stream *ebb_stream_create(struct ebb_model *model, const stru
                                              struct ebb_error *error);
 EBB_API void ebb_stream_destroy(struct ebb_stream **stream);
 
+// Samples of silence behind each clip with these params, part of its length: the gap of an event, 0 for a texture.
+EBB_API size_t ebb_stream_gap(const struct ebb_model *model, const struct ebb_stream_params *params);
+
 // Samples of one clip, gap included: every clip of a stream has the same length, so clip i starts at i * length.
 EBB_API size_t ebb_stream_clip_length(const struct ebb_stream *stream);
 
