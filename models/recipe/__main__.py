@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, diffusion, distill, evaluate, evaluate_denoise, export, parcel, parts, sfx, texture, train
+from . import classifier, data, denoise, diffusion, distill, evaluate, evaluate_denoise, export, guide, parcel, parts, sfx, texture, train
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
@@ -83,6 +83,11 @@ def run_evaluate(args):
         evaluate_denoise.denoiser(args.model, data.Bank(args.work), args.count, args.write, args.rnnoise, args.parts)
     else:
         evaluate.generator(args.model, args.work, args.count or 6, args.judge_steps, args.write, args.judge_seed, args.render)
+
+
+def run_guide(args):
+    torch.set_num_threads(args.threads or 2)
+    guide.choose(args.model, args.work, args.guidances, args.count, args.judge_steps, args.judge_seeds, args.write)
 
 
 def run_export(args):
@@ -213,6 +218,19 @@ def add_evaluate(add):
     add.set_defaults(run=run_evaluate)
 
 
+def add_guide(add):
+    add.add_argument("model", type=Path)
+    add.add_argument("--guidances", type=number(float, 0, 100), nargs="+", metavar="G", default=guide.GUIDANCES,
+                     help="to choose from (1 1.5 2 3 4.5)")
+    add.add_argument("--count", type=number(int, 2, 10**4), default=16, help="sounds of each label with each (16)")
+    add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=900, help="that the judges train for (900)")
+    add.add_argument("--judge-seeds", type=number(int, 0, 2**31), nargs="+", metavar="SEED", default=guide.JUDGES,
+                     help="of the judges; not those that report (5 7)")
+    add.add_argument("--threads", type=number(int, 1, 1024), help="CPU threads (2)")
+    add.add_argument("--write", action="store_true", help="put what is chosen into ebb.json")
+    add.set_defaults(run=run_guide)
+
+
 def add_export(add):
     add.add_argument("out", type=Path)
     add.add_argument("--what", choices=MODELS, default="sfx",
@@ -263,6 +281,7 @@ COMMANDS = dict(
     train=(add_train, "train, or go on training"),
     distill=(add_distill, "teach a sfx model to need few evaluations"),
     evaluate=(add_evaluate, "measure a model on what it has not heard"),
+    guide=(add_guide, "choose how hard a model is guided towards each label"),
     export=(add_export, "write a model folder"),
     pack=(add_pack, "put all that a training needs into one file, for another machine"),
     join=(add_join, "put the parts of a checkpoint together that came back"),

@@ -12,7 +12,7 @@ import soundfile
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DModel
 
-from .. import classifier, denoise, diffusion, evaluate, export, judge, judge_denoise, nets, sfx, train
+from .. import classifier, denoise, diffusion, evaluate, export, guide, judge, judge_denoise, nets, sfx, train
 from .base import check, corpus, quietly, recipe, refused, skip, train_tiny, with_autoencoder
 
 diffusers.utils.logging.disable_progress_bar()
@@ -34,6 +34,7 @@ def run(root):
     check_denoiser(root)
     check_refusals(root, root / "latent-work")
     check_judge(root, work)
+    check_guide(root, work)
 
 
 def train_beside(work, here, steps, options):
@@ -255,3 +256,28 @@ def check_judge(root, work):
         evaluate.show_distances(few)
     check("too few held-back clips" in said.getvalue(), f"no distance to a single clip: {said.getvalue()}")
     refused(["no label has clips held out"], work, "evaluate", root / "models" / "latent")
+
+
+def check_guide(root, work):
+    """Each label's guidance is the one whose sounds lie nearest to its clips."""
+    rng = np.random.default_rng(0)
+    real, near, far = rng.normal(0, 1, (400, 3)), rng.normal(0, 1, (50, 3)), rng.normal(2, 1, (50, 3))
+    alike, apart, narrow = (guide.distance(made, real, 3) for made in (near, far, 0.1 * near))
+    check(abs(alike) < 0.1 and 3 < apart < 5 and 0.5 < narrow < 1, f"clouds apart, clouds too narrow: {alike}, {apart}, {narrow}")
+    if not shutil.which("ebb"):
+        skip("guide: ebb is not on the PATH (./dev test-recipe puts it there)")
+        return
+    model = root / "guided"
+    shutil.copytree(root / "models" / "latent", model)
+    words = "--guidances", "1", "4", "--count", "2", "--judge-steps", "4"
+    status, said = recipe(work, "guide", model, *words)
+    labels = lambda: json.loads((model / "ebb.json").read_text(encoding="utf-8"))["labels"]
+    check(status == 0 and "| label | 1 | 4 | chosen |" in said and not any("guidance" in label for label in labels()), said)
+    rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| ") and "label" not in line]
+    check(len(rows) == 3 and all((float(row[1]) <= float(row[2])) == (row[3].strip(" |") == "1") for row in rows), f"the least: {rows}")
+    status, said = recipe(work, "guide", model, *words, "--write")
+    chosen = [label["guidance"] for label in labels()]
+    check(status == 0 and chosen == [float(row[3].strip(" |")) for row in rows], f"written, the same every time: {chosen} {rows}")
+    told = subprocess.run(["ebb", "labels", model, "--json"], capture_output=True, text=True, check=True).stdout
+    check([label["guidance"] for label in json.loads(told)] == chosen, "and Ebb knows")
+    refused(["other labels"], work, "guide", sfx.SHIPPED)

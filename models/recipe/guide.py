@@ -1,0 +1,73 @@
+"""`python -m recipe guide`: how hard to guide towards each label.
+
+Guidance makes sounds more like their label and less like each other; how much of it a label needs depends on how well the net
+knows it. Judges that never report say which guidance brings a label's sounds nearest to its training clips. Nothing held back
+is looked at.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import data, judge, judge_sfx, sfx
+from .evaluate import show
+
+GUIDANCES = [1, 1.5, 2, 3, 4.5]
+JUDGES = [5, 7]
+MOST = 40  # training clips of a label that are enough to know it by
+
+
+def distance(made, real, size):
+    """Between two clouds of one label, in parts of `size`: of their means, less what chance puts between them, and of their
+    spread."""
+    chance = made.var(0, ddof=1).sum() / len(made) + real.var(0, ddof=1).sum() / len(real)
+    apart = ((made.mean(0) - real.mean(0)) ** 2).sum() - chance
+    return float((apart + ((made.std(0) - real.std(0)) ** 2).sum()) / size)
+
+
+def costs(ear, made, made_labels, real, real_labels, count):
+    """Of one guidance, per label: how far its sounds are from real ones, less how sure the judge is of them."""
+    scores, embedding = judge.listen(ear, made)
+    sure = torch.softmax(scores, 1)[torch.arange(len(made)), torch.from_numpy(made_labels)].numpy()
+    size = real.var(0).sum()
+    return np.array([distance(embedding[made_labels == k], real[real_labels == k], size) - sure[made_labels == k].mean()
+                     for k in range(count)])
+
+
+def some_of_each(labels, most, rng):
+    return np.concatenate([rng.permutation(np.flatnonzero(labels == k))[:most] for k in np.unique(labels)])
+
+
+def choose(folder, work, guidances, count, judge_steps, seeds, write):
+    """`count` sounds of each label with each guidance; the least cost, the judges' mean, chooses."""
+    folder = Path(folder)
+    info = json.loads((folder / "ebb.json").read_text(encoding="utf-8"))
+    seen = sfx.Windows(work)
+    names = [label["name"] for label in info.get("labels", [])]
+    if names != seen.labels:
+        raise ValueError(f"{folder} has other labels than the sounds in {work}")
+    seen.need_sounds("guide")
+    if seen.train_labels.bincount(minlength=len(names)).min() < 2:
+        raise ValueError("guide: a label needs two clips at least")
+    guidances = sorted(set(guidances))
+    labels = np.repeat(np.arange(len(names)), count)
+    some = some_of_each(seen.train_labels.numpy(), MOST, np.random.default_rng(1))
+    real_labels = seen.train_labels.numpy()[some]
+    ears = [judge_sfx.trained_judge(work, seen, judge_steps, seed) for seed in seeds]
+    real = [judge.listen(ear, seen.train[some])[1] for ear in ears]
+    table = np.zeros((len(guidances), len(names)))
+    for row, guidance in zip(table, guidances):
+        made = judge_sfx.render(folder, names, labels, seed=2, options=("--guidance", str(guidance)))  # evaluate hears seed 1
+        row += np.mean([costs(ear, made, labels, cloud, real_labels, len(names)) for ear, cloud in zip(ears, real)], 0)
+        print(f"guidance {guidance:g} heard", flush=True)
+    best = table.argmin(0)
+    show("Cost of each guidance: distance to the training clips, less how sure the judges are; the least is chosen", [
+        dict(label=name) | {f"{guidance:g}": f"{cost:.2f}" for guidance, cost in zip(guidances, table[:, k])}
+        | dict(chosen=f"{guidances[best[k]]:g}") for k, name in enumerate(names)])
+    if write:
+        for label, at in zip(info["labels"], best):
+            label["guidance"] = guidances[at]
+        data.write_json(folder / "ebb.json", info)
+    return [guidances[at] for at in best]
