@@ -1,4 +1,5 @@
 // ebb info: a model, a sound's recipe, or the devices.
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,20 @@ static json_t *model_json(const struct ebb_model_info *i)
     return o;
 }
 
+// "2", or "1.5 to 4.5 by label".
+static void name_guidance(char *text, size_t size, const struct ebb_model *model, const struct ebb_model_info *i)
+{
+    double low = i->label_count ? INFINITY : i->guidance, high = i->label_count ? -INFINITY : i->guidance;
+    for (int k = 0; k < i->label_count; k++) {
+        low = fmin(low, ebb_model_label(model, k)->guidance);
+        high = fmax(high, ebb_model_label(model, k)->guidance);
+    }
+    if (low < high)
+        snprintf(text, size, "guidance %g to %g by label", low, high);
+    else
+        snprintf(text, size, "guidance %g", low);
+}
+
 static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
 {
     printf("%s: %s\n", i->name, i->kind == EBB_MODEL_GENERATE ? "generates sounds" : "cleans recordings");
@@ -168,8 +183,12 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
     char times[64] = "";
     if (i->guidance_from > 0 || i->guidance_to < 1)
         snprintf(times, sizeof(times), " at times %g to %g", i->guidance_from, i->guidance_to);
-    row("recommended", "%s, %d steps, %s %g%s", i->sampler, i->steps, i->kind == EBB_MODEL_DENOISE ? "t" : "guidance",
-        i->kind == EBB_MODEL_DENOISE ? i->t_default : i->guidance, times);
+    char how[64];
+    if (i->kind == EBB_MODEL_DENOISE)
+        snprintf(how, sizeof(how), "t %g", i->t_default);
+    else
+        name_guidance(how, sizeof(how), model, i);
+    row("recommended", "%s, %d steps, %s%s", i->sampler, i->steps, how, times);
     if (i->student_steps)
         row("student", "%d evaluations, guidance in them: makes what is asked for without other settings", i->student_steps);
     if (i->classifier)

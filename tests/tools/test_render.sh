@@ -51,6 +51,11 @@ ok "a classifier's guidance" sh -c "$ledby --classifier-guidance 3 -o c.wav && $
 ok "its recipe makes it again" sh -c "$ebb render --device cpu --like c.wav -o again-c.wav && cmp c.wav again-c.wav"
 ok "a model says that it has one" says 'classifier-guidance' "$ebb" info tiny-led
 ok "and JSON does" says '"classifier": true' "$ebb" info tiny-led --json
+cp -r "$data/models/tiny-sfx" own && chmod -R u+w own && sed -i 's/"name": "kick",/"name": "kick", "guidance": 3.5,/' own/ebb.json
+ok "a label with a guidance of its own" sh -c "$render --model ./own --label kick -o o.wav && $ebb info o.wav | grep -q 'guidance  *3.5'"
+ok "the other labels have the model's" sh -c "$render --model ./own --label wind -o o2.wav && $ebb info o2.wav | grep -q 'guidance  *2.0'"
+ok "a mixture has the mean" sh -c "$render --model ./own --label kick:1,wind:2 -o o3.wav && $ebb info o3.wav | grep -q 'guidance  *2.5'"
+ok "and info says so" says 'guidance 2 to 3.5 by label' "$ebb" info ./own
 fails 4 'has no classifier' $guided --classifier-guidance 3 -o x.wav
 fails 2 '0..1000' $guided --classifier-guidance -1 -o x.wav
 fails 2 '0..1000' $guided --classifier-guidance nan -o x.wav
