@@ -221,7 +221,7 @@ def add_evaluate(add):
 def add_guide(add):
     add.add_argument("model", type=Path)
     add.add_argument("--guidances", type=number(float, 0, 100), nargs="+", metavar="G", default=guide.GUIDANCES,
-                     help="to choose from (1.5 2 3 4.5)")
+                     help="to choose from (1.5 2 3 4.5 6.5)")
     add.add_argument("--count", type=number(int, 2, 10**4), default=16, help="sounds of each label with each (16)")
     add.add_argument("--judge-steps", type=number(int, 1, 10**6), default=900, help="that the judges train for (900)")
     add.add_argument("--judge-seeds", type=number(int, 0, 2**31), nargs="+", metavar="SEED", default=guide.JUDGES,

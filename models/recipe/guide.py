@@ -14,7 +14,7 @@ import torch
 from . import data, judge, judge_sfx, sfx
 from .evaluate import show
 
-GUIDANCES = [1.5, 2, 3, 4.5]
+GUIDANCES = [1.5, 2, 3, 4.5, 6.5]
 JUDGES = [5, 7, 11]
 MOST = 40  # training clips of a label that are enough to know it by
 
