@@ -156,8 +156,9 @@ static json_t *model_json(const struct ebb_model_info *i)
 // "2", or "1.5 to 4.5 by label".
 static void name_guidance(char *text, size_t size, const struct ebb_model *model, const struct ebb_model_info *i)
 {
-    double low = i->label_count ? INFINITY : i->guidance, high = i->label_count ? -INFINITY : i->guidance;
-    for (int k = 0; k < i->label_count; k++) {
+    const struct ebb_label *first = ebb_model_label(model, 0);
+    double low = first ? first->guidance : i->guidance, high = low;
+    for (int k = 1; k < i->label_count; k++) {
         low = fmin(low, ebb_model_label(model, k)->guidance);
         high = fmax(high, ebb_model_label(model, k)->guidance);
     }

@@ -51,7 +51,6 @@ struct ebb_sampler_method {
     int slots;
     bool measures;    // cannot be listed beforehand
     bool consistency; // needs a consistency-distilled model
-    bool eta, churn;  // knows eta; knows s_churn
     bool (*check)(const struct ebb_run *run, struct ebb_error *error); // may be NULL
     void (*step)(struct ebb_run *run); // emits; ends with run_step_done() unless it waits for a measurement
 };

@@ -1,12 +1,11 @@
 """`python -m recipe evaluate`: every number of the model cards."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import data, judge, judge_sfx, sfx
+from . import data, judge, judge_sfx
 
 FEW = 20  # recordings a label was learned from, below which it is named
 
@@ -23,19 +22,14 @@ def show(title, rows):
 def generator(folder, work, count, judge_steps, write, seed=0, options=()):
     """`seed`: the judge's. Whoever chooses between settings or weights lets another judge do so than reports."""
     folder = Path(folder)
-    info = json.loads((folder / "ebb.json").read_text(encoding="utf-8"))
-    seen = sfx.Windows(work)
-    names = [label["name"] for label in info["labels"]]
-    if names != seen.labels:
-        raise ValueError(f"{folder} has other labels than the sounds in {work}")
-    seen.need_sounds("evaluate")
+    info, seen = judge_sfx.opened(folder, work, "evaluate")
     if seen.shared:
         raise ValueError(f"{work}: no label has clips held out, so there is nothing that the model has not heard; a label of "
                          f"{data.FEW} clips or more holds one out")
     held_labels, train_labels = seen.held_labels.numpy(), seen.train_labels.numpy()
-    mix = np.bincount(held_labels, minlength=len(names))
+    mix = np.bincount(held_labels, minlength=len(seen.labels))
     made_labels = judge_sfx.wanted(mix, count)
-    made = judge_sfx.render(folder, names, made_labels, options=options)
+    made = judge_sfx.render(folder, seen.labels, made_labels, options=options)
     print(f"{len(made)} sounds made", flush=True)
     ear = judge_sfx.trained_judge(work, seen, judge_steps, seed)
     heard = {side: Heard(ear, mels, labels, mix) for side, mels, labels in (
@@ -44,9 +38,9 @@ def generator(folder, work, count, judge_steps, write, seed=0, options=()):
         dict(clips=f"{len(h.labels)} {side}", top1=f"{judge_sfx.at_mix(h.top1, mix):.3f}", top3=f"{judge_sfx.at_mix(h.top3, mix):.3f}")
         for side, h in heard.items()])
     show_distances(heard)
-    show_memory(heard, len(names))
+    show_memory(heard, len(seen.labels))
     show_inversion(seen.held)
-    few = [n < FEW for n in judge_sfx.sources(work, names)]
+    few = [n < FEW for n in judge_sfx.sources(work, seen.labels)]
     show("By label (judge's top-1); * learned from few recordings", rate_labels(info, heard, few))
     show("Labels learned from few recordings, together, and the others", [
         {"labels": title} | {side: f"{judge_sfx.at_mix(h.top1, np.where(which, mix, 0)):.3f}" for side, h in heard.items()}

@@ -5,13 +5,12 @@ knows it. Judges that never report say which guidance brings a label's sounds ne
 is looked at.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import data, judge, judge_sfx, sfx
+from . import data, judge, judge_sfx
 from .evaluate import show
 
 GUIDANCES = [1.5, 2, 3, 4.5, 6.5]
@@ -43,29 +42,24 @@ def some_of_each(labels, most, rng):
 def choose(folder, work, guidances, count, judge_steps, seeds, write):
     """`count` sounds of each label with each guidance; the least cost, the judges' mean, chooses."""
     folder = Path(folder)
-    info = json.loads((folder / "ebb.json").read_text(encoding="utf-8"))
-    seen = sfx.Windows(work)
-    names = [label["name"] for label in info.get("labels", [])]
-    if names != seen.labels:
-        raise ValueError(f"{folder} has other labels than the sounds in {work}")
-    seen.need_sounds("guide")
-    if seen.train_labels.bincount(minlength=len(names)).min() < 2:
+    info, seen = judge_sfx.opened(folder, work, "guide")
+    if seen.train_labels.bincount(minlength=len(seen.labels)).min() < 2:
         raise ValueError("guide: a label needs two clips at least")
     guidances = sorted(set(guidances))
-    labels = np.repeat(np.arange(len(names)), count)
+    labels = np.repeat(np.arange(len(seen.labels)), count)
     some = some_of_each(seen.train_labels.numpy(), MOST, np.random.default_rng(1))
     real_labels = seen.train_labels.numpy()[some]
     ears = [judge_sfx.trained_judge(work, seen, judge_steps, seed) for seed in seeds]
     real = [judge.listen(ear, seen.train[some])[1] for ear in ears]
-    table = np.zeros((len(guidances), len(names)))
+    table = np.zeros((len(guidances), len(seen.labels)))
     for row, guidance in zip(table, guidances):
-        made = judge_sfx.render(folder, names, labels, seed=2, options=("--guidance", str(guidance)))  # evaluate hears seed 1
-        row += np.mean([costs(ear, made, labels, cloud, real_labels, len(names)) for ear, cloud in zip(ears, real)], 0)
+        made = judge_sfx.render(folder, seen.labels, labels, seed=2, options=("--guidance", str(guidance)))  # evaluate hears seed 1
+        row += np.mean([costs(ear, made, labels, cloud, real_labels, len(seen.labels)) for ear, cloud in zip(ears, real)], 0)
         print(f"guidance {guidance:g} heard", flush=True)
     best = table.argmin(0)
     show("Cost of each guidance: distance to the training clips, less how sure the judges are; the least is chosen", [
         dict(label=name) | {f"{guidance:g}": f"{cost:.2f}" for guidance, cost in zip(guidances, table[:, k])}
-        | dict(chosen=f"{guidances[best[k]]:g}") for k, name in enumerate(names)])
+        | dict(chosen=f"{guidances[best[k]]:g}") for k, name in enumerate(seen.labels)])
     if write:
         for label, at in zip(info["labels"], best):
             label["guidance"] = guidances[at]

@@ -3,6 +3,7 @@ otherwise. Every one counts, at the mix of labels that the held-back sounds have
 
 import csv
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -41,6 +42,16 @@ def render(model, names, labels, seed=1, options=()):
         if done.returncode:
             raise ValueError(done.stderr.strip())
         return torch.stack([hear(path / f"{i:05}.wav") for i in range(len(labels))])
+
+
+def opened(folder, work, what):
+    """What a generator's ebb.json says, and the sounds that it is judged by: of the same labels."""
+    info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))
+    seen = sfx.Windows(work)
+    if [label["name"] for label in info.get("labels", [])] != seen.labels:
+        raise ValueError(f"{folder} has other labels than the sounds in {work}")
+    seen.need_sounds(what)
+    return info, seen
 
 
 def hear(path):

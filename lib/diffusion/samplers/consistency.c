@@ -48,7 +48,7 @@ static void tcd(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_tcd = {.slots = CONSISTENCY_SLOTS, .consistency = true, .eta = true, .step = tcd};
+static const struct ebb_sampler_method method_tcd = {.slots = CONSISTENCY_SLOTS, .consistency = true, .step = tcd};
 
 // Consistency models (Song 2023, algorithm 1): F is preconditioned so that x is its own answer at sigma_min.
 static void cm(struct ebb_run *run)

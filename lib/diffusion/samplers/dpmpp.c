@@ -131,8 +131,8 @@ static void dpmpp_3m_sde(struct ebb_run *run)
 
 static const struct ebb_sampler_method method_dpmpp_2m = {.slots = SLOT_FREE, .step = dpmpp_2m};
 static const struct ebb_sampler_method method_dpmpp_3m = {.slots = SLOT_FREE, .step = dpmpp_3m};
-static const struct ebb_sampler_method method_dpmpp_2m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_2m_sde};
-static const struct ebb_sampler_method method_dpmpp_3m_sde = {.slots = SLOT_FREE, .eta = true, .step = dpmpp_3m_sde};
+static const struct ebb_sampler_method method_dpmpp_2m_sde = {.slots = SLOT_FREE, .step = dpmpp_2m_sde};
+static const struct ebb_sampler_method method_dpmpp_3m_sde = {.slots = SLOT_FREE, .step = dpmpp_3m_sde};
 
 // Two evaluations, the second at the middle of lambda, an ancestral step around both (k-diffusion's dpmpp_2s_ancestral).
 enum { FIRST = SLOT_PAST, SECOND, MIDDLE, TWO_SLOTS };
@@ -158,7 +158,7 @@ static void dpmpp_2s_ancestral(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_dpmpp_2s_a = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_2s_ancestral};
+static const struct ebb_sampler_method method_dpmpp_2s_a = {.slots = TWO_SLOTS, .step = dpmpp_2s_ancestral};
 
 // The same with fresh noise at the middle too (k-diffusion's dpmpp_sde).
 static void dpmpp_sde(struct ebb_run *run)
@@ -186,7 +186,7 @@ static void dpmpp_sde(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_dpmpp_sde = {.slots = TWO_SLOTS, .eta = true, .step = dpmpp_sde};
+static const struct ebb_sampler_method method_dpmpp_sde = {.slots = TWO_SLOTS, .step = dpmpp_sde};
 
 const struct ebb_sampler_info samplers_dpmpp[] = {
     {"dpmpp-2m", "DPM-Solver++(2M), multistep in log-SNR", "Lu 2022", 2, 1, false, .method = &method_dpmpp_2m},

@@ -24,7 +24,7 @@ static void ddim(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_ddim = {.slots = SLOT_PAST + 2, .eta = true, .step = ddim};
+static const struct ebb_sampler_method method_ddim = {.slots = SLOT_PAST + 2, .step = ddim};
 
 // diffusers' stochastic_sampling of a flow: the estimate, noised down afresh.
 static void flow_afresh(struct ebb_run *run)
@@ -49,7 +49,7 @@ static void euler(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_euler = {.slots = SLOT_PAST + 1, .churn = true, .step = euler};
+static const struct ebb_sampler_method method_euler = {.slots = SLOT_PAST + 1, .step = euler};
 
 static void euler_ancestral(struct ebb_run *run)
 {
@@ -63,7 +63,7 @@ static void euler_ancestral(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_euler_a = {.slots = SLOT_PAST + 1, .eta = true, .step = euler_ancestral};
+static const struct ebb_sampler_method method_euler_a = {.slots = SLOT_PAST + 1, .step = euler_ancestral};
 
 const struct ebb_sampler_info samplers_euler[] = {
     {"ddim", "Implicit steps, eta 0 deterministic .. 1 ancestral", "Song 2021", 1, 1, false, .eta = true, .method = &method_ddim},

@@ -50,7 +50,7 @@ static void heun(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_heun = {.slots = HEUN_SLOTS, .churn = true, .step = heun};
+static const struct ebb_sampler_method method_heun = {.slots = HEUN_SLOTS, .step = heun};
 
 // The slope at the geometric middle (k-diffusion's DPM2; Lu 2022's DPM-Solver-2 in sigma).
 static void dpm2(struct ebb_run *run)
@@ -62,7 +62,7 @@ static void dpm2(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_dpm2 = {.slots = HEUN_SLOTS, .churn = true, .step = dpm2};
+static const struct ebb_sampler_method method_dpm2 = {.slots = HEUN_SLOTS, .step = dpm2};
 
 static void dpm2_ancestral(struct ebb_run *run)
 {
@@ -83,7 +83,7 @@ static void dpm2_ancestral(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_dpm2_a = {.slots = HEUN_SLOTS, .eta = true, .step = dpm2_ancestral};
+static const struct ebb_sampler_method method_dpm2_a = {.slots = HEUN_SLOTS, .step = dpm2_ancestral};
 
 const struct ebb_sampler_info samplers_heun[] = {
     {"heun", "Slopes at both ends averaged, churn allowed", "Karras 2022", 2, 2, false, .churn = true, .method = &method_heun},

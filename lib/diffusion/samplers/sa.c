@@ -77,7 +77,7 @@ static void sa(struct ebb_run *run)
     run_step_done(run);
 }
 
-static const struct ebb_sampler_method method_sa = {.slots = SA_SLOTS, .eta = true, .step = sa};
+static const struct ebb_sampler_method method_sa = {.slots = SA_SLOTS, .step = sa};
 
 const struct ebb_sampler_info samplers_sa[] = {
     {"sa-solver", "SA-Solver: Adams steps along an SDE, corrected, noise in the middle of the way", "Xue 2023", 0, 1, true, .eta = true, .method = &method_sa},
