@@ -309,5 +309,6 @@ def digest(net):
     """A short name for a net's weights, to know whether what was made with it is still good."""
     crc = 0
     for value in net.state_dict().values():
-        crc = zlib.crc32(value.detach().cpu().float().numpy().tobytes(), crc)
+        value = value.detach().cpu().float() + 0.0  # -0 becomes 0: a running average of -0 is 0
+        crc = zlib.crc32(value.numpy().tobytes(), crc)
     return f"{crc:08x}"
