@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from . import classifier, data, denoise, diffusion, distill, evaluate, evaluate_denoise, export, guide, parcel, parts, sfx, texture, train
+from . import (classifier, data, denoise, diffusion, distill, evaluate, evaluate_denoise, export, guide, likeness, parcel, parts,
+               sfx, texture, train)
 
 # what: how its task is made from the options, and which options it has, with their defaults
 TASKS = dict(
@@ -21,12 +22,14 @@ TASKS = dict(
     denoise=(lambda work, **options: denoise.Task(data.Bank(work), **options),
              dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS), start="none")),
     texture=(texture.Sharpen, dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
+    likeness=(likeness.Liken, dict(rate=1e-4, batch=8, start="shipped", made=16, known=600, weave=0.3)),
     student=(distill.Jumps, dict(rate=2e-4, batch=16, start="shipped", share=0.75, guidance=3.5, interval=[0.0, 1.0], jumps=4,
                                  inner=2, uses=3)),
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
-MODELS = ("sfx", "student", "classifier", "denoise")  # what can be exported
+DECODERS = ("vae", "texture", "likeness")  # what an export of sfx takes along
+MODELS = ("sfx", "student", "texture", "likeness", "classifier", "denoise")  # what can be exported
 
 
 def start_folder(start, what, there=True):
@@ -72,7 +75,7 @@ def run_train(args):
     if run.resume(state):
         print(f"going on from step {run.step}, {run.spent / 60:.1f} minutes in", flush=True)
     run.run()
-    if args.what in ("vae", "texture"):
+    if args.what in DECODERS:
         export.keep_net(export.averaged(folder, run.net.cpu()), folder / "net")
 
 
@@ -96,6 +99,8 @@ def run_export(args):
         export.export_denoise(args.work, args.out, *about, others=args.mean_with)
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out, args.mean_with)
+    elif args.what in ("texture", "likeness"):
+        export.export_decoder(args.work, args.out, args.what, args.mean_with)
     else:
         export.export_sfx(args.work, args.out, start_folder(args.start, args.what), *about, {*export.TEXTURES, *args.textures},
                           args.what, args.mean_with)
@@ -142,9 +147,9 @@ def add_loop(add):
     stop.add_argument("--parts", type=Path, metavar="FOLDER", help="leave every checkpoint there too, in parts of at most 16 MiB")
     loop = add.add_argument_group("the loop (may change too)")
     loop.add_argument("--rate", type=number(float, 1e-9, 1),
-                      help="learning rate (sfx 4e-4, vae 2e-3, texture 1e-4, student 2e-4, others 1e-3)")
+                      help="learning rate (sfx 4e-4, vae 2e-3, texture and likeness 1e-4, student 2e-4, others 1e-3)")
     loop.add_argument("--batch", type=number(int, 1, 65536),
-                      help="items per step (sfx and student 16, vae and texture 8, others 32)")
+                      help="items per step (sfx and student 16, vae, texture and likeness 8, others 32)")
     loop.add_argument("--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)")
     loop.add_argument("--clip", type=number(float, 0, 1e9), help="largest norm of a gradient, 0: any (1)")
     loop.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="mixed precision (where it is fast)")
@@ -169,7 +174,10 @@ def add_choices(add):
     learn.add_argument("--label-dropout", type=number(float, 0, 1), help="share of items without label, for guidance (0.1)")
     learn.add_argument("--kl", type=number(float, 0, 1), help="vae: weight of the latent's size (1e-5)")
     learn.add_argument("--share", type=number(float, 0, 10), help="texture: what the critic says, in parts of what the means say (0.6)")
-    learn.add_argument("--weave", type=number(float, 0, 10), help="texture: what the powers of modulations say, likewise (0.6)")
+    learn.add_argument("--weave", type=number(float, 0, 10), help="texture, likeness: what the powers of modulations say (0.6, 0.3)")
+    learn.add_argument("--made", type=number(int, 2, 10000),
+                       help="likeness: sounds generated of each label to learn from (16)")
+    learn.add_argument("--known", type=number(int, 2, 10**6), help="likeness: recorded sounds to learn from (600)")
 
 
 def add_distill(add):
@@ -234,7 +242,7 @@ def add_guide(add):
 def add_export(add):
     add.add_argument("out", type=Path)
     add.add_argument("--what", choices=MODELS, default="sfx",
-                     help="the training to export (sfx); a classifier goes into a model that is there")
+                     help="the training to export (sfx); classifier, texture and likeness go into a model that is there")
     add.add_argument("--start", default="shipped", help="as in train")
     add.add_argument("--mean-with", type=Path, nargs="+", default=[], metavar="WORK",
                      help="other --work folders where the same net was trained from the same start, with another --seed: "

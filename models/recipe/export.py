@@ -22,6 +22,13 @@ LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
 
+def built(kind, state):
+    """The net of a checkpoint, as it was built, with the running average of its weights."""
+    net = kind.from_config({name: value for name, value in state["config"].items() if name != "_name_or_path"})
+    net.load_state_dict(state["average"]["weights"])
+    return net.eval()
+
+
 def save_net(net, folder):
     """Saves in float16, so that the sums are of what is shipped."""
     write_net(net.to(torch.float16), folder)
@@ -143,16 +150,9 @@ def averaged(run_folder, net):
     return net.eval()
 
 
-def net_of(state):
-    """The U-Net of a checkpoint, as it was built, with the running average of its weights."""
-    net = UNet2DModel.from_config(state["config"])
-    net.load_state_dict(state["average"]["weights"])
-    return net.eval()
-
-
 def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx", others=()):
     state = trained_apart([work, *others], run)
-    about, options, net = state["about"], state["options"], net_of(state)
+    about, options, net = state["about"], state["options"], built(UNet2DModel, state)
     learned = {key: options[key] for key in LEARNED if key in options} | about.get("process", {})
     scheduler = diffusion.Process(clip=not about["autoencoder"], **learned).scheduler
     parts = dict(scheduler=type(scheduler).__name__, unet="UNet2DModel")
@@ -222,17 +222,35 @@ def export_classifier(work, out, others=()):
         data.write_json(folder / "ebb.json", info | dict(classifier=dict(trained=record(state))))
 
 
+def export_decoder(work, out, what, others=()):
+    """Into a model on the latents of the same encoder, by which all its other nets stay what they were."""
+    out, state = Path(out), trained_apart([work, *others], what)
+    if not (out / "ebb.json").exists() or not (out / "vae").exists():
+        raise ValueError(f"{out}: no model of latents is there yet; a decoder goes into one (export it first)")
+    vae = built(AutoencoderKL, state)
+    if sfx.space(AutoencoderKL.from_pretrained(out, subfolder="vae").float()) != sfx.space(sfx.shipped(vae)):
+        raise ValueError(f"{out}: it has another encoder than the one whose decoder was taught")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    with renewing(out, whole=False) as folder:
+        save_net(vae, folder / "vae")
+        info["sha256"] = dict(sorted((info["sha256"] | sums(folder)).items()))
+        data.write_json(folder / "ebb.json", info | dict(trained=info.get("trained", {}) | {what: record(state)}))
+
+
 def record(state):
     """How a model was trained, for ebb.json."""
     mean_with = dict(mean_with=state["others"]) if state.get("others") else {}
     how = dict(bf16=state["bf16"]) if "bf16" in state else {}  # what was done, not what was asked for
-    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | state["options"] | how | mean_with
+    options = state["options"]
+    if "start" in options:
+        how["start"] = Path(options["start"]).name  # where it lay is nobody's concern
+    return dict(steps=state["step"], minutes=round(state["spent"] / 60, 1)) | options | how | mean_with
 
 
 def export_denoise(work, out, name, licence, credit, provenance, t_default=0.7, others=()):
     state = trained_apart([work, *others], "denoise")
     with renewing(out) as folder:
-        save_net(net_of(state), folder / "unet")
+        save_net(built(UNet2DModel, state), folder / "unet")
         nets.scheduler("sample", clip=True).save_pretrained(folder / "scheduler")
         write_index(folder, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
         describe(folder, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",

@@ -10,6 +10,11 @@ from torch import nn
 from .train import fast_bf16
 
 
+def levelled(mel):
+    """Mels (n, BANDS, FRAMES) whose loudest cell is at 1."""
+    return (mel - mel.amax((1, 2), keepdim=True) + 1).clamp(min=-1)
+
+
 class Judge(nn.Module):
     """Mel (n, BANDS, FRAMES) -> label scores, and a 64-number embedding for distances."""
 
@@ -21,9 +26,16 @@ class Judge(nn.Module):
         self.head = nn.Linear(64, labels)
 
     def embed(self, mel):
-        x = (mel - mel.amax((1, 2), keepdim=True) + 1).clamp(min=-1)
-        x = self.body(x[:, None])
-        return 0.5 * (x.mean((2, 3)) + x.amax((2, 3)))
+        return self.feel(mel)[1]
+
+    def feel(self, mel):
+        """What it notes on the way, at every size but the first, and the embedding."""
+        x, felt = levelled(mel)[:, None], []
+        for part in self.body:
+            x = part(x)
+            if isinstance(part, nn.MaxPool2d):
+                felt.append(x)
+        return felt[1:], 0.5 * (x.mean((2, 3)) + x.amax((2, 3)))
 
     def forward(self, mel):
         return self.head(nn.functional.dropout(self.embed(mel), 0.2, self.training))

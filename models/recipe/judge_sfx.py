@@ -63,11 +63,16 @@ def hear(path):
     return audio.mel(torch.from_numpy(window)).half()
 
 
+def library():
+    """$LIBEBB, or the one built beside the models."""
+    return Path(os.environ.get("LIBEBB") or BUILD / "lib" / "libebb.so")
+
+
 class Inversion:
     """The library's way from a mel to sound, by its C interface."""
 
-    def __init__(self, path=None):
-        self.c = ctypes.CDLL(str(path or os.environ.get("LIBEBB") or BUILD / "lib" / "libebb.so"))
+    def __init__(self):
+        self.c = ctypes.CDLL(str(library()))
         self.c.ebb_mel_create.restype = ctypes.c_void_p
         self.mel = ctypes.c_void_p(self.c.ebb_mel_create(None, None))
 

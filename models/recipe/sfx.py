@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DModel
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, SASolverScheduler, UNet2DModel
 
 from . import audio, data, diffusion, nets
 from .diffusion import Process
@@ -225,7 +225,7 @@ def shipped(vae):
 
 def find_autoencoder(work, start):
     """The one trained here, else the one to start from; with the shipped one comes how its latents are scaled. Its decoder
-    is the one of `train --what texture`, if that went on from it."""
+    is the one of `train --what texture`, and then of `likeness`, if these went on from it."""
     own, info = Path(work) / "vae" / "net", None
     if own.exists():
         vae = AutoencoderKL.from_pretrained(str(own))
@@ -234,10 +234,10 @@ def find_autoencoder(work, start):
     else:
         vae = AutoencoderKL.from_pretrained(str(start), subfolder="vae")
         info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))["latent"]
-    finer = Path(work) / "texture" / "net"
-    if finer.exists():
-        other = AutoencoderKL.from_pretrained(str(finer))
-        vae = other if space(other) == space(vae) else vae
+    for finer in (Path(work) / "texture" / "net", Path(work) / "likeness" / "net"):
+        if finer.exists():
+            other = AutoencoderKL.from_pretrained(str(finer))
+            vae = other if space(other) == space(vae) else vae
     return vae.float().eval(), info
 
 
@@ -265,18 +265,36 @@ def copy_weights(net, labels, start, process):
     return True
 
 
+def solver(cls, scheduler, **options):
+    """One of diffusers' solvers on the levels of a schedule."""
+    return cls.from_config(scheduler.config, trained_betas=scheduler.betas.tolist(), **options)
+
+
+@torch.no_grad()
+def sample(unet, info, labels, solver, guidance, begin=0.0, seed=0):
+    """States (n, c, h, w) of the class ids in `labels`, by a solver whose timesteps are set. `guidance`, a number or one for
+    each, acts at diffusion times from `begin` on."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn((len(labels), unet.config.in_channels, *unet.config.sample_size), generator=generator)
+    draws = dict(generator=generator) if isinstance(solver, SASolverScheduler) else {}
+    strength = torch.as_tensor(guidance, dtype=torch.float32).expand(len(labels))[:, None, None, None]
+    both = torch.cat([labels, torch.full_like(labels, info["no_label"])])
+    for t in solver.timesteps:
+        if (float(t) + 1) / diffusion.STEPS >= begin:
+            with_label, without = unet(torch.cat([x, x]), t, class_labels=both).sample.float().chunk(2)
+            answer = without + strength * (with_label - without)
+        else:
+            answer = unet(x, t, class_labels=labels).sample.float()
+        x = solver.step(answer, t, x, **draws).prev_sample
+    return x
+
+
 @torch.no_grad()
 def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=None):
     """Mels (n, BANDS, FRAMES) of the class ids in `labels`, by DPM-Solver++(2M). `vae` None: a direct model."""
-    scheduler = scheduler or nets.scheduler("v_prediction")
-    solver = DPMSolverMultistepScheduler.from_config(scheduler.config, solver_order=2, trained_betas=scheduler.betas.tolist())
-    solver.set_timesteps(steps)
-    shape = unet.config.in_channels, *unet.config.sample_size
-    x = torch.randn((len(labels), *shape), generator=torch.Generator().manual_seed(seed))
-    both = torch.cat([labels, torch.full_like(labels, info["no_label"])])
-    for t in solver.timesteps:
-        with_label, without = unet(torch.cat([x, x]), t, class_labels=both).sample.float().chunk(2)
-        x = solver.step(without + guidance * (with_label - without), t, x).prev_sample
+    way = solver(DPMSolverMultistepScheduler, scheduler or nets.scheduler("v_prediction"), solver_order=2)
+    way.set_timesteps(steps)
+    x = sample(unet, info, labels, way, guidance, seed=seed)
     if not vae:
         return nets.from_patches(x, info["patch"])[:, 0].clamp(-1, 1)
     latent = info["latent"]

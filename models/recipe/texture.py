@@ -55,27 +55,48 @@ def off(guess, x):
                for size, weight in ((1, 0.25), (2, 0.5), (4, 1)))
 
 
-class Sharpen(sfx.Diffuse):
+class Decoding(sfx.Diffuse):
+    """What teaches the decoder alone: latents as the encoder says them, the autoencoder with all but its decoder held."""
+
+    def __init__(self, work, what, start=sfx.SHIPPED, seed=1, latent=None):
+        self.seen, self.patch = sfx.Windows(work), None
+        self.seen.need_sounds(f"--what {what}")
+        self.vae, self.info = sfx.find_autoencoder(work, start)
+        self.info = latent or self.info
+        self.prepare_states(Path(work) / "latents.pt")
+        self.train, self.held = self.as_encoded(self.train), self.as_encoded(self.held)
+        self.net = self.vae
+        for part in (self.net.encoder, self.net.quant_conv):
+            part.requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.checks = torch.arange(0, len(self.held), max(1, len(self.held) // 24))
+        torch.manual_seed(seed)
+
+    def as_encoded(self, states):
+        return states * self.info["std"] + torch.tensor(self.info["mean"])[:, None, None]
+
+    @torch.no_grad()
+    def validate(self, net):
+        x = self.seen.held[self.checks, None].float()
+        guess = torch.cat([net.decode(z.to(net.device)).sample.cpu() for z in self.held[self.checks].split(8)]).float().clamp(-1, 1)
+        heard = x > x.amax((1, 2, 3), keepdim=True) - 1  # within 50 dB of the loudest
+        made, real = ((part - F.avg_pool2d(part, 5, 1, 2))[heard].std().item() * audio.MEL["db_range"] for part in (guess, x))
+        gap = modulations(guess) - modulations(x)
+        habit = gap.mean((0, 1)).max() * 10 / math.log(10)  # a weave that is in all sounds
+        return (f"held out off by {off(guess, x).mean():.4f}; scatter {made:.2f} dB, of real ones {real:.2f}; "
+                f"modulations off by {gap.abs().mean() * 10 / math.log(10):.2f} dB, strongest habit {habit:+.1f} dB")
+
+
+class Sharpen(Decoding):
     """The decoder, on crops of 128 frames; the critic takes a step with each of its own."""
 
     def __init__(self, work, start=sfx.SHIPPED, seed=1, width=128, share=0.6, weave=0.6, noise=0.2, critic_rate=3e-4,
                  latent=None):
-        self.seen, self.patch, self.width, self.noise = sfx.Windows(work), None, width, noise
-        self.seen.need_sounds("--what texture")
-        self.share, self.weave = share, weave
-        self.vae, self.info = sfx.find_autoencoder(work, start)
-        self.info = latent or self.info
-        self.prepare_states(Path(work) / "latents.pt")
-        scale, shift = self.info["std"], torch.tensor(self.info["mean"])[:, None, None]
-        self.train, self.held = self.train * scale + shift, self.held * scale + shift  # as the encoder says them
-        self.net = self.vae
-        for part in (self.net.encoder, self.net.quant_conv):
-            part.requires_grad_(False)
-        torch.manual_seed(seed)
+        super().__init__(work, "texture", start, seed, latent)
+        self.width, self.noise, self.share, self.weave = width, noise, share, weave
         self.critic = Critic()
         self.optimiser = torch.optim.Adam(self.critic.parameters(), critic_rate, (0.5, 0.9))
-        self.odds, self.generator = sfx.draw_odds(self.seen.train_labels), torch.Generator().manual_seed(seed)
-        self.checks = torch.arange(0, len(self.held), max(1, len(self.held) // 24))
+        self.odds = sfx.draw_odds(self.seen.train_labels)
 
     def state(self):
         return dict(super().state(), critic=self.critic.state_dict(), optimiser=self.optimiser.state_dict())
@@ -119,14 +140,3 @@ class Sharpen(sfx.Diffuse):
                 pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
         return pulled - pulled.detach() + wrong.detach()
-
-    @torch.no_grad()
-    def validate(self, net):
-        x = self.seen.held[self.checks, None].float()
-        guess = torch.cat([net.decode(z.to(net.device)).sample.cpu() for z in self.held[self.checks].split(8)]).float().clamp(-1, 1)
-        heard = x > x.amax((1, 2, 3), keepdim=True) - 1  # within 50 dB of the loudest
-        made, real = ((part - F.avg_pool2d(part, 5, 1, 2))[heard].std().item() * audio.MEL["db_range"] for part in (guess, x))
-        gap = modulations(guess) - modulations(x)
-        habit = gap.mean((0, 1)).max() * 10 / math.log(10)  # a weave that is in all sounds
-        return (f"held out off by {off(guess, x).mean():.4f}; scatter {made:.2f} dB, of real ones {real:.2f}; "
-                f"modulations off by {gap.abs().mean() * 10 / math.log(10):.2f} dB, strongest habit {habit:+.1f} dB")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import torch
+from diffusers import UNet2DModel
 
 from .. import data, export, parts, sfx, train
 from .base import check, corpus, recipe, refused, with_autoencoder
@@ -46,9 +47,9 @@ def check_sfx(root, work):
     coarse = data.load_tensors(there / "recipe-work" / "latents.pt", "")["train"].float()
     fine = data.load_tensors(work / "latents.pt", "")["train"].float()
     check((coarse - fine).abs().max() < 0.051 * fine.std() + 2e-3, "latents come out within half a step")
-    for what in ("vae", "texture"):
+    for what in ("vae", "texture", "likeness"):
         refused([f"--what {what} needs the sounds"], there / "recipe-work", "train", "--what", what, "--steps", 1,
-                *(("--start", "none") if what == "texture" else ()))
+                *(("--start", "none") if what != "vae" else ()))
     home = root / "joined"
     shutil.copytree(work, home)
     status, said = recipe(home, "join", there / "parts")
@@ -86,7 +87,7 @@ def check_parts(root, work):
     shutil.copytree(work, home, dirs_exist_ok=True)
     status, said = recipe(home, "join", folder)
     check(status == 0 and "weights alone" in said, f"without all of the state, the weights: {said}")
-    weights = export.net_of(export.trained(home / "sfx")).state_dict()
+    weights = export.built(UNet2DModel, export.trained(home / "sfx")).state_dict()
     near = [torch.allclose(weights[name], value, atol=1e-3) for name, value in run.average.weights.items()]
     check(all(near), "weights within float16")
     refused(["weights alone", "--start"], home, "train", "--steps", 4)
