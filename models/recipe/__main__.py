@@ -28,8 +28,8 @@ TASKS = dict(
 )
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
-DECODERS = ("vae", "texture", "likeness")  # what an export of sfx takes along
-MODELS = ("sfx", "student", "texture", "likeness", "classifier", "denoise")  # what can be exported
+DECODERS = ("vae", *sfx.TAUGHT)  # what an export of sfx takes along
+MODELS = ("sfx", "student", *sfx.TAUGHT, "classifier", "denoise")  # what can be exported
 
 
 def start_folder(start, what, there=True):
@@ -99,7 +99,7 @@ def run_export(args):
         export.export_denoise(args.work, args.out, *about, others=args.mean_with)
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out, args.mean_with)
-    elif args.what in ("texture", "likeness"):
+    elif args.what in sfx.TAUGHT:
         export.export_decoder(args.work, args.out, args.what, args.mean_with)
     else:
         export.export_sfx(args.work, args.out, start_folder(args.start, args.what), *about, {*export.TEXTURES, *args.textures},
@@ -174,7 +174,8 @@ def add_choices(add):
     learn.add_argument("--label-dropout", type=number(float, 0, 1), help="share of items without label, for guidance (0.1)")
     learn.add_argument("--kl", type=number(float, 0, 1), help="vae: weight of the latent's size (1e-5)")
     learn.add_argument("--share", type=number(float, 0, 10), help="texture: what the critic says, in parts of what the means say (0.6)")
-    learn.add_argument("--weave", type=number(float, 0, 10), help="texture, likeness: what the powers of modulations say (0.6, 0.3)")
+    learn.add_argument("--weave", type=number(float, 0, 10),
+                       help="texture, likeness: what the powers of modulations say (0.6, 0.3)")
     learn.add_argument("--made", type=number(int, 2, 10000),
                        help="likeness: sounds generated of each label to learn from (16)")
     learn.add_argument("--known", type=number(int, 2, 10**6), help="likeness: recorded sounds to learn from (600)")

@@ -87,10 +87,7 @@ class Jumps(sfx.Diffuse):
 
     def prepare_states(self, path):
         """Of the labels and in the space that the teacher knows."""
-        labels = [label["name"] for label in self.learned["labels"]]
-        if labels != self.seen.labels:
-            raise ValueError(f"{self.model}: a teacher of the labels {', '.join(labels)}; the prepared sounds have "
-                             f"{', '.join(self.seen.labels)}")
+        self.seen.need_labels(f"{self.model}: a teacher", [label["name"] for label in self.learned["labels"]])
         vae = AutoencoderKL.from_pretrained(self.model, subfolder="vae").float()
         if sfx.space(sfx.shipped(vae)) != sfx.space(sfx.shipped(self.vae)):
             raise ValueError(f"{self.model}: a teacher on the latents of another autoencoder than the one in this --work")

@@ -22,9 +22,14 @@ LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
 
+def config_of(state):
+    """How the net of a checkpoint is built, without what diffusers notes beside it: among that, where it lay."""
+    return {name: value for name, value in state["config"].items() if not name.startswith("_")}
+
+
 def built(kind, state):
     """The net of a checkpoint, as it was built, with the running average of its weights."""
-    net = kind.from_config({name: value for name, value in state["config"].items() if name != "_name_or_path"})
+    net = kind.from_config(config_of(state))
     net.load_state_dict(state["average"]["weights"])
     return net.eval()
 
@@ -97,6 +102,12 @@ def describe(folder, kind, name, **more):
     return info
 
 
+def amend(folder, info, **more):
+    """ebb.json of a model of which `folder` holds some nets anew."""
+    sha256 = dict(sorted((info["sha256"] | sums(folder)).items()))
+    data.write_json(folder / "ebb.json", info | more | dict(sha256=sha256))
+
+
 def label_list(labels, textures):
     """A texture goes on without a seam; an event starts and dies away."""
     return [dict(name=label, kind="texture" if label in textures else "event") for label in labels]
@@ -139,9 +150,8 @@ def trained_apart(works, run):
 
 def said_by(state):
     """What the weights of a checkpoint mean."""
-    net = {name: value for name, value in state["config"].items() if not name.startswith("_")}  # diffusers' own, in any order
-    return dict(net=net) | {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch", "process")} | {
-        name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
+    about = {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch", "process")}
+    return dict(net=config_of(state)) | about | {name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
 
 
 def averaged(run_folder, net):
@@ -218,8 +228,7 @@ def export_classifier(work, out, others=()):
                          f"{diffusion.Process().scheduler.config.beta_schedule}")
     with renewing(out, whole=False) as folder:
         save_net(classifier.with_weights(state["config"], state["average"]["weights"]), folder / "classifier")
-        info["sha256"] = dict(sorted((info["sha256"] | sums(folder)).items()))
-        data.write_json(folder / "ebb.json", info | dict(classifier=dict(trained=record(state))))
+        amend(folder, info, classifier=dict(trained=record(state)))
 
 
 def export_decoder(work, out, what, others=()):
@@ -233,8 +242,7 @@ def export_decoder(work, out, what, others=()):
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
     with renewing(out, whole=False) as folder:
         save_net(vae, folder / "vae")
-        info["sha256"] = dict(sorted((info["sha256"] | sums(folder)).items()))
-        data.write_json(folder / "ebb.json", info | dict(trained=info.get("trained", {}) | {what: record(state)}))
+        amend(folder, info, trained=info.get("trained", {}) | {what: record(state)})
 
 
 def record(state):

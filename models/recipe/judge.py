@@ -10,11 +10,6 @@ from torch import nn
 from .train import fast_bf16
 
 
-def levelled(mel):
-    """Mels (n, BANDS, FRAMES) whose loudest cell is at 1."""
-    return (mel - mel.amax((1, 2), keepdim=True) + 1).clamp(min=-1)
-
-
 class Judge(nn.Module):
     """Mel (n, BANDS, FRAMES) -> label scores, and a 64-number embedding for distances."""
 
@@ -30,7 +25,7 @@ class Judge(nn.Module):
 
     def feel(self, mel):
         """What it notes on the way, at every size but the first, and the embedding."""
-        x, felt = levelled(mel)[:, None], []
+        x, felt = (mel - mel.amax((1, 2), keepdim=True) + 1).clamp(min=-1)[:, None], []
         for part in self.body:
             x = part(x)
             if isinstance(part, nn.MaxPool2d):

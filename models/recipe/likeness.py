@@ -14,6 +14,7 @@ The ears are nets as the judges are, of other seeds: what is measured by one of 
 The encoder stays: latents, and every U-Net and classifier on them, remain valid.
 """
 
+import functools
 import json
 from pathlib import Path
 
@@ -53,12 +54,18 @@ class Crowd:
     def __init__(self, places, labels, mix):
         count = labels.bincount(minlength=len(mix))
         weight = (mix / count.clamp(min=1))[labels]
-        self.places, self.labels, self.mix, self.weight = places, labels, mix * (count > 0), weight / weight.sum()
+        self.places, self.mix, self.weight = places, mix * (count > 0), weight / weight.sum()
         self.share = F.one_hot(labels, len(mix)).float() / count.clamp(min=1)
 
     def moments(self, places):
         mean = self.weight @ places
         return mean, ((places - mean) * self.weight[:, None]).T @ (places - mean), self.share.T @ places
+
+    @functools.cached_property
+    def settled(self):
+        """The moments of a crowd that stays where it is, and the root of its spread."""
+        mean, spread, means = self.moments(self.places)
+        return mean, spread, means, root(spread)
 
     def distance(self, real, at, places):
         """Of the crowd to the crowd `real`, in parts of that one's spread, and of its labels' means; those at `at` stand at
@@ -66,9 +73,7 @@ class Crowd:
         self.places[at] = places.detach()
         now = self.places.clone()
         now[at] = places
-        (mean, spread, means), (real_mean, real_spread, real_means) = self.moments(now), real.moments(real.places)
-        with torch.no_grad():
-            half = root(real_spread)
+        (mean, spread, means), (real_mean, real_spread, real_means, half) = self.moments(now), real.settled
         cross = torch.linalg.eigvalsh(half @ spread.double() @ half + 1e-6 * torch.eye(len(half)))
         apart = (mean - real_mean).square().sum() + spread.trace() + real_spread.trace() - 2 * cross.clamp(min=1e-9).sqrt().sum()
         between = self.mix * (real.mix > 0) @ (means - real_means).square().sum(1)
@@ -89,22 +94,20 @@ def make_latents(unet, start, info, count, seed):
     recommended = info.get("recommended", {})
     guidance = torch.tensor([float(label.get("guidance", recommended.get("guidance", 3))) for label in info["labels"]])
     labels, made = torch.arange(len(guidance)).repeat_interleave(count), []
+    way = sfx.solver(SASolverScheduler, diffusion.load_scheduler(start), predictor_order=2, corrector_order=2)
     for i, part in enumerate(labels.split(32)):
-        way = sfx.solver(SASolverScheduler, diffusion.load_scheduler(start), predictor_order=2, corrector_order=2)
         way.set_timesteps(recommended.get("steps", 10))
         with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
             made.append(sfx.sample(unet, info, part, way, guidance[part], recommended.get("guidance_from", 0), seed + 1000 * i))
     return dict(made=torch.cat(made), labels=labels)
 
 
-def known_model(start, labels):
-    """ebb.json and the U-Net of the model whose sounds are to be likened, which must know these labels."""
+def known_model(start, seen):
+    """ebb.json and the U-Net of the model whose sounds are to be likened, which must know the labels seen."""
     if not start or not (Path(start) / "unet").exists():
         raise ValueError("--what likeness learns from what a model generates: --start MODEL, a folder that `export` wrote")
     info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))
-    knows = [label["name"] for label in info["labels"]]
-    if knows != labels:
-        raise ValueError(f"--start {start}: a model of the labels {', '.join(knows)}; the prepared sounds have {', '.join(labels)}")
+    seen.need_labels(f"--start {start}: a model", [label["name"] for label in info["labels"]])
     return info, UNet2DModel.from_pretrained(start, subfolder="unet").float().eval()
 
 
@@ -116,7 +119,7 @@ class Liken(texture.Decoding):
 
     def __init__(self, work, start=sfx.SHIPPED, seed=1, made=16, known=600, weave=0.3, latent=None, ear_steps=EAR_STEPS):
         super().__init__(work, "likeness", start, seed, latent)
-        info, unet = known_model(start, self.seen.labels)
+        info, unet = known_model(start, self.seen)
         asked = [info.get("recommended", {}), *(label.get("guidance", 0) for label in info["labels"])]
         kept = data.cached(Path(work) / "made.pt", [data.digest(unet), asked, made, seed],
                            lambda: make_latents(unet, start, info, made, seed))
@@ -124,7 +127,7 @@ class Liken(texture.Decoding):
         self.weave, every = weave, self.seen.train_labels
         self.mix = every.bincount(minlength=len(self.seen.labels)) / len(every)
         self.at, real = (some(every, self.mix, count, self.generator) for count in (known, MEASURED))
-        self.z = [self.train[self.at], self.as_encoded(kept["made"])]
+        self.z = [self.train[self.at], sfx.as_encoded(kept["made"], self.info)]
         self.remember(self.seen.train[real].split(16), every[real])
         self.gather((every[self.at], kept["labels"]))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, SASolverScheduler, UNet2DModel
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DModel
 
 from . import audio, data, diffusion, nets
 from .diffusion import Process
@@ -18,6 +18,7 @@ FRAMES = 256
 # before a short clip, gain up or down in dB, share of windows with a second clip of the same label, windows of each.
 AUGMENT = dict(speeds=[1.0, 0.92, 1.09], shift=8, gain=0.0, mix=0.0, copies=1)
 PLAIN = dict(AUGMENT, speeds=[1.0])
+TAUGHT = ("texture", "likeness")  # trainings of the decoder alone, one after the other
 SHIPPED = Path(__file__).parent.parent / "sfx"
 
 
@@ -74,6 +75,10 @@ class Windows:
     def need_sounds(self, what):
         if not hasattr(self, "train"):
             raise ValueError(f"{what} needs the sounds themselves, a parcel holds only latents")
+
+    def need_labels(self, who, labels):
+        if labels != self.labels:
+            raise ValueError(f"{who} of the labels {', '.join(labels)}; the prepared sounds have {', '.join(self.labels)}")
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
@@ -143,6 +148,11 @@ def encode(vae, mels, batch=16):
 def encode_all(vae, seen):
     print("encoding the windows", flush=True)
     return dict(train=encode(vae, seen.train), held=encode(vae, seen.held))
+
+
+def as_encoded(states, latent):
+    """Latents as the encoder says them, of states as they are diffused."""
+    return states * latent["std"] + torch.tensor(latent["mean"])[:, None, None]
 
 
 class Diffuse(Task):
@@ -234,7 +244,7 @@ def find_autoencoder(work, start):
     else:
         vae = AutoencoderKL.from_pretrained(str(start), subfolder="vae")
         info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))["latent"]
-    for finer in (Path(work) / "texture" / "net", Path(work) / "likeness" / "net"):
+    for finer in (Path(work) / what / "net" for what in TAUGHT):
         if finer.exists():
             other = AutoencoderKL.from_pretrained(str(finer))
             vae = other if space(other) == space(vae) else vae
@@ -271,21 +281,20 @@ def solver(cls, scheduler, **options):
 
 
 @torch.no_grad()
-def sample(unet, info, labels, solver, guidance, begin=0.0, seed=0):
-    """States (n, c, h, w) of the class ids in `labels`, by a solver whose timesteps are set. `guidance`, a number or one for
+def sample(unet, info, labels, way, guidance, begin=0.0, seed=0):
+    """States (n, c, h, w) of the class ids in `labels`, by solver `way` whose timesteps are set. `guidance`, a number or one for
     each, acts at diffusion times from `begin` on."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn((len(labels), unet.config.in_channels, *unet.config.sample_size), generator=generator)
-    draws = dict(generator=generator) if isinstance(solver, SASolverScheduler) else {}
     strength = torch.as_tensor(guidance, dtype=torch.float32).expand(len(labels))[:, None, None, None]
     both = torch.cat([labels, torch.full_like(labels, info["no_label"])])
-    for t in solver.timesteps:
+    for t in way.timesteps:
         if (float(t) + 1) / diffusion.STEPS >= begin:
             with_label, without = unet(torch.cat([x, x]), t, class_labels=both).sample.float().chunk(2)
             answer = without + strength * (with_label - without)
         else:
             answer = unet(x, t, class_labels=labels).sample.float()
-        x = solver.step(answer, t, x, **draws).prev_sample
+        x = way.step(answer, t, x, generator=generator).prev_sample
     return x
 
 
@@ -297,6 +306,5 @@ def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=
     x = sample(unet, info, labels, way, guidance, seed=seed)
     if not vae:
         return nets.from_patches(x, info["patch"])[:, 0].clamp(-1, 1)
-    latent = info["latent"]
-    x = x * latent["std"] + torch.tensor(latent["mean"])[:, None, None]
+    x = as_encoded(x, info["latent"])
     return torch.cat([vae.decode(part).sample[:, 0] for part in x.split(8)]).clamp(-1, 1)

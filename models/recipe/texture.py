@@ -64,16 +64,13 @@ class Decoding(sfx.Diffuse):
         self.vae, self.info = sfx.find_autoencoder(work, start)
         self.info = latent or self.info
         self.prepare_states(Path(work) / "latents.pt")
-        self.train, self.held = self.as_encoded(self.train), self.as_encoded(self.held)
+        self.train, self.held = (sfx.as_encoded(states, self.info) for states in (self.train, self.held))
         self.net = self.vae
         for part in (self.net.encoder, self.net.quant_conv):
             part.requires_grad_(False)
         self.generator = torch.Generator().manual_seed(seed)
         self.checks = torch.arange(0, len(self.held), max(1, len(self.held) // 24))
         torch.manual_seed(seed)
-
-    def as_encoded(self, states):
-        return states * self.info["std"] + torch.tensor(self.info["mean"])[:, None, None]
 
     @torch.no_grad()
     def validate(self, net):

@@ -22,7 +22,7 @@ def run(root):
     export.export_sfx(work, teacher, None, "test", "none", "nobody", "made up")
     check_path(work)
     check_student(root, work)
-    check_texture(root, work)
+    check_decoder(root, work, "texture")
     check_modulations()
     check_digest()
     check_grain()
@@ -105,11 +105,12 @@ def check_modulations():
     check((texture.modulations(torch.full_like(noise, -1)).std() < 1e-6), "silence has none")
 
 
-def check_texture(root, work):
+def check_decoder(root, work, what):
     before = AutoencoderKL.from_pretrained(work / "vae" / "net")
-    run = check_killed(root, work, "texture", steps=4)
-    check(sfx.space(run.net) == sfx.space(before), "the encoder stays")
-    check(data.digest(run.net) != data.digest(before), "the decoder learns")
+    run = check_killed(root, work, what, steps=4)
+    check(sfx.space(run.net) == sfx.space(before), f"{what}: the encoder stays")
+    check(data.digest(run.net) != data.digest(before), f"{what}: the decoder learns")
+    return run
 
 
 def check_digest():
@@ -166,10 +167,7 @@ def check_crowds():
 
 
 def check_likeness(root, work):
-    before = AutoencoderKL.from_pretrained(work / "vae" / "net")
-    run = check_killed(root, work, "likeness", steps=4)
-    check(sfx.space(run.net) == sfx.space(before), "the encoder stays")
-    check(data.digest(run.net) != data.digest(before), "the decoder learns")
+    run = check_decoder(root, work, "likeness")
     out = root / "likened"
     shutil.copytree(root / "teacher", out)
     shutil.copytree(run.folder, work / "likeness")
