@@ -1,4 +1,5 @@
-"""Recipe for Ebb's models: sounds in a folder -> trained nets -> a model folder that Ebb opens."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The training recipe: trains networks on a folder of sounds and writes a model folder for Ebb."""
 
 import diffusers
 

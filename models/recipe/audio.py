@@ -1,4 +1,5 @@
-"""Sound files and the mel that the nets see (the same as the library's, see README.md)."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sound files, and their mel, which is the same as the library's (see README.md)."""
 
 import functools
 import os
@@ -13,8 +14,18 @@ RATE = 48000
 N_FFT = 2048
 HOP = 512
 BANDS = 128
-MEL = dict(sample_rate=RATE, n_fft=N_FFT, hop=HOP, n_mels=BANDS, fmin=0, fmax=RATE // 2,
-           scale="slaney", norm=None, db_center=-40, db_range=50)
+MEL = dict(
+    sample_rate=RATE,
+    n_fft=N_FFT,
+    hop=HOP,
+    n_mels=BANDS,
+    fmin=0,
+    fmax=RATE // 2,
+    scale="slaney",
+    norm=None,
+    db_center=-40,
+    db_range=50,
+)
 
 
 def read(path):
@@ -33,7 +44,21 @@ def read(path):
 
 def read_ffmpeg(path):
     """For what libsndfile does not know: mono at 48 kHz through the ffmpeg command, if there is one."""
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-ac",
+        "1",
+        "-ar",
+        str(RATE),
+        "-f",
+        "f32le",
+        "-",
+    ]
     try:
         run = subprocess.run(command, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -69,8 +94,9 @@ def filterbank():
 def stft(samples, centred=True):
     """(..., n) -> (..., bins, frames), scaled so that a full-scale sine on a bin reads 1."""
     window = torch.hann_window(N_FFT, device=samples.device)
-    return torch.stft(samples, N_FFT, HOP, window=window, center=centred, pad_mode="constant",
-                      return_complex=True) * (2 / window.sum())
+    return torch.stft(
+        samples, N_FFT, HOP, window=window, center=centred, pad_mode="constant", return_complex=True
+    ) * (2 / window.sum())
 
 
 def istft(spectrum, length):
@@ -84,7 +110,8 @@ def mel_power(spectrum):
 
 
 def mel_cross(a, b):
-    """Re(a b*) of two spectra, per band: what is missing in mel_power(a) + mel_power(b) of their sum, halved."""
+    """Re(a b*) of two spectra, per band: what is missing in mel_power(a) + mel_power(b) of their sum,
+    halved."""
     return filterbank().to(a.device) @ (a.real * b.real + a.imag * b.imag)
 
 

@@ -1,6 +1,7 @@
-"""A classifier that can hear through noise: log p(label | x_t, t) on latents of every noise level, for classifier guidance.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The classifier of classifier guidance: log p(label | x_t, t) on latents of every noise level.
 
-It steers what is made and therefore never judges it: the judge is another net, trained apart.
+A network that guides sounds must not judge them: the judge is another network, trained separately.
 """
 
 import json
@@ -18,11 +19,14 @@ CHANNELS = (32, 64, 96)
 
 
 class Classifier(nn.Module):
-    """The encoder half of a UNet2DModel, its parts by the same names; then norm, SiLU, mean over all places, one layer."""
+    """A classifier of noisy states: the encoder half of a UNet2DModel (with the names of its parts), then
+    norm, SiLU, the mean over all places, and one linear layer."""
 
     def __init__(self, labels, latent, channels=CHANNELS, layers=2, groups=16, dropout=0.1):
         super().__init__()
-        unet = nets.plain_unet(channels, latent[0], latent[0], tuple(latent[1:]), layers, groups, attention=True)
+        unet = nets.plain_unet(
+            channels, latent[0], latent[0], tuple(latent[1:]), layers, groups, attention=True
+        )
         for name in ("time_proj", "time_embedding", "conv_in", "down_blocks", "mid_block"):
             setattr(self, name, getattr(unet, name))
         for part in self.modules():
@@ -30,10 +34,27 @@ class Classifier(nn.Module):
                 part.p = dropout
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], eps=unet.config.norm_eps)
         self.classifier = nn.Linear(channels[-1], len(labels))
-        keep = ("act_fn", "add_attention", "attention_head_dim", "attn_norm_num_groups", "block_out_channels",
-                "down_block_types", "downsample_padding", "downsample_type", "flip_sin_to_cos", "freq_shift", "in_channels",
-                "layers_per_block", "mid_block_scale_factor", "mid_block_type", "norm_eps", "norm_num_groups",
-                "resnet_time_scale_shift", "sample_size", "time_embedding_type")
+        keep = (
+            "act_fn",
+            "add_attention",
+            "attention_head_dim",
+            "attn_norm_num_groups",
+            "block_out_channels",
+            "down_block_types",
+            "downsample_padding",
+            "downsample_type",
+            "flip_sin_to_cos",
+            "freq_shift",
+            "in_channels",
+            "layers_per_block",
+            "mid_block_scale_factor",
+            "mid_block_type",
+            "norm_eps",
+            "norm_num_groups",
+            "resnet_time_scale_shift",
+            "sample_size",
+            "time_embedding_type",
+        )
         self.config = {"_class_name": "EncoderUNet2DModel"} | {key: unet.config[key] for key in keep}
         self.config |= dict(labels=list(labels), num_labels=len(labels), pool="mean")
 
@@ -59,7 +80,8 @@ class Classifier(nn.Module):
 
 
 class Classify(sfx.Diffuse):
-    """Task for train.Run: cross-entropy of the label at every noise level, on the latents that the U-Net learns from."""
+    """The task of training a classifier: cross-entropy of the label at every noise level, on the latents that
+    the U-Net learns from."""
 
     def __init__(self, work, start=sfx.SHIPPED, channels=CHANNELS, seed=1, latent=None):
         self.seen, self.patch, self.process = sfx.Windows(work), None, Process()
@@ -77,7 +99,9 @@ class Classify(sfx.Diffuse):
         """Latents shifted in time by up to four columns, then noised."""
         chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
         shift = int(torch.randint(-4, 5, (1,), generator=self.generator))
-        return self.noised(torch.roll(self.train[chosen], shift, 3), self.seen.train_labels[chosen], self.generator)
+        return self.noised(
+            torch.roll(self.train[chosen], shift, 3), self.seen.train_labels[chosen], self.generator
+        )
 
     def losses(self, net, batch):
         x, index, labels, _ = (part.to(net.device) for part in batch)
@@ -87,23 +111,35 @@ class Classify(sfx.Diffuse):
     def validate(self, net):
         net.eval()
         x, index, labels, _ = self.checks
-        scores = torch.cat([net(a.to(net.device), i.to(net.device)).float().cpu() for a, i in zip(x.split(32), index.split(32))])
+        scores = torch.cat(
+            [
+                net(a.to(net.device), i.to(net.device)).float().cpu()
+                for a, i in zip(x.split(32), index.split(32))
+            ]
+        )
         net.train()
         right = (scores.argmax(1) == labels).float()
         quarters = [right[index * 4 // nets.STEPS == q].mean().item() for q in range(4)]
         losses = nn.functional.cross_entropy(scores, labels, reduction="none")
-        return f"{by_noise(losses, index)}, right {right.mean():.3f} (by noise {' '.join(f'{q:.3f}' for q in quarters)})"
+        shares = " ".join(f"{q:.3f}" for q in quarters)
+        return f"{by_noise(losses, index)}, right {right.mean():.3f} (by noise {shares})"
 
 
 def with_weights(config, weights):
-    """A Classifier as its config says."""
+    """A Classifier built from its config."""
     latent = (config["in_channels"], *config["sample_size"])
-    net = Classifier(config["labels"], latent, config["block_out_channels"], config["layers_per_block"], config["norm_num_groups"])
+    net = Classifier(
+        config["labels"],
+        latent,
+        config["block_out_channels"],
+        config["layers_per_block"],
+        config["norm_num_groups"],
+    )
     net.load_state_dict(weights)
     return net.float().eval()
 
 
 def load(folder):
-    """The one in `folder`, in float32."""
+    """The classifier in `folder`, in float32."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     return with_weights(config, load_file(Path(folder) / "diffusion_pytorch_model.safetensors"))

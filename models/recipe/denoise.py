@@ -1,13 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The denoiser's diffusion.
 
-What is diffused is not the mel but its change, x = 1 + 2 / RANGE * (clean dB - noisy dB), within [-1, 1]: +1 leaves a
-cell alone, -1 takes RANGE dB away. Given the noisy mel (the condition) that is the same process, shifted; but "leave it
-alone" is a constant, which a small net hits exactly.
+The state is the change of the mel, x = 1 + 2 / RANGE * (clean dB - noisy dB), within [-1, 1]: +1 leaves a
+cell alone, -1 takes RANGE dB away. The network also sees the noisy mel (the condition), so this is the same
+process as on the mel itself, shifted. Its advantage: "leave the cell alone" is a constant, which a small
+network predicts exactly.
 
-t is the fraction of the schedule at which the reverse process starts, from the noised "nothing removed". A process that
-starts at t aims at leaving a part keep(t) = (1 - t)^2 of the noise. Training shows the net the first step of such processes
-(a start at t) and later steps (a start at some t_s > t, x already there).
+t is the fraction of the schedule at which the reverse process starts, from a noised x of +1 (nothing
+removed). A process that starts at t is to leave a share keep(t) = (1 - t)^2 of the noise. Training shows the
+network first steps of such processes (a start at t) and later steps (a start at some t_s > t, with x on its
+way).
 """
+
+import math
 
 import torch
 from diffusers import UNet2DModel
@@ -22,9 +27,14 @@ FRAMES = 64
 LENGTHS = (64, 128, 256)  # frames of a crop, by turns
 FIRST = 0.85  # part of the examples that start a process: one evaluation is what is used
 LEAST = 3e-4  # of the energy: errors below are not heard
-AUTO_T = [[15, 0.9], [20, 0.75], [25, 0.3], [30, 0]]  # automatic t by the estimated SNR in dB: what is clean is left alone
+AUTO_T = [
+    [15, 0.9],
+    [20, 0.75],
+    [25, 0.3],
+    [30, 0],
+]  # automatic t by the estimated SNR in dB: what is clean is left alone
 AUTO_DOUBT = [[5, 0.9], [20, 0.3], [26, 0]]  # and by the doubt in dB, until `evaluate --write` has fitted it
-COMPRESSED = 4.0  # weight of the compressed spectra's error beside the logarithm of the energy's
+COMPRESSED = 20.0  # weight of the compressed spectra's error beside the logarithm of the energy's
 
 
 def keep(t):
@@ -32,24 +42,28 @@ def keep(t):
 
 
 def change(clean, noisy, part):
-    """The goal, from mel powers, when `part` of what is noise stays (0: none, 1: all)."""
+    """The goal x, from mel powers. `part` is the share of the noise that stays: 0 is none, 1 is all."""
     ratio = ((clean + 1e-10) / (noisy + 1e-10)).clamp(10 ** (-RANGE / 10), 1)
     return 1 + 2 / RANGE * 10 * torch.log10((1 - part) * ratio + part)
 
 
 def gain(x):
-    """x -> amplitude gain: the ratio of the powers, as a Wiener filter has it; never above 1."""
+    """The amplitude gain of x, at most 1: the ratio of the powers, as in a Wiener filter."""
     return 10 ** (RANGE / 20 * (x.clamp(max=1) - 1))
 
 
 def predict(net, x, noisy, index, patch=PATCH):
-    """One evaluation: the goal as seen from x (n, 1, BANDS, frames) and the noisy mel (net values)."""
+    """One evaluation: the goal that the network sees in x (n, 1, BANDS, frames) and in the noisy mel (values
+    for the net).
+    """
     inputs = nets.to_patches(torch.stack([x[:, 0], noisy[:, 0]], 1), patch)
     return nets.from_patches(net(inputs, index).sample.float(), patch)
 
 
 def examples(batch, alphas, generator):
-    """A mixed batch -> x_t, condition, timestep index, goal, and what the loss asks for."""
+    """Makes x_t, the condition, the index of the timestep, the goal, and the terms of the loss from a batch
+    of mixes.
+    """
     clean, noisy, both, mask = (part[:, None] for part in batch)
     n = len(clean)
     t = 1 - torch.rand(n, generator=generator) ** 3  # five in eight above 3/4, where most is asked of the net
@@ -63,35 +77,53 @@ def examples(batch, alphas, generator):
     eps = torch.randn(clean.shape, generator=generator)
     a = column(alphas[index])
     x = a.sqrt() * change(clean, noisy, column(here)) + (1 - a).sqrt() * eps
-    return x, audio.to_net(noisy), index, change(clean, noisy, column(aim)), energies(clean, noisy, both, mask, column(aim))
+    return (
+        x,
+        audio.to_net(noisy),
+        index,
+        change(clean, noisy, column(aim)),
+        energies(clean, noisy, both, mask, column(aim)),
+    )
 
 
 def energies(clean, noisy, both, mask, part):
-    """(3, n, 1, BANDS, frames): a gain g on the noisy mel errs by a - 2 g b + g^2 c from the sound with `part` of the noise.
+    """(3, n, 1, BANDS, frames): the coefficients a, b and c of the error a - 2 g b + g^2 c. This is the error
+    that a gain g on the noisy mel leaves, beside the sound with `part` of the noise.
 
-    Exactly so, phase and all: |s - g x|^2 = |s|^2 - 2 g Re(s x*) + g^2 |x|^2, and the mel is linear in each.
+    It holds exactly, with phases: |s - g x|^2 = |s|^2 - 2 g Re(s x*) + g^2 |x|^2, and the mel is linear in
+    each.
     """
     kept = (1 - part) * both + part * noisy
-    return torch.stack([(1 - part) * ((1 - part) * clean + 2 * part * both) + part ** 2 * noisy, kept, noisy]) * mask
+    return (
+        torch.stack([(1 - part) * ((1 - part) * clean + 2 * part * both) + part**2 * noisy, kept, noisy])
+        * mask
+    )
 
 
 def loss(guess, goal, parts):
-    """Per item: the energy of the error against doing nothing, as a logarithm (what SI-SDR hears), and the error of the
-    compressed spectrum (nearer to what ears hear)."""
+    """Two errors per item. The first is the energy of the error over that of doing nothing, as a logarithm:
+    it is what SI-SDR measures. The second is the error of the compressed spectrum, which is nearer to what
+    people hear.
+    """
     flat = (1, 2, 3)
     wanted, kept, power = parts
     slack = guess + 0.1 * (guess - 1).clamp(min=0)  # above 1 the gain stands still; keep a slope
     here, aim = gain(slack), gain(goal)
     least = LEAST * power.sum(flat) + 1e-9
-    error, idle = ((wanted - 2 * g * kept + g ** 2 * power).sum(flat).clamp(min=0) + least for g in (here, torch.ones_like(here)))
-    soft = power ** 0.3
-    compressed = (soft * (here ** 0.5 - aim ** 0.5).square()).sum(flat) / soft.sum(flat).clamp(min=1e-3)
+    error, idle = (
+        (wanted - 2 * g * kept + g**2 * power).sum(flat).clamp(min=0) + least
+        for g in (here, torch.ones_like(here))
+    )
+    soft = power**0.3
+    compressed = (soft * (here**0.5 - aim**0.5).square()).sum(flat) / soft.sum(flat).clamp(min=1e-3)
     return COMPRESSED * compressed + (error / idle).log()
 
 
 @torch.no_grad()
 def sample(net, noisy, t, steps=1, seed=0, patch=PATCH):
-    """The reverse process from t: noisy mel (n, 1, BANDS, frames) -> change x in [-1, 1] (DDIM, eta 0)."""
+    """Runs the reverse process (DDIM, eta 0) from t: a noisy mel (n, 1, BANDS, frames) becomes a change x in
+    [-1, 1].
+    """
     alphas = nets.alphas()
     start = round(t * nets.STEPS)
     if start == 0:
@@ -108,15 +140,32 @@ def sample(net, noisy, t, steps=1, seed=0, patch=PATCH):
     return goal
 
 
-class Task:
-    """What train.Run asks for. Two batches in three have 64 frames, the third half as many items of 128."""
+def started(net, start):
+    """The weights of the model in the folder `start`, for a net that has at least as many residual blocks a
+    level.
+    """
+    first = UNet2DModel.from_pretrained(start, subfolder="unet")
+    (had, before), (has, layers) = (
+        (tuple(one.config.block_out_channels), one.config.layers_per_block) for one in (first, net)
+    )
+    if had != has or before > layers:
+        raise ValueError(
+            f"{start}: its denoiser has --channels {','.join(map(str, had))} --layers {before}; "
+            "--start goes on with the same channels and as many layers or more"
+        )
+    return nets.deepened(net, first.state_dict())
 
-    def __init__(self, bank, seed=1, channels=CHANNELS, patch=PATCH, checks=96, start=None):
+
+class Task:
+    """The task that train.Run trains. Two batches in three have items of 64 frames. The third has half as
+    many items, of 128 frames.
+    """
+
+    def __init__(self, bank, seed=1, channels=CHANNELS, layers=1, patch=PATCH, checks=96, start=None):
         torch.manual_seed(seed)
-        self.net, self.patch = nets.denoiser(patch, channels, FRAMES), patch
+        self.net, self.patch = nets.denoiser(patch, channels, FRAMES, layers), patch
         if start:
-            weights = UNet2DModel.from_pretrained(start, subfolder="unet").state_dict()
-            self.net.load_state_dict(weights)
+            self.net.load_state_dict(started(self.net, start))
         self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0]), bank, 0
         self.generator = torch.Generator().manual_seed(seed)
         self.alphas = nets.alphas()
@@ -125,7 +174,9 @@ class Task:
         self.checks = [examples(held.batch(24, 128), self.alphas, fixed) for _ in range(checks // 24)]
 
     def state(self):
-        return dict(mixer=self.mixer.rng.bit_generator.state, generator=self.generator.get_state(), turn=self.turn)
+        return dict(
+            mixer=self.mixer.rng.bit_generator.state, generator=self.generator.get_state(), turn=self.turn
+        )
 
     def load(self, state):
         self.mixer.rng.bit_generator.state = state["mixer"]
@@ -153,7 +204,9 @@ LIVE = dict(past=52, new=8, ahead=4)  # and of a live stream
 
 
 def windows(x, past, new, ahead):
-    """(BANDS, frames) -> (n, 1, BANDS, past + new + ahead); outside lies what is next to it, mirrored."""
+    """Cuts (BANDS, frames) into windows (n, 1, BANDS, past + new + ahead). Past both ends, the mel is
+    mirrored.
+    """
     frames = x.shape[-1]
     count = -(-frames // new)
     place = torch.arange(-past, count * new + ahead) % (2 * frames)
@@ -163,13 +216,15 @@ def windows(x, past, new, ahead):
 
 @torch.no_grad()
 def attenuation(net, noisy, t, steps, size):
-    """Amplitude gains (BANDS, frames) for a noisy mel (net values), window by window as the library does."""
+    """Amplitude gains (BANDS, frames) of a noisy mel (values for the net), computed in windows as the library
+    does.
+    """
     gains = gain(sample(net, windows(noisy, **size), t, steps, patch=PATCH)[:, 0])
-    own, kept = gains[:, :, size["past"]:].split((size["new"], size["ahead"]), dim=2)
+    own, kept = gains[:, :, size["past"] :].split((size["new"], size["ahead"]), dim=2)
     shared = min(size["new"], size["ahead"])  # the window before has its say at the beginning
     weight = torch.arange(1, shared + 1) / (size["ahead"] + 1)
     own[1:, :, :shared] = torch.lerp(kept[:-1, :, :shared], own[1:, :, :shared], weight)
-    return own.permute(1, 0, 2).reshape(noisy.shape[0], -1)[:, :noisy.shape[-1]]
+    return own.permute(1, 0, 2).reshape(noisy.shape[0], -1)[:, : noisy.shape[-1]]
 
 
 def clean(net, samples, t, steps=1, size=FILE):
@@ -182,18 +237,21 @@ def clean(net, samples, t, steps=1, size=FILE):
 def estimate_snr(power, frames=375):
     """SNR in dB at the end of a recording, from its mel power (BANDS, frames): the last 4 s, or all there is.
 
-    The noise of a band is the 10th percentile of its power (on a grid of 1 dB from -90 dB), raised by 1 + 4 / width in bins,
-    since narrow bands fluctuate more; what the mean power of all bands is above the noise of all bands is the sound.
+    The noise of a band is the 10th percentile of its power (on a grid of 1 dB from -200 dB), raised by 1 + 4
+    / width in bins, since narrow bands fluctuate more; what the mean power of all bands is above the noise of
+    all bands is the sound.
     """
     power = power[:, -frames:]
-    grid = audio.to_db(power).clamp(-90, 9.99).add(90).floor()
+    grid = (10 * torch.log10(power.clamp(min=1e-30))).add(200).clamp(0, 449).floor()
     floor = grid.sort(dim=1).values[:, (power.shape[1] + 9) // 10 - 1]
-    noise = ((1 + 4 / audio.filterbank().sum(1)) * 10 ** ((floor - 89.5) / 10)).sum()
+    noise = ((1 + 4 / audio.filterbank().sum(1)) * 10 ** ((floor - 199.5) / 10)).sum()
     return float(10 * torch.log10((power.mean(1).sum() - noise).clamp(min=1e-3 * float(noise)) / noise))
 
 
 def own_snr(net, power, size=FILE, frames=375):
-    """The net's own opinion of it: the power that it keeps when it takes all it can, over the power that it takes, in dB."""
+    """The SNR in the net's own opinion, in dB. The net takes away all it can; the SNR is the power that is
+    left over the power that it took.
+    """
     gains = attenuation(net, audio.to_net(power), 1.0, 1, size)[:, -frames:].double()
     power = power[:, -frames:].double()
     kept, taken = (gains.square() * power).sum(), ((1 - gains).square() * power).sum()
@@ -201,7 +259,14 @@ def own_snr(net, power, size=FILE, frames=375):
 
 
 def opinions(net, samples, size=FILE):
-    """The estimated SNR of a recording in dB, and by how much it is above the net's own: what `auto_t` and `auto_doubt` go by."""
+    """Two numbers in dB: the estimated SNR of a recording, and by how much it exceeds the SNR in the net's
+    own opinion. `auto_t` uses the first, `auto_doubt` the second.
+
+    Of a recording that is noise alone, both are ratios of what is left over, and their difference is chance.
+    So a share of the noise is added to both (lib/denoise/snr.c does the same, and says why).
+    """
     power = audio.mel_power(audio.stft(samples))
     snr = estimate_snr(power)
-    return snr, snr - own_snr(net, power, size)
+    above, own = (10 ** (db / 10) for db in (snr, own_snr(net, power, size)))
+    same = 0.2 / (1 + (above / 5) ** 2)
+    return snr, 10 * math.log10((above + same) / (own + same))

@@ -1,4 +1,5 @@
-"""What is diffused and what the net learns of it: schedules, predictions, loss weights, each a row in a table."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Noise schedules, predictions and weights of the loss: tables with a row for each."""
 
 import json
 from pathlib import Path
@@ -17,7 +18,8 @@ SCHEDULES = dict(
     laplace=(DDPMScheduler, {}),  # Hang 2024
 )
 
-# name: the goal from (x_0, noise, a, s), where x_t = a x_0 + s noise; and its squared error's share of x_0's, from the SNR
+# name: the goal from (x_0, noise, a, s), where x_t = a x_0 + s noise; and its squared error's share of x_0's,
+# from the SNR
 PREDICTIONS = dict(
     v_prediction=(lambda x, eps, a, s: a * eps - s * x, lambda snr: snr + 1),
     epsilon=(lambda x, eps, a, s: eps, lambda snr: snr),
@@ -35,8 +37,16 @@ WEIGHTS = {
 def scheduler(prediction, clip=False, schedule="squaredcos_cap_v2", zero_snr=False):
     """A schedule as diffusers and Ebb read it. `clip`: what is diffused lies within [-1, 1]."""
     cls, more = SCHEDULES[schedule]
-    return cls(num_train_timesteps=STEPS, beta_schedule=schedule, prediction_type=prediction, clip_sample=clip,
-               timestep_spacing="trailing", clip_sample_range=1.0, rescale_betas_zero_snr=zero_snr, **more)
+    return cls(
+        num_train_timesteps=STEPS,
+        beta_schedule=schedule,
+        prediction_type=prediction,
+        clip_sample=clip,
+        timestep_spacing="trailing",
+        clip_sample_range=1.0,
+        rescale_betas_zero_snr=zero_snr,
+        **more,
+    )
 
 
 def load_config(folder):
@@ -52,19 +62,33 @@ def load_scheduler(folder):
 
 def said_by(config):
     """The options of Process that a scheduler's config speaks of."""
-    return dict(schedule=config["beta_schedule"], prediction=config["prediction_type"],
-                zero_snr=config.get("rescale_betas_zero_snr", False))
+    return dict(
+        schedule=config["beta_schedule"],
+        prediction=config["prediction_type"],
+        zero_snr=config.get("rescale_betas_zero_snr", False),
+    )
 
 
 class Process:
     """The forward process, and how wrong a net's guesses are: mean weight 1 over all noise levels."""
 
-    def __init__(self, schedule="squaredcos_cap_v2", prediction="v_prediction", weights="min-snr", gamma=None,
-                 zero_snr=False, clip=False):
+    def __init__(
+        self,
+        schedule="squaredcos_cap_v2",
+        prediction="v_prediction",
+        weights="min-snr",
+        gamma=None,
+        zero_snr=False,
+        clip=False,
+    ):
         if zero_snr and prediction == "epsilon":
-            raise ValueError("--zero-snr needs --prediction v_prediction or sample: pure noise says nothing about epsilon")
+            raise ValueError(
+                "--zero-snr needs --prediction v_prediction or sample: pure noise says nothing about epsilon"
+            )
         self.scheduler = scheduler(prediction, clip, schedule, zero_snr)
-        self.alphas = self.scheduler.alphas_cumprod.float()  # the share of power that is sound, by noise level
+        self.alphas = (
+            self.scheduler.alphas_cumprod.float()
+        )  # the share of power that is sound, by noise level
         self.goal, share = PREDICTIONS[prediction]
         snr = self.alphas / (1 - self.alphas)
         usual, weigh = WEIGHTS[weights]

@@ -1,16 +1,20 @@
-"""A few network evaluations instead of many: a student that jumps along the way its teacher walks.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Training a student: a network that needs few evaluations where its teacher needs many.
 
-The way from noise to sound is cut into as many pieces as the student may have evaluations. It learns to cross a piece in one,
-to where its teacher gets in several steps of DPM-Solver++(2M), two evaluations each where guidance acts: progressive distillation
-(Salimans 2022) of a guided teacher (Meng 2023), without the stages in between. Every jump is a plain regression onto a
-point that can be computed, at few noise levels, which suits short trainings: a consistency model has to learn to agree with
-itself at all levels, and rectified flow another schedule. The states it learns from are half its own, so that it
-learns what to make of its own errors. The teacher's landings are as dear as a step of training, so they are kept in a pool
-and each is learned from a few times.
+The path from noise to sound is cut into pieces, as many as the student has evaluations. The student learns to
+cross a piece in one evaluation (a jump). The teacher crosses it in several steps of DPM-Solver++(2M), with
+two evaluations each where guidance acts; the student learns to arrive at the same state. This is progressive
+distillation (Salimans 2022) of a guided teacher (Meng 2023), without its intermediate stages.
 
-Teacher and student are one network: the student answers to classes of its own, behind those of the teacher, which are held to
-what they said before. So nothing is stored twice, and what needs many small steps (other samplers and guidance, joins,
-masked edits) has them.
+A jump is a regression onto a state that can be computed, at few noise levels. That suits short trainings: a
+consistency model must learn to agree with itself at all levels, and a rectified flow needs another schedule.
+Half of the states that the student learns from are its own, so that it learns to correct its own errors.
+Computing a teacher's state costs as much as a step of training, so these states are kept in a pool, and each
+is used a few times.
+
+Teacher and student are one network. The student has classes of its own, behind the teacher's. The teacher's
+classes are trained to keep their answers. So no weights are stored twice, and the teacher still does all that
+needs many small steps: other samplers, other guidance, joins and masked edits.
 """
 
 import json
@@ -23,16 +27,21 @@ from . import diffusion, sfx
 from .train import fast_bf16
 
 CLEAN = -1  # the index of the level without noise
-DEPTH = 16  # batches' worth of landings that wait in the pool: so many that those of one step have little to do with each other
-ONWARD = 0.5  # share of states that go on to the next jump: the first jumps are the hardest, what they miss nothing mends
+# Batches' worth of landings that wait in the pool: so many that those of one step have little to do with each
+# other.
+DEPTH = 16
+# Share of states that go on to the next jump. The first jumps are the hardest: nothing mends what they miss.
+ONWARD = 0.5
 
 
 @torch.no_grad()
 def with_own_classes(teacher, start, middle):
-    """The same network with a second set of classes. What is added to a class tells it from the teacher's from the start, and
-    is a first guess at what a jump from level `start` over `middle` has to say: the label stronger, as guidance makes it, and
-    some of what the network is told of a later time."""
-    student = type(teacher).from_config(dict(teacher.config, num_class_embeds=2 * teacher.config.num_class_embeds))
+    """The same network with a second set of classes, for the student. Each new class is the teacher's class
+    plus a first guess at what a jump from level `start` over `middle` needs: a stronger label, as guidance
+    makes it, and a part of the embedding of a later time. So the two classes differ from the start."""
+    student = type(teacher).from_config(
+        dict(teacher.config, num_class_embeds=2 * teacher.config.num_class_embeds)
+    )
     weights = dict(teacher.state_dict())
     table = weights["class_embedding.weight"]
     early, late = teacher.time_embedding(teacher.time_proj(torch.stack([start, middle])).to(table.dtype))
@@ -42,7 +51,8 @@ def with_own_classes(teacher, start, middle):
 
 
 def read_teacher(start):
-    """Of a model folder: ebb.json, the U-Net's config, and the options of diffusion.Process that it was trained with."""
+    """Reads the teacher's folder: ebb.json, the config of its U-Net, and the options of diffusion.Process
+    that it was trained with."""
     if not start or not (Path(start) / "unet").exists():
         raise ValueError("a student needs a teacher: --start MODEL, a folder that `export` wrote")
     start = Path(start)
@@ -51,46 +61,74 @@ def read_teacher(start):
         raise ValueError(f"{start}: diffuses the mel itself; a student needs a teacher of latents")
     process = diffusion.said_by(diffusion.load_config(start))
     if process["schedule"] not in diffusion.SCHEDULES:
-        raise ValueError(f"{start}: its schedule is {process['schedule']}, expected one of {', '.join(diffusion.SCHEDULES)}")
+        raise ValueError(
+            f"{start}: its schedule is {process['schedule']}, "
+            f"expected one of {', '.join(diffusion.SCHEDULES)}"
+        )
     if process["prediction"] != "v_prediction":
-        raise ValueError(f"{start}: a student says v_prediction, and so must its teacher, which says {process['prediction']}")
+        raise ValueError(
+            f"{start}: a student says v_prediction, and so must its teacher, "
+            f"which says {process['prediction']}"
+        )
     return info, UNet2DModel.load_config(start / "unet"), process
 
 
 def factors(power):
-    """alpha and sigma of levels with so much signal power, as factors of (n, c, h, w)."""
+    """alpha and sigma of noise levels, given by their share of signal power, as factors of (n, c, h, w)."""
     return power.sqrt()[:, None, None, None], (1 - power).sqrt()[:, None, None, None]
 
 
 class Jumps(sfx.Diffuse):
-    """Of a batch, `share` are jumps of the student, the rest holds the teacher's classes.
+    """The task of training a student. A share `share` of each batch are jumps of the student; the rest keeps
+    the teacher's classes.
 
-    `guidance` acts at diffusion times within `interval`. `inner`: the teacher's steps per jump. `uses`: how often a landing is
-    learned from, on average.
+    `guidance` acts at diffusion times within `interval`. `inner`: steps of the teacher per jump. `uses`: how
+    often a landing is learned from, on average.
     """
 
-    def __init__(self, work, start=sfx.SHIPPED, seed=1, guidance=3.5, interval=(0, 1), jumps=4, inner=2, share=0.75, uses=3,
-                 checks=16, latent=None):
+    def __init__(
+        self,
+        work,
+        start=sfx.SHIPPED,
+        seed=1,
+        guidance=3.5,
+        interval=(0, 1),
+        jumps=4,
+        inner=2,
+        share=0.75,
+        uses=3,
+        checks=16,
+        latent=None,
+    ):
         self.model, (self.learned, config, self.said) = Path(start or ""), read_teacher(start)
-        super().__init__(work, start, tuple(config["block_out_channels"]), seed, layers=config["layers_per_block"],
-                         latent=latent or self.learned["latent"], **self.said)
+        super().__init__(
+            work,
+            start,
+            tuple(config["block_out_channels"]),
+            seed,
+            layers=config["layers_per_block"],
+            latent=latent or self.learned["latent"],
+            **self.said,
+        )
         if not self.started:  # random weights would be learned from as well as any
             raise ValueError(f"{start}: its U-Net is not of a kind that `train` makes, so it cannot teach")
         self.teacher, self.fast = self.net.eval().requires_grad_(False), fast_bf16(self.net.device)
         self.teacher.to(memory_format=torch.channels_last)
         self.guidance, self.interval, self.share, self.uses, self.pool = guidance, interval, share, uses, None
         bounds = torch.linspace(diffusion.STEPS - 1, CLEAN, jumps * inner + 1).round().long()
-        self.path = torch.stack([bounds[i * inner:(i + 1) * inner + 1] for i in range(jumps)])
+        self.path = torch.stack([bounds[i * inner : (i + 1) * inner + 1] for i in range(jumps)])
         self.net = with_own_classes(self.teacher, *self.path[0, [0, inner // 2]])
         x, labels = self.fresh(checks, torch.Generator().manual_seed(0))
         self.walks = labels, self.walk(x, labels)
 
     def prepare_states(self, path):
-        """Of the labels and in the space that the teacher knows."""
+        """The latents to learn from, with the labels and the scale that the teacher knows."""
         self.seen.need_labels(f"{self.model}: a teacher", [label["name"] for label in self.learned["labels"]])
         vae = AutoencoderKL.from_pretrained(self.model, subfolder="vae").float()
         if sfx.space(sfx.shipped(vae)) != sfx.space(sfx.shipped(self.vae)):
-            raise ValueError(f"{self.model}: a teacher on the latents of another autoencoder than the one in this --work")
+            raise ValueError(
+                f"{self.model}: a teacher on the latents of another autoencoder than the one in this --work"
+            )
         super().prepare_states(path)
 
     def state(self):
@@ -101,7 +139,9 @@ class Jumps(sfx.Diffuse):
         self.pool = state["pool"]
 
     def about(self):
-        return dict(super().about(), student=dict(first_class=self.none + 1, steps=len(self.path)), process=self.said)
+        return dict(
+            super().about(), student=dict(first_class=self.none + 1, steps=len(self.path)), process=self.said
+        )
 
     # ---- levels ----
 
@@ -112,7 +152,7 @@ class Jumps(sfx.Diffuse):
         return self.level(self.path[jump, 0]), self.level(self.path[jump, -1])
 
     def land(self, x, jump, v):
-        """Where the answer `v` takes the states: the end of the jump, by one step of DDIM."""
+        """The end of a jump: the states after one step of DDIM with the answer `v`."""
         (a, s), (b, r) = self.ends(jump)
         return (b * a + r * s) * x + (r * a - b * s) * v
 
@@ -133,11 +173,21 @@ class Jumps(sfx.Diffuse):
             return self.teacher(x, index, class_labels=labels).sample.float().cpu()
 
     def guided(self, x, index, labels):
-        """Its answer; the one without label is only asked for where it counts."""
+        """The teacher's guided answer. The pass without label is left out where guidance does not act."""
         time = (index + 1) / diffusion.STEPS
-        inside = ((time >= self.interval[0]) & (time <= self.interval[1]) & (labels != self.none)).nonzero()[:, 0]
-        v, without = self.ask(*(torch.cat([part, more]) for part, more in (
-            (x, x[inside]), (index, index[inside]), (labels, torch.full_like(inside, self.none))))).split([len(x), len(inside)])
+        inside = ((time >= self.interval[0]) & (time <= self.interval[1]) & (labels != self.none)).nonzero()[
+            :, 0
+        ]
+        v, without = self.ask(
+            *(
+                torch.cat([part, more])
+                for part, more in (
+                    (x, x[inside]),
+                    (index, index[inside]),
+                    (labels, torch.full_like(inside, self.none)),
+                )
+            )
+        ).split([len(x), len(inside)])
         return v.index_add(0, inside, (self.guidance - 1) * (v[inside] - without))
 
     @torch.no_grad()
@@ -153,7 +203,7 @@ class Jumps(sfx.Diffuse):
         return x
 
     def walk(self, x, labels):
-        """The teacher's states at the start of every jump and the end of the last."""
+        """The teacher's states at the start of every jump and at the end of the last jump."""
         states = [x]
         for i in range(len(self.path)):
             states.append(self.follow(states[-1], torch.full_like(labels, i), labels))
@@ -163,12 +213,20 @@ class Jumps(sfx.Diffuse):
 
     def fresh(self, count, generator):
         """Noise, and labels for it."""
-        return torch.randn((count, *self.shape), generator=generator), torch.randint(0, self.none, (count,), generator=generator)
+        return torch.randn((count, *self.shape), generator=generator), torch.randint(
+            0, self.none, (count,), generator=generator
+        )
 
     def fill_pool(self, count):
-        """As if it had always run: states before every jump, and where the teacher lands from there."""
+        """Fills the pool with states before every jump and the landings of the teacher, as a training of any
+        length would."""
         x, labels = self.fresh(count, self.generator)
-        jump = (torch.rand((count, len(self.path) - 1), generator=self.generator) < ONWARD).long().cumprod(1).sum(1)
+        jump = (
+            (torch.rand((count, len(self.path) - 1), generator=self.generator) < ONWARD)
+            .long()
+            .cumprod(1)
+            .sum(1)
+        )
         for i in range(len(self.path) - 1):
             late = jump > i
             x[late] = self.follow(x[late], torch.full_like(jump[late], i), labels[late])
@@ -188,22 +246,26 @@ class Jumps(sfx.Diffuse):
     def losses(self, net, batch):
         noised, index, seen, goal, drawn = batch
         x, jump, labels, after = (part[drawn] for part in self.pool)
-        guess = net(torch.cat([noised, x]).to(net.device), torch.cat([index, self.path[jump, 0]]).to(net.device),
-                    class_labels=torch.cat([seen, labels + self.none + 1]).to(net.device)).sample.float()
+        guess = net(
+            torch.cat([noised, x]).to(net.device),
+            torch.cat([index, self.path[jump, 0]]).to(net.device),
+            class_labels=torch.cat([seen, labels + self.none + 1]).to(net.device),
+        ).sample.float()
         old, v = guess.split([len(noised), len(x)])
         self.advance(drawn, self.land(x, jump, v.detach().cpu()))
         aims = self.aim(x, jump, after)
         return (torch.cat([old, v]) - torch.cat([goal, aims]).to(net.device)).square().mean((1, 2, 3))
 
     def advance(self, drawn, own):
-        """Some of those drawn leave the pool: for the next jump, from where the teacher got or the student did, or else, as all do
-        after the last jump, for new noise."""
-        some = drawn[:max(1, round(len(drawn) / self.uses))]
+        """Replaces some of the states that were drawn from the pool. A state goes on to the next jump, from
+        the teacher's landing or from the student's; the others, and all after the last jump, make room for
+        new noise."""
+        some = drawn[: max(1, round(len(drawn) / self.uses))]
         x, jump, labels, after = (part[some] for part in self.pool)
         mine = torch.rand(len(some), generator=self.generator) < 0.5
         done = (torch.rand(len(some), generator=self.generator) >= ONWARD) | (jump == len(self.path) - 1)
         noise, others = self.fresh(len(some), self.generator)
-        x = torch.where(mine[:, None, None, None], own[:len(some)], after)
+        x = torch.where(mine[:, None, None, None], own[: len(some)], after)
         x, jump = torch.where(done[:, None, None, None], noise, x), torch.where(done, 0, jump + 1)
         labels = torch.where(done, others, labels)
         for part, new in zip(self.pool, (x, jump, labels, self.follow(x, jump, labels))):
@@ -211,12 +273,17 @@ class Jumps(sfx.Diffuse):
 
     @torch.no_grad()
     def validate(self, net):
-        """How far from the teacher each jump lands, from its states, and all jumps one after the other."""
+        """The distance between the student's landings and the teacher's: for each jump from the teacher's
+        states, and for all jumps in turn."""
         labels, states = self.walks
 
         def leap(x, i):
             jump = torch.full_like(labels, i)
-            v = net(x.to(net.device), self.path[jump, 0].to(net.device), class_labels=(labels + self.none + 1).to(net.device))
+            v = net(
+                x.to(net.device),
+                self.path[jump, 0].to(net.device),
+                class_labels=(labels + self.none + 1).to(net.device),
+            )
             return self.land(x, jump, v.sample.float().cpu())
 
         x, off = states[0], lambda x, i: ((x - states[i]).square().mean() / states[i].square().mean()).item()
@@ -224,4 +291,7 @@ class Jumps(sfx.Diffuse):
         each = " ".join(f"{off(leap(states[i], i), i + 1):.4f}" for i in jumps)
         for i in jumps:
             x = leap(x, i)
-        return super().validate(net) + f"; jumps off by {each} of the power, in a row {off(x, len(self.path)):.4f}"
+        return (
+            super().validate(net)
+            + f"; jumps off by {each} of the power, in a row {off(x, len(self.path)):.4f}"
+        )

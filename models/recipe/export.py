@@ -1,4 +1,5 @@
-"""Trained nets -> a model folder: float16 weights that diffusers opens, and ebb.json for the rest."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Exporting trained networks to a model folder: float16 weights that diffusers opens, and ebb.json."""
 
 import contextlib
 import csv
@@ -15,15 +16,27 @@ from diffusers import AutoencoderKL, UNet2DModel
 
 from . import audio, classifier, data, denoise, diffusion, nets, sfx, train
 
-TEXTURES = {"bird", "chainsaw", "clock_tick", "engine", "fire", "helicopter", "insect_frog", "rain", "sea_waves",
-            "water", "wind"}
-NETS = ("unet", "vae", "scheduler", "classifier")  # the folders of a model
+TEXTURES = {
+    "bird",
+    "chainsaw",
+    "clock_tick",
+    "engine",
+    "fire",
+    "helicopter",
+    "insect_frog",
+    "rain",
+    "sea_waves",
+    "water",
+    "wind",
+}
+NETS = ("unet", "vae", "scheduler", "classifier", "text_encoder", "tokenizer")  # the folders of a model
 LEARNED = ("schedule", "zero_snr", "prediction", "weights", "gamma")
 ATTRIBUTION = ("CC-BY", "Apache", "MIT", "CMU")
 
 
 def config_of(state):
-    """How the net of a checkpoint is built, without what diffusers notes beside it: among that, where it lay."""
+    """The config of a checkpoint's net, without the notes that diffusers adds, such as the folder it came
+    from."""
     return {name: value for name, value in state["config"].items() if not name.startswith("_")}
 
 
@@ -62,8 +75,9 @@ def keep_net(net, folder):
 
 @contextlib.contextmanager
 def renewing(out, whole=True):
-    """A folder to write a model to; when all of it is there it goes over what `out` held, other files stay. `whole`: nets that the
-    new model does not have go, for Ebb refuses what ebb.json does not speak of."""
+    """A new folder for a model. When it is complete, its files replace those in `out`; other files of `out`
+    stay. `whole`: nets that the new model does not have are removed, because Ebb refuses nets that ebb.json
+    does not name."""
     out = Path(out)
     if out.exists() and not (out.is_dir() and ((out / "ebb.json").exists() or not any(out.iterdir()))):
         raise ValueError(f"{out}: is there already and is no model; name another folder")
@@ -74,9 +88,14 @@ def renewing(out, whole=True):
         yield part
         for name in NETS:
             if whole and not (part / name).exists() and (out / name).exists():
-                print(f"{out / name}: of the model that was there, does not fit the new one; removed", flush=True)
+                print(
+                    f"{out / name}: of the model that was there, does not fit the new one; removed",
+                    flush=True,
+                )
                 shutil.rmtree(out / name)
-        for file in sorted(part.rglob("*"), key=lambda file: file.name == "ebb.json"):  # it holds the sums: last
+        for file in sorted(
+            part.rglob("*"), key=lambda file: file.name == "ebb.json"
+        ):  # it holds the sums: last
             if file.is_file():
                 (out / file.relative_to(part)).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, out / file.relative_to(part))
@@ -91,8 +110,13 @@ def sums(folder):
 
 def write_index(folder, parts):
     """model_index.json, so that DiffusionPipeline.from_pretrained(folder) finds the nets."""
-    index = {"_class_name": parts["scheduler"].replace("Scheduler", "Pipeline"), "_diffusers_version": diffusers.__version__}
-    data.write_json(Path(folder) / "model_index.json", index | {name: ["diffusers", cls] for name, cls in parts.items()})
+    index = {
+        "_class_name": parts["scheduler"].replace("Scheduler", "Pipeline"),
+        "_diffusers_version": diffusers.__version__,
+    }
+    data.write_json(
+        Path(folder) / "model_index.json", index | {name: ["diffusers", cls] for name, cls in parts.items()}
+    )
 
 
 def describe(folder, kind, name, **more):
@@ -103,22 +127,31 @@ def describe(folder, kind, name, **more):
 
 
 def amend(folder, info, **more):
-    """ebb.json of a model of which `folder` holds some nets anew."""
+    """Writes ebb.json of a model again, after `folder` received some new nets."""
     sha256 = dict(sorted((info["sha256"] | sums(folder)).items()))
     data.write_json(folder / "ebb.json", info | more | dict(sha256=sha256))
 
 
 def label_list(labels, textures):
-    """A texture goes on without a seam; an event starts and dies away."""
+    """The labels for ebb.json. A texture goes on without a seam; an event starts and dies away."""
     return [dict(name=label, kind="texture" if label in textures else "event") for label in labels]
 
 
-def credits(manifest, kinds, path):
-    """The sources that ask for credit, one line per recording, from a MANIFEST.tsv."""
-    with open(manifest, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["path"].split("/")[0] in kinds]
-    named = sorted({(row["licence"], row["source_repository"], row["author_or_url"], row["original_path"])
-                    for row in rows if row["licence"].startswith(ATTRIBUTION)})
+def credits(folder, kinds, path, rules=()):
+    """The sources that ask for credit, one line per recording, from a folder's MANIFEST.tsv.
+
+    Those that `rules` put aside (data.read_aside) are left out."""
+    with open(Path(folder) / "MANIFEST.tsv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    clips = list(data.list_manifest(Path(folder)))
+    data.put_aside(clips, rules)
+    named = sorted(
+        {
+            (row["licence"], row["source_repository"], row["author_or_url"], row["original_path"])
+            for row, clip in zip(rows, clips)
+            if clip["kind"] in kinds and not clip["aside"] and row["licence"].startswith(ATTRIBUTION)
+        }
+    )
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(["licence", "repository", "author_or_url", "recording"])
@@ -131,27 +164,41 @@ def trained(run_folder):
     if not state:
         raise ValueError(f"{run_folder}: nothing trained here yet; run `python -m recipe train` first")
     if "config" not in state:
-        raise ValueError(f"{run_folder}: a checkpoint of an older recipe; `python -m recipe train` goes on with it and renews it")
+        raise ValueError(
+            f"{run_folder}: a checkpoint of an older recipe; "
+            "`python -m recipe train` goes on with it and renews it"
+        )
     return state
 
 
 def trained_apart(works, run):
-    """The checkpoint of the first of several trainings of one net from one start, with the mean of all weights: each has its own
-    noise in them, which the mean has less of."""
+    """Takes several trainings of one net from one start. Returns the checkpoint of the first with the mean of
+    all weights, which has less of the noise of each training."""
     first, *others = states = [trained(Path(work) / run) for work in works]
     for work, other in zip(works[1:], others):
         for name, said in said_by(other).items():
             if said != said_by(first)[name]:
-                raise ValueError(f"{work}: its {name} is not that of {works[0]}; a mean is of trainings that differ in draws")
-    weights = {name: torch.stack([state["average"]["weights"][name] for state in states]).mean(0)
-               for name in first["average"]["weights"]}
-    return first | dict(average=dict(first["average"], weights=weights), others=[record(other) for other in others])
+                raise ValueError(
+                    f"{work}: its {name} is not that of {works[0]}; "
+                    "a mean is of trainings that differ in draws"
+                )
+    weights = {
+        name: torch.stack([state["average"]["weights"][name] for state in states]).mean(0)
+        for name in first["average"]["weights"]
+    }
+    return first | dict(
+        average=dict(first["average"], weights=weights), others=[record(other) for other in others]
+    )
 
 
 def said_by(state):
-    """What the weights of a checkpoint mean."""
+    """The meaning of the weights of a checkpoint: labels, scale and schedule."""
     about = {name: state["about"].get(name) for name in ("labels", "autoencoder", "patch", "process")}
-    return dict(net=config_of(state)) | about | {name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
+    return (
+        dict(net=config_of(state))
+        | about
+        | {name: state["options"].get(name) for name in ("schedule", "zero_snr", "prediction")}
+    )
 
 
 def averaged(run_folder, net):
@@ -170,7 +217,10 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
     if about["autoencoder"]:
         vae, parts["vae"] = sfx.find_autoencoder(work, start)[0], "AutoencoderKL"
         if sfx.space(vae) != about["autoencoder"]:
-            raise ValueError(f"{work}: trained with another autoencoder than the one found now; give the --start of the training")
+            raise ValueError(
+                f"{work}: trained with another autoencoder than the one found now; "
+                "give the --start of the training"
+            )
     labels = about["labels"]
     for label in textures - TEXTURES - set(labels):
         raise ValueError(f"--textures {label}: there is no such label; there are {', '.join(labels)}")
@@ -183,20 +233,43 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
         write_index(folder, parts)
         space = dict(latent=about["latent"]) if vae else dict(patch=about["patch"])
         space |= keep_classifier(Path(out), folder, labels, about["latent"])
-        describe(folder, "generate", name, labels=label_list(labels, textures), no_label=len(labels), default_label=default,
-                 window_frames=about["frames"], **space, licence=licence, credit=credit, provenance=provenance,
-                 recommended=dict(sampler="sa-solver", steps=10, guidance=options.get("guidance", 3.5)),
-                 **({"student": about["student"]} if "student" in about else {}), trained=record(state))
+        describe(
+            folder,
+            "generate",
+            name,
+            labels=label_list(labels, textures),
+            no_label=len(labels),
+            default_label=default,
+            window_frames=about["frames"],
+            **space,
+            licence=licence,
+            credit=credit,
+            provenance=provenance,
+            recommended=dict(sampler="sa-solver", steps=10, guidance=options.get("guidance", 3.5)),
+            **({"student": about["student"]} if "student" in about else {}),
+            trained=record(state),
+        )
 
 
 def keep_classifier(out, folder, labels, latent):
-    """Takes along the classifier of the model in `out` where a new one in `folder` has its labels, latents and schedule; what
-    ebb.json says of it."""
-    if not ((out / "ebb.json").exists() and (out / "classifier").exists() and (out / "vae").exists() and (folder / "vae").exists()):
+    """Copies the classifier of the model in `out` into `folder` if the new model has its labels, latents and
+    schedule. Returns the part of ebb.json about it."""
+    if not (
+        (out / "ebb.json").exists()
+        and (out / "classifier").exists()
+        and (out / "vae").exists()
+        and (folder / "vae").exists()
+    ):
         return {}
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
-    spaces = [sfx.space(AutoencoderKL.from_pretrained(model, subfolder="vae").float()) for model in (out, folder)]
-    if ([label["name"] for label in info["labels"]], info.get("latent"), spaces[0]) != (labels, latent, spaces[1]):
+    spaces = [
+        sfx.space(AutoencoderKL.from_pretrained(model, subfolder="vae").float()) for model in (out, folder)
+    ]
+    if ([label["name"] for label in info["labels"]], info.get("latent"), spaces[0]) != (
+        labels,
+        latent,
+        spaces[1],
+    ):
         return {}
     if foreign_noise(folder):
         return {}
@@ -205,37 +278,48 @@ def keep_classifier(out, folder, labels, latent):
 
 
 def foreign_noise(model):
-    """What a model's schedule is called if it is not the one that classifiers hear through; else nothing."""
-    says, heard = (diffusion.said_by(config) for config in (diffusion.load_config(model), diffusion.Process().scheduler.config))
+    """The name of a model's schedule if classifiers are trained on another one, else ""."""
+    says, heard = (
+        diffusion.said_by(config)
+        for config in (diffusion.load_config(model), diffusion.Process().scheduler.config)
+    )
     if says["zero_snr"] != heard["zero_snr"]:
         return f"{says['schedule']} rescaled to zero SNR"
     return says["schedule"] if says["schedule"] != heard["schedule"] else ""
 
 
 def export_classifier(work, out, others=()):
-    """Into a model that knows the same labels, and diffuses in the same space by the same schedule."""
+    """Adds a classifier to a model with the same labels, latents and schedule."""
     out, state = Path(out), trained_apart([work, *others], "classifier")
     if not (out / "ebb.json").exists():
         raise ValueError(f"{out}: no model is there yet; a classifier goes into one (export it first)")
     info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
     names = [label["name"] for label in info["labels"]]
     if names != about["labels"]:
-        raise ValueError(f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}")
+        raise ValueError(
+            f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}"
+        )
     if info.get("latent") != about["latent"]:
-        raise ValueError(f"{out}: it diffuses in another space than the one that the classifier was trained in")
+        raise ValueError(
+            f"{out}: it diffuses in another space than the one that the classifier was trained in"
+        )
     if noise := foreign_noise(out):
-        raise ValueError(f"{out}: its noise is {noise}; a classifier has heard only "
-                         f"{diffusion.Process().scheduler.config.beta_schedule}")
+        raise ValueError(
+            f"{out}: its noise is {noise}; a classifier has heard only "
+            f"{diffusion.Process().scheduler.config.beta_schedule}"
+        )
     with renewing(out, whole=False) as folder:
         save_net(classifier.with_weights(state["config"], state["average"]["weights"]), folder / "classifier")
         amend(folder, info, classifier=dict(trained=record(state)))
 
 
 def export_decoder(work, out, what, others=()):
-    """Into a model on the latents of the same encoder, by which all its other nets stay what they were."""
+    """Adds a decoder to a model on the latents of the same encoder. All other nets of the model stay."""
     out, state = Path(out), trained_apart([work, *others], what)
     if not (out / "ebb.json").exists() or not (out / "vae").exists():
-        raise ValueError(f"{out}: no model of latents is there yet; a decoder goes into one (export it first)")
+        raise ValueError(
+            f"{out}: no model of latents is there yet; a decoder goes into one (export it first)"
+        )
     vae = built(AutoencoderKL, state)
     if sfx.space(AutoencoderKL.from_pretrained(out, subfolder="vae").float()) != sfx.space(sfx.shipped(vae)):
         raise ValueError(f"{out}: it has another encoder than the one whose decoder was taught")
@@ -243,6 +327,43 @@ def export_decoder(work, out, what, others=()):
     with renewing(out, whole=False) as folder:
         save_net(vae, folder / "vae")
         amend(folder, info, trained=info.get("trained", {}) | {what: record(state)})
+
+
+def export_prompts(work, out, narrow=False):
+    """Gives a model that knows labels words as well: its U-Net becomes the wider one, which answers to labels
+    as before, and a text encoder and its tokenizer come in. `narrow`: the U-Net stays, and of what words say
+    only that which a label's row can say as well is kept."""
+    from . import export_text
+
+    out, state, text = Path(out), trained(Path(work) / "prompts"), trained(Path(work) / "text")
+    if not (out / "ebb.json").exists() or not (out / "unet").exists():
+        raise ValueError(f"{out}: no model is there yet; words go into one (export it first)")
+    info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
+    names = [label["name"] for label in info["labels"]]
+    if names != about["model"]:
+        raise ValueError(
+            f"{out}: it has the labels {', '.join(names)}; the words were learned beside "
+            f"{', '.join(about['model'])}"
+        )
+    if text["about"]["sense"] != data.digest(export_text.sense_of(state)):
+        raise ValueError(
+            f"{work}: the text encoder learned before `train --what prompts` went on; "
+            "run `python -m recipe train --what text` again, in another --work or after deleting its folder"
+        )
+    with renewing(out, whole=False) as folder:
+        if not narrow:
+            save_net(export_text.wider_unet(state), folder / "unet")
+        width = about["width"] + (0 if narrow else about["more"])
+        export_text.save(Path(work) / "text", text, folder, width)
+        export_text.add_to_index(out, folder)
+        learned = dict(prompts=record(state), text=record(text))
+        amend(
+            folder,
+            info,
+            labels=[label | dict(prompts=about["heard"].get(label["name"], [])) for label in info["labels"]],
+            prompts=[] if narrow else about["heard"].get("", []),
+            trained=info.get("trained", {}) | learned,
+        )
 
 
 def record(state):
@@ -261,8 +382,24 @@ def export_denoise(work, out, name, licence, credit, provenance, t_default=0.7, 
         save_net(built(UNet2DModel, state), folder / "unet")
         nets.scheduler("sample", clip=True).save_pretrained(folder / "scheduler")
         write_index(folder, dict(scheduler="DDIMScheduler", unet="UNet2DModel"))
-        describe(folder, "denoise", name, window_frames=denoise.FRAMES, patch=list(denoise.PATCH), condition="noisy-mel",
-                 recommended=dict(sampler="ddim", steps=1),
-                 denoise=dict(t_default=t_default, auto_t=denoise.AUTO_T, auto_doubt=denoise.AUTO_DOUBT, target="change",
-                              range_db=denoise.RANGE, keep="(1-t)^2"),
-                 licence=licence, credit=credit, provenance=provenance, trained=record(state))
+        describe(
+            folder,
+            "denoise",
+            name,
+            window_frames=denoise.FRAMES,
+            patch=list(denoise.PATCH),
+            condition="noisy-mel",
+            recommended=dict(sampler="ddim", steps=1),
+            denoise=dict(
+                t_default=t_default,
+                auto_t=denoise.AUTO_T,
+                auto_doubt=denoise.AUTO_DOUBT,
+                target="change",
+                range_db=denoise.RANGE,
+                keep="(1-t)^2",
+            ),
+            licence=licence,
+            credit=credit,
+            provenance=provenance,
+            trained=record(state),
+        )

@@ -1,8 +1,9 @@
-"""`python -m recipe guide`: how hard to guide towards each label.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`python -m recipe guide`: chooses the guidance of each label.
 
-Guidance makes sounds more like their label and less like each other; how much of it a label needs depends on how well the net
-knows it. Judges that never report say which guidance brings a label's sounds nearest to its training clips. Nothing held back
-is looked at.
+Guidance makes sounds more like their label and less varied. A label that the network knows well needs less
+guidance. For each label, judges choose the guidance that brings generated sounds nearest to the training
+clips. These judges are not used for the numbers of the model card. Held-back clips are not used.
 """
 
 from pathlib import Path
@@ -19,20 +20,26 @@ MOST = 40  # training clips of a label that are enough to know it by
 
 
 def distance(made, real, size):
-    """Between two clouds of one label, in parts of `size`: of their means, less what chance puts between them, and of their
-    spread."""
+    """The distance between two sets of embeddings of one label, relative to `size`: the distance of the
+    means, less what chance contributes, plus the difference of the spreads."""
     chance = made.var(0, ddof=1).sum() / len(made) + real.var(0, ddof=1).sum() / len(real)
     apart = ((made.mean(0) - real.mean(0)) ** 2).sum() - chance
     return float((apart + ((made.std(0) - real.std(0)) ** 2).sum()) / size)
 
 
 def costs(ear, made, made_labels, real, real_labels, count):
-    """Of one guidance, per label: how far its sounds are from real ones, less how sure the judge is of them."""
+    """The cost of one guidance, per label: the distance of its sounds to real ones, less the confidence of
+    the judge."""
     scores, embedding = judge.listen(ear, made)
     sure = torch.softmax(scores, 1)[torch.arange(len(made)), torch.from_numpy(made_labels)].numpy()
     size = real.var(0).sum()
-    return np.array([distance(embedding[made_labels == k], real[real_labels == k], size) - sure[made_labels == k].mean()
-                     for k in range(count)])
+    return np.array(
+        [
+            distance(embedding[made_labels == k], real[real_labels == k], size)
+            - sure[made_labels == k].mean()
+            for k in range(count)
+        ]
+    )
 
 
 def some_of_each(labels, most, rng):
@@ -40,7 +47,8 @@ def some_of_each(labels, most, rng):
 
 
 def choose(folder, work, guidances, count, judge_steps, seeds, write):
-    """`count` sounds of each label with each guidance; the least cost, the judges' mean, chooses."""
+    """Makes `count` sounds of each label with each guidance and chooses the guidance of the least cost,
+    averaged over the judges."""
     folder = Path(folder)
     info, seen = judge_sfx.opened(folder, work, "guide")
     if seen.train_labels.bincount(minlength=len(seen.labels)).min() < 2:
@@ -53,13 +61,28 @@ def choose(folder, work, guidances, count, judge_steps, seeds, write):
     real = [judge.listen(ear, seen.train[some])[1] for ear in ears]
     table = np.zeros((len(guidances), len(seen.labels)))
     for row, guidance in zip(table, guidances):
-        made = judge_sfx.render(folder, seen.labels, labels, seed=2, options=("--guidance", str(guidance)))  # evaluate hears seed 1
-        row += np.mean([costs(ear, made, labels, cloud, real_labels, len(seen.labels)) for ear, cloud in zip(ears, real)], 0)
+        made = judge_sfx.render(
+            folder, seen.labels, labels, seed=2, options=("--guidance", str(guidance))
+        )  # evaluate hears seed 1
+        row += np.mean(
+            [
+                costs(ear, made, labels, cloud, real_labels, len(seen.labels))
+                for ear, cloud in zip(ears, real)
+            ],
+            0,
+        )
         print(f"guidance {guidance:g} heard", flush=True)
     best = table.argmin(0)
-    show("Cost of each guidance: distance to the training clips, less how sure the judges are; the least is chosen", [
-        dict(label=name) | {f"{guidance:g}": f"{cost:.2f}" for guidance, cost in zip(guidances, table[:, k])}
-        | dict(chosen=f"{guidances[best[k]]:g}") for k, name in enumerate(seen.labels)])
+    show(
+        "Cost of each guidance: distance to the training clips, less how sure the judges are; "
+        "the least is chosen",
+        [
+            dict(label=name)
+            | {f"{guidance:g}": f"{cost:.2f}" for guidance, cost in zip(guidances, table[:, k])}
+            | dict(chosen=f"{guidances[best[k]]:g}")
+            for k, name in enumerate(seen.labels)
+        ],
+    )
     if write:
         for label, at in zip(info["labels"], best):
             label["guidance"] = guidances[at]

@@ -1,6 +1,8 @@
-"""A judge of generated sounds: a small CNN that has heard the real training clips only.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The judge of generated sounds: a small CNN, trained on the real training clips alone.
 
-It never trains, guides, filters or selects what it judges, and hears no levels: every mel is shifted to the same maximum.
+The judge never trains, guides, filters or selects sounds that it judges. It does not know their loudness:
+every mel is shifted to the same maximum.
 """
 
 import numpy as np
@@ -16,15 +18,25 @@ class Judge(nn.Module):
     def __init__(self, labels, width=24):
         super().__init__()
         sizes = (1, width, 2 * width, 3 * width, 4 * width, 64)
-        self.body = nn.Sequential(*(part for a, b in zip(sizes, sizes[1:]) for part in (
-            nn.Conv2d(a, b, 3, 2 if a == 1 else 1, 1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))))
+        self.body = nn.Sequential(
+            *(
+                part
+                for a, b in zip(sizes, sizes[1:])
+                for part in (
+                    nn.Conv2d(a, b, 3, 2 if a == 1 else 1, 1),
+                    nn.BatchNorm2d(b),
+                    nn.ReLU(),
+                    nn.MaxPool2d(2),
+                )
+            )
+        )
         self.head = nn.Linear(64, labels)
 
     def embed(self, mel):
         return self.feel(mel)[1]
 
     def feel(self, mel):
-        """What it notes on the way, at every size but the first, and the embedding."""
+        """The inner features at every size but the first, and the embedding."""
         x, felt = (mel - mel.amax((1, 2), keepdim=True) + 1).clamp(min=-1)[:, None], []
         for part in self.body:
             x = part(x)
@@ -37,7 +49,7 @@ class Judge(nn.Module):
 
 
 def train_judge(mels, labels, count, steps, seed=0, batch=32):
-    """Balanced draws of disturbed clips, which keep a judge of few clips honest."""
+    """Trains a judge. Labels are drawn equally often, and clips are disturbed, so that few clips suffice."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     judge = Judge(count).train().to(memory_format=torch.channels_last)
@@ -61,8 +73,8 @@ def disturbed(x, y, rng):
     """Shifted in time, a band and a stretch masked, half of the clips with a quieter second sound."""
     x = torch.roll(x, int(torch.randint(-12, 13, (1,), generator=rng)), 2)
     band, frame = (int(torch.randint(0, n, (1,), generator=rng)) for n in (112, 224))
-    x[:, band:band + 16] = -1
-    x[:, :, frame:frame + 24] = -1
+    x[:, band : band + 16] = -1
+    x[:, :, frame : frame + 24] = -1
     part = 1 - 0.4 * torch.rand(len(x), 1, generator=rng) * (torch.rand(len(x), 1, generator=rng) < 0.5)
     x = torch.maximum(x, x.flip(0) + torch.log10(1 / part - 1 + 1e-6)[..., None] / 5)  # levels in dB / 50
     return x, part * y + (1 - part) * y.flip(0)
@@ -81,7 +93,8 @@ def accuracy(scores, labels, top=1):
 
 
 def frechet(a, b):
-    """Frechet distance of two clouds of embeddings, as of two normal distributions: of two clips each at least."""
+    """The Frechet distance of two sets of embeddings, taken as normal distributions. Each set needs two clips
+    at least."""
     gap = a.mean(0) - b.mean(0)
     one, two = np.cov(a.T), np.cov(b.T)
     values, vectors = np.linalg.eigh(one)
@@ -95,4 +108,6 @@ def frechet_interval(a, b, draws=200, seed=0):
     rng, n = np.random.default_rng(seed), min(len(a), len(b))
     pick = lambda x, again: x[rng.choice(len(x), n, again)]
     values = [frechet(pick(a, True), pick(b, True)) for _ in range(draws)]
-    return round(frechet(pick(a, False), pick(b, False)), 2), [round(float(v), 2) for v in np.quantile(values, (0.05, 0.95))]
+    return round(frechet(pick(a, False), pick(b, False)), 2), [
+        round(float(v), 2) for v in np.quantile(values, (0.05, 0.95))
+    ]

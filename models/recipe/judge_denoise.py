@@ -1,4 +1,5 @@
-"""Numbers of a denoiser on held-out sounds in held-out noise, from the waveforms."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures a denoiser on held-out sounds in held-out noise, from the waveforms."""
 
 import numpy as np
 import torch
@@ -11,7 +12,12 @@ REPORTED = dict(speech=16, speech48=8, effects=16)  # scenes a level in the card
 FIT_SNRS = (-5, 0, 5, 10, 15, 20, 25)  # automatic t is fitted at
 FIT_TS = (0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
 POINTS = (4, 8, 12, 16, 20, 26)  # doubts in its table, in dB; from the last on, t is 0
-KEEP = {-5: 0.93, 0: 0.955, 10: 0.92, 20: 0.7}  # of what the best single t gains for speech at an SNR, automatic t keeps so much
+KEEP = {
+    -5: 0.93,
+    0: 0.955,
+    10: 0.92,
+    20: 0.7,
+}  # of what the best single t gains for speech at an SNR, automatic t keeps so much
 EFFECTS = 3  # what a dB of theirs counts beside one of speech, which KEEP guards
 
 
@@ -23,7 +29,7 @@ def si_sdr(clean, heard):
 
 
 def backgrounds(bank, length, aside=()):
-    """The held-out recordings of noise and of steady effects, each a list of the clips cut from it that are long enough."""
+    """The held-out recordings of noise and of steady effects: for each, its clips that are long enough."""
     recordings = {}
     for clip in bank.choose("noise", True, without=("coloured",)) + bank.choose("sfx", True, mix.BACKGROUND):
         if clip["length"] >= length and clip["source"] not in aside:
@@ -32,12 +38,15 @@ def backgrounds(bank, length, aside=()):
 
 
 def planned(bank, kind, count, seconds=4, seed=5, aside=()):
-    """`count` times (None: as often as in the card) what a scene is made of: (clip, first sample of the scene, samples) for each
-    sound, and (clip, first sample of the clip) for the noise. None is of a recording in `aside`; none of noise comes twice before
-    each has come once."""
+    """The parts of `count` scenes (None: as many as in the card): for each sound (clip, first sample of the
+    scene, samples), and for the noise (clip, first sample of the clip). Recordings in `aside` are left out.
+    No noise comes twice before each has come once."""
     rng = np.random.default_rng([seed, 7])
-    clips = {"speech": bank.choose("speech", True), "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
-             "effects": bank.choose("sfx", True, without=mix.BACKGROUND)}[kind]
+    clips = {
+        "speech": bank.choose("speech", True),
+        "speech48": [c for c in bank.choose("speech", True) if c["rate"] >= 44100],
+        "effects": bank.choose("sfx", True, without=mix.BACKGROUND),
+    }[kind]
     clips = [clip for clip in clips if clip["source"] not in aside]
     length = seconds * audio.RATE
     noises = backgrounds(bank, length, aside)
@@ -57,22 +66,29 @@ def planned(bank, kind, count, seconds=4, seed=5, aside=()):
 
 
 def scenes(bank, kind, count, seconds=4, **choice):
-    """`count` times a held-out sound at -26 dB and held-out noise at 0 dB of the same length, as `planned` chooses them."""
+    """`count` held-out sounds at -26 dB, each with held-out noise at 0 dB of the same length, as `planned`
+    chooses them."""
     length, level, out = seconds * audio.RATE, 10 ** (-26 / 20), []
     for sounds, (clip, start) in planned(bank, kind, count, seconds, **choice):
         noise = bank.samples(clip, start, length)
         noise = noise / np.sqrt(np.square(noise).mean() + 1e-12)
         sound = np.zeros(length, np.float32)
         for clip, position, samples in sounds:
-            sound[position:position + samples] = bank.samples(clip, 0, samples) * 10 ** (-clip["level"] / 20)
+            sound[position : position + samples] = bank.samples(clip, 0, samples) * 10 ** (
+                -clip["level"] / 20
+            )
         out.append((torch.from_numpy(sound * level).float(), torch.from_numpy(noise).float()))
     return out
 
 
 def other_scenes(bank, kind, count, reported):
-    """Scenes of recordings, noise among them, that are in none of the `reported` ones, {kind: scenes a level}."""
-    aside = {clip["source"] for told, n in reported.items() for sounds, (noise, _) in planned(bank, told, n)
-             for clip in (noise, *(sound[0] for sound in sounds))}
+    """{kind: scenes a level} of recordings that are in none of the `reported` scenes, not even as noise."""
+    aside = {
+        clip["source"]
+        for told, n in reported.items()
+        for sounds, (noise, _) in planned(bank, told, n)
+        for clip in (noise, *(sound[0] for sound in sounds))
+    }
     return scenes(bank, kind, count, seed=6, aside=aside)
 
 
@@ -87,6 +103,7 @@ def speech_scores(clean, heard):
     import pesq
     import pystoi
     import soxr
+
     a, b = (soxr.resample(wave.numpy(), audio.RATE, 16000) for wave in (clean, heard))
     try:
         quality = pesq.pesq(16000, a, b, "wb")
@@ -96,8 +113,8 @@ def speech_scores(clean, heard):
 
 
 def log_spectral_distance(clean, heard, depth=60):
-    """Root mean square over the bins of the difference in dB, mean over the frames; nothing counts more than `depth` dB
-    below the loudest bin of the clean sound."""
+    """Root mean square over the bins of the difference in dB, mean over the frames. Both spectra are cut off
+    `depth` dB below the loudest bin of the clean sound."""
     a, b = (audio.stft(wave).abs().square() for wave in (clean, heard))
     least = float(a.max()) * 10 ** (-depth / 10)
     difference = 10 * torch.log10(a.clamp(min=least) / b.clamp(min=least))
@@ -105,21 +122,22 @@ def log_spectral_distance(clean, heard, depth=60):
 
 
 def above(wave, hz=8000):
-    """What of a sound lies above `hz`."""
+    """The part of a sound above `hz`."""
     spectrum = torch.fft.rfft(wave)
-    spectrum[:round(hz / audio.RATE * len(wave))] = 0
+    spectrum[: round(hz / audio.RATE * len(wave))] = 0
     return torch.fft.irfft(spectrum, len(wave))
 
 
 def oracle(sound, heard):
-    """The ceiling: the gain of one who knows the clean mel."""
+    """The best that a gain on the mel can do: the gain computed from the clean mel."""
     spectrum = audio.stft(heard)
     ratio = (audio.mel_power(audio.stft(sound)) + 1e-12) / (audio.mel_power(spectrum) + 1e-12)
     return audio.istft(spectrum * audio.spread(ratio.clamp(max=1)), len(heard))
 
 
 def wiener(heard):
-    """A plain Wiener filter: noise per bin is 3 times the 10th percentile of its power, gain not below 0.05."""
+    """A plain Wiener filter: noise per bin is 3 times the 10th percentile of its power, gain not below
+    0.05."""
     spectrum = audio.stft(heard)
     power = spectrum.abs().square()
     noise = 3 * power.quantile(0.1, dim=1, keepdim=True)
@@ -127,15 +145,19 @@ def wiener(heard):
 
 
 def others(sound, heard, rivals):
-    """{name: SI-SDR} of a mix, of what a plain filter, the ceiling and `rivals` {name: function} make of it."""
+    """{name: SI-SDR} of a mix, of a plain filter, of the best gain, and of `rivals` {name: function}."""
     heads = dict(before=lambda wave: wave, wiener=wiener, oracle=lambda wave: oracle(sound, wave)) | rivals
     return {name: si_sdr(sound, run(heard)) for name, run in heads.items()}
 
 
 def measures(sound, heard, done):
     """{name: value} of a cleaned scene: SI-SDR and log-spectral distance, before and after, in dB."""
-    return dict(before=si_sdr(sound, heard), after=si_sdr(sound, done), lsd_before=log_spectral_distance(sound, heard),
-                lsd=log_spectral_distance(sound, done))
+    return dict(
+        before=si_sdr(sound, heard),
+        after=si_sdr(sound, done),
+        lsd_before=log_spectral_distance(sound, heard),
+        lsd=log_spectral_distance(sound, done),
+    )
 
 
 def speech_measures(sound, heard, done):
@@ -152,17 +174,20 @@ def upper_measures(sound, heard, done):
 
 
 def table(bank, kind, count, measure):
-    """Rows {snr, name: mean over the scenes} of what `measure`(sound, heard) says."""
+    """Rows {snr, name: mean over the scenes} of the values of `measure`(sound, heard)."""
     rows = []
     for snr in SNRS:
         values = [measure(scene[0], mixed(scene, snr)) for scene in scenes(bank, kind, count)]
         means = {name: np.nanmean([value[name] for value in values]) for name in values[0]}
-        rows.append(dict(snr=snr) | {name: f"{mean:.{3 if 'stoi' in name else 2}f}" for name, mean in means.items()})
+        rows.append(
+            dict(snr=snr) | {name: f"{mean:.{3 if 'stoi' in name else 2}f}" for name, mean in means.items()}
+        )
     return rows
 
 
 def curve(net, pairs, snrs=SNRS, ts=TS):
-    """SI-SDR (snr, scene, t) and the part of the energy removed, by t, and the opinions (snr, scene, 2) of each mix."""
+    """By t: SI-SDR (snr, scene, t) and the share of the energy removed. And the opinions (snr, scene, 2) of
+    each mix."""
     scores = np.zeros((len(snrs), len(pairs), len(ts)))
     removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 2))
     for j, scene in enumerate(pairs):
@@ -177,23 +202,23 @@ def curve(net, pairs, snrs=SNRS, ts=TS):
 
 
 def look_up(table, db):
-    """Linear between the points of a table, flat beyond them."""
+    """Linear between the points of a table, constant beyond them."""
     return np.interp(db, [point[0] for point in table], [point[1] for point in table])
 
 
 def tables_of(model):
-    """A denoiser's tables for automatic t, by SNR and by doubt; older models doubt nothing."""
+    """A denoiser's tables for automatic t, by SNR and by doubt. Older models have no table of doubts."""
     return model["auto_t"], model.get("auto_doubt", [[0, 1]])
 
 
 def pick_t(tables, opinions):
-    """Automatic t: the lesser of what the SNR and the doubt say."""
+    """Automatic t: the smaller one of the t by SNR and the t by doubt."""
     by_snr, by_doubt = tables
     return np.minimum(look_up(by_snr, opinions[..., 0]), look_up(by_doubt, opinions[..., 1]))
 
 
 def reached(tables, scores, opinions):
-    """SI-SDR (snr, scene) that t from the tables reaches, between the ts of the curve in a line."""
+    """SI-SDR (snr, scene) with the t of the tables, interpolated between the ts of the curve."""
     t = pick_t(tables, opinions)
     k = np.clip(np.searchsorted(FIT_TS, t, side="right") - 1, 0, len(FIT_TS) - 2)
     low, high = (np.take_along_axis(scores, index[..., None], 2)[..., 0] for index in (k, k + 1))
@@ -202,13 +227,17 @@ def reached(tables, scores, opinions):
 
 
 def gained(tables, curves):
-    """{kind: mean gain in dB at each of FIT_SNRS}, from {kind: what `curve` says}; the first of FIT_TS changes nothing."""
-    return {kind: (reached(tables, scores, opinions) - scores[..., 0]).mean(1) for kind, (scores, _, opinions) in curves.items()}
+    """{kind: mean gain in dB at each of FIT_SNRS}, from {kind: the result of `curve`}. The first of FIT_TS
+    changes nothing."""
+    return {
+        kind: (reached(tables, scores, opinions) - scores[..., 0]).mean(1)
+        for kind, (scores, _, opinions) in curves.items()
+    }
 
 
 def fit_auto(curves):
-    """The table of doubts for which, beside AUTO_T, speech and effects gain most, while speech keeps its part of what the best
-    single t gains: where it does not, speech counts for more and more."""
+    """The table of doubts with which, beside AUTO_T, speech and effects gain most. Speech must keep a share
+    of the gain of the best single t: while it does not, speech counts for more."""
     scores = curves["speech"][0].mean(1)
     best = scores.max(1) - scores[:, 0]
     least = np.array([KEEP.get(snr, 0) * top for snr, top in zip(FIT_SNRS, best)])
@@ -223,9 +252,11 @@ def fit_auto(curves):
 
 
 def fit_weighted(curves, weights):
-    """Coordinate ascent; t falls as the doubt rises."""
+    """Coordinate ascent over the table; t falls as the doubt rises."""
     grid = np.round(np.arange(0, 1.001, 0.05), 2)
-    fit = [[point, float(t)] for point, t in zip(POINTS, np.linspace(1, 0, len(POINTS)))]  # steep: room for each to move
+    fit = [
+        [point, float(t)] for point, t in zip(POINTS, np.linspace(1, 0, len(POINTS)))
+    ]  # steep: room for each to move
 
     def worth(trial):
         gains = gained((denoise.AUTO_T, trial), curves)
@@ -234,6 +265,6 @@ def fit_weighted(curves, weights):
     for _ in range(6):
         for i in range(len(fit) - 1):
             high, low = fit[i - 1][1] if i else 1, fit[i + 1][1]
-            trials = [fit[:i] + [[fit[i][0], float(t)]] + fit[i + 1:] for t in grid if low <= t <= high]
+            trials = [fit[:i] + [[fit[i][0], float(t)]] + fit[i + 1 :] for t in grid if low <= t <= high]
             fit = max(trials, key=worth)
     return fit

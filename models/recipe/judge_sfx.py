@@ -1,5 +1,8 @@
-"""Numbers of a generator, from what comes out of the loudspeaker: sounds that `ebb render` made as it does unless asked
-otherwise. Every one counts, at the mix of labels that the held-back sounds have."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures a generator by the sounds that `ebb render` makes with its default settings.
+
+Every sound counts. The labels are mixed as among the held-out sounds.
+"""
 
 import csv
 import ctypes
@@ -21,31 +24,54 @@ SECONDS = (sfx.FRAMES - 1) * audio.HOP / audio.RATE  # what a window of FRAMES f
 
 
 def find_ebb():
-    """$EBB, the ebb on the PATH, or the one built beside the models."""
+    """The command: $EBB, or `ebb` on the PATH, or the one that was built beside the models."""
     built = BUILD / "tools" / "ebb"
     found = os.environ.get("EBB") or shutil.which("ebb") or (built.exists() and str(built))
     if not found:
-        raise ValueError("sounds are judged as `ebb render` makes them, and there is no ebb: ./dev build, or name one in $EBB")
+        raise ValueError(
+            "sounds are judged as `ebb render` makes them, and there is no ebb: "
+            "./dev build, or name one in $EBB"
+        )
     return found
 
 
 def render(model, names, labels, seed=1, options=()):
-    """A sound for each class in `labels`, as the mels (n, BANDS, FRAMES) of their samples."""
+    """Mels (n, BANDS, FRAMES) of sounds that are made, one for each class in `labels`."""
+    return torch.stack([audio.mel(wave).half() for wave in rendered(model, names, labels, seed, options)])
+
+
+def rendered(model, names, labels, seed=1, options=(), column="label"):
+    """A sound for each of `names` that `labels` has the numbers of, (n, samples of a window). `column`: what
+    the names are."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with open(path / "list.csv", "w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
-            rows.writerow(("name", "label", "seed", "index"))
+            rows.writerow(("name", column, "seed", "index"))
             rows.writerows((f"{i:05}", names[k], seed, i) for i, k in enumerate(labels))
-        done = subprocess.run([find_ebb(), "render", "-m", str(model), "--list", path / "list.csv", "-o", folder, "-q", *options],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                find_ebb(),
+                "render",
+                "-m",
+                str(model),
+                "--list",
+                path / "list.csv",
+                "-o",
+                folder,
+                "-q",
+                *options,
+            ],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise ValueError(done.stderr.strip())
-        return torch.stack([hear(path / f"{i:05}.wav") for i in range(len(labels))])
+        return torch.stack([window_of(path / f"{i:05}.wav") for i in range(len(labels))])
 
 
 def opened(folder, work, what):
-    """What a generator's ebb.json says, and the sounds that it is judged by: of the same labels."""
+    """A generator's ebb.json, and the sounds to compare it with: those of the labels that it has."""
     info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))
     seen = sfx.Windows(work)
     if [label["name"] for label in info.get("labels", [])] != seen.labels:
@@ -54,22 +80,28 @@ def opened(folder, work, what):
     return info, seen
 
 
-def hear(path):
+def labels_of(folder):
+    """The names of a generator's labels."""
+    info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))
+    return [label["name"] for label in info.get("labels", [])]
+
+
+def window_of(path):
     samples, rate = soundfile.read(path, dtype="float32")
     if rate != audio.RATE or samples.ndim > 1:
         raise ValueError(f"{path}: expected mono at {audio.RATE} Hz")
     window = np.zeros(round(SECONDS * audio.RATE), np.float32)
-    window[:len(samples)] = samples[:len(window)]
-    return audio.mel(torch.from_numpy(window)).half()
+    window[: len(samples)] = samples[: len(window)]
+    return torch.from_numpy(window)
 
 
 def library():
-    """$LIBEBB, or the one built beside the models."""
+    """The library: $LIBEBB, or the one that was built beside the models."""
     return Path(os.environ.get("LIBEBB") or BUILD / "lib" / "libebb.so")
 
 
 class Inversion:
-    """The library's way from a mel to sound, by its C interface."""
+    """Turns a mel into sound with libebb, through its C interface."""
 
     def __init__(self):
         self.c = ctypes.CDLL(str(library()))
@@ -80,18 +112,27 @@ class Inversion:
         values = np.ascontiguousarray(mel.float().numpy())
         out = np.zeros((values.shape[1] - 1) * audio.HOP, np.float32)
         at = lambda x: x.ctypes.data_as(ctypes.c_void_p)
-        if self.c.ebb_mel_to_sound(self.mel, at(values), ctypes.c_size_t(values.shape[1]), ctypes.c_bool(grain), 16,
-                                   ctypes.c_uint64(seed), at(out), ctypes.c_size_t(len(out)), None):
+        if self.c.ebb_mel_to_sound(
+            self.mel,
+            at(values),
+            ctypes.c_size_t(values.shape[1]),
+            ctypes.c_bool(grain),
+            16,
+            ctypes.c_uint64(seed),
+            at(out),
+            ctypes.c_size_t(len(out)),
+            None,
+        ):
             raise ValueError("the library could not make a sound of a mel")
         return torch.from_numpy(out)
 
     def there_and_back(self, mels, grain):
-        """Mels of the sounds that these mels turn into."""
+        """Turns mels into sounds, and the sounds into mels again."""
         return torch.stack([audio.mel(self.sound(mel, grain, seed)) for seed, mel in enumerate(mels)])
 
 
 def spectral_distance(a, b, heard_db=50):
-    """Mean absolute difference in dB, over what lies within `heard_db` of a clip's loudest cell."""
+    """The mean absolute difference in dB, over the cells within `heard_db` of a clip's loudest cell."""
     a, b = a.float(), b.float()
     heard = a > a.amax((1, 2), keepdim=True) - heard_db / audio.MEL["db_range"]
     return float(((a - b).abs()[heard] * audio.MEL["db_range"]).mean())
@@ -99,19 +140,27 @@ def spectral_distance(a, b, heard_db=50):
 
 # ---- sets of clips with one mix of labels ----
 
+
 def same_mix(labels, mix, rng):
-    """Places of clips, so many of each label as `mix` says; again and again where there are too few."""
-    return np.concatenate([rng.choice(np.flatnonzero(labels == k), n, n > (labels == k).sum())
-                           for k, n in enumerate(mix) if n and (labels == k).any()])
+    """Indices of clips, as many of each label as `mix` says. Where a label has too few clips, they are
+    repeated.
+    """
+    return np.concatenate(
+        [
+            rng.choice(np.flatnonzero(labels == k), n, n > (labels == k).sum())
+            for k, n in enumerate(mix)
+            if n and (labels == k).any()
+        ]
+    )
 
 
 def wanted(mix, least):
-    """Classes to make: as many of each as are held back, and at least `least`."""
+    """The classes to make: of each as many as are held out, and at least `least`."""
     return np.repeat(np.arange(len(mix)), np.maximum(mix, least))
 
 
 def by_label(hits, labels, count):
-    """Mean per label; not a number where there is no clip."""
+    """The mean of each label; NaN where a label has no clip."""
     return np.array([hits[labels == k].mean() if (labels == k).any() else np.nan for k in range(count)])
 
 
@@ -122,18 +171,19 @@ def at_mix(per_label, mix):
 
 # ---- memory and variety ----
 
+
 def nearest(a, b):
-    """Distance from each of `a` to the nearest of `b`."""
+    """The distance from each of `a` to the nearest of `b`."""
     return torch.cdist(torch.from_numpy(a), torch.from_numpy(b)).min(1).values.numpy()
 
 
 def memorised(made, held, train):
-    """Share of `made` nearer to a training clip than all but 5 % of the held-back clips are."""
+    """The share of `made` that is nearer to a training clip than all but 5 % of the held-out clips are."""
     return float((nearest(made, train) < np.quantile(nearest(held, train), 0.05)).mean())
 
 
 def variety(embedding, labels, count):
-    """Mean distance between two clips of a label, per label."""
+    """The mean distance between two clips of a label, for each label."""
     out = np.full(count, np.nan)
     for k in range(count):
         part = torch.from_numpy(embedding[labels == k])
@@ -144,9 +194,12 @@ def variety(embedding, labels, count):
 
 # ---- the judge, made once ----
 
+
 def trained_judge(work, seen, steps, seed):
     train = lambda: judge.train_judge(seen.train, seen.train_labels, len(seen.labels), steps, seed)
-    kept = data.cached(Path(work) / f"judge-{seed}.pt", [seen.stamp, steps], lambda: dict(weights=train().state_dict()))
+    kept = data.cached(
+        Path(work) / f"judge-{seed}.pt", [seen.stamp, steps], lambda: dict(weights=train().state_dict())
+    )
     ear = judge.Judge(len(seen.labels))
     ear.load_state_dict(kept["weights"])
     return ear.eval()

@@ -1,4 +1,9 @@
-"""Noisy recordings made on the fly: a sound, sometimes in a room, with noise, as mel powers."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Mixes noisy recordings during the training. A mix is a sound, sometimes in a room, with noise; it is
+returned as mel powers.
+"""
+
+from collections import Counter
 
 import numpy as np
 import soxr
@@ -8,11 +13,12 @@ from . import audio
 from .data import STEADY, active_level
 
 BACKGROUND = [*STEADY, "ambience"]  # effects that are noise to a denoiser
+NARROW = 0.25  # part of the sounds of a low rate that count as what they are: narrow, with noise alone above
 HISTORY = audio.RATE // 2  # a room answers to what came before the crop
 
 
 class Mixer:
-    """Draws mixes from a bank; its state is that of one NumPy generator."""
+    """Draws mixes from a bank. Its only state is that of a NumPy generator."""
 
     def __init__(self, bank, held, seed):
         self.bank, self.rng = bank, np.random.default_rng(seed)
@@ -20,17 +26,22 @@ class Mixer:
         wide = [clip for clip in speech if clip["rate"] >= 44100]
         effects = bank.choose("sfx", held, without=BACKGROUND)
         self.targets = [speech, wide, effects, bank.choose("music", held)]
-        self.target_share = share((0.44, 0.22, 0.27, 0.07), self.targets)
+        self.target_share = share((0.42, 0.18, 0.28, 0.12), self.targets)
         real = bank.choose("noise", held, without=("coloured",))
         self.noises = [real, bank.choose("noise", held, ("coloured",)), bank.choose("sfx", held, BACKGROUND)]
         self.noise_share = share((0.65, 0.1, 0.25), self.noises)
+        self.odds = {id(group): odds(group) for group in (*self.targets, *self.noises)}
 
     def pick(self, groups, shares):
-        group = groups[self.rng.choice(len(groups), p=shares)]
-        return group[self.rng.integers(len(group))]
+        return self.one_of(groups[self.rng.choice(len(groups), p=shares)])
+
+    def one_of(self, group):
+        return group[np.searchsorted(self.odds[id(group)], self.rng.uniform(), side="right")]
 
     def target(self, length):
-        """A stretch of a clip at its active level of 0 dB, effects at times two at once, and the rate it is good for."""
+        """A stretch of a clip at an active level of 0 dB, and the rate up to which it is good. Of effects, at
+        times two at once.
+        """
         if self.rng.uniform() < 0.12:
             return self.events(length), audio.RATE
         group = self.targets[self.rng.choice(len(self.targets), p=self.target_share)]
@@ -41,7 +52,7 @@ class Mixer:
         return samples, rate
 
     def one_target(self, group, length):
-        clip = group[self.rng.integers(len(group))]
+        clip = self.one_of(group)
         speed = self.speed(0.8 if group is self.targets[2] else 1 / 3)
         need = int(length * speed) + 1
         room = clip["length"] - need
@@ -56,24 +67,28 @@ class Mixer:
         return turned(samples, speed, length) * 10 ** (-clip["level"] / 20), clip["rate"] * min(speed, 1)
 
     def speed(self, octaves):
-        """How much faster than recorded: half of all sounds as they are, the others up to `octaves` off."""
+        """How much faster than recorded a sound is played. Half of all sounds stay as they are, the others
+        move by up to `octaves`.
+        """
         return 2 ** self.rng.uniform(-octaves, octaves) if self.rng.uniform() < 0.5 else 1.0
 
     def room(self, samples):
-        """A made-up room: the direct sound, then noise that decays, darker as it goes."""
+        """A made-up room: the direct sound, then noise that decays and grows darker."""
         n = int(audio.RATE * self.rng.uniform(0.15, 0.5))
         t = np.arange(n) / audio.RATE
         tail = self.rng.standard_normal(n) * 10 ** (-3 * t / self.rng.uniform(0.15, 0.9))
-        tail[:int(audio.RATE * self.rng.uniform(0.001, 0.02))] = 0
+        tail[: int(audio.RATE * self.rng.uniform(0.001, 0.02))] = 0
         size = 1 << (len(samples) + n - 1).bit_length()
         spectrum = np.fft.rfft(tail, size)
         spectrum /= 1 + np.linspace(0, 24000, len(spectrum)) / self.rng.uniform(2000, 12000)
         direct = 10 ** (self.rng.uniform(-3, 12) / 20) * np.sqrt(np.square(np.abs(spectrum)).mean())
         wet = np.fft.irfft(np.fft.rfft(samples, size) * (1 + spectrum / direct), size)
-        return wet[:len(samples)].astype(np.float32)
+        return wet[: len(samples)].astype(np.float32)
 
     def noise(self, length):
-        """A stretch of noise of RMS 1, at times of two kinds: there are few recordings, and a net soon knows them."""
+        """A stretch of noise of RMS 1, at times of two kinds. There are few recordings of noise, and a net
+        soon knows each of them.
+        """
         samples = self.one_noise(length)
         if self.rng.uniform() < 0.4:
             samples = samples + 10 ** (self.rng.uniform(-15, 0) / 20) * self.one_noise(length)
@@ -92,10 +107,12 @@ class Mixer:
         return unit(turned(samples, speed, length))
 
     def made_up(self, length):
-        """A hiss that swells and ebbs, crackles, or both, in a random colour."""
+        """A hiss that swells and fades, crackles, or both, in a random colour."""
         hiss = self.rng.standard_normal(length).astype(np.float32)
         if self.rng.uniform() < 0.6:  # seldom slower than 2 s, seldom faster than 30 ms
-            pace = self.rng.standard_normal(max(int(length / audio.RATE * 10 ** self.rng.uniform(-0.3, 1.5)), 1) + 2)
+            pace = self.rng.standard_normal(
+                max(int(length / audio.RATE * 10 ** self.rng.uniform(-0.3, 1.5)), 1) + 2
+            )
             swell = np.interp(np.linspace(0, len(pace) - 1, length), np.arange(len(pace)), pace)
             hiss *= 10 ** (self.rng.uniform(0, 10) * swell / 20)
         dense = 10 ** self.rng.uniform(0.3, 3) * length / audio.RATE
@@ -107,19 +124,25 @@ class Mixer:
         return unit(self.coloured(mixed))
 
     def events(self, length):
-        """Made-up sounds that begin and die away, of noise or of tones, at an active level of 0 dB: a net that has heard no more
-        than the recorded effects takes what is new to it for noise."""
+        """Made-up sounds that begin and die away, of noise or of tones, at an active level of 0 dB. A net
+        that hears only the recorded effects takes every other effect for noise.
+        """
         out = np.zeros(length)
         for _ in range(self.rng.integers(1, 9)):
             start = self.rng.integers(0, length)
             t = np.arange(length - start) / audio.RATE
-            envelope = (1 - np.exp(-t / 10 ** self.rng.uniform(-4, -1.3))) * np.exp(-t / 10 ** self.rng.uniform(-2, 0))
+            envelope = (1 - np.exp(-t / 10 ** self.rng.uniform(-4, -1.3))) * np.exp(
+                -t / 10 ** self.rng.uniform(-2, 0)
+            )
             if self.rng.uniform() < 0.6:
                 carrier = self.rng.standard_normal(len(t))
             else:
                 hz, bend = 60 * 2 ** self.rng.uniform(0, 5), self.rng.uniform(-1, 1) * self.rng.integers(0, 2)
-                phase = 2 * np.pi * hz * (t + bend * t ** 2)
-                carrier = sum(k ** -1.0 * np.sin(k * phase + self.rng.uniform(0, 6.3)) for k in range(1, self.rng.integers(2, 12)))
+                phase = 2 * np.pi * hz * (t + bend * t**2)
+                carrier = sum(
+                    k**-1.0 * np.sin(k * phase + self.rng.uniform(0, 6.3))
+                    for k in range(1, self.rng.integers(2, 12))
+                )
             out[start:] += 10 ** (self.rng.uniform(-15, 0) / 20) * envelope * carrier
         out = self.coloured(out)
         return (out * 10 ** (-active_level(out) / 20)).astype(np.float32)
@@ -128,26 +151,36 @@ class Mixer:
         size = 1 << (len(samples) - 1).bit_length()
         bins = np.linspace(0, audio.N_FFT // 2, size // 2 + 1)
         colour = np.interp(bins, np.arange(audio.N_FFT // 2 + 1), self.tilt(6, 10))
-        return np.fft.irfft(np.fft.rfft(samples, size) * 10 ** (colour / 20), size)[:len(samples)].astype(np.float32)
+        return np.fft.irfft(np.fft.rfft(samples, size) * 10 ** (colour / 20), size)[: len(samples)].astype(
+            np.float32
+        )
 
     def tilt(self, slope=2, bumps=4):
-        """Gain per bin of a random, smooth colouring, in dB: another microphone."""
+        """A random, smooth colouring, as a gain per bin in dB: it stands for another microphone."""
         octave = np.log2(np.linspace(0, audio.RATE / 2, audio.N_FFT // 2 + 1) + 50) - 10
-        waves = sum(self.rng.uniform(-bumps, bumps) * np.sin(self.rng.uniform(0.5, 3) * octave + self.rng.uniform(0, 6.3))
-                    for _ in range(2))
+        waves = sum(
+            self.rng.uniform(-bumps, bumps)
+            * np.sin(self.rng.uniform(0.5, 3) * octave + self.rng.uniform(0, 6.3))
+            for _ in range(2)
+        )
         return np.clip(self.rng.uniform(-slope, slope) * octave + waves, -30, 20)
 
     def batch(self, count, frames):
-        """Powers of `count` clean and noisy mels (count, BANDS, frames), Re(clean noisy*), and where they may be judged."""
+        """Powers of `count` clean and noisy mels (count, BANDS, frames), the products Re(clean noisy*), and
+        the bands in which an item is judged.
+        """
         length, half = (frames - 1) * audio.HOP + audio.N_FFT, (count + 1) // 2
         drawn = [self.target(length) for _ in range(half)]
         waves = np.stack([wave for wave, _ in drawn] + [self.noise(length) for _ in range(half)])
         spectra = audio.stft(torch.from_numpy(waves.astype(np.float32)), centred=False)
         flat = np.zeros(audio.N_FFT // 2 + 1)
-        colour = np.stack([self.tilt() if self.rng.uniform() < 0.5 else flat for _ in range(half)] +
-                          [self.tilt(3, 8) if self.rng.uniform() < 0.8 else flat for _ in range(half)])
+        colour = np.stack(
+            [self.tilt() if self.rng.uniform() < 0.5 else flat for _ in range(half)]
+            + [self.tilt(3, 8) if self.rng.uniform() < 0.8 else flat for _ in range(half)]
+        )
         spectra *= torch.from_numpy(10 ** (colour / 20)).float()[..., None]
-        # |g c + h n|^2 = g^2 |c|^2 + h^2 |n|^2 + 2 g h Re(c n*), and the mel is linear in each: two levels a pair
+        # |g c + h n|^2 = g^2 |c|^2 + h^2 |n|^2 + 2 g h Re(c n*), and the mel is linear in each: two levels a
+        # pair
         power = audio.mel_power(spectra).unflatten(0, (2, half))
         cross = audio.mel_cross(spectra[:half], spectra[half:])
         gains = 10 ** (torch.tensor([self.levels() for _ in range(count)]) / 20)[:, :, None, None]
@@ -156,11 +189,15 @@ class Mixer:
         noisy = clean + gains[:, 1].square() * power[1][item] + 2 * both
         mask = torch.stack([known_bands(drawn[i][1]) for i in item])
         mask[gains[:, 0, 0, 0] < 1e-9] = 1
+        mask[torch.from_numpy(self.rng.uniform(size=count) < NARROW)] = 1
         return clean, noisy.clamp(min=0), clean + both, mask[:, :, None].expand(-1, -1, frames)
 
     def levels(self):
-        """(sound, noise) in dB: usually both, sometimes the sound alone, the noise alone, or neither."""
-        level, snr, case = self.rng.uniform(-45, -12), self.rng.uniform(-7, 25), self.rng.uniform()
+        """The levels (sound, noise) in dB. Most items have both; some have the sound alone, the noise alone,
+        or neither.
+        """
+        level, case = self.rng.uniform(-45, -12), self.rng.uniform()
+        snr = self.rng.uniform(-8, 5 if self.rng.uniform() < 0.3 else 32)
         if case < 0.10:
             return float(level), -400.0
         if case < 0.15:
@@ -171,15 +208,29 @@ class Mixer:
 
 
 def unit(samples):
-    """At an RMS of 1."""
+    """The samples at an RMS of 1."""
     return samples / np.sqrt(np.square(samples).mean() + 1e-10)
 
 
 def turned(samples, speed, length):
-    """Played `speed` times as fast, `length` samples of it."""
+    """`length` samples, played `speed` times as fast."""
     if speed != 1:
         samples = soxr.resample(samples, audio.RATE * speed, audio.RATE, "LQ")
     return np.resize(samples[:length], length)
+
+
+def odds(group):
+    """Running sums of the odds at which the clips of a group are drawn. A recording or a voice with four
+    times the clips is drawn twice as often.
+    """
+    counts = Counter(recording(clip) for clip in group)
+    sums = np.cumsum([counts[recording(clip)] ** -0.5 for clip in group])
+    return sums / sums[-1] if len(sums) else sums
+
+
+def recording(clip):
+    """What the clips of one recording of noise, or of one voice, have in common."""
+    return clip["source"] if clip["kind"] == "noise" else clip["label"]
 
 
 def share(weights, groups):
@@ -190,6 +241,6 @@ def share(weights, groups):
 
 
 def known_bands(rate):
-    """1 for the bands below half the rate a source was recorded at: above it, it says nothing."""
+    """1 for the bands below half the rate at which a source was recorded, 0 above: nothing is known there."""
     top = torch.from_numpy(audio.band_edges()[2:])
     return (top <= 0.5 * rate).float() if rate < audio.RATE else torch.ones(audio.BANDS)

@@ -1,7 +1,9 @@
-"""All that a training needs in one small file, for a machine borrowed or rented for minutes: recipe, start model, prepared sounds.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A parcel: one small file with all that a training on another machine needs: the recipe, the start model,
+prepared sounds.
 
-For sfx the latents of every window, in steps of a tenth of their deviation, which is a third of the autoencoder's own
-uncertainty; for the denoiser the recordings themselves, as Opus.
+For sfx it holds the latents of every window, rounded to a tenth of their deviation, which is a third of the
+autoencoder's own uncertainty. For the denoiser it holds the recordings, as Opus.
 """
 
 import io
@@ -58,7 +60,9 @@ def packed_size(tensor):
 def features_sfx(work, start, room):
     seen = sfx.Windows(work)
     vae, _ = sfx.find_autoencoder(work, start)
-    kept = data.cached(Path(work) / "latents.pt", [sfx.space(vae), seen.stamp], lambda: sfx.encode_all(vae, seen))
+    kept = data.cached(
+        Path(work) / "latents.pt", [sfx.space(vae), seen.stamp], lambda: sfx.encode_all(vae, seen)
+    )
     scale = STEP * float(kept["train"].float().std())
     out = dict(kind="sfx", key=kept["key"], scale=scale, labels=seen.labels, shared=seen.shared)
     for side in ("held", "train"):  # the small one first
@@ -67,7 +71,10 @@ def features_sfx(work, start, room):
         each = packed_size(sample) / len(sample)
         chosen = pick(len(codes), room, lambda i: each)
         room -= each * len(chosen)
-        out[side], out[side + "_labels"] = codes[chosen].clone(), getattr(seen, side + "_labels")[chosen].clone()
+        out[side], out[side + "_labels"] = (
+            codes[chosen].clone(),
+            getattr(seen, side + "_labels")[chosen].clone(),
+        )
         print(f"{side}: {len(chosen)} of {len(codes)} windows fit", flush=True)
     return out
 
@@ -79,7 +86,14 @@ def features_denoise(work, start, room):
 
     def size_of(i):
         buffer = io.BytesIO()
-        soundfile.write(buffer, bank.samples(clips[i]), audio.RATE, format="OGG", subtype="OPUS", compression_level=OPUS_LEVEL)
+        soundfile.write(
+            buffer,
+            bank.samples(clips[i]),
+            audio.RATE,
+            format="OGG",
+            subtype="OPUS",
+            compression_level=OPUS_LEVEL,
+        )
         coded[i] = torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
         return len(coded[i]) + 600  # its entry in the index
 
@@ -101,7 +115,10 @@ def pack(work, out, what, start, most):
             shutil.copytree(own, root / "recipe-work" / "vae" / "net")
         room = (most << 20) - ROOM - tar_size(root)
         if room < 0:
-            raise ValueError(f"--most {most}: the recipe and the start model alone need {(tar_size(root) + ROOM) >> 20} MiB")
+            raise ValueError(
+                f"--most {most}: the recipe and the start model alone "
+                f"need {(tar_size(root) + ROOM) >> 20} MiB"
+            )
         (root / "recipe-work").mkdir(exist_ok=True)
         data.save_tensors(root / "recipe-work" / "features.pt", FEATURES[what](work, start, room))
         with data.replacing(out) as part, tarfile.open(part, "w:gz") as tar:
@@ -109,7 +126,10 @@ def pack(work, out, what, start, most):
     size = Path(out).stat().st_size
     if size > most << 20:
         Path(out).unlink()
-        raise ValueError(f"{out}: {size / (1 << 20):.1f} MiB came of it, {most} are allowed; a smaller --most leaves out more")
+        raise ValueError(
+            f"{out}: {size / (1 << 20):.1f} MiB came of it, {most} are allowed; "
+            "a smaller --most leaves out more"
+        )
 
 
 def unpack(work):
@@ -123,7 +143,9 @@ def unpack(work):
         latents = {side: (kept[side].float() * kept["scale"]).half() for side in ("train", "held")}
         data.save_tensors(work / "latents.pt", latents | dict(key=kept["key"]))
         names = ("labels", "train_labels", "held_labels")
-        windows = {name: kept[name] for name in names} | dict(key=kept["key"][1], shared=kept.get("shared", False))
+        windows = {name: kept[name] for name in names} | dict(
+            key=kept["key"][1], shared=kept.get("shared", False)
+        )
         data.save_tensors(work / "windows.pt", windows)
     else:
         unpack_sounds(work, kept)

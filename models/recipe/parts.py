@@ -1,4 +1,5 @@
-"""A checkpoint in parts small enough to be carried home from a borrowed machine: weights first, then the whole state."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A checkpoint in small parts, to be copied from another machine: the weights first, then the whole state."""
 
 import hashlib
 import io
@@ -13,14 +14,19 @@ MOST = 16 << 20  # bytes of a part
 
 
 def light(state):
-    """What an export needs of a checkpoint: the averaged weights in float16, and what they are."""
-    half = {name: value.half() if value.is_floating_point() else value for name, value in state["average"]["weights"].items()}
+    """The part of a checkpoint that an export needs: the averaged weights in float16, and their meaning."""
+    half = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in state["average"]["weights"].items()
+    }
     keep = ("step", "spent", "options", "bf16", "config", "about")
-    return {name: state[name] for name in keep} | dict(average=dict(steps=state["average"]["steps"], weights=half))
+    return {name: state[name] for name in keep} | dict(
+        average=dict(steps=state["average"]["steps"], weights=half)
+    )
 
 
 def leave(folder, state, path):
-    """Cuts the checkpoint at `path` into parts; the index comes last, and names whole sets alone."""
+    """Cuts the checkpoint at `path` into parts. The index is written last and names complete sets only."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = io.BytesIO()
@@ -28,7 +34,7 @@ def leave(folder, state, path):
     index = dict(step=state["step"], parts={})
     for what, whole in (("weights", weights.getvalue()), ("state", Path(path).read_bytes())):
         for number, start in enumerate(range(0, len(whole), MOST)):
-            part = whole[start:start + MOST]
+            part = whole[start : start + MOST]
             name = f"{what}-{state['step']:07d}.{number:03d}"
             with data.replacing(folder / name) as file:
                 file.write_bytes(part)
@@ -40,7 +46,7 @@ def leave(folder, state, path):
 
 
 def gather(folder, index, what):
-    """All parts of a kind in one, None if some are not there. A part that is damaged is an error."""
+    """Joins all parts of a kind; None if some are missing. A damaged part is an error."""
     whole = io.BytesIO()
     for name in sorted(name for name in index["parts"] if name.startswith(what)):
         if not (folder / name).exists():
@@ -53,7 +59,8 @@ def gather(folder, index, what):
 
 
 def join(folder, out):
-    """Puts parts together as the checkpoint of the training `out`; the weights alone if the state did not come whole."""
+    """Joins parts to the checkpoint of the training `out`. If the state is not complete, the checkpoint has
+    the weights alone."""
     folder, out = Path(folder), Path(out)
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
@@ -61,10 +68,16 @@ def join(folder, out):
     except (json.JSONDecodeError, KeyError) as error:
         raise ValueError(f"{folder}/index.json: not what `train --parts` leaves") from error
     if whole is None and weights is None:
-        raise ValueError(f"{folder}: parts of both weights and state are missing: "
-                         + ", ".join(name for name in index["parts"] if not (folder / name).exists()))
+        raise ValueError(
+            f"{folder}: parts of both weights and state are missing: "
+            + ", ".join(name for name in index["parts"] if not (folder / name).exists())
+        )
     out.mkdir(parents=True, exist_ok=True)
     with data.replacing(out / "state.pt") as file:
         file.write_bytes(weights if whole is None else whole)
-    came = "its weights alone: to be exported" if whole is None else "all of its state: train and export go on from it"
+    came = (
+        "its weights alone: to be exported"
+        if whole is None
+        else "all of its state: train and export go on from it"
+    )
     print(f"{out}/state.pt: step {index['step']}, {came}")

@@ -1,4 +1,5 @@
-"""Sounds by label: windows of mel, an autoencoder that shrinks them, and a U-Net on its latents."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The sfx model: windows of mel, an autoencoder for them, and a U-Net on its latents."""
 
 import copy
 import json
@@ -14,8 +15,9 @@ from .diffusion import Process
 from .train import Task, by_noise
 
 FRAMES = 256
-# How clips are disturbed before the net sees them: resampled copies (another pitch, another length), frames of silence
-# before a short clip, gain up or down in dB, share of windows with a second clip of the same label, windows of each.
+# How clips are disturbed before the net sees them: resampled copies (another pitch, another length), frames
+# of silence before a short clip, gain up or down in dB, share of windows with a second clip of the same
+# label, windows of each.
 AUGMENT = dict(speeds=[1.0, 0.92, 1.09], shift=8, gain=0.0, mix=0.0, copies=1)
 PLAIN = dict(AUGMENT, speeds=[1.0])
 TAUGHT = ("texture", "likeness")  # trainings of the decoder alone, one after the other
@@ -29,7 +31,7 @@ def cut(samples, rng, shift=AUGMENT["shift"]):
         start = int(rng.integers(0, shift + 1)) * audio.HOP
         return np.concatenate([np.zeros(start, np.float32), samples, np.zeros(length, np.float32)])[:length]
     start = int(rng.integers(0, len(samples) - length + 1))
-    return samples[start:start + length]
+    return samples[start : start + length]
 
 
 def disturbed(samples, others, plan, rng):
@@ -59,8 +61,8 @@ def windows(bank, clips, plan, rng):
 
 
 class Windows:
-    """The mel windows of both sides of the split, made once and kept beside the bank. `shared`: no clip is held out,
-    so both are the same."""
+    """The mel windows of both sides of the split, made once and kept beside the bank. `shared`: no clip is
+    held out, and both sides are the same."""
 
     def __init__(self, work):
         work = Path(work)
@@ -70,7 +72,9 @@ class Windows:
             return
         bank = data.Bank(work)
         kept = data.cached(work / "windows.pt", bank.stamp, lambda: self.make(bank))
-        self.__dict__.update(kept, stamp=bank.stamp, shared=not all(bank.choose("sfx", held) for held in (True, False)))
+        self.__dict__.update(
+            kept, stamp=bank.stamp, shared=not all(bank.choose("sfx", held) for held in (True, False))
+        )
 
     def need_sounds(self, what):
         if not hasattr(self, "train"):
@@ -78,7 +82,9 @@ class Windows:
 
     def need_labels(self, who, labels):
         if labels != self.labels:
-            raise ValueError(f"{who} of the labels {', '.join(labels)}; the prepared sounds have {', '.join(self.labels)}")
+            raise ValueError(
+                f"{who} of the labels {', '.join(labels)}; the prepared sounds have {', '.join(self.labels)}"
+            )
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
@@ -93,6 +99,7 @@ class Windows:
             mels, owner = windows(bank, clips, plan, np.random.default_rng(3))
             out[side] = mels
             out[side + "_labels"] = torch.tensor([labels.index(clips[i]["label"]) for i in owner])
+            out[side + "_captions"] = [clips[i].get("caption", "") for i in owner]
         return out
 
 
@@ -120,7 +127,7 @@ class Autoencode(Task):
     def batch(self, count):
         chosen = torch.multinomial(self.odds, count, True, generator=self.generator)
         starts = torch.randint(0, FRAMES - self.width + 1, (count,), generator=self.generator)
-        x = torch.stack([self.seen.train[i, :, s:s + self.width].float() for i, s in zip(chosen, starts)])
+        x = torch.stack([self.seen.train[i, :, s : s + self.width].float() for i, s in zip(chosen, starts)])
         level = (torch.rand(count, generator=self.generator) * 24 - 18) * 2 / (2 * audio.MEL["db_range"])
         return (x + level[:, None, None]).clamp(-1, 1)[:, None]
 
@@ -151,19 +158,32 @@ def encode_all(vae, seen):
 
 
 def as_encoded(states, latent):
-    """Latents as the encoder says them, of states as they are diffused."""
+    """Latents in the scale of the encoder, from states in the scale of the diffusion."""
     return states * latent["std"] + torch.tensor(latent["mean"])[:, None, None]
 
 
 class Diffuse(Task):
-    """A class-conditional U-Net, labels dropped for guidance, on latents or (`direct`: rows, columns) patches of the mel.
-    `latent`: their scale when this training began."""
+    """The task of training a class-conditional U-Net on latents, or on patches of the mel (`direct`: rows,
+    columns). Labels are dropped at random, for guidance. `latent`: the scale of the latents when this
+    training began."""
 
-    def __init__(self, work, start=SHIPPED, channels=(64, 128, 192), seed=1, dropout=0.1, layers=2, direct=None,
-                 latent=None, **process):
+    def __init__(
+        self,
+        work,
+        start=SHIPPED,
+        channels=(64, 128, 192),
+        seed=1,
+        dropout=0.1,
+        layers=2,
+        direct=None,
+        latent=None,
+        **process,
+    ):
         if direct and (audio.BANDS % direct[0] or FRAMES % direct[1]):
-            raise ValueError(f"--direct {direct[0]},{direct[1]}: expected divisors of the mel's {audio.BANDS} rows and "
-                             f"{FRAMES} columns")
+            raise ValueError(
+                f"--direct {direct[0]},{direct[1]}: expected divisors of the mel's {audio.BANDS} rows and "
+                f"{FRAMES} columns"
+            )
         self.seen, self.dropout, self.patch = Windows(work), dropout, direct and tuple(direct)
         self.vae, self.info = (None, {}) if direct else find_autoencoder(work, start)
         self.info = latent or self.info
@@ -173,7 +193,8 @@ class Diffuse(Task):
         torch.manual_seed(seed)
         self.net = nets.sfx_unet(channels, self.none, self.shape, layers)
         self.started = bool(start and (Path(start) / "unet").exists()) and copy_weights(
-            self.net, self.seen.labels, Path(start), diffusion.said_by(self.process.scheduler.config))
+            self.net, self.seen.labels, Path(start), diffusion.said_by(self.process.scheduler.config)
+        )
         self.odds = draw_odds(self.seen.train_labels)
         self.generator = torch.Generator().manual_seed(seed)
         self.alphas = self.process.alphas
@@ -182,10 +203,12 @@ class Diffuse(Task):
         self.checks = self.noised(self.held[chosen].float(), self.seen.held_labels[chosen], fixed)
 
     def prepare_states(self, path):
-        """What is diffused, (n, c, h, w) of about unit deviation, for both sides of the split."""
+        """The states to diffuse, (n, c, h, w) of a deviation near 1, for both sides of the split."""
         if self.patch:
             self.seen.need_sounds("--direct")
-            self.train, self.held = (nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held))
+            self.train, self.held = (
+                nets.to_patches(mels[:, None], self.patch) for mels in (self.seen.train, self.seen.held)
+            )
             self.shape = tuple(self.train.shape[1:])
             return
         kept = data.cached(path, [space(self.vae), self.seen.stamp], lambda: encode_all(self.vae, self.seen))
@@ -198,8 +221,14 @@ class Diffuse(Task):
         self.train, self.held = ((kept[side].float() - mean) / self.info["std"] for side in ("train", "held"))
 
     def about(self):
-        return dict(labels=self.seen.labels, sounds=self.seen.stamp, latent=self.info, patch=list(self.patch or (1, 1)),
-                    frames=FRAMES, autoencoder=space(self.vae) if self.vae else None)
+        return dict(
+            labels=self.seen.labels,
+            sounds=self.seen.stamp,
+            latent=self.info,
+            patch=list(self.patch or (1, 1)),
+            frames=FRAMES,
+            autoencoder=space(self.vae) if self.vae else None,
+        )
 
     def noised(self, x, labels, generator):
         index = torch.randint(0, nets.STEPS, (len(x),), generator=generator)
@@ -218,13 +247,18 @@ class Diffuse(Task):
 
     @torch.no_grad()
     def validate(self, net):
-        guess = torch.cat([net(x.to(net.device), i.to(net.device), class_labels=c.to(net.device)).sample.float().cpu()
-                           for x, i, c in zip(*(part.split(32) for part in self.checks[:3]))])
+        guess = torch.cat(
+            [
+                net(x.to(net.device), i.to(net.device), class_labels=c.to(net.device)).sample.float().cpu()
+                for x, i, c in zip(*(part.split(32) for part in self.checks[:3]))
+            ]
+        )
         return by_noise((guess - self.checks[3]).square().mean((1, 2, 3)), self.checks[1])
 
 
 def space(vae):
-    """A short name for an encoder: nets on its latents stay valid as long as this does, whatever the decoder learns."""
+    """A short name for an encoder. Nets on its latents stay valid as long as the name is the same; the
+    decoder does not enter it."""
     return data.digest(torch.nn.ModuleList([vae.encoder, vae.quant_conv]))
 
 
@@ -234,13 +268,16 @@ def shipped(vae):
 
 
 def find_autoencoder(work, start):
-    """The one trained here, else the one to start from; with the shipped one comes how its latents are scaled. Its decoder
-    is the one of `train --what texture`, and then of `likeness`, if these went on from it."""
+    """The autoencoder that was trained here, else that of the start model, which brings the scale of its
+    latents. The decoder is the one of `train --what texture` or `likeness`, if these continued this
+    autoencoder."""
     own, info = Path(work) / "vae" / "net", None
     if own.exists():
         vae = AutoencoderKL.from_pretrained(str(own))
     elif not start or not (Path(start) / "vae").exists():
-        raise ValueError("no autoencoder: run `python -m recipe train --what vae` first, or give --start MODEL")
+        raise ValueError(
+            "no autoencoder: run `python -m recipe train --what vae` first, or give --start MODEL"
+        )
     else:
         vae = AutoencoderKL.from_pretrained(str(start), subfolder="vae")
         info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))["latent"]
@@ -252,8 +289,8 @@ def find_autoencoder(work, start):
 
 
 def copy_weights(net, labels, start, process):
-    """Starts from a trained U-Net: all its weights, and the embeddings of labels that have the same name. Whether it fits.
-    `process`: what is diffused here, as diffusion.said_by() says it."""
+    """Copies the weights of a trained U-Net, and the embeddings of labels with the same name. Returns whether
+    it fits. `process`: the diffusion here, as diffusion.said_by() describes it."""
     old = UNet2DModel.from_pretrained(start, subfolder="unet").float().state_dict()
     info = json.loads((start / "ebb.json").read_text(encoding="utf-8"))
     names = [label["name"] for label in info["labels"]]
@@ -267,7 +304,9 @@ def copy_weights(net, labels, start, process):
         print(f"{start} was trained with another schedule or prediction: starting from nothing", flush=True)
         return False
     new.update(old)
-    new[table][-1] = known[info["no_label"]]  # unknown labels keep their random rows: copies of one would long sound alike
+    new[table][-1] = known[
+        info["no_label"]
+    ]  # unknown labels keep their random rows: copies of one would long sound alike
     for i, label in enumerate(labels):
         if label in names:
             new[table][i] = known[names.index(label)]
@@ -282,8 +321,8 @@ def solver(cls, scheduler, **options):
 
 @torch.no_grad()
 def sample(unet, info, labels, way, guidance, begin=0.0, seed=0):
-    """States (n, c, h, w) of the class ids in `labels`, by solver `way` whose timesteps are set. `guidance`, a number or one for
-    each, acts at diffusion times from `begin` on."""
+    """States (n, c, h, w) of the class ids in `labels`, by the solver `way`, whose timesteps are set.
+    `guidance` is a number, or one for each state, and acts at diffusion times from `begin` on."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn((len(labels), unet.config.in_channels, *unet.config.sample_size), generator=generator)
     strength = torch.as_tensor(guidance, dtype=torch.float32).expand(len(labels))[:, None, None, None]
@@ -300,7 +339,8 @@ def sample(unet, info, labels, way, guidance, begin=0.0, seed=0):
 
 @torch.no_grad()
 def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=None):
-    """Mels (n, BANDS, FRAMES) of the class ids in `labels`, by DPM-Solver++(2M). `vae` None: a direct model."""
+    """Mels (n, BANDS, FRAMES) of the class ids in `labels`, by DPM-Solver++(2M). `vae` None: a direct
+    model."""
     way = solver(DPMSolverMultistepScheduler, scheduler or nets.scheduler("v_prediction"), solver_order=2)
     way.set_timesteps(steps)
     x = sample(unet, info, labels, way, guidance, seed=seed)

@@ -1,4 +1,6 @@
-"""The loop that trains any of the nets: resumable, bounded in time or in steps, the same on CPU and CUDA."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The training loop of all networks: it can be resumed, ends by time or by steps, and is the same on CPU and
+CUDA."""
 
 import math
 import platform
@@ -18,8 +20,8 @@ FREE = {"rate", "batch", "ema", "clip", "bf16", "start"}  # options that a resum
 class Task:
     """What a Run trains: a net, its data and its losses.
 
-    Offers net, batch(count) -> one training batch, losses(net, batch) -> loss per item, validate(net) -> a line of
-    text, and the generator that all its draws come from.
+    A task has net, batch(count) -> one training batch, losses(net, batch) -> loss per item, validate(net) ->
+    a line of text, and the generator of all its draws.
     """
 
     def state(self):
@@ -29,7 +31,7 @@ class Task:
         self.generator.set_state(state["generator"])
 
     def about(self):
-        """What an export has to know beside the net: numbers, strings, lists, tensors."""
+        """What an export needs beside the net: numbers, strings, lists, tensors."""
         return {}
 
 
@@ -41,7 +43,9 @@ def pick_device(name="auto"):
     except RuntimeError as error:
         raise ValueError(f"--device {name}: expected auto, cpu, cuda or cuda:1") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"--device {name}: PyTorch finds no CUDA device here (--device cpu works everywhere)")
+        raise ValueError(
+            f"--device {name}: PyTorch finds no CUDA device here (--device cpu works everywhere)"
+        )
     return device
 
 
@@ -59,13 +63,15 @@ def fast_bf16(device):
 
 
 def out_of_memory(error):
-    """Whether an exception means that; PyTorch has no type of its own for a CPU's."""
+    """Whether an exception means that memory has run out. PyTorch has no exception type for that on a CPU."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def layout(device, bf16):
-    """Of a net's weights in memory: channels last, but for mixed precision on a CPU, which is 1.1 to 1.15 times as fast without."""
+    """The layout of a net's weights in memory: channels last, except for mixed precision on a CPU, which is
+    1.1 to 1.15 times as fast without it."""
     return torch.contiguous_format if device.type == "cpu" and bf16 else torch.channels_last
 
 
@@ -76,12 +82,15 @@ def read_state(folder):
 
 
 def settle(defaults, state, given):
-    """Options of a training: those given, else those of its checkpoint, else the defaults."""
+    """The options of a training: the given ones, else those of its checkpoint, else the defaults."""
     kept = state.get("options", {}) if state else {}
     for name, value in given.items():
         if name in kept and name not in FREE and kept[name] != value:
-            raise ValueError(f"this training began with {flag(name, kept[name])}, it cannot go on with {flag(name, value)}; "
-                             "leave the option away, or train afresh with another --work")
+            raise ValueError(
+                f"this training began with {flag(name, kept[name])}, "
+                f"it cannot go on with {flag(name, value)}; "
+                "leave the option away, or train afresh with another --work"
+            )
     return defaults | {name: value for name, value in kept.items() if name in defaults} | given
 
 
@@ -91,12 +100,32 @@ def flag(name, value):
 
 
 class Run:
-    """Everything a training needs to go on as if it had never stopped."""
+    """A training with all that it needs to continue as if it had never stopped."""
 
-    def __init__(self, task, folder, rate, batch, minutes=None, steps=None, bf16=False, save_every=180, ema=0.999,
-                 clip=1.0, device="auto", options=None, parts=None):
+    def __init__(
+        self,
+        task,
+        folder,
+        rate,
+        batch,
+        minutes=None,
+        steps=None,
+        bf16=False,
+        save_every=180,
+        ema=0.999,
+        clip=1.0,
+        device="auto",
+        options=None,
+        parts=None,
+    ):
         self.task, self.folder, self.rate, self.count = task, Path(folder), rate, batch
-        self.minutes, self.steps, self.bf16, self.save_every, self.clip = minutes, steps, bf16, save_every, clip
+        self.minutes, self.steps, self.bf16, self.save_every, self.clip = (
+            minutes,
+            steps,
+            bf16,
+            save_every,
+            clip,
+        )
         self.options, self.device, self.parts = options or {}, pick_device(device), parts
         self.net = task.net.to(self.device, memory_format=layout(self.device, bf16))
         self.average = nets.Average(self.net, ema)
@@ -109,11 +138,21 @@ class Run:
         return self.folder / "state.pt"
 
     def save(self):
-        """A full disk or a kill leaves the last checkpoint as it was."""
-        state = dict(step=self.step, spent=self.spent, net=self.net.state_dict(), average=self.average.state(),
-                     optimiser=self.optimiser.state_dict(), task=self.task.state(), torch=torch.get_rng_state(),
-                     cuda=[torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else [],
-                     options=self.options, bf16=self.bf16, config=plain(dict(self.net.config)), about=self.about())
+        """Saves a checkpoint. A full disk or a kill leaves the previous one as it was."""
+        state = dict(
+            step=self.step,
+            spent=self.spent,
+            net=self.net.state_dict(),
+            average=self.average.state(),
+            optimiser=self.optimiser.state_dict(),
+            task=self.task.state(),
+            torch=torch.get_rng_state(),
+            cuda=[torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else [],
+            options=self.options,
+            bf16=self.bf16,
+            config=plain(dict(self.net.config)),
+            about=self.about(),
+        )
         data.save_tensors(self.path, state)
         if self.parts:
             parts.leave(self.parts, state, self.path)
@@ -127,15 +166,23 @@ class Run:
         if not state:
             return False
         if "net" not in state:
-            raise ValueError(f"{self.path}: weights alone, without the state to go on from; export them, then train with --start")
+            raise ValueError(
+                f"{self.path}: weights alone, without the state to go on from; "
+                "export them, then train with --start"
+            )
         kept, now = state.get("about", {}), self.about()
         for key in ("labels", "autoencoder"):
             if kept.get(key) != now.get(key) and key in kept:
-                raise ValueError(f"{self.path}: this training began with {key} {kept[key]}, there are now {now.get(key)}; "
-                                 "train afresh with another --work")
+                raise ValueError(
+                    f"{self.path}: this training began with {key} {kept[key]}, there are now {now.get(key)}; "
+                    "train afresh with another --work"
+                )
         if kept.get("sounds", now.get("sounds")) != now.get("sounds"):  # older checkpoints do not say
-            raise ValueError(f"{self.path}: the prepared sounds are not those that this training began with, and clips that it "
-                             "learned from may be held out now; prepare the same ones again, or train afresh with another --work")
+            raise ValueError(
+                f"{self.path}: the prepared sounds are not those that this training began with, and clips "
+                "that it learned from may be held out now; prepare the same ones again, or train afresh "
+                "with another --work"
+            )
         try:
             self.net.load_state_dict(state["net"])
             self.average.load(state["average"])
@@ -148,8 +195,10 @@ class Run:
         except (RuntimeError, KeyError, ValueError) as error:
             if out_of_memory(error):
                 raise
-            raise ValueError(f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
-                             "train with the options it began with, or with another --work") from error
+            raise ValueError(
+                f"{self.path}: a checkpoint of another training ({str(error).splitlines()[0]}); "
+                "train with the options it began with, or with another --work"
+            ) from error
         self.saved_step = self.step
         return True
 
@@ -157,7 +206,8 @@ class Run:
         return min(1, self.step / self.steps if self.steps else self.spent / (60 * self.minutes))
 
     def learning_rate(self):
-        """Warm-up, then flat, then down to a twentieth over the last third: averaging does the rest."""
+        """Warm-up, then constant, then down to a twentieth over the last third. Averaging the weights does
+        the rest."""
         late = max(0, (self.progress() - 2 / 3) * 3)
         return self.rate * min(1, (self.step + 1) / 100) * (0.525 + 0.475 * math.cos(math.pi * late))
 
@@ -171,15 +221,20 @@ class Run:
         loss.backward()
         size = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip or math.inf)
         if not torch.isfinite(loss + size):  # before it reaches the weights
-            kept = "" if self.saved_step is None else f"; the checkpoint of step {self.saved_step} is as it was"
-            raise ValueError(f"step {self.step}: the loss or its slope is not a number, try a smaller --rate{kept}")
+            kept = (
+                "" if self.saved_step is None else f"; the checkpoint of step {self.saved_step} is as it was"
+            )
+            raise ValueError(
+                f"step {self.step}: the loss or its slope is not a number, try a smaller --rate{kept}"
+            )
         self.optimiser.step()
         self.average.update(self.net)
         self.step += 1
         return loss.item()
 
     def run(self):
-        """Trains until the time or the steps are used up, or a signal says stop; saves on the way and at the end."""
+        """Trains until the time or the steps are used up, or a signal stops it. Saves on the way and at the
+        end."""
         began, saved, first, mean = time.monotonic() - self.spent, self.spent, (self.step, self.spent), None
         with self.listening():
             while self.progress() < 1 and not self.stopped:
@@ -201,12 +256,14 @@ class Run:
             print(f"recipe: {error}; training goes on", file=sys.stderr, flush=True)
 
     def listening(self):
-        """Ctrl-C and a polite kill end the training after the step under way; a second one at once."""
+        """Ctrl-C and SIGTERM end the training after the present step; a second signal ends it at once."""
+
         def stop(number, frame):
             if self.stopped:
                 raise KeyboardInterrupt
             self.stopped = True
             print("stopping after this step, then saving", flush=True)
+
         return Signals(stop)
 
     def caveat(self):
@@ -217,10 +274,14 @@ class Run:
         return (self.step - first[0]) * self.count / max(self.spent - first[1], 1e-9)
 
     def tick(self, mean, first):
-        """One line that is written over, for those who watch."""
+        """Prints one line that overwrites itself."""
         if sys.stdout.isatty():
-            print(f"\r{100 * self.progress():3.0f} %  step {self.step}, loss {mean:.4f}, {self.speed(first):.0f} samples/s ",
-                  end="", flush=True)
+            print(
+                f"\r{100 * self.progress():3.0f} %  step {self.step}, loss {mean:.4f}, "
+                f"{self.speed(first):.0f} samples/s ",
+                end="",
+                flush=True,
+            )
 
     def report(self, mean, first):
         speed = self.speed(first)
@@ -229,12 +290,16 @@ class Run:
         note = self.task.validate(self.net) + self.caveat()
         self.net.load_state_dict(weights)
         over = "\r\033[K" if sys.stdout.isatty() else ""  # what tick() wrote
-        print(f"{over}{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, "
-              f"{speed:.0f} samples/s; {note}", flush=True)
+        print(
+            f"{over}{self.spent / 60:6.1f} min, step {self.step}: loss {mean or math.nan:.4f}, "
+            f"{speed:.0f} samples/s; {note}",
+            flush=True,
+        )
 
 
 def own(states, device):
-    """Of a checkpoint's CUDA generators that of `device`: there is one, in older checkpoints one for each GPU there was."""
+    """The state of `device`'s generator among a checkpoint's CUDA generators. There is one; older checkpoints
+    have one for each GPU."""
     return states[min(device.index or 0, len(states) - 1)]
 
 
@@ -246,7 +311,9 @@ class Signals:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self.old = {number: signal.signal(number, self.handler) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.old = {
+                number: signal.signal(number, self.handler) for number in (signal.SIGINT, signal.SIGTERM)
+            }
 
     def __exit__(self, *_):
         for number, handler in self.old.items():
@@ -254,7 +321,7 @@ class Signals:
 
 
 def plain(value):
-    """Tuples as lists: what a checkpoint may hold, and what comes back from it."""
+    """Tuples as lists: a checkpoint has lists alone."""
     if isinstance(value, dict):
         return {name: plain(item) for name, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,1 +1,2 @@
-"""Tests of the recipe, on sounds and nets so small that a CPU is done with them in about a minute."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests of the recipe. Sounds and nets are so small that a CPU needs about a minute."""

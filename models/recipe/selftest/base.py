@@ -1,4 +1,5 @@
-"""What the tests share: counting, made-up sounds, tiny nets, the commands."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Helpers of all tests: counting, made-up sounds, tiny nets, commands."""
 
 import contextlib
 import io
@@ -30,14 +31,14 @@ def skip(what):
 
 
 def result():
-    """Closes with a line that CI reads; the exit status."""
+    """Prints the last line, which CI reads, and returns the exit status."""
     skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
     print(f"{count['passed']} passed, {count['failed']} failed{skipped}")
     return 1 if count["failed"] or not count["passed"] else 0
 
 
 def recipe(work, *words):
-    """python -m recipe in this process: its exit status and all that it said."""
+    """Runs python -m recipe in this process. Returns its exit status and all that it printed."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
@@ -48,10 +49,12 @@ def recipe(work, *words):
 
 
 def refused(words, work, *command):
-    """The command fails, and its one message holds all of `words`."""
+    """Whether the command fails with one message that holds all of `words`."""
     status, said = recipe(work, *command)
-    check(status not in (0, None) and all(word in said for word in words) and "Traceback" not in said,
-          f"{' '.join(map(str, command))}: expected a refusal with {words}, got {status}: {said}")
+    check(
+        status not in (0, None) and all(word in said for word in words) and "Traceback" not in said,
+        f"{' '.join(map(str, command))}: expected a refusal with {words}, got {status}: {said}",
+    )
 
 
 def make_sounds(folder, number=5):
@@ -61,27 +64,40 @@ def make_sounds(folder, number=5):
         (folder / label).mkdir(parents=True)
         for i in range(number):
             t = np.arange(rate * (3 if label == "hiss" else 1)) / rate
-            sound = {"beep": np.sin(2 * np.pi * (400 + 100 * i) * t) * np.exp(-4 * t),
-                     "hiss": 0.3 * rng.standard_normal(len(t)),
-                     "click": np.where(t < 0.002 + 0.001 * i, 0.9, 0.0)}[label]
+            sound = {
+                "beep": np.sin(2 * np.pi * (400 + 100 * i) * t) * np.exp(-4 * t),
+                "hiss": 0.3 * rng.standard_normal(len(t)),
+                "click": np.where(t < 0.002 + 0.001 * i, 0.9, 0.0),
+            }[label]
             soundfile.write(folder / label / f"{label}{i}.wav", 0.5 * sound, rate)
 
 
 def make_corpus(folder):
     """Speech, effects and noise with a MANIFEST.tsv."""
-    lines = ["path\tclass\tsource_repository\toriginal_path\tlicence\tauthor_or_url\tduration_s\toriginal_sample_rate"]
-    for kind, label, rate in (("sfx/beep", "beep", 48000), ("speech/ann", "speech/ann", 16000), ("noise", "noise/room", 48000)):
+    lines = [
+        "path\tclass\tsource_repository\toriginal_path\tlicence\tauthor_or_url\t"
+        "duration_s\toriginal_sample_rate"
+    ]
+    for kind, label, rate in (
+        ("sfx/beep", "beep", 48000),
+        ("speech/ann", "speech/ann", 16000),
+        ("noise", "noise/room", 48000),
+    ):
         (folder / kind).mkdir(parents=True)
         for i in range(12):
             t = np.arange(2 * rate) / rate
-            sound = np.random.default_rng(i).standard_normal(len(t)) if kind == "noise" else np.sin(2000 * t * (1 + i))
+            sound = (
+                np.random.default_rng(i).standard_normal(len(t))
+                if kind == "noise"
+                else np.sin(2000 * t * (1 + i))
+            )
             soundfile.write(folder / kind / f"{i}.wav", 0.3 * sound, rate)
             lines.append(f"{kind}/{i}.wav\t{label}\trepo\t{kind}{i * 7}\tCC0-1.0\tnobody\t2\t{rate}")
     (folder / "MANIFEST.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def prepared(root):
-    """A work folder with the three labels in it, made once."""
+    """A work folder with the three labels, made once."""
     work = root / "work"
     if not (work / "bank.json").exists():
         make_sounds(root / "sounds")
@@ -91,7 +107,7 @@ def prepared(root):
 
 
 def corpus(root):
-    """A work folder of speech, effects and noise, made once."""
+    """A work folder with speech, effects and noise, made once."""
     work = root / "corpus-work"
     if not (work / "bank.json").exists():
         make_corpus(root / "corpus")
@@ -101,7 +117,7 @@ def corpus(root):
 
 
 def with_autoencoder(root):
-    """The three labels and a little autoencoder trained on them, made once."""
+    """The three labels and a small autoencoder that was trained on them, made once."""
     work = prepared(root)
     if not (work / "vae" / "net").exists():
         run = train_tiny(work, "vae", root / "vae", 4)
@@ -121,7 +137,7 @@ TINY = dict(
 
 
 def train_tiny(work, what, folder, steps, at=None, then=None, save_every=1e9):
-    """Trains; `then(run)` comes just before step `at`, as an accident would."""
+    """Trains. `then(run)` is called just before step `at`, as an accident would happen."""
     torch.set_num_threads(1)
     run = train.Run(quietly(TINY[what], work), folder, 1e-3, 4, steps=steps, save_every=save_every)
     run.resume()
@@ -132,13 +148,13 @@ def train_tiny(work, what, folder, steps, at=None, then=None, save_every=1e9):
 
 
 def hang(run):
-    """Half a step, and no end: to be killed there."""
+    """Computes half a step and never ends: the process is killed there."""
     run.task.batch(run.count)
     time.sleep(600)
 
 
 def quietly(function, *words):
-    """Its words aside."""
+    """Runs a function without its output."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return function(*words)
 

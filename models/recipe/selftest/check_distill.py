@@ -1,4 +1,5 @@
-"""The student, the decoder's texture and likeness, and what is counted of sounds."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The student, the decoder's texture and likeness, and the measures of sounds."""
 
 import json
 import os
@@ -33,7 +34,9 @@ def run(root):
 
 
 def check_teachers(root, work):
-    """A teacher's own schedule is what its student walks; one that says, knows or hears something else is refused."""
+    """A student walks its teacher's own schedule. A teacher with another prediction, other labels or another
+    mel is refused.
+    """
     lesson, model = root / "lesson", root / "teachers"
     shutil.copytree(work, lesson, ignore=shutil.ignore_patterns("sfx", "student"))
 
@@ -46,14 +49,25 @@ def check_teachers(root, work):
     teacher(schedule="linear", zero_snr=True)
     task = distill.Jumps(lesson, model, jumps=1, inner=2, checks=1)
     kept = train.read_state(lesson / "sfx")["average"]["weights"]
-    check(torch.allclose(task.teacher.conv_in.weight, kept["conv_in.weight"], atol=1e-3), "a teacher's weights are its own")
+    check(
+        torch.allclose(task.teacher.conv_in.weight, kept["conv_in.weight"], atol=1e-3),
+        "a teacher's weights are its own",
+    )
     own = diffusion.Process("linear", zero_snr=True).alphas
-    check(torch.equal(task.alphas, own) and task.about()["process"]["schedule"] == "linear", "and so is its schedule")
+    check(
+        torch.equal(task.alphas, own) and task.about()["process"]["schedule"] == "linear",
+        "and so is its schedule",
+    )
     check(all(torch.isfinite(state).all() for state in task.walks[1]), "from pure noise it walks as well")
     quietly(train.Run(task, lesson / "student", 1e-3, 4, steps=1).run)
-    export.export_sfx(lesson, root / "linear-student", None, "test", "none", "nobody", "made up", run="student")
+    export.export_sfx(
+        lesson, root / "linear-student", None, "test", "none", "nobody", "made up", run="student"
+    )
     says = diffusion.said_by(diffusion.load_config(root / "linear-student"))
-    check(says == dict(schedule="linear", zero_snr=True, prediction="v_prediction"), f"a student is exported with it: {says}")
+    check(
+        says == dict(schedule="linear", zero_snr=True, prediction="v_prediction"),
+        f"a student is exported with it: {says}",
+    )
     info = json.loads((model / "ebb.json").read_text(encoding="utf-8"))
     (model / "ebb.json").write_text(json.dumps(info | dict(labels=info["labels"][:2])), encoding="utf-8")
     refused(["a teacher of the labels beep, click;"], lesson, "distill", "--start", model, "--steps", 1)
@@ -65,9 +79,16 @@ def check_teachers(root, work):
 
 
 def check_path(work):
-    """Where every sound is one and the same, what a teacher says is known, and each of its steps lands exactly."""
+    """Where all sounds are one sound, the answer of the teacher is known, and each of its steps lands
+    exactly.
+    """
     task = TINY["student"](work)
-    sound, noise, labels, jump = torch.randn(task.shape), torch.randn(2, *task.shape), torch.tensor([0, task.none]), torch.arange(2)
+    sound, noise, labels, jump = (
+        torch.randn(task.shape),
+        torch.randn(2, *task.shape),
+        torch.tensor([0, task.none]),
+        torch.arange(2),
+    )
     (a, s), (b, r) = task.ends(jump)
 
     def knows(x, index, class_labels):
@@ -79,8 +100,13 @@ def check_path(work):
         check(len(batch[0]) == rest and task.losses(task.net, batch).shape == (count,), f"a batch of {count}")
     task.teacher.forward, before = knows, a * sound + s * noise
     after = task.follow(before, jump, labels)
-    check(torch.allclose(after, b * sound + r * noise, atol=1e-4), "the teacher follows the way that is known")
-    check(torch.allclose(task.land(before, jump, task.aim(before, jump, after)), after, atol=1e-4), "what is aimed at a state lands there")
+    check(
+        torch.allclose(after, b * sound + r * noise, atol=1e-4), "the teacher follows the way that is known"
+    )
+    check(
+        torch.allclose(task.land(before, jump, task.aim(before, jump, after)), after, atol=1e-4),
+        "what is aimed at a state lands there",
+    )
 
 
 def check_student(root, work):
@@ -93,15 +119,22 @@ def check_student(root, work):
 
 
 def check_modulations():
-    """Noise is like other noise, whatever its cells; what a regular weave adds to it stands at its own frequency."""
+    """One noise has the modulations of another, whatever its cells are. A regular weave that is added to it
+    stands at its own frequency.
+    """
     many = torch.Generator().manual_seed(4)
     noise, other = (0.1 * torch.randn((8, 1, 128, 128), generator=many) for _ in range(2))
-    ripple = 0.1 * torch.cos(2 * torch.pi * torch.arange(128) * 6 / texture.BLOCK)  # 6 rounds in a piece's frames
+    ripple = 0.1 * torch.cos(
+        2 * torch.pi * torch.arange(128) * 6 / texture.BLOCK
+    )  # 6 rounds in a piece's frames
     of_noise = texture.modulations(noise)
     gap = (texture.modulations(other) - of_noise).mean((0, 1))
     check(gap.abs().max() < 0.3, "two noises have the same modulations")
     gap = (texture.modulations(noise + ripple) - of_noise).mean((0, 1))
-    check(divmod(int(gap.argmax()), gap.shape[1]) in ((0, 5), (0, 6), (0, 7)) and gap.max() > 2, "a weave has its place")
+    check(
+        divmod(int(gap.argmax()), gap.shape[1]) in ((0, 5), (0, 6), (0, 7)) and gap.max() > 2,
+        "a weave has its place",
+    )
     check((texture.modulations(torch.full_like(noise, -1)).std() < 1e-6), "silence has none")
 
 
@@ -125,11 +158,13 @@ def check_digest():
 
 
 def check_grain():
-    """Noise scatters as the library makes it, on average as loud as it was; a tone and an attack stay."""
+    """Noise scatters as in the library's grain and keeps its mean level. A tone and an attack stay."""
     smooth = torch.full((1, 128, 256), -0.2)
     made = grain.grained(smooth, torch.Generator().manual_seed(1))
     power = (10 ** (5 * made)).mean(2) / 10 ** (5 * smooth[..., 0])
-    check((power / grain.gains()[:, 0] - 1).abs().max() < 0.35, "noise keeps the mean power")  # low bands: 256 frames are 100 draws
+    check(
+        (power / grain.gains()[:, 0] - 1).abs().max() < 0.35, "noise keeps the mean power"
+    )  # low bands: 256 frames are 100 draws
     if judge_sfx.library().exists():
         sound = judge_sfx.Inversion().there_and_back(smooth, True)
         spread = [(50 * mel[0, 8:, 8:-8].float()).std().item() for mel in (made, sound)]
@@ -138,16 +173,19 @@ def check_grain():
         skip("the library is not built, so its grain was not compared (./dev test-recipe builds it)")
     tone = smooth.clone()
     tone[:, 60] = 0.4
-    check(torch.equal(grain.grained(tone)[:, 59:62], tone[:, 59:62]), "a partial has none, nor what is beside it")
+    check(
+        torch.equal(grain.grained(tone)[:, 59:62], tone[:, 59:62]),
+        "a partial has none, nor what is beside it",
+    )
     burst = smooth.clone()
     burst[..., 100:] = 0.4
     check(torch.equal(grain.grained(burst)[..., 99:102], burst[..., 99:102]), "nor has an attack")
-    slope, = torch.autograd.grad(grain.grained(smooth.requires_grad_()).sum(), smooth)
+    (slope,) = torch.autograd.grad(grain.grained(smooth.requires_grad_()).sum(), smooth)
     check(torch.equal(slope, torch.ones_like(slope)), "slopes go through the levels")
 
 
 def check_crowds():
-    """The distance is the judge's; it is lowered by moving what is in the batch."""
+    """The distance is that of the judge. Moving the sounds of the batch lowers it."""
     rng = torch.Generator().manual_seed(2)
     labels, mix = torch.arange(40) % 2, torch.tensor([0.5, 0.5])
     one, two = torch.randn((40, 6), generator=rng), 0.5 + torch.randn((40, 6), generator=rng)
@@ -156,10 +194,13 @@ def check_crowds():
     now = two[at].clone().requires_grad_()
     apart, between = crowd.distance(real, at, now)
     exact = judge.frechet(two.numpy(), one.numpy())  # of unbiased covariances, n / (n - 1) of ours
-    check(abs(apart.item() * size / exact - 1) < 0.03, f"Frechet distance of a crowd: {apart.item() * size} of {exact}")
+    check(
+        abs(apart.item() * size / exact - 1) < 0.03,
+        f"Frechet distance of a crowd: {apart.item() * size} of {exact}",
+    )
     means = sum(0.5 * (two[labels == k].mean(0) - one[labels == k].mean(0)).square().sum() for k in (0, 1))
     check(abs(between.item() * size - means.item()) < 1e-4, "and of its labels' means")
-    slope, = torch.autograd.grad(apart, now)
+    (slope,) = torch.autograd.grad(apart, now)
     nearer = crowd.distance(real, at, two[at] - slope / slope.norm())[0]
     check(nearer < apart, "the slope leads nearer")
     same = likeness.Crowd(one.clone(), labels, mix).distance(real, at, one[at])
@@ -173,17 +214,33 @@ def check_likeness(root, work):
     shutil.copytree(run.folder, work / "likeness")
     status, said = recipe(work, "export", out, "--what", "likeness")
     check(status == 0, f"a decoder goes into a model: {said}")
-    sums = [json.loads((folder / "ebb.json").read_text(encoding="utf-8"))["sha256"] for folder in (root / "teacher", out)]
+    sums = [
+        json.loads((folder / "ebb.json").read_text(encoding="utf-8"))["sha256"]
+        for folder in (root / "teacher", out)
+    ]
     changed = sorted(name for name in sums[1] if sums[0][name] != sums[1][name])
     check(changed == ["vae/diffusion_pytorch_model.safetensors"], f"and into nothing else of it: {changed}")
     refused(["no model of latents"], work, "export", root / "nowhere", "--what", "likeness")
     shutil.rmtree(work / "likeness")
-    refused(["learns from what a model generates"], work, "train", "--what", "likeness", "--start", "none", "--steps", 1)
+    refused(
+        ["learns from what a model generates"],
+        work,
+        "train",
+        "--what",
+        "likeness",
+        "--start",
+        "none",
+        "--steps",
+        1,
+    )
 
 
 def check_counting():
     labels, mix, rng = np.array([0, 0, 1, 1, 1, 2]), np.array([1, 3, 0]), np.random.default_rng(0)
-    check(sorted(labels[judge_sfx.same_mix(labels, mix, rng)]) == [0, 1, 1, 1], "clips with a given mix of labels")
+    check(
+        sorted(labels[judge_sfx.same_mix(labels, mix, rng)]) == [0, 1, 1, 1],
+        "clips with a given mix of labels",
+    )
     check(judge_sfx.at_mix(np.array([1.0, 0.5, 0.0]), mix) == 0.625, "an accuracy at that mix")
     train, held = (rng.standard_normal((n, 4)).astype(np.float32) for n in (200, 100))
     check(judge_sfx.memorised(held, held, train) == 0.05, "5 % of the held-back clips are as near as that")

@@ -1,4 +1,7 @@
-"""The mel, patches, schedules, predictions and loss weights, against their definitions; the mel against the library's."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The mel, patches, schedules, predictions and weights of the loss, against their definitions. The mel also
+against the library's.
+"""
 
 import shutil
 import subprocess
@@ -21,22 +24,34 @@ def run(root):
 
 
 def check_mel():
-    """A full-scale sine on a bin centre reads 0 dB; a triangle's peak is 1; gains of 1 stay 1."""
+    """A full-scale sine on the centre of a bin reads 0 dB. The peak of a triangle is 1. Gains of 1 change
+    nothing.
+    """
     t = torch.arange(audio.RATE) / audio.RATE
     spectrum = audio.stft(torch.sin(2 * torch.pi * 1500 * t))[:, 20:60]
     check(abs(spectrum.abs().max() - 1) < 1e-3, "a full-scale sine reads 1.0")
     check(audio.filterbank().shape == (128, 1025), "128 bands of 1025 bins")
     check((audio.mel(torch.zeros(5000)) == -1).all(), "silence is -1")
-    check(torch.allclose(audio.spread(torch.ones(128, 3)), torch.ones(1025, 3)), "gains of 1 stay 1 on every bin")
+    check(
+        torch.allclose(audio.spread(torch.ones(128, 3)), torch.ones(1025, 3)),
+        "gains of 1 stay 1 on every bin",
+    )
     wave = torch.randn(9999) * 0.1
     check(torch.allclose(audio.istft(audio.stft(wave), 9999), wave, atol=1e-5), "istft undoes stft")
     a, b = torch.randn(2, 4000)
-    both = audio.mel_power(audio.stft(a)) + audio.mel_power(audio.stft(b)) + 2 * audio.mel_cross(audio.stft(a), audio.stft(b))
-    check(torch.allclose(both, audio.mel_power(audio.stft(a + b)), rtol=1e-3, atol=1e-6), "mels add with their cross term")
+    both = (
+        audio.mel_power(audio.stft(a))
+        + audio.mel_power(audio.stft(b))
+        + 2 * audio.mel_cross(audio.stft(a), audio.stft(b))
+    )
+    check(
+        torch.allclose(both, audio.mel_power(audio.stft(a + b)), rtol=1e-3, atol=1e-6),
+        "mels add with their cross term",
+    )
 
 
 def check_mel_of_ebb(root):
-    """The same file through both: a sweep, noise that fades by 90 dB, silence."""
+    """The mels of the recipe and of Ebb agree: a sweep, noise that fades by 90 dB, silence."""
     if not shutil.which("ebb"):
         skip("ebb is not on the PATH, so its mel was not compared (./dev test-recipe puts it there)")
         return
@@ -50,53 +65,83 @@ def check_mel_of_ebb(root):
     theirs = np.load(root / "seen.npy")[0, 0] if done.returncode == 0 else np.zeros_like(ours)
     check(theirs.shape == ours.shape, f"ebb sees {theirs.shape}, the recipe {ours.shape}")
     worst = np.abs(theirs - ours).max() if theirs.shape == ours.shape else np.inf
-    check(worst < 2e-3 and ours.std() > 0.2, f"the recipe's mel is the library's, within 0.1 dB: {worst * 50:.4f} dB")
+    check(
+        worst < 2e-3 and ours.std() > 0.2,
+        f"the recipe's mel is the library's, within 0.1 dB: {worst * 50:.4f} dB",
+    )
 
 
 def nets_folder():
     from ..sfx import SHIPPED
+
     return SHIPPED
 
 
 def check_denoise():
-    """The loss speaks of waveforms: the energies of an error in the mel, of all bands, are those in the spectrum."""
-    sound, noise = torch.randn(2, 9000, generator=torch.Generator().manual_seed(1)) * torch.tensor([[1.0], [0.4]])
+    """The loss measures waveforms: the energy of an error in the mel, over all bands, is the energy in the
+    spectrum.
+    """
+    sound, noise = torch.randn(2, 9000, generator=torch.Generator().manual_seed(1)) * torch.tensor(
+        [[1.0], [0.4]]
+    )
     s, x = audio.stft(sound), audio.stft(sound + noise)
     clean, noisy, both = audio.mel_power(s), audio.mel_power(x), audio.mel_cross(s, x)
     for part, gain in ((0.0, 0.7), (0.36, 0.8)):
         wanted, kept, power = denoise.energies(clean, noisy, both, torch.ones(1), torch.tensor(part))
-        error = wanted - 2 * gain * kept + gain ** 2 * power
+        error = wanted - 2 * gain * kept + gain**2 * power
         direct = audio.mel_power(s + part * (x - s) - gain * x)
-        check(torch.allclose(error, direct, rtol=1e-3, atol=1e-6), f"the energy of an error with {part} of the noise kept")
+        check(
+            torch.allclose(error, direct, rtol=1e-3, atol=1e-6),
+            f"the energy of an error with {part} of the noise kept",
+        )
     goal = denoise.change(clean, noisy, 0.0)[None, None]
     parts = denoise.energies(clean, noisy, both, torch.ones(1), torch.zeros(1))[:, None, None]
     idle, better = denoise.loss(torch.ones_like(goal), goal, parts), denoise.loss(goal, goal, parts)
     check(better < idle, "the goal costs less than doing nothing")
     seen = denoise.windows(torch.arange(5.0)[None], past=2, new=4, ahead=2)[:, 0, 0]
-    check(torch.equal(seen, torch.tensor([[1.0, 0, 0, 1, 2, 3, 4, 4], [2, 3, 4, 4, 3, 2, 1, 0]])), "outside lies the mirror image")
+    check(
+        torch.equal(seen, torch.tensor([[1.0, 0, 0, 1, 2, 3, 4, 4], [2, 3, 4, 4, 3, 2, 1, 0]])),
+        "outside lies the mirror image",
+    )
     tone = torch.sin(torch.arange(48000) * 0.3)
-    check(abs(judge_denoise.si_sdr(tone, tone + 0.1 * torch.cos(torch.arange(48000) * 0.3)) - 20) < 0.01, "SI-SDR of 20 dB")
-    check(abs(judge_denoise.log_spectral_distance(noise, 2 * noise, depth=120) - 6.02) < 0.01, "twice as loud is 6 dB apart")
+    check(
+        abs(judge_denoise.si_sdr(tone, tone + 0.1 * torch.cos(torch.arange(48000) * 0.3)) - 20) < 0.01,
+        "SI-SDR of 20 dB",
+    )
+    check(
+        abs(judge_denoise.log_spectral_distance(noise, 2 * noise, depth=120) - 6.02) < 0.01,
+        "twice as loud is 6 dB apart",
+    )
 
 
 def check_automatic():
-    """Speech gains by t up to 0.8, effects above 8 dB lose by it, the doubt is the SNR but for 2 dB: the table falls, ends in 0, and
-    speech keeps its part. A clean recording is left alone whatever the doubt."""
+    """Made-up results: speech gains up to a t of 0.8, effects above 8 dB lose, and the doubt is the SNR less
+    2 dB. The table for them falls and ends in 0, and speech keeps its part. A clean recording is left
+    alone at any doubt.
+    """
     snr, t = np.array(judge_denoise.FIT_SNRS)[:, None, None], np.array(judge_denoise.FIT_TS)
     off = np.array([-2, 0, 2])
     opinions = np.stack([np.zeros((len(snr), 3)), snr[..., 0] + off], -1)
     speech = snr + np.zeros((3, 1)) + 6 * np.minimum(t / 0.8, 1)
-    curves = dict(speech=(speech, None, opinions), effects=(speech + np.minimum(0, 8 - snr) * t, None, opinions))
+    curves = dict(
+        speech=(speech, None, opinions), effects=(speech + np.minimum(0, 8 - snr) * t, None, opinions)
+    )
     fit = judge_denoise.fit_auto(curves)
     ts = [point[1] for point in fit]
     check(ts == sorted(ts, reverse=True) and ts[0] >= 0.8 and ts[-1] == 0, f"automatic t falls to 0: {fit}")
     gains = dict(zip(judge_denoise.FIT_SNRS, judge_denoise.gained((denoise.AUTO_T, fit), curves)["speech"]))
-    check(all(gains[at] >= 6 * part - 1e-9 for at, part in judge_denoise.KEEP.items()), f"speech keeps its part: {gains}")
+    check(
+        all(gains[at] >= 6 * part - 1e-9 for at, part in judge_denoise.KEEP.items()),
+        f"speech keeps its part: {gains}",
+    )
     check(gains[25] < 4, f"and gives way to effects where it may: {gains}")
     left = judge_denoise.pick_t((denoise.AUTO_T, [[0, 1]]), np.array([[0, -50], [22.5, 9], [40, -50]]))
     told, parts = judge_denoise.REPORTED, evaluate_denoise.PARTS
-    check(evaluate_denoise.reported(parts, None) == evaluate_denoise.reported(("auto",), 36) == told
-          and set(evaluate_denoise.reported(parts, 36).values()) == {36}, "automatic t is fitted on no scene of a table")
+    check(
+        evaluate_denoise.reported(parts, None) == evaluate_denoise.reported(("auto",), 36) == told
+        and set(evaluate_denoise.reported(parts, 36).values()) == {36},
+        "automatic t is fitted on no scene of a table",
+    )
     check(np.allclose(left, [0.9, 0.525, 0]), f"less, and nothing, of what is clean: {left}")
 
 
@@ -129,20 +174,38 @@ def check_diffusion(root):
             one.save_pretrained(root / "one" / "scheduler")
             two = diffusion.load_scheduler(root / "one")
             falls = bool((one.alphas_cumprod.diff() < 0).all())
-            check(torch.equal(one.alphas_cumprod, two.alphas_cumprod) and falls, f"{schedule}: as saved, and falling")
+            check(
+                torch.equal(one.alphas_cumprod, two.alphas_cumprod) and falls,
+                f"{schedule}: as saved, and falling",
+            )
             check(not zero or one.alphas_cumprod[-1] < 1e-12, f"{schedule}: ends in pure noise when asked")
     x, generator = torch.randn(64, 1, 2, 2), torch.Generator().manual_seed(0)
     index = torch.randint(0, diffusion.STEPS, (64,), generator=generator)
     for prediction in diffusion.PREDICTIONS:  # x_t and the goal together give x_0 back
         process = diffusion.Process(prediction=prediction)
         noisy, goal = process.noised(x, index, generator)
-        a, s = (part[index][:, None, None, None] for part in (process.alphas.sqrt(), (1 - process.alphas).sqrt()))
-        back = dict(v_prediction=a * noisy - s * goal, epsilon=(noisy - s * goal) / a, sample=goal)[prediction]
+        a, s = (
+            part[index][:, None, None, None] for part in (process.alphas.sqrt(), (1 - process.alphas).sqrt())
+        )
+        back = dict(v_prediction=a * noisy - s * goal, epsilon=(noisy - s * goal) / a, sample=goal)[
+            prediction
+        ]
         known = index < 900 if prediction == "epsilon" else index >= 0  # in pure noise epsilon says little
         check(torch.allclose(back[known], x[known], atol=1e-3), f"{prediction}: x_t and the goal give x_0")
     snr = lambda process: process.alphas.double() / (1 - process.alphas.double())
-    for prediction, share in (("v_prediction", lambda r: r + 1), ("epsilon", lambda r: r), ("sample", lambda r: 0 * r + 1)):
-        for weights, formula in (("min-snr", lambda r: r.clamp(max=5)), ("p2", lambda r: r / (1 + r)), ("uniform", share)):
+    for prediction, share in (
+        ("v_prediction", lambda r: r + 1),
+        ("epsilon", lambda r: r),
+        ("sample", lambda r: 0 * r + 1),
+    ):
+        for weights, formula in (
+            ("min-snr", lambda r: r.clamp(max=5)),
+            ("p2", lambda r: r / (1 + r)),
+            ("uniform", share),
+        ):
             process = diffusion.Process("linear", prediction, weights)
             expected = formula(snr(process)) / share(snr(process))
-            check(torch.allclose(process.weights.double(), expected / expected.mean(), rtol=1e-4), f"{weights} of {prediction}")
+            check(
+                torch.allclose(process.weights.double(), expected / expected.mean(), rtol=1e-4),
+                f"{weights} of {prediction}",
+            )

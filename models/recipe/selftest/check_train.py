@@ -1,4 +1,7 @@
-"""Trainings that are killed, stopped, starved of disk, misled: the last checkpoint holds; resumed equals unbroken."""
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Trainings that are killed or stopped, meet a full disk, or are given damaged files. The last checkpoint
+holds, and a resumed training equals an unbroken one.
+"""
 
 import io
 import os
@@ -32,11 +35,13 @@ def run(root):
 
 
 def same(one, two):
-    return all(torch.equal(one.average.weights[name], two.average.weights[name]) for name in one.average.weights)
+    return all(
+        torch.equal(one.average.weights[name], two.average.weights[name]) for name in one.average.weights
+    )
 
 
 def check_killed(root, work, what, steps=8, at=3):
-    """Killed in the middle of a step and resumed: equals an unbroken training, bit for bit."""
+    """A training that is killed within a step and resumed equals an unbroken one, bit for bit."""
     whole = train_tiny(work, what, root / f"{what}-whole", steps)
     folder = root / f"{what}-killed"
     child = start_child(train_tiny, work, what, folder, steps, at, hang, 0)
@@ -61,13 +66,15 @@ def wait(done, seconds=300):
 
 
 def die_saving(work, folder):
-    """Trains on; the next save writes half of the file and ends there, as a kill would."""
+    """Goes on training. The next save writes half of its file and ends there, as a kill would."""
+
     def half(value, file):
         whole = io.BytesIO()
         whole_save(value, whole)
-        file.write(whole.getvalue()[:whole.tell() // 2])
+        file.write(whole.getvalue()[: whole.tell() // 2])
         file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+
     whole_save, torch.save = torch.save, half
     train_tiny(work, "sfx", folder, 8, save_every=0)
 
@@ -81,14 +88,17 @@ def check_killed_saving(root, work, whole):
     before = run.path.read_bytes()
     child = start_child(die_saving, work, folder)
     child.join(120)
-    check(child.exitcode == -signal.SIGKILL and (folder / "state.pt.part").exists(), "killed in the middle of a save")
+    check(
+        child.exitcode == -signal.SIGKILL and (folder / "state.pt.part").exists(),
+        "killed in the middle of a save",
+    )
     check(run.path.read_bytes() == before, "the last checkpoint is as it was")
     check(same(whole, train_tiny(work, "sfx", folder, 8)), "killed while saving, resumed: equals unbroken")
     check(not (folder / "state.pt.part").exists(), "the half file is gone after the next save")
 
 
 def check_stopped(root, work):
-    """A signal ends the training after the step under way, and the rest of it gives the same bits."""
+    """A signal ends the training after the current step. The rest, done later, gives the same bits."""
     whole = train_tiny(work, "vae", root / "vae-whole", 8)
     folder = root / "stopped"
     run = train_tiny(work, "vae", folder, 8, 3, lambda run: os.kill(os.getpid(), signal.SIGTERM))
@@ -97,7 +107,7 @@ def check_stopped(root, work):
 
 
 def check_damage(root, work, folder):
-    """Full disks, cut files, other nets, numbers that are none."""
+    """Full disks, cut files, the files of other nets, values that are no numbers."""
     state, size = folder / "state.pt", (folder / "state.pt").stat().st_size
     before = state.read_bytes()
     run = train.Run(TINY["sfx"](work), folder, 1e-3, 4, steps=12)
@@ -110,13 +120,22 @@ def check_damage(root, work, folder):
         except OSError as error:
             said = str(error)
         quietly(run.save_on_the_way)  # only says so
-    check("cannot be written" in said and "as it was" in said and state.read_bytes() == before, f"a full disk: {said}")
+    check(
+        "cannot be written" in said and "as it was" in said and state.read_bytes() == before,
+        f"a full disk: {said}",
+    )
     check(not list(folder.glob("*.part")), "a full disk leaves no half checkpoint")
     kept = (work / "vae" / "net" / "config.json").read_bytes()
     with full_disk(2000):
-        check_raises(lambda: export.keep_net(nets.autoencoder((8, 8, 8, 8)), work / "vae" / "net"), "net.part: cannot be written")
-    check((work / "vae" / "net" / "config.json").read_bytes() == kept and not list((work / "vae").glob("*.part")),
-          "a full disk leaves the autoencoder that was there")
+        check_raises(
+            lambda: export.keep_net(nets.autoencoder((8, 8, 8, 8)), work / "vae" / "net"),
+            "net.part: cannot be written",
+        )
+    check(
+        (work / "vae" / "net" / "config.json").read_bytes() == kept
+        and not list((work / "vae").glob("*.part")),
+        "a full disk leaves the autoencoder that was there",
+    )
     run.save()
     check(train.read_state(folder)["step"] == 9, "with room again it is saved")
 
@@ -125,7 +144,9 @@ def check_damage(root, work, folder):
     check_raises(run.one_step, "not a number", "step 9 is as it was", "--rate")
     untouched = [torch.equal(weights[name], value) for name, value in run.net.state_dict().items()]
     check(all(untouched), "NaN does not reach the weights")
-    run.task.losses = lambda net, batch: losses(net, batch) + 0 * (net.conv_in.bias.sum() * 0).abs().sqrt()  # slope 0 / 0
+    run.task.losses = lambda net, batch: (
+        losses(net, batch) + 0 * (net.conv_in.bias.sum() * 0).abs().sqrt()
+    )  # slope 0 / 0
     check_raises(run.one_step, "not a number")
 
     shutil.copytree(folder, root / "cut-state" / "sfx")
@@ -153,20 +174,52 @@ def check_raises(function, *words):
 
 
 def check_options(root, work):
-    """Options are kept; a training does not go on with others."""
+    """A training keeps its options, and refuses to go on with others."""
     small = root / "small"
     shutil.copytree(work, small, ignore=shutil.ignore_patterns("vae", "sfx"))
-    words = ("--start", "none", "--direct", "16,16", "--channels", "16,32", "--layers", 1, "--threads", 1, "--batch", 4)
-    status, said = recipe(small, "train", *words, "--steps", 2, "--schedule", "sigmoid", "--prediction", "sample", "--no-bf16")
-    check(status == 0 and "step 2" in said and "samples/s" in said and "by noise" in said, f"a direct model trains: {said}")
+    words = (
+        "--start",
+        "none",
+        "--direct",
+        "16,16",
+        "--channels",
+        "16,32",
+        "--layers",
+        1,
+        "--threads",
+        1,
+        "--batch",
+        4,
+    )
+    status, said = recipe(
+        small, "train", *words, "--steps", 2, "--schedule", "sigmoid", "--prediction", "sample", "--no-bf16"
+    )
+    check(
+        status == 0 and "step 2" in said and "samples/s" in said and "by noise" in said,
+        f"a direct model trains: {said}",
+    )
     check("none is held out" in said, f"it says that nothing is held out: {said}")
     status, said = recipe(small, "train", "--steps", 3, "--threads", 1)
-    check(status == 0 and "going on from step 2" in said and "step 3" in said, f"options come from the checkpoint: {said}")
+    check(
+        status == 0 and "going on from step 2" in said and "step 3" in said,
+        f"options come from the checkpoint: {said}",
+    )
     kept = train.read_state(small / "sfx")["options"]
-    check((kept["schedule"], kept["channels"], kept["rate"]) == ("sigmoid", [16, 32], 4e-4), f"options are kept: {kept}")
+    check(
+        (kept["schedule"], kept["channels"], kept["rate"]) == ("sigmoid", [16, 32], 4e-4),
+        f"options are kept: {kept}",
+    )
     refused(["--start sounds", "has no ebb.json"], small, "train", "--steps", 4, "--start", "sounds")
     refused(["--channels 16,32", "--channels 16,16"], small, "train", "--steps", 4, "--channels", "16,16")
-    refused(["--prediction sample", "--prediction epsilon"], small, "train", "--steps", 4, "--prediction", "epsilon")
+    refused(
+        ["--prediction sample", "--prediction epsilon"],
+        small,
+        "train",
+        "--steps",
+        4,
+        "--prediction",
+        "epsilon",
+    )
     status, said = recipe(small, "train", "--steps", 3, "--rate", "1e-5", "--threads", 1)
     check(status == 0 and train.read_state(small / "sfx")["options"]["rate"] == 1e-5, "another rate is fine")
     shutil.copytree(root / "sounds", root / "fewer-sounds", ignore=shutil.ignore_patterns("click"))
@@ -178,16 +231,29 @@ def check_options(root, work):
 
 
 def check_devices(work):
-    """What a checkpoint says of its machine does not bind another one."""
-    status, said = recipe(work, "train", "--what", "vae", "--steps", 1, "--batch", 2, "--channels", "8,8,8,8", "--threads", 1)
+    """What a checkpoint tells about its machine does not bind another machine."""
+    status, said = recipe(
+        work, "train", "--what", "vae", "--steps", 1, "--batch", 2, "--channels", "8,8,8,8", "--threads", 1
+    )
     kept = train.read_state(work / "vae") if status == 0 else {}
-    check(status == 0 and kept["options"]["bf16"] is None and kept["bf16"] == train.fast_bf16(torch.device("cpu")),
-          f"mixed precision is kept as it was asked for: {said}")
+    check(
+        status == 0
+        and kept["options"]["bf16"] is None
+        and kept["bf16"] == train.fast_bf16(torch.device("cpu")),
+        f"mixed precision is kept as it was asked for: {said}",
+    )
     cpu, cuda = torch.device("cpu"), torch.device("cuda:1")
-    with unittest.mock.patch("torch.cpu._is_avx512_bf16_supported", lambda: False), \
-            unittest.mock.patch("torch.cpu._is_amx_tile_supported", lambda: False):
-        check(not train.fast_bf16(cpu) or platform.machine() not in ("x86_64", "AMD64"), "AVX-512 alone emulates it")
-    check(train.own(["a", "b"], cuda) == "b" and train.own(["a"], cuda) == "a", "one generator for one device")
+    with (
+        unittest.mock.patch("torch.cpu._is_avx512_bf16_supported", lambda: False),
+        unittest.mock.patch("torch.cpu._is_amx_tile_supported", lambda: False),
+    ):
+        check(
+            not train.fast_bf16(cpu) or platform.machine() not in ("x86_64", "AMD64"),
+            "AVX-512 alone emulates it",
+        )
+    check(
+        train.own(["a", "b"], cuda) == "b" and train.own(["a"], cuda) == "a", "one generator for one device"
+    )
 
 
 def check_denoise(root):
@@ -196,7 +262,10 @@ def check_denoise(root):
     check(all(len(task.batch(1)[0]) == 1 for _ in denoise.LENGTHS), "a batch of one, of every length")
     wave = 0.1 * torch.randn(20000)
     for frames in (16, 64, 96):
-        check(denoise.sample(net, torch.zeros(1, 1, 128, frames), 0.5).shape[-1] == frames, f"a width of {frames} frames")
+        check(
+            denoise.sample(net, torch.zeros(1, 1, 128, frames), 0.5).shape[-1] == frames,
+            f"a width of {frames} frames",
+        )
     check(torch.allclose(denoise.clean(net, wave, 0.0), wave, atol=1e-5), "t = 0 changes nothing")
     tone, noise = torch.sin(torch.arange(96000) * 0.1), torch.randn(96000)
     for snr in (0, 10, 20):  # a sound that pauses, as sounds do
