@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Cleans a sound file, a second at a time:  denoise IN.wav OUT.wav [T]
-// T is 0 (leave it alone) to 1 (all that can be taken away), or "auto".
+// T is 0 (nothing is removed) to 1 (all that the model can remove), or "auto".
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,12 @@ struct job {
     size_t frames;
 };
 
-// Writes what is ready.
+// Writes the cleaned frames that are ready.
 static enum ebb_result drain(struct job *job, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     size_t got;
-    while (result == EBB_OK && (got = ebb_denoise_read(job->denoise, job->block, job->frames)) > 0)
+    while (result == EBB_OK && (got = ebb_denoise_read(job->denoise, job->block, NULL, job->frames)) > 0)
         result = ebb_sound_writer_write(job->out, job->block, got, error);
     return result;
 }
@@ -40,18 +41,15 @@ static enum ebb_result clean(struct job *job, struct ebb_error *error)
     return result == EBB_OK ? drain(job, error) : result;
 }
 
-static enum ebb_result run(struct ebb_model *model, char **argv, double t, struct ebb_error *error)
+static enum ebb_result run(struct ebb_model *model, const struct ebb_recipe *recipe, char **argv,
+                           struct ebb_error *error)
 {
-    struct ebb_denoise_params params;
-    ebb_denoise_params_default(&params);
-    params.t = t;
-
     struct job job = {.in = ebb_sound_reader_open(argv[1], error)};
     if (job.in) {
         const struct ebb_sound_info *info = ebb_sound_reader_info(job.in);
         job.frames = info->rate;
         job.block = malloc(job.frames * info->channels * sizeof(float));
-        job.denoise = ebb_denoise_create(model, &params, info->rate, info->channels, error);
+        job.denoise = ebb_denoise_create(model, recipe, info->rate, info->channels, NULL, error);
         if (job.denoise && job.block)
             job.out = ebb_sound_writer_create(argv[2], info->channels, info->rate, EBB_WAV_24, NULL, error);
     }
@@ -73,16 +71,20 @@ int main(int argc, char **argv)
         return 2;
     }
 
-    double t = argc < 4 || strcmp(argv[3], "auto") == 0 ? EBB_T_AUTO : atof(argv[3]);
+    bool automatic = argc < 4 || strcmp(argv[3], "auto") == 0;
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_DENOISE);
     const char *name = getenv("EBB_MODEL"); // a folder, or the name of an installed model
     struct ebb_error error = {EBB_OUT_OF_MEMORY, "no memory"};
     struct ebb_device *device = ebb_device_create("cpu", 0, NULL, &error);
     struct ebb_model *model = device ? ebb_model_open(name ? name : "denoise", &error) : NULL;
     enum ebb_result result = model ? ebb_model_load(model, device, &error) : error.code;
     if (result == EBB_OK)
-        result = run(model, argv, t, &error);
+        result = ebb_recipe_set(recipe, automatic ? "auto-t" : "t", automatic ? "true" : argv[3], &error);
+    if (result == EBB_OK)
+        result = run(model, recipe, argv, &error);
     if (result != EBB_OK)
         fprintf(stderr, "%s\n", error.message);
+    ebb_recipe_destroy(&recipe);
     ebb_model_close(&model);
     ebb_device_destroy(&device);
     return result == EBB_OK ? 0 : 1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // From the model's mono float to whatever was negotiated: volume, format, rate, channels, layout.
 #ifndef GST_DIFFUSE_FORMAT_H
 #define GST_DIFFUSE_FORMAT_H
@@ -7,7 +8,7 @@
 struct format;
 
 // `rate` is the model's. Every channel gets the same sound. NULL if GStreamer cannot convert to `info`.
-struct format *format_create(int rate, const GstAudioInfo *info);
+struct format *format_create(int rate, const GstAudioInfo *info, guint channels);
 void format_destroy(struct format **format);
 
 // Forgets the resampler's past: the next sample is the first.
@@ -16,8 +17,12 @@ void format_reset(struct format *format);
 // Samples at the model's rate that the next `frames` frames of output need.
 gsize format_needs(struct format *format, gsize frames);
 
-// Makes `frames` frames out of `samples` (format_needs() of them, scaled in place from volume `from` to volume `to`).
-// NULL when out of memory.
-GstBuffer *format_convert(struct format *format, float *samples, gsize count, gsize frames, double from, double to);
+// Frames of output that the next `count` samples at the model's rate are enough for.
+gsize format_gives(struct format *format, gsize count);
+
+// Fills `buffer`, which has room for `frames` frames, out of `samples` (format_needs() of them, scaled in
+// place from volume `from` to volume `to`). FALSE: no memory.
+gboolean format_convert(struct format *format, float *samples, gsize count, GstBuffer *buffer, gsize frames,
+                        double from, double to);
 
 #endif

@@ -1,31 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /**
  * SECTION:element-diffusedenoise
  * @title: diffusedenoise
  *
- * Takes noise out of a recording. The sound's log-mel spectrogram is noised to diffusion time t and denoised again by the
- * model; how it changed becomes a smooth gain on the sound itself. t = 0 leaves it alone, bit for bit.
+ * diffusedenoise takes noise out of a recording with a diffusion model. The element adds noise to the sound's
+ * log-mel spectrogram, up to diffusion time t. The model takes that noise out again, and the recording's own
+ * noise with it. The difference becomes a smooth gain on the sound itself. With t = 0 the sound stays as it
+ * is, bit for bit.
  *
- * Any rate and channel count. Output frame k is input frame k: timestamps do not move, latency is reported. Live sources get
- * small windows (less than 0.3 s), anything else large ones, which clean better.
+ * The element takes any rate and up to 64 channels. Output frame k is input frame k with its timestamp; the
+ * latency is reported. A live source gets small windows, with a delay below 0.3 s. Every other source gets
+ * large windows, which clean better.
  *
  * ## Example launch lines
  * |[
- * gst-launch-1.0 filesrc location=noisy.wav ! decodebin ! audioconvert ! diffusedenoise t=0.4 ! wavenc ! filesink location=clean.wav
- * ]| Clean a file.
+ * gst-launch-1.0 filesrc location=noisy.wav ! decodebin ! audioconvert ! \
+ *     diffusedenoise t=0.4 ! wavenc ! filesink location=clean.wav
+ * ]| Cleans a file.
  * |[
  * gst-launch-1.0 autoaudiosrc ! queue ! audioconvert ! diffusedenoise auto-t=true ! queue ! autoaudiosink
- * ]| A microphone, cleaned as it is heard. The first queue keeps the network out of the capture thread.
+ * ]| Cleans a microphone while it is heard. The first queue keeps the network out of the capture thread.
  */
 #include "gstdiffusedenoise.h"
 
 #include <math.h>
 
-GST_DEBUG_CATEGORY(diffusedenoise_debug);
+#include "denoisestream.h"
+#include "messages.h"
+
 #define GST_CAT_DEFAULT diffusedenoise_debug
 
-#define CAPS                                                                                                             \
-    "audio/x-raw, format = (string) { " GST_AUDIO_NE(F32) ", " GST_AUDIO_NE(S16) " }, "                                  \
-    "layout = (string) { interleaved, non-interleaved }, rate = (int) [ 1000, 768000 ], channels = (int) [ 1, 64 ]"
+// clang-format off
+#define CAPS                                                                             \
+    "audio/x-raw, format = (string) { " GST_AUDIO_NE(F32) ", " GST_AUDIO_NE(S16) " }, "  \
+    "layout = (string) { interleaved, non-interleaved }, "                               \
+    "rate = (int) [ 1000, 768000 ], channels = (int) [ 1, 64 ]"
+// clang-format on
+
+struct _GstDiffuseDenoise {
+    GstAudioFilter parent;
+
+    struct denoise_settings settings; // under the object lock
+    struct diffuse_session session;   // of the state changes, and of the loader while it runs
+    struct loader loader;
+    struct denoise_stream stream;
+};
 
 G_DEFINE_TYPE_WITH_CODE(GstDiffuseDenoise, gst_diffuse_denoise, GST_TYPE_AUDIO_FILTER,
                         G_IMPLEMENT_INTERFACE(GST_TYPE_PRESET, NULL))
@@ -33,110 +52,54 @@ GST_ELEMENT_REGISTER_DEFINE(diffusedenoise, "diffusedenoise", GST_RANK_NONE, GST
 
 #define PARENT(cast) cast(gst_diffuse_denoise_parent_class)
 
-// ---- stopping what is under way ----
+// ---- starting and stopping ----
 
-static void update_cancel(GstDiffuseDenoise *filter)
-{
-    g_mutex_lock(&filter->mutex);
-    g_atomic_int_set(&filter->cancel, g_atomic_int_get(&filter->flushing) || g_atomic_int_get(&filter->stopping));
-    g_cond_broadcast(&filter->cond);
-    g_mutex_unlock(&filter->mutex);
-}
-
-static void set_flag(GstDiffuseDenoise *filter, gint *flag, gboolean value)
-{
-    g_atomic_int_set(flag, value);
-    update_cancel(filter);
-}
-
-static bool go_on(void *user, double fraction)
-{
-    GstDiffuseDenoise *filter = user;
-    return !g_atomic_int_get(&filter->cancel);
-}
-
-// ---- starting ----
-
-static gpointer load(gpointer data)
-{
-    GstDiffuseDenoise *filter = data;
-    GST_OBJECT_LOCK(filter);
-    char *device = g_strdup(filter->settings.device);
-    int threads = filter->settings.threads;
-    GST_OBJECT_UNLOCK(filter);
-    gboolean good = diffuse_session_load(&filter->session, GST_ELEMENT(filter), device, threads, &filter->stopping);
-    g_free(device);
-
-    GST_OBJECT_LOCK(filter);
-    filter->stats.loaded = good;
-    GST_OBJECT_UNLOCK(filter);
-    g_mutex_lock(&filter->mutex);
-    filter->load_ended = TRUE;
-    filter->load_good = good;
-    g_cond_broadcast(&filter->cond);
-    g_mutex_unlock(&filter->mutex);
-    return NULL;
-}
-
-static gboolean open_model(GstDiffuseDenoise *filter, struct ebb_error *error)
+// FALSE after an error, which has been posted.
+static gboolean open_model(GstDiffuseDenoise *filter, const struct model_settings *model)
 {
     GST_OBJECT_LOCK(filter);
-    char *model = g_strdup(filter->settings.model), *device = g_strdup(filter->settings.device);
-    char *sampler = g_strdup(filter->settings.sampler);
-    int threads = filter->settings.threads;
+    gboolean good = !filter->settings.cleaning.refused;
+    struct ebb_error refusal = filter->settings.cleaning.refusal;
     GST_OBJECT_UNLOCK(filter);
-
-    gboolean good = diffuse_check_sampler(sampler, error);
     if (!good)
-        diffuse_post_error(GST_ELEMENT(filter), error);
-    good = good && diffuse_session_open(&filter->session, GST_ELEMENT(filter), model, EBB_MODEL_DENOISE);
-    if (good)
-        diffuse_session_announce(&filter->session, GST_ELEMENT(filter), device, threads);
-    g_free(model);
-    g_free(device);
-    g_free(sampler);
+        diffuse_post_error(GST_ELEMENT(filter), &refusal);
+    good = good &&
+           diffuse_session_open(&filter->session, GST_ELEMENT(filter), model->model, EBB_MODEL_DENOISE);
     return good;
 }
 
 static gboolean start(GstBaseTransform *base)
 {
     GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(base);
-    struct ebb_error error = {0};
-    if (!open_model(filter, &error))
-        return FALSE;
-
     GST_OBJECT_LOCK(filter);
-    filter->model_t = ebb_model_info(filter->session.model)->t_default;
-    filter->stats = (struct denoise_stats){.snr = NAN};
+    struct model_settings model = model_settings_copy(&filter->settings.model);
     GST_OBJECT_UNLOCK(filter);
-    filter->load_ended = filter->load_good = FALSE;
-    filter->posted = GST_CLOCK_TIME_NONE;
-    g_atomic_int_set(&filter->flushing, 0);
-    set_flag(filter, &filter->stopping, FALSE);
-    gst_diffuse_denoise_forget_run(filter);
-    filter->loader = g_thread_try_new("diffusedenoise", load, filter, NULL);
-    if (filter->loader)
-        return TRUE;
-    GST_ELEMENT_ERROR(filter, RESOURCE, NO_SPACE_LEFT, ("No thread could be started."), (NULL));
-    return FALSE;
+    char *device = model_settings_device(&model);
+    gboolean good = open_model(filter, &model);
+    if (good) {
+        diffuse_session_announce(&filter->session, GST_ELEMENT(filter), device, model.threads);
+        denoise_stream_start(&filter->stream);
+        good = loader_start(&filter->loader, &filter->session, GST_ELEMENT(filter), device, model.threads);
+    }
+    g_free(device);
+    model_settings_clear(&model);
+    return good;
 }
 
 static gboolean stop(GstBaseTransform *base)
 {
     GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(base);
-    set_flag(filter, &filter->stopping, TRUE);
-    g_clear_pointer(&filter->loader, g_thread_join);
-    ebb_denoise_destroy(&filter->engine);
-    g_clear_pointer(&filter->scratch, g_free);
+    loader_stop(&filter->loader);
+    denoise_stream_stop(&filter->stream);
     return TRUE;
 }
 
-// stop() comes only when the streaming thread is back: what it computes has to end first.
+// The base class calls stop() when the streaming thread is back. Its computation has to end before.
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
 {
     GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(element);
     if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
-        set_flag(filter, &filter->stopping, TRUE);
+        loader_set_stopping(&filter->loader, TRUE);
     GstStateChangeReturn result = PARENT(GST_ELEMENT_CLASS)->change_state(element, transition);
     if (transition == GST_STATE_CHANGE_READY_TO_NULL)
         diffuse_session_close(&filter->session);
@@ -145,108 +108,27 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange tra
 
 // ---- caps and latency ----
 
-static gboolean upstream_is_live(GstDiffuseDenoise *filter)
-{
-    GstQuery *query = gst_query_new_latency();
-    gboolean live = FALSE;
-    if (gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(filter), query))
-        gst_query_parse_latency(query, &live, NULL, NULL);
-    gst_query_unref(query);
-    return live;
-}
-
-struct denoise_knobs gst_diffuse_denoise_knobs(GstDiffuseDenoise *filter)
-{
-    GST_OBJECT_LOCK(filter);
-    const struct denoise_settings *settings = &filter->settings;
-    struct denoise_knobs knobs = {.t = settings->auto_t ? EBB_T_AUTO : settings->t >= 0 ? settings->t : filter->model_t,
-                                  .wet = settings->wet, .steps = settings->steps};
-    GST_OBJECT_UNLOCK(filter);
-    return knobs;
-}
-
-struct ebb_denoise *gst_diffuse_denoise_make_engine(GstDiffuseDenoise *filter, const GstAudioInfo *info,
-                                                    const struct denoise_knobs *knobs, struct ebb_error *error)
-{
-    struct ebb_denoise_params params;
-    ebb_denoise_params_default(&params);
-    GST_OBJECT_LOCK(filter);
-    char *sampler = g_strdup(filter->settings.sampler);
-    GST_OBJECT_UNLOCK(filter);
-    params.t = knobs->t;
-    params.wet = knobs->wet;
-    params.steps = knobs->steps;
-    params.sampler = sampler && *sampler ? sampler : NULL;
-    params.live = filter->live;
-    params.progress = go_on;
-    params.user = filter;
-    struct ebb_denoise *engine = ebb_denoise_create(filter->session.model, &params, info->rate, info->channels, error);
-    g_free(sampler);
-    return engine;
-}
-
-void gst_diffuse_denoise_publish_latency(GstDiffuseDenoise *filter)
-{
-    GstClockTime latency = filter->algorithm + (filter->live ? filter->allowance : 0);
-    GST_OBJECT_LOCK(filter);
-    gboolean changed = filter->stats.latency != latency;
-    filter->stats.latency = latency;
-    filter->stats.live = filter->live;
-    GST_OBJECT_UNLOCK(filter);
-    GST_INFO_OBJECT(filter, "%s, latency %" GST_TIME_FORMAT ", of which %" GST_TIME_FORMAT " for computing",
-                    filter->live ? "live" : "not live", GST_TIME_ARGS(latency), GST_TIME_ARGS(latency - filter->algorithm));
-    if (changed)
-        gst_element_post_message(GST_ELEMENT(filter), gst_message_new_latency(GST_OBJECT(filter)));
-}
-
 static gboolean setup(GstAudioFilter *base, const GstAudioInfo *info)
 {
-    GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(base);
-    if (filter->engine && gst_audio_info_is_equal(info, &filter->engine_info))
-        return TRUE;
-
-    filter->live = upstream_is_live(filter);
-    ebb_denoise_destroy(&filter->engine);
-    struct ebb_error error = {0};
-    filter->knobs = gst_diffuse_denoise_knobs(filter);
-    filter->engine = gst_diffuse_denoise_make_engine(filter, info, &filter->knobs, &error);
-    float *scratch = g_try_realloc_n(filter->scratch, DIFFUSE_DENOISE_SLICE * (gsize)info->channels, sizeof(*scratch));
-    if (scratch)
-        filter->scratch = scratch;
-    if (!filter->engine || !scratch) {
-        if (!filter->engine)
-            diffuse_post_error(GST_ELEMENT(filter), &error);
-        ebb_denoise_destroy(&filter->engine);
-        return FALSE;
-    }
-
-    filter->engine_info = *info;
-    filter->warm = FALSE;
-    filter->debt = 0;
-    filter->dry = FALSE;
-    filter->fewer = 0;
-    GST_OBJECT_LOCK(filter);
-    gint latency = filter->settings.latency;
-    GST_OBJECT_UNLOCK(filter);
-    filter->allowance = latency < 0 ? DIFFUSE_DENOISE_ALLOWANCE : (GstClockTime)latency * GST_MSECOND;
-    filter->algorithm = gst_util_uint64_scale_ceil(ebb_denoise_latency(filter->engine), GST_SECOND, (guint64)info->rate);
-    gst_diffuse_denoise_forget_run(filter);
-    gst_diffuse_denoise_publish_latency(filter);
-    return TRUE;
+    return denoise_stream_set_format(&GST_DIFFUSE_DENOISE(base)->stream, info);
 }
 
 static gboolean answer_latency(GstDiffuseDenoise *filter, GstQuery *query)
 {
     GST_OBJECT_LOCK(filter);
-    GstClockTime own = filter->stats.latency;
+    GstClockTime own = filter->stream.stats.latency;
     GST_OBJECT_UNLOCK(filter);
     if (!own || !gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(filter), query))
-        return FALSE; // no rate yet; a message follows when there is
+        return FALSE; // not yet known; a message follows when it is
 
     gboolean live;
     GstClockTime min, max;
     gst_query_parse_latency(query, &live, &min, &max);
-    gst_query_set_latency(query, live, min + own, GST_CLOCK_TIME_IS_VALID(max) ? max + own : GST_CLOCK_TIME_NONE);
+    GST_OBJECT_LOCK(filter);
+    filter->stream.upstream = min;
+    GST_OBJECT_UNLOCK(filter);
+    gst_query_set_latency(query, live, min + own,
+                          GST_CLOCK_TIME_IS_VALID(max) ? max + own : GST_CLOCK_TIME_NONE);
     return TRUE;
 }
 
@@ -265,46 +147,85 @@ static GstFlowReturn submit_input_buffer(GstBaseTransform *base, gboolean is_dis
     GstBuffer *buffer = base->queued_buf; // NULL: outside the segment
     base->queued_buf = NULL;
     if (result == GST_FLOW_OK && buffer)
-        result = gst_diffuse_denoise_submit(GST_DIFFUSE_DENOISE(base), buffer);
+        result = denoise_stream_submit(&GST_DIFFUSE_DENOISE(base)->stream, buffer);
     gst_clear_buffer(&buffer);
     return result;
 }
 
-static GstFlowReturn generate_output(GstBaseTransform *base, GstBuffer **out)
+// Never called. The base class takes an element without this function for one that passes buffers through,
+// and does not ask downstream for memory.
+static GstFlowReturn transform(GstBaseTransform *base, GstBuffer *in, GstBuffer *out)
 {
-    return gst_diffuse_denoise_next_output(GST_DIFFUSE_DENOISE(base), out);
+    return GST_FLOW_NOT_SUPPORTED;
 }
 
-// Held samples go out before whatever must not overtake them.
+static GstFlowReturn generate_output(GstBaseTransform *base, GstBuffer **out)
+{
+    return denoise_stream_next(&GST_DIFFUSE_DENOISE(base)->stream, out);
+}
+
+// Samples that are held go out before an event that must not overtake them.
 static gboolean sink_event(GstBaseTransform *base, GstEvent *event)
 {
     GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(base);
     switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_FLUSH_START:
-        set_flag(filter, &filter->flushing, TRUE);
-        break;
+    case GST_EVENT_FLUSH_START: loader_set_flushing(&filter->loader, TRUE); break;
     case GST_EVENT_FLUSH_STOP:
-        set_flag(filter, &filter->flushing, FALSE);
-        gst_diffuse_denoise_forget_run(filter);
-        filter->debt = 0;
-        filter->dry = FALSE;
+        loader_set_flushing(&filter->loader, FALSE);
+        denoise_stream_flush(&filter->stream);
         break;
     case GST_EVENT_GAP:
-        if (gst_diffuse_denoise_fill_gap(filter, event)) {
+        if (denoise_stream_fill_gap(&filter->stream, event)) {
             gst_event_unref(event);
             return TRUE;
         }
-        gst_diffuse_denoise_drain(filter);
+        denoise_stream_drain(&filter->stream);
         break;
     case GST_EVENT_EOS:
+    case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
-    case GST_EVENT_CAPS:
-        gst_diffuse_denoise_drain(filter);
-        break;
-    default:
-        break;
+    case GST_EVENT_SEGMENT_DONE:
+    case GST_EVENT_CAPS: denoise_stream_drain(&filter->stream); break;
+    default: break;
     }
     return PARENT(GST_BASE_TRANSFORM_CLASS)->sink_event(base, event);
+}
+
+// ---- properties ----
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+    GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(object);
+    struct ebb_error refusal = {0};
+    GST_OBJECT_LOCK(filter);
+    gboolean taken = denoise_settings_set(&filter->settings, id, pspec, value);
+    if (!taken && filter->stream.denoiser)
+        refusal = diffuse_settings_forgive(&filter->settings.cleaning);
+    GST_OBJECT_UNLOCK(filter);
+    if (refusal.code != EBB_OK)
+        diffuse_post_warning(GST_ELEMENT(filter), &refusal);
+}
+
+static GstStructure *make_stats(const struct denoise_stats *stats, gboolean loaded)
+{
+    double rtf = stats->sound ? (double)stats->compute / (double)stats->sound : 0;
+    return gst_structure_new("diffuse-denoise-stats", "windows", G_TYPE_UINT64, stats->windows, "t",
+                             G_TYPE_DOUBLE, stats->t, "snr", G_TYPE_DOUBLE, stats->snr, "compute-time",
+                             G_TYPE_UINT64, stats->compute, "rtf", G_TYPE_DOUBLE, rtf, "latency",
+                             G_TYPE_UINT64, stats->latency, "overloads", G_TYPE_UINT64, stats->overloads,
+                             "live", G_TYPE_BOOLEAN, stats->live, "loaded", G_TYPE_BOOLEAN, loaded, NULL);
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+    GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(object);
+    gboolean loaded = loader_is_done(&filter->loader);
+    GST_OBJECT_LOCK(filter);
+    if (id == DENOISE_STATS)
+        g_value_take_boxed(value, make_stats(&filter->stream.stats, loaded));
+    else
+        denoise_settings_get(&filter->settings, id, pspec, value);
+    GST_OBJECT_UNLOCK(filter);
 }
 
 // ---- the class ----
@@ -312,10 +233,9 @@ static gboolean sink_event(GstBaseTransform *base, GstEvent *event)
 static void gst_diffuse_denoise_finalize(GObject *object)
 {
     GstDiffuseDenoise *filter = GST_DIFFUSE_DENOISE(object);
-    gst_diffuse_denoise_clear_properties(filter);
+    denoise_settings_clear(&filter->settings);
     diffuse_session_close(&filter->session);
-    g_mutex_clear(&filter->mutex);
-    g_cond_clear(&filter->cond);
+    loader_clear(&filter->loader);
     G_OBJECT_CLASS(gst_diffuse_denoise_parent_class)->finalize(object);
 }
 
@@ -327,18 +247,22 @@ static void gst_diffuse_denoise_class_init(GstDiffuseDenoiseClass *klass)
     diffuse_session_init_types();
 
     G_OBJECT_CLASS(klass)->finalize = gst_diffuse_denoise_finalize;
-    gst_diffuse_denoise_install_properties(G_OBJECT_CLASS(klass));
+    G_OBJECT_CLASS(klass)->set_property = set_property;
+    G_OBJECT_CLASS(klass)->get_property = get_property;
+    denoise_settings_install(G_OBJECT_CLASS(klass));
     GstCaps *caps = gst_caps_from_string(CAPS);
     gst_audio_filter_class_add_pad_templates(GST_AUDIO_FILTER_CLASS(klass), caps);
     gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element, "Diffusion denoiser", "Filter/Effect/Audio",
-                                          "Takes noise out of a recording with a diffusion model", "The Ebb authors <ebb@ebb.invalid>");
+                                          "Takes noise out of a recording with a diffusion model",
+                                          "The Ebb authors");
     element->change_state = GST_DEBUG_FUNCPTR(change_state);
     base->start = GST_DEBUG_FUNCPTR(start);
     base->stop = GST_DEBUG_FUNCPTR(stop);
     base->query = GST_DEBUG_FUNCPTR(query);
     base->sink_event = GST_DEBUG_FUNCPTR(sink_event);
     base->submit_input_buffer = GST_DEBUG_FUNCPTR(submit_input_buffer);
+    base->transform = GST_DEBUG_FUNCPTR(transform);
     base->generate_output = GST_DEBUG_FUNCPTR(generate_output);
     GST_AUDIO_FILTER_CLASS(klass)->setup = GST_DEBUG_FUNCPTR(setup);
 }
@@ -346,9 +270,13 @@ static void gst_diffuse_denoise_class_init(GstDiffuseDenoiseClass *klass)
 static void gst_diffuse_denoise_init(GstDiffuseDenoise *filter)
 {
     GstBaseTransform *base = GST_BASE_TRANSFORM(filter);
-    g_mutex_init(&filter->mutex);
-    g_cond_init(&filter->cond);
-    gst_diffuse_denoise_init_properties(filter);
+    loader_init(&filter->loader);
+    denoise_settings_init(&filter->settings);
+    filter->stream.element = base;
+    filter->stream.session = &filter->session;
+    filter->stream.loader = &filter->loader;
+    filter->stream.settings = &filter->settings;
+    filter->stream.stats.snr = NAN;
     // Never passthrough, not even for t = 0: the sound would jump by the latency.
     gst_base_transform_set_in_place(base, FALSE);
     gst_base_transform_set_passthrough(base, FALSE);

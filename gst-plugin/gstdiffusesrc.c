@@ -1,55 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /**
  * SECTION:element-diffusesrc
  * @title: diffusesrc
  *
- * Generates sound with a diffusion model: clips of one label, one after the other. A texture's clips (rain) are joined
- * without a seam, an event's (a bell) are separate, with a gap. Clip i depends on the seed and i alone, so the stream can be
- * seeked, and the same seed is the same sound again.
+ * diffusesrc generates sound with a diffusion model. The stream is a series of clips of one label. The clips
+ * of a texture (rain) overlap without a seam. The clips of an event (a bell) stand alone, with silence
+ * between them. Clip i depends on the seed and on i alone. So an application can seek, and the same seed
+ * makes the same sound again.
  *
- * A thread computes clips ahead; when that is slower than the clock, BUFFERING messages pause the application instead of
- * losing sound. With is-live there is silence instead.
+ * A thread computes clips ahead. If computing is slower than the clock, BUFFERING messages pause the
+ * application and no sound is lost. With is-live=true the stream has silence there instead.
  *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 diffusesrc ! autoaudiosink
- * ]| Something pleasant to leave running.
+ * ]| Plays the label that the model recommends, without end.
  * |[
  * gst-launch-1.0 diffusesrc label=bell num-clips=3 ! audioconvert ! wavenc ! filesink location=bells.wav
- * ]| Three clips of a label, into a file.
+ * ]| Writes three clips of a label into a file.
  */
 #include "gstdiffusesrc.h"
+
+#include "address.h"
+#include "audiocaps.h"
+#include "messages.h"
+#include "sourcestream.h"
 
 GST_DEBUG_CATEGORY_STATIC(diffusesrc_debug);
 #define GST_CAT_DEFAULT diffusesrc_debug
 
-#define CAPS                                                                                                             \
-    "audio/x-raw, format = (string) { " GST_AUDIO_NE(F32) ", " GST_AUDIO_NE(S16) ", F64LE, F64BE, F32LE, F32BE, "         \
-    "S32LE, S32BE, S24LE, S24BE, S24_32LE, S24_32BE, S16LE, S16BE, U16LE, U8, S8 }, "                                     \
-    "layout = (string) { interleaved, non-interleaved }, rate = " GST_AUDIO_RATE_RANGE ", channels = (int) [ 1, 64 ]"
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                                                                   GST_STATIC_CAPS(DIFFUSE_AUDIO_CAPS));
 
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(CAPS));
+struct _GstDiffuseSrc {
+    GstPushSrc parent;
+
+    // Under the object lock.
+    struct source_settings settings;
+    GstStructure *model_info;
+    GstClockTime latency; // one buffer of the negotiated rate; 0: not negotiated
+    gboolean not_two;     // the output has another number of channels than two: the width does not count
+
+    struct diffuse_session session; // of the state changes, and of the worker while there is one
+    struct clip_worker *worker;     // from start to stop; the pointer is under the object lock
+    struct source_stream stream;
+};
+
+static void uri_handler_init(gpointer iface, gpointer data);
 
 G_DEFINE_TYPE_WITH_CODE(GstDiffuseSrc, gst_diffuse_src, GST_TYPE_PUSH_SRC,
                         G_IMPLEMENT_INTERFACE(GST_TYPE_PRESET, NULL)
-                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, (GInterfaceInitFunc)gst_diffuse_src_uri_handler_init))
+                            G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, (GInterfaceInitFunc)uri_handler_init))
 GST_ELEMENT_REGISTER_DEFINE(diffusesrc, "diffusesrc", GST_RANK_NONE, GST_TYPE_DIFFUSE_SRC)
 
 #define PARENT(cast) cast(gst_diffuse_src_parent_class)
 
 // ---- starting and stopping ----
 
+// How full the queue of clips is, and how fast it fills and empties, in bytes a second.
+struct buffering {
+    gboolean busy;
+    gint percent, in, out;
+};
+
+static struct buffering buffering_of(GstDiffuseSrc *src)
+{
+    struct clip_stats stats = {0};
+    GST_OBJECT_LOCK(src);
+    if (src->worker)
+        clip_worker_stats(src->worker, &stats);
+    gint rate = src->stream.native_rate;
+    GST_OBJECT_UNLOCK(src);
+    double seconds = (double)stats.compute / GST_SECOND;
+    double in = seconds > 0 ? (double)stats.samples * sizeof(float) / seconds : 0;
+    return (struct buffering){stats.buffering, stats.percent, (gint)MIN(in, G_MAXINT),
+                              rate * (gint)sizeof(float)};
+}
+
 static void on_buffering(void *user, int percent)
 {
     GstElement *element = user;
     GST_DEBUG_OBJECT(element, "buffering %d %%", percent);
-    gst_element_post_message(element, gst_message_new_buffering(GST_OBJECT(element), percent));
+    struct buffering state = buffering_of(GST_DIFFUSE_SRC(element));
+    GstMessage *message = gst_message_new_buffering(GST_OBJECT(element), percent);
+    gst_message_set_buffering_stats(message, GST_BUFFERING_STREAM, state.in, state.out, -1);
+    gst_element_post_message(element, message);
 }
 
 static GstClockTime duration_of(GstDiffuseSrc *src)
 {
     guint64 total = clip_worker_total(src->worker);
-    return total == G_MAXUINT64 ? GST_CLOCK_TIME_NONE
-                                : gst_util_uint64_scale_round(total, GST_SECOND, (guint64)src->native_rate);
+    if (total == G_MAXUINT64)
+        return GST_CLOCK_TIME_NONE;
+    return gst_util_uint64_scale_round(total, GST_SECOND, (guint64)src->stream.native_rate);
 }
 
 static void update_duration(GstDiffuseSrc *src)
@@ -66,39 +109,111 @@ static void on_length(void *user)
     gst_element_post_message(user, gst_message_new_duration_changed(GST_OBJECT(user)));
 }
 
-static void copy_settings(GstDiffuseSrc *src, struct src_settings *settings)
+// The recipe that the worker is given: a width is for two channels. Under the object lock. NULL: no memory.
+static struct ebb_recipe *recipe_for_worker(const GstDiffuseSrc *src)
 {
-    struct clip_settings clips = {0};
+    struct ebb_recipe *recipe = ebb_recipe_copy(src->settings.sound.recipe);
+    if (recipe && src->not_two)
+        ebb_recipe_open(recipe, "width");
+    return recipe;
+}
+
+static gboolean is_refused(const GstDiffuseSrc *src, const struct ebb_recipe *refused)
+{
+    struct ebb_recipe *now = recipe_for_worker(src);
+    gboolean same = now && ebb_recipe_same(now, refused);
+    ebb_recipe_destroy(&now);
+    return same;
+}
+
+// The properties go back to what is heard, unless they were changed again meanwhile.
+static void on_refused(void *user, const struct ebb_recipe *refused, const struct ebb_recipe *kept)
+{
+    GstDiffuseSrc *src = user;
+    struct ebb_recipe *copy = ebb_recipe_copy(kept);
     GST_OBJECT_LOCK(src);
-    *settings = src->settings;
-    settings->model = g_strdup(src->settings.model);
-    settings->device = g_strdup(src->settings.device);
-    clip_settings_copy(&clips, &src->settings.clips);
-    settings->clips = clips;
+    struct diffuse_settings *sound = &src->settings.sound;
+    if (copy && is_refused(src, refused)) {
+        double width = ebb_recipe_number(sound->recipe, "width");
+        if (src->not_two && width > 0)
+            ebb_recipe_set_number(copy, "width", width, NULL);
+        struct ebb_recipe *old = sound->recipe;
+        sound->recipe = copy;
+        copy = old;
+    }
+    GST_OBJECT_UNLOCK(src);
+    ebb_recipe_destroy(&copy);
+}
+
+// A copy of the settings that a start needs.
+struct start_settings {
+    struct model_settings model;
+    guint lookahead;
+    gboolean trim;
+    struct ebb_recipe *recipe;
+};
+
+// FALSE: a property has a value that was not taken; `error` says why.
+static gboolean copy_settings(GstDiffuseSrc *src, struct start_settings *copy, struct ebb_error *error)
+{
+    GST_OBJECT_LOCK(src);
+    src->not_two = FALSE; // until it is negotiated
+    struct diffuse_settings *sound = &src->settings.sound;
+    diffuse_settings_draw_seed(sound);
+    *copy = (struct start_settings){model_settings_copy(&src->settings.model), src->settings.lookahead,
+                                    src->settings.trim, recipe_for_worker(src)};
+    gboolean good = copy->recipe && !sound->refused;
+    *error = sound->refused ? sound->refusal
+                            : (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
+    GST_OBJECT_UNLOCK(src);
+    return good;
+}
+
+static void clear_settings(struct start_settings *settings)
+{
+    model_settings_clear(&settings->model);
+    ebb_recipe_destroy(&settings->recipe);
+}
+
+// Under the object lock.
+static void configure_worker(GstDiffuseSrc *src)
+{
+    struct ebb_recipe *recipe = recipe_for_worker(src);
+    if (recipe)
+        clip_worker_configure(src->worker, recipe);
+    ebb_recipe_destroy(&recipe);
+}
+
+// The clips have as many channels as the output and the width want.
+static void take_channels(GstDiffuseSrc *src, gint channels)
+{
+    GST_OBJECT_LOCK(src);
+    gboolean changed = src->not_two != (channels != 2);
+    src->not_two = channels != 2;
+    if (changed && src->worker && ebb_recipe_number(src->settings.sound.recipe, "width") > 0)
+        configure_worker(src);
     GST_OBJECT_UNLOCK(src);
 }
 
-static void clear_settings(struct src_settings *settings)
+static gboolean start_worker(GstDiffuseSrc *src, const struct start_settings *settings)
 {
-    g_free(settings->model);
-    g_free(settings->device);
-    clip_settings_clear(&settings->clips);
-}
-
-static gboolean start_worker(GstDiffuseSrc *src, const struct src_settings *settings)
-{
-    struct clip_worker_hooks hooks = {on_buffering, on_length, src};
+    struct clip_worker_hooks hooks = {on_buffering, on_length, on_refused, src};
     struct ebb_error error = {0};
-    struct clip_worker *worker = clip_worker_create(&src->session, GST_ELEMENT(src), &settings->clips, settings->lookahead,
-                                                    &hooks, &error);
+    struct clip_worker *worker = clip_worker_create(&src->session, GST_ELEMENT(src), settings->recipe,
+                                                    settings->lookahead, &hooks, &error);
     if (!worker) {
         diffuse_post_error(GST_ELEMENT(src), &error);
         return FALSE;
     }
+    clip_worker_set_trim(worker, settings->trim);
+    source_stream_start(&src->stream, worker);
     GST_OBJECT_LOCK(src);
     src->worker = worker;
     GST_OBJECT_UNLOCK(src);
-    if (clip_worker_start(worker, settings->device, settings->threads))
+    char *device = model_settings_device(&settings->model);
+    gboolean started = clip_worker_start(worker, device, settings->model.threads);
+    g_free(device);
+    if (started)
         return TRUE;
 
     GST_ELEMENT_ERROR(src, RESOURCE, NO_SPACE_LEFT, ("No thread could be started."), (NULL));
@@ -113,41 +228,35 @@ static gboolean stop(GstBaseSrc *base)
     src->worker = NULL;
     GST_OBJECT_UNLOCK(src);
     clip_worker_destroy(&worker);
-    format_destroy(&src->format);
-    g_clear_pointer(&src->scratch, g_free);
-    src->scratch_size = 0;
+    source_stream_stop(&src->stream);
     return TRUE;
 }
 
 static gboolean open_stream(GstDiffuseSrc *src)
 {
-    struct src_settings settings;
-    copy_settings(src, &settings);
-    gboolean good = diffuse_session_open(&src->session, GST_ELEMENT(src), settings.model, EBB_MODEL_GENERATE);
+    struct start_settings settings;
+    struct ebb_error error = {0};
+    gboolean good = copy_settings(src, &settings, &error);
+    if (!good)
+        diffuse_post_error(GST_ELEMENT(src), &error);
+    good = good &&
+           diffuse_session_open(&src->session, GST_ELEMENT(src), settings.model.model, EBB_MODEL_GENERATE);
     GstStructure *info = diffuse_session_info(&src->session);
     GST_OBJECT_LOCK(src);
     GstStructure *old = src->model_info;
     src->model_info = info;
-    src->underruns = 0;
+    src->stream.underruns = 0;
     src->latency = 0;
     GST_OBJECT_UNLOCK(src);
     g_clear_pointer(&old, gst_structure_free);
-    if (good) {
-        src->native_rate = ebb_model_info(src->session.model)->sample_rate;
-        src->position = src->silence = 0;
-        src->wanted = GST_CLOCK_TIME_NONE;
-        src->volume = -1;
-        src->left = src->held_up = 0;
-        src->tags_sent = src->underrun = FALSE;
-        good = start_worker(src, &settings);
-    }
+    good = good && start_worker(src, &settings);
     clear_settings(&settings);
     if (!good)
-        stop(GST_BASE_SRC(src)); // not called for us
+        stop(GST_BASE_SRC(src)); // the base class does not call it then
     return good;
 }
 
-// The base class has set up its segment.
+// After the base class has set up its segment.
 static gboolean start(GstBaseSrc *base)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
@@ -157,7 +266,7 @@ static gboolean start(GstBaseSrc *base)
     return TRUE;
 }
 
-// What can fail has its turn before the base class, which has an error of its own to add to a start() that fails.
+// The model is opened before the base class starts: the base class adds an error of its own if start() fails.
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(element);
@@ -171,7 +280,7 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange tra
     return result;
 }
 
-// Events may be sent in any state: in NULL and READY there is no worker.
+// An application may send events in any state. In NULL and READY there is no worker.
 static void set_flushing(GstDiffuseSrc *src, gboolean flushing)
 {
     GST_OBJECT_LOCK(src);
@@ -180,7 +289,8 @@ static void set_flushing(GstDiffuseSrc *src, gboolean flushing)
     GST_OBJECT_UNLOCK(src);
 }
 
-// The worker outlives the wait: unlock() comes for every seek, and what is under way may still be wanted.
+// The wait ends, and the worker goes on: unlock() comes for every seek, and the clip under way may still be
+// wanted.
 static gboolean unlock(GstBaseSrc *base)
 {
     set_flushing(GST_DIFFUSE_SRC(base), TRUE);
@@ -198,16 +308,10 @@ static gboolean unlock_stop(GstBaseSrc *base)
 static GstCaps *fixate(GstBaseSrc *base, GstCaps *caps)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
-    caps = gst_caps_truncate(gst_caps_make_writable(caps));
-    GstStructure *structure = gst_caps_get_structure(caps, 0);
-    gst_structure_fixate_field_nearest_int(structure, "rate", src->native_rate ? src->native_rate : 48000);
-    gst_structure_fixate_field_string(structure, "format", GST_AUDIO_NE(F32));
-    gst_structure_fixate_field_string(structure, "layout", "interleaved");
-    gst_structure_fixate_field_nearest_int(structure, "channels", 1);
-    int channels = 1;
-    gst_structure_get_int(structure, "channels", &channels);
-    if (channels > 2 && !gst_structure_has_field(structure, "channel-mask"))
-        gst_structure_set(structure, "channel-mask", GST_TYPE_BITMASK, gst_audio_channel_get_fallback_mask(channels), NULL);
+    GST_OBJECT_LOCK(src);
+    gboolean wide = ebb_recipe_number(src->settings.sound.recipe, "width") > 0;
+    GST_OBJECT_UNLOCK(src);
+    caps = diffuse_audio_prefer(caps, src->stream.native_rate, wide ? 2 : 1);
     return PARENT(GST_BASE_SRC_CLASS)->fixate(base, caps);
 }
 
@@ -217,20 +321,14 @@ static gboolean set_caps(GstBaseSrc *base, GstCaps *caps)
     GstAudioInfo info;
     if (!gst_audio_info_from_caps(&info, caps))
         return FALSE;
-    struct format *format = format_create(src->native_rate, &info);
-    if (!format) {
+    if (!source_stream_set_format(&src->stream, &info)) {
         GST_WARNING_OBJECT(src, "cannot convert to %" GST_PTR_FORMAT, (gpointer)caps);
         return FALSE;
     }
-
-    // In mid-stream the next buffer begins where the last one ended.
-    if (src->format && src->info.rate != info.rate)
-        src->position = gst_util_uint64_scale_round(src->position, (guint64)info.rate, (guint64)src->info.rate);
-    format_destroy(&src->format);
-    src->format = format;
-    src->info = info;
+    take_channels(src, info.channels);
     GST_OBJECT_LOCK(src);
-    src->latency = gst_util_uint64_scale_round(src->settings.samples_per_buffer, GST_SECOND, (guint64)info.rate);
+    src->latency = gst_util_uint64_scale_round(src->settings.samples_per_buffer, GST_SECOND,
+                                               (guint64)info.rate);
     GST_OBJECT_UNLOCK(src);
     gst_element_post_message(GST_ELEMENT(src), gst_message_new_latency(GST_OBJECT(src)));
     return TRUE;
@@ -243,7 +341,7 @@ static gboolean is_seekable(GstBaseSrc *base)
     return !gst_base_src_is_live(base);
 }
 
-// Backwards is refused here, before the base class flushes and forgets its segment.
+// A seek backwards is refused here, before the base class flushes and forgets its segment.
 static gboolean is_backwards(GstEvent *event)
 {
     double rate = 1;
@@ -267,10 +365,8 @@ static gboolean send_event(GstElement *element, GstEvent *event)
 
 static gboolean do_seek(GstBaseSrc *base, GstSegment *segment)
 {
-    GstDiffuseSrc *src = GST_DIFFUSE_SRC(base);
     segment->time = segment->start;
-    src->wanted = segment->position; // to frames when the rate is known
-    src->left = src->held_up = 0;
+    source_stream_seek(&GST_DIFFUSE_SRC(base)->stream, segment->position);
     return TRUE;
 }
 
@@ -305,11 +401,22 @@ static gboolean answer_convert(GstDiffuseSrc *src, GstQuery *query)
     gst_query_parse_convert(query, &from, &value, &to, NULL);
     GstCaps *caps = gst_pad_get_current_caps(GST_BASE_SRC_PAD(src));
     GstAudioInfo info;
-    gboolean good = caps && gst_audio_info_from_caps(&info, caps) && gst_audio_info_convert(&info, from, value, to, &converted);
+    gboolean good = caps && gst_audio_info_from_caps(&info, caps) &&
+                    gst_audio_info_convert(&info, from, value, to, &converted);
     if (good)
         gst_query_set_convert(query, from, value, to, converted);
     gst_clear_caps(&caps);
     return good;
+}
+
+static gboolean answer_buffering(GstDiffuseSrc *src, GstQuery *query)
+{
+    if (!PARENT(GST_BASE_SRC_CLASS)->query(GST_BASE_SRC(src), query))
+        return FALSE;
+    struct buffering state = buffering_of(src);
+    gst_query_set_buffering_percent(query, state.busy, state.percent);
+    gst_query_set_buffering_stats(query, GST_BUFFERING_STREAM, state.in, state.out, -1);
+    return TRUE;
 }
 
 static gboolean query(GstBaseSrc *base, GstQuery *query)
@@ -318,12 +425,10 @@ static gboolean query(GstBaseSrc *base, GstQuery *query)
     switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_DURATION:
         return answer_duration(src, query) || PARENT(GST_BASE_SRC_CLASS)->query(base, query);
-    case GST_QUERY_LATENCY:
-        return answer_latency(src, query);
-    case GST_QUERY_CONVERT:
-        return answer_convert(src, query);
-    default:
-        return PARENT(GST_BASE_SRC_CLASS)->query(base, query);
+    case GST_QUERY_LATENCY: return answer_latency(src, query);
+    case GST_QUERY_BUFFERING: return answer_buffering(src, query);
+    case GST_QUERY_CONVERT: return answer_convert(src, query);
+    default: return PARENT(GST_BASE_SRC_CLASS)->query(base, query);
     }
 }
 
@@ -336,12 +441,112 @@ static void get_times(GstBaseSrc *base, GstBuffer *buffer, GstClockTime *start, 
     *end = *start + GST_BUFFER_DURATION(buffer);
 }
 
+static GstFlowReturn create(GstPushSrc *push, GstBuffer **buffer)
+{
+    return source_stream_next(&GST_DIFFUSE_SRC(push)->stream, buffer);
+}
+
+// ---- properties ----
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+    GstDiffuseSrc *src = GST_DIFFUSE_SRC(object);
+    if (id == SOURCE_IS_LIVE) {
+        gst_base_src_set_live(GST_BASE_SRC(src), g_value_get_boolean(value));
+        return;
+    }
+
+    struct ebb_error refusal = {0};
+    GST_OBJECT_LOCK(src);
+    gboolean taken = source_settings_set(&src->settings, id, pspec, value), running = src->worker != NULL;
+    if (running && !ebb_recipe_has(src->settings.sound.recipe, "seed"))
+        diffuse_settings_draw_seed(&src->settings.sound);
+    if (running && id == SOURCE_SETTING && taken)
+        configure_worker(src);
+    if (running && id == SOURCE_LOOKAHEAD)
+        clip_worker_set_lookahead(src->worker, src->settings.lookahead);
+    if (running && !taken)
+        refusal = diffuse_settings_forgive(&src->settings.sound);
+    GST_OBJECT_UNLOCK(src);
+    if (refusal.code != EBB_OK)
+        diffuse_post_warning(GST_ELEMENT(src), &refusal);
+}
+
+static GStrv list_labels(GstDiffuseSrc *src)
+{
+    GST_OBJECT_LOCK(src);
+    char *name = g_strdup(src->settings.model.model);
+    GST_OBJECT_UNLOCK(src);
+    GStrv labels = diffuse_session_labels(name, EBB_MODEL_GENERATE);
+    g_free(name);
+    return labels;
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+    GstDiffuseSrc *src = GST_DIFFUSE_SRC(object);
+    if (id == SOURCE_IS_LIVE) {
+        g_value_set_boolean(value, gst_base_src_is_live(GST_BASE_SRC(src)));
+        return;
+    }
+
+    if (id == SOURCE_LABELS) {
+        g_value_take_boxed(value, list_labels(src));
+        return;
+    }
+
+    GST_OBJECT_LOCK(src);
+    if (id == SOURCE_STATS)
+        g_value_take_boxed(value, source_stream_stats(&src->stream, src->worker));
+    else if (id == SOURCE_MODEL_INFO)
+        g_value_set_boxed(value, src->model_info);
+    else
+        source_settings_get(&src->settings, id, pspec, value);
+    GST_OBJECT_UNLOCK(src);
+}
+
+// ---- the diffuse:// address ----
+
+static GstURIType uri_type(GType type)
+{
+    return GST_URI_SRC;
+}
+
+static const gchar *const *uri_protocols(GType type)
+{
+    static const gchar *const protocols[] = {ADDRESS_SCHEME, NULL};
+    return protocols;
+}
+
+static gchar *uri_get(GstURIHandler *handler)
+{
+    GstDiffuseSrc *src = GST_DIFFUSE_SRC(handler);
+    GST_OBJECT_LOCK(src);
+    char *address = address_write(src->settings.sound.recipe);
+    GST_OBJECT_UNLOCK(src);
+    return address;
+}
+
+static gboolean uri_set(GstURIHandler *handler, const gchar *text, GError **error)
+{
+    return address_apply(G_OBJECT(handler), text, error);
+}
+
+static void uri_handler_init(gpointer iface, gpointer data)
+{
+    GstURIHandlerInterface *handler = iface;
+    handler->get_type = uri_type;
+    handler->get_protocols = uri_protocols;
+    handler->get_uri = uri_get;
+    handler->set_uri = uri_set;
+}
+
 // ---- the class ----
 
 static void gst_diffuse_src_finalize(GObject *object)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(object);
-    gst_diffuse_src_clear_properties(src);
+    source_settings_clear(&src->settings);
     g_clear_pointer(&src->model_info, gst_structure_free);
     diffuse_session_close(&src->session);
     G_OBJECT_CLASS(gst_diffuse_src_parent_class)->finalize(object);
@@ -355,10 +560,12 @@ static void gst_diffuse_src_class_init(GstDiffuseSrcClass *klass)
     diffuse_session_init_types();
 
     G_OBJECT_CLASS(klass)->finalize = gst_diffuse_src_finalize;
-    gst_diffuse_src_install_properties(G_OBJECT_CLASS(klass));
+    G_OBJECT_CLASS(klass)->set_property = set_property;
+    G_OBJECT_CLASS(klass)->get_property = get_property;
+    source_settings_install(G_OBJECT_CLASS(klass));
     gst_element_class_add_static_pad_template(element, &src_template);
     gst_element_class_set_static_metadata(element, "Diffusion audio source", "Source/Audio",
-                                          "Generates sound with a diffusion model", "The Ebb authors <ebb@ebb.invalid>");
+                                          "Generates sound with a diffusion model", "The Ebb authors");
     element->change_state = GST_DEBUG_FUNCPTR(change_state);
     element->send_event = GST_DEBUG_FUNCPTR(send_event);
     base->start = GST_DEBUG_FUNCPTR(start);
@@ -372,11 +579,14 @@ static void gst_diffuse_src_class_init(GstDiffuseSrcClass *klass)
     base->do_seek = GST_DEBUG_FUNCPTR(do_seek);
     base->query = GST_DEBUG_FUNCPTR(query);
     base->get_times = GST_DEBUG_FUNCPTR(get_times);
-    GST_PUSH_SRC_CLASS(klass)->create = GST_DEBUG_FUNCPTR(gst_diffuse_src_create);
+    GST_PUSH_SRC_CLASS(klass)->create = GST_DEBUG_FUNCPTR(create);
 }
 
 static void gst_diffuse_src_init(GstDiffuseSrc *src)
 {
-    gst_diffuse_src_init_properties(src);
+    source_settings_init(&src->settings);
+    src->stream.element = GST_BASE_SRC(src);
+    src->stream.session = &src->session;
+    src->stream.settings = &src->settings;
     gst_base_src_set_format(GST_BASE_SRC(src), GST_FORMAT_TIME);
 }

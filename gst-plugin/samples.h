@@ -1,4 +1,6 @@
-// The two formats a filter takes as they are, F32 and S16 in native order, in both layouts, from and to interleaved floats.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Samples of diffusedenoise's two formats, F32 and S16 in native order, to interleaved floats and back. Both
+// layouts.
 #ifndef GST_DIFFUSE_SAMPLES_H
 #define GST_DIFFUSE_SAMPLES_H
 

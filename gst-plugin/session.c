@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "session.h"
 
 #include <string.h>
 
-GST_DEBUG_CATEGORY(diffuse_engine_debug);
+#include "messages.h"
+
+GST_DEBUG_CATEGORY(diffuse_library_debug);
 
 static void write_log(void *user, enum ebb_log_level level, const char *message)
 {
@@ -12,72 +15,19 @@ static void write_log(void *user, enum ebb_log_level level, const char *message)
         [EBB_LOG_INFO] = GST_LEVEL_INFO,
         [EBB_LOG_DEBUG] = GST_LEVEL_DEBUG,
     };
-    GST_CAT_LEVEL_LOG(diffuse_engine_debug, levels[level], NULL, "%s", message);
+    GST_CAT_LEVEL_LOG(diffuse_library_debug, levels[level], NULL, "%s", message);
 }
 
-static const struct ebb_log engine_log = {write_log, NULL};
+static const struct ebb_log library_log = {write_log, NULL};
 
 void diffuse_session_init_types(void)
 {
     static gsize once = 0;
     if (g_once_init_enter(&once)) {
-        GST_DEBUG_CATEGORY_INIT(diffuse_engine_debug, "diffuse-engine", 0, "the library behind diffusesrc and diffusedenoise");
+        GST_DEBUG_CATEGORY_INIT(diffuse_library_debug, "diffuse-engine", 0,
+                                "the library behind diffusesrc and diffusedenoise");
         g_once_init_leave(&once, 1);
     }
-}
-
-struct place {
-    GQuark domain;
-    gint code;
-};
-
-static struct place place_of(enum ebb_result result)
-{
-    GQuark resource = GST_RESOURCE_ERROR, stream = GST_STREAM_ERROR, library = GST_LIBRARY_ERROR;
-    switch (result) {
-    case EBB_INVALID:
-        return (struct place){library, GST_LIBRARY_ERROR_SETTINGS};
-    case EBB_NOT_FOUND:
-        return (struct place){resource, GST_RESOURCE_ERROR_NOT_FOUND};
-    case EBB_UNREADABLE:
-        return (struct place){resource, GST_RESOURCE_ERROR_OPEN_READ};
-    case EBB_UNWRITABLE:
-        return (struct place){resource, GST_RESOURCE_ERROR_OPEN_WRITE};
-    case EBB_WRONG_TYPE:
-        return (struct place){stream, GST_STREAM_ERROR_WRONG_TYPE};
-    case EBB_UNSUPPORTED:
-        return (struct place){stream, GST_STREAM_ERROR_NOT_IMPLEMENTED};
-    case EBB_CORRUPT:
-        return (struct place){resource, GST_RESOURCE_ERROR_READ};
-    case EBB_OUT_OF_MEMORY:
-        return (struct place){resource, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
-    case EBB_NO_DEVICE:
-        return (struct place){library, GST_LIBRARY_ERROR_INIT};
-    case EBB_DEVICE_FAILED:
-        return (struct place){stream, GST_STREAM_ERROR_FAILED};
-    case EBB_OK:
-    case EBB_CANCELLED:
-        break;
-    }
-    return (struct place){library, GST_LIBRARY_ERROR_FAILED};
-}
-
-static void post(GstElement *element, GstMessageType type, const struct ebb_error *error)
-{
-    struct place place = place_of(error->code);
-    gst_element_message_full(element, type, place.domain, place.code, g_strdup(error->message),
-                             g_strdup_printf("ebb " VERSION ": %s", ebb_result_name(error->code)), __FILE__, "session",
-                             __LINE__);
-}
-
-void diffuse_post_error(GstElement *element, const struct ebb_error *error)
-{
-    post(element, GST_MESSAGE_ERROR, error);
-}
-
-void diffuse_post_warning(GstElement *element, const struct ebb_error *error)
-{
-    post(element, GST_MESSAGE_WARNING, error);
 }
 
 static gboolean fail(GstElement *element, enum ebb_result code, const char *message)
@@ -88,10 +38,17 @@ static gboolean fail(GstElement *element, enum ebb_result code, const char *mess
     return FALSE;
 }
 
-gboolean diffuse_session_open(struct diffuse_session *session, GstElement *element, const char *name, enum ebb_model_kind kind)
+static const char *or_shipped(const char *name, enum ebb_model_kind kind)
 {
-    if (!name || !*name)
-        name = kind == EBB_MODEL_GENERATE ? "sfx" : "denoise";
+    if (name && *name)
+        return name;
+    return kind == EBB_MODEL_GENERATE ? "sfx" : "denoise";
+}
+
+gboolean diffuse_session_open(struct diffuse_session *session, GstElement *element, const char *name,
+                              enum ebb_model_kind kind)
+{
+    name = or_shipped(name, kind);
     if (session->model && strcmp(session->model_name, name) == 0)
         return TRUE;
 
@@ -106,7 +63,8 @@ gboolean diffuse_session_open(struct diffuse_session *session, GstElement *eleme
     if (ebb_model_info(session->model)->kind == kind)
         return TRUE;
 
-    char *message = g_strdup_printf("model %s %s, and %s needs one that %s", ebb_model_info(session->model)->path,
+    char *message = g_strdup_printf("model %s %s, and %s needs one that %s",
+                                    ebb_model_info(session->model)->path,
                                     kind == EBB_MODEL_GENERATE ? "cleans" : "generates",
                                     kind == EBB_MODEL_GENERATE ? "diffusesrc" : "diffusedenoise",
                                     kind == EBB_MODEL_GENERATE ? "generates" : "cleans");
@@ -123,15 +81,18 @@ static const char *or_auto(const char *device)
 
 static gboolean same_device(const struct diffuse_session *session, const char *device, int threads)
 {
-    return session->loaded && session->threads == threads && g_strcmp0(session->device_name, or_auto(device)) == 0;
+    return session->loaded && session->threads == threads &&
+           g_strcmp0(session->device_name, or_auto(device)) == 0;
 }
 
 static void post_progress(GstElement *element, GstProgressType type, const char *text)
 {
-    gst_element_post_message(element, gst_message_new_progress(GST_OBJECT(element), type, "model-load", text));
+    gst_element_post_message(element,
+                             gst_message_new_progress(GST_OBJECT(element), type, "model-load", text));
 }
 
-void diffuse_session_announce(struct diffuse_session *session, GstElement *element, const char *device, int threads)
+void diffuse_session_announce(struct diffuse_session *session, GstElement *element, const char *device,
+                              int threads)
 {
     if (same_device(session, device, threads))
         return;
@@ -145,11 +106,21 @@ static void post_fallback(GstElement *element, const char *why)
     GST_ELEMENT_WARNING(element, RESOURCE, NOT_FOUND, ("The network runs on the CPU: %s", why), (NULL));
 }
 
-static gboolean load(struct diffuse_session *session, const char *device, int threads, struct ebb_error *error)
+// "auto" took the CPU. Where there is no GPU, nothing else was to be expected.
+static void post_choice(GstElement *element, const char *why)
+{
+    if (ebb_device_has_gpu())
+        post_fallback(element, why);
+    else
+        GST_ELEMENT_INFO(element, RESOURCE, NOT_FOUND, ("The network runs on the CPU: %s", why), (NULL));
+}
+
+static gboolean load(struct diffuse_session *session, const char *device, int threads,
+                     struct ebb_error *error)
 {
     session->loaded = FALSE;
     ebb_device_destroy(&session->device); // the model keeps its own reference until it is loaded elsewhere
-    session->device = ebb_device_create(device, threads, &engine_log, error);
+    session->device = ebb_device_create(device, threads, &library_log, error);
     if (!session->device)
         return FALSE;
     if (ebb_model_load(session->model, session->device, error) != EBB_OK)
@@ -163,8 +134,8 @@ static gboolean load(struct diffuse_session *session, const char *device, int th
     return TRUE;
 }
 
-gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device, int threads,
-                              const gint *cancel)
+gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device,
+                              int threads, const gint *cancel)
 {
     if (same_device(session, device, threads))
         return TRUE;
@@ -182,9 +153,9 @@ gboolean diffuse_session_load(struct diffuse_session *session, GstElement *eleme
 
     const char *why = ebb_device_fallback(session->device);
     if (why)
-        post_fallback(element, why);
-    char *text = g_strdup_printf("Model %s is loaded on %s%s%s", session->model_name, ebb_device_description(session->device),
-                                 why ? "; " : "", why ? why : "");
+        post_choice(element, why);
+    char *text = g_strdup_printf("Model %s is loaded on %s%s%s", session->model_name,
+                                 ebb_device_description(session->device), why ? "; " : "", why ? why : "");
     post_progress(element, GST_PROGRESS_TYPE_COMPLETE, text);
     g_free(text);
     return TRUE;
@@ -208,6 +179,19 @@ void diffuse_session_close(struct diffuse_session *session)
     g_clear_pointer(&session->model_name, g_free);
     g_clear_pointer(&session->device_name, g_free);
     session->loaded = FALSE;
+}
+
+GStrv diffuse_session_labels(const char *name, enum ebb_model_kind kind)
+{
+    struct ebb_model *model = ebb_model_open(or_shipped(name, kind), NULL);
+    if (!model)
+        return NULL;
+    int count = ebb_model_info(model)->label_count;
+    GStrv labels = g_new0(char *, (gsize)count + 1);
+    for (int i = 0; i < count; i++)
+        labels[i] = g_strdup(ebb_model_label(model, i)->name);
+    ebb_model_close(&model);
+    return labels;
 }
 
 static void add_labels(GstStructure *structure, const struct ebb_model *model, int count)
@@ -235,10 +219,12 @@ GstStructure *diffuse_session_info(const struct diffuse_session *session)
         return NULL;
 
     const struct ebb_model_info *info = ebb_model_info(session->model);
-    GstStructure *structure = gst_structure_new(
-        "diffuse-model", "name", G_TYPE_STRING, info->name, "path", G_TYPE_STRING, info->path, "hash", G_TYPE_STRING, info->hash,
-        "rate", G_TYPE_INT, info->sample_rate, "window-samples", G_TYPE_INT, info->window_samples, "sampler", G_TYPE_STRING,
-        info->sampler, "steps", G_TYPE_INT, info->steps, "parameters", G_TYPE_UINT64, info->parameters, NULL);
+    GstStructure *structure = gst_structure_new("diffuse-model", "name", G_TYPE_STRING, info->name, "path",
+                                                G_TYPE_STRING, info->path, "hash", G_TYPE_STRING, info->hash,
+                                                "rate", G_TYPE_INT, info->sample_rate, "window-samples",
+                                                G_TYPE_INT, info->window_samples, "sampler", G_TYPE_STRING,
+                                                info->sampler, "steps", G_TYPE_INT, info->steps, "parameters",
+                                                G_TYPE_UINT64, info->parameters, NULL);
     add_text(structure, "licence", info->licence);
     add_text(structure, "credit", info->credit);
     add_text(structure, "provenance", info->provenance);
@@ -252,26 +238,4 @@ GstStructure *diffuse_session_info(const struct diffuse_session *session)
     if (info->default_label >= 0)
         add_text(structure, "default-label", ebb_model_label(session->model, info->default_label)->name);
     return structure;
-}
-
-const char *diffuse_sampler_names(void)
-{
-    static char *names = NULL;
-    if (g_once_init_enter(&names)) {
-        GString *list = g_string_new(NULL);
-        EBB_EACH_SAMPLER(sampler)
-            g_string_append_printf(list, "%s%s", list->len ? ", " : "", sampler->name);
-        g_once_init_leave(&names, g_string_free(list, FALSE));
-    }
-    return names;
-}
-
-gboolean diffuse_check_sampler(const char *name, struct ebb_error *error)
-{
-    if (!name || !*name || ebb_sampler_find(name))
-        return TRUE;
-    error->code = EBB_NOT_FOUND;
-    g_snprintf(error->message, sizeof(error->message), "there is no sampler \"%s\"; there are %s", name,
-               diffuse_sampler_names());
-    return FALSE;
 }

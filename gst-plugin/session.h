@@ -1,4 +1,5 @@
-// What both elements share: a model and the device it runs on, and how failures of the library become messages on the bus.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What both elements share: a model, the device it runs on, and the messages that tell how loading goes.
 #ifndef GST_DIFFUSE_SESSION_H
 #define GST_DIFFUSE_SESSION_H
 
@@ -6,17 +7,11 @@
 
 #include <ebb/ebb.h>
 
-// The library's own log lines ("diffuse-engine"). The elements have a category each.
-GST_DEBUG_CATEGORY_EXTERN(diffuse_engine_debug);
-
-// Registers the categories and types both elements need. Cheap: it runs in gst-plugin-scanner. Any thread, any number of times.
+// Registers the debug category "diffuse-engine": the lines that the library logs. Cheap, since
+// gst-plugin-scanner calls it. From any thread, any number of times.
 void diffuse_session_init_types(void);
 
-// Posts an ERROR (or WARNING) message whose domain and code follow from `error`, one to one. Not under the object lock.
-void diffuse_post_error(GstElement *element, const struct ebb_error *error);
-void diffuse_post_warning(GstElement *element, const struct ebb_error *error);
-
-// Zeroed is closed. Owned by one element; open, load and close are called by one thread at a time.
+// Zeroed is closed. Owned by one element. Open, load and close: one thread at a time.
 struct diffuse_session {
     struct ebb_model *model;
     struct ebb_device *device;
@@ -24,35 +19,36 @@ struct diffuse_session {
     char *device_name;
     int threads;
     gboolean loaded;
-    gboolean moved; // the bus was told that the model has gone to another device
+    gboolean moved; // the WARNING that the model moved to another device is posted
 };
 
-// Opens the model (configs only, a few milliseconds) unless just this one is open. `name` NULL or "": the shipped model of
-// this kind. Posts the error on failure.
+// Opens the model (configs only, a few milliseconds) unless it is the open one. `name` NULL or "": the
+// shipped model of this kind. Posts an ERROR on failure.
 gboolean diffuse_session_open(struct diffuse_session *session, GstElement *element, const char *name,
                               enum ebb_model_kind kind);
 
-// Tells the bus that loading begins; nothing if all is loaded. To be called in the state change, before the thread that loads.
-void diffuse_session_announce(struct diffuse_session *session, GstElement *element, const char *device, int threads);
+// Posts PROGRESS START, unless the model is loaded there already. Call it in the state change, before the
+// thread that loads.
+void diffuse_session_announce(struct diffuse_session *session, GstElement *element, const char *device,
+                              int threads);
 
-// Opens the device and loads the weights, which may take a while; then closes the announced PROGRESS. `cancel` (atomic) set:
-// PROGRESS CANCELED. Posts the error on failure.
-gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device, int threads,
-                              const gint *cancel);
+// Opens the device and loads the weights, which takes seconds for a large model. Then posts the end of the
+// announced PROGRESS: COMPLETE, CANCELED if `cancel` (atomic) is set, or an ERROR message and PROGRESS ERROR.
+gboolean diffuse_session_load(struct diffuse_session *session, GstElement *element, const char *device,
+                              int threads, const gint *cancel);
 
-// To be called after something was computed: posts a WARNING, once, if the model did not fit on the GPU and has gone to the CPU.
+// Call it after a computation. Posts a WARNING, once, if the model did not fit on the GPU and moved to the
+// CPU.
 void diffuse_session_check_device(struct diffuse_session *session, GstElement *element);
 
-// Forgets model and device.
+// Gives model and device back.
 void diffuse_session_close(struct diffuse_session *session);
+
+// The labels of the model of that name, opened for the question alone (configs, a few milliseconds). `name`
+// as in diffuse_session_open(). NULL: there is no such model. From any thread.
+GStrv diffuse_session_labels(const char *name, enum ebb_model_kind kind);
 
 // The model-info property: NULL if no model is open.
 GstStructure *diffuse_session_info(const struct diffuse_session *session);
-
-// What is wrong with a sampler's name (NULL and "" are fine), with all there are in the message.
-gboolean diffuse_check_sampler(const char *name, struct ebb_error *error);
-
-// "euler, heun, ...", for a property's blurb; lives for ever.
-const char *diffuse_sampler_names(void);
 
 #endif

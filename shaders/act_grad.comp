@@ -1,8 +1,10 @@
-// g act'(x a + b): backwards through an activation, and through the affine map before it as far as it is evaluated again.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// g act'(x a + b): backwards through an activation, and through the affine map before it as far as it is
+// evaluated again.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint G = BANK_NONE;
 layout(constant_id = 2) const uint X = BANK_NONE;

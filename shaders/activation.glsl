@@ -1,8 +1,13 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Numbers as in enum ebb_act.
 #define ACT_SILU 1u
 #define ACT_GELU 2u
 #define ACT_RELU 3u
 #define ACT_MISH 4u
+#define ACT_GELU_TANH 5u
+#define ACT_QUICK_GELU 6u
+#define ACT_TANH 7u
+#define ACT_LEAKY 8u // its slope is not known here: load.glsl
 
 // erf to 1.2e-7 (W. J. Cody's rational forms are longer; this is Numerical Recipes' Chebyshev fit of erfc).
 float erf_(float x)
@@ -30,6 +35,9 @@ float activate(uint act, float x)
         float u = exp(min(x, 20.0));
         return x * (u * (u + 2.0)) / (u * (u + 2.0) + 2.0);
     }
+    case ACT_GELU_TANH: return x / (1.0 + exp(-1.59576912 * x * (1.0 + 0.044715 * x * x)));
+    case ACT_QUICK_GELU: return x / (1.0 + exp(-1.702 * x));
+    case ACT_TANH: return 2.0 / (1.0 + exp(-2.0 * x)) - 1.0;
     }
     return x;
 }
@@ -47,6 +55,18 @@ float slope(uint act, float x)
     case ACT_MISH: {
         float u = exp(min(x, 20.0)), t = u * (u + 2.0) / (u * (u + 2.0) + 2.0);
         return t + x * (1.0 - t * t) * u / (1.0 + u);
+    }
+    case ACT_GELU_TANH: {
+        float s = 1.0 / (1.0 + exp(-1.59576912 * x * (1.0 + 0.044715 * x * x)));
+        return s + x * s * (1.0 - s) * 1.59576912 * (1.0 + 0.134145 * x * x);
+    }
+    case ACT_QUICK_GELU: {
+        float s = 1.0 / (1.0 + exp(-1.702 * x));
+        return s * (1.0 + 1.702 * x * (1.0 - s));
+    }
+    case ACT_TANH: {
+        float t = 2.0 / (1.0 + exp(-2.0 * x)) - 1.0;
+        return 1.0 - t * t;
     }
     }
     return 1.0;

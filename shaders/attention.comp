@@ -1,14 +1,17 @@
-// softmax(q k^T scale) v, one query of one head a workgroup: keys in tiles, a running maximum and sum (Milakov and
-// Gimelshein 2018), so that no row of scores is ever stored. All in 32 bits.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// softmax(q k^T scale + bias) v, one query of one head a workgroup: keys in tiles, a running maximum and sum
+// (Milakov and Gimelshein 2018), so that no row of scores is ever stored. All in 32 bits.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint Q = BANK_NONE;
 layout(constant_id = 2) const uint K = BANK_NONE;
 layout(constant_id = 3) const uint V = BANK_NONE;
 layout(constant_id = 4) const uint DST = BANK_NONE;
+layout(constant_id = 5) const uint BIAS = BANK_NONE;
+layout(constant_id = 6) const uint CAUSAL = 0;
 
 layout(push_constant) uniform Push { attention_push p; };
 
@@ -20,9 +23,12 @@ shared float score[THREADS];
 
 void main()
 {
-    uint width = p.channels / p.heads, token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
+    uint width = p.channels / p.heads;
+    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
     uint me = gl_LocalInvocationIndex, own = (n * p.queries + token) * p.channels + head * width;
     uint base = n * p.tokens * p.channels + head * width; // of the first key
+    uint bias = p.bias + n * p.bias_image + head * p.bias_head + token * p.bias_query;
+    uint seen = CAUSAL == 1 ? token + 1 + p.tokens - p.queries : p.tokens;
     for (uint d = me; d < width; d += THREADS)
         query[d] = fetch(Q, p.q + own + d) * p.scale;
 
@@ -31,13 +37,15 @@ void main()
         sum[i] = 0.0;
     float most = -3.4e38, weight = 0.0;
     barrier();
-    for (uint first = 0; first < p.tokens; first += THREADS) {
-        uint key = first + me, keys = min(THREADS, p.tokens - first);
+    for (uint first = 0; first < seen; first += THREADS) {
+        uint key = first + me, keys = min(THREADS, seen - first);
         float s = -3.4e38;
-        if (key < p.tokens) {
+        if (key < seen) {
             s = 0.0;
             for (uint d = 0; d < width; d++)
                 s += query[d] * fetch(K, p.k + base + key * p.channels + d);
+            if (BIAS != BANK_NONE)
+                s += max(fetch(BIAS, bias + key), -1e30);
         }
         score[me] = s;
         barrier();

@@ -1,9 +1,10 @@
-// The gradient of attention, the keys' half: dk and dv of one key of one head a workgroup, queries in tiles. What the other
-// half found for each query lies in scratch.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The gradient of attention, the keys' half: dk and dv of one key of one head a workgroup, queries in tiles.
+// What the other half found for each query lies in scratch.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint Q = BANK_NONE;
 layout(constant_id = 2) const uint K = BANK_NONE;
@@ -35,7 +36,8 @@ vec2 pair(uint head, uint n, uint query)
 
 void main()
 {
-    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z, me = gl_LocalInvocationIndex;
+    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
+    uint me = gl_LocalInvocationIndex;
     width = p.channels / p.heads;
     base = n * p.tokens * p.channels + head * width;
     own = base + token * p.channels;

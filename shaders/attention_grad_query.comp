@@ -1,10 +1,11 @@
-// The gradient of attention, the queries' half: with P = softmax(scale q k^T) and D = g v^T, that of the scores is
-// P (D - mean of D under P). A workgroup per query and head: the log of the sum and the mean, which the keys' half needs as
-// well, then dq, keys in tiles. All in 32 bits.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The gradient of attention, the queries' half: with P = softmax(scale q k^T) and D = g v^T, that of the
+// scores is P (D - mean of D under P). A workgroup per query and head: the log of the sum and the mean, which
+// the keys' half needs as well, then dq, keys in tiles. All in 32 bits.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint Q = BANK_NONE;
 layout(constant_id = 2) const uint K = BANK_NONE;
@@ -44,7 +45,8 @@ float largest(float mine)
 
 void main()
 {
-    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z, me = gl_LocalInvocationIndex;
+    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, n = gl_WorkGroupID.z;
+    uint me = gl_LocalInvocationIndex;
     width = p.channels / p.heads;
     base = n * p.tokens * p.channels + head * width;
     own = base + token * p.channels;

@@ -1,4 +1,6 @@
-// The step update of all samplers: dst = clamp(sum of weight * src) / divide, always in 32 bits. Four terms a pass.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The step update of all samplers: dst = clamp(sum of weight * src) / divide, always in 32 bits. Four terms a
+// pass.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"

@@ -1,8 +1,9 @@
-// Convolution as a product of matrices that are never formed: rows are output pixels, columns output channels, K runs
-// over (kernel row, kernel column, input channel). A workgroup makes a tile of BM x BN, an invocation TM x TN of it.
-// Tiles do not reach from one image into the next: a batch gives the bits of its images. Weights are packed
-// (K, weight_stride), channels padded to a multiple of 4. With split > 1, z also cuts K, and the partial sums are added up
-// by conv_sum.comp.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Convolution as a product of matrices that are never formed: rows are output pixels, columns output
+// channels, K runs over (kernel row, kernel column, input channel). A workgroup makes a tile of BM x BN, an
+// invocation TM x TN of it. Tiles do not reach from one image into the next: a batch gives the bits of its
+// images. Weights are packed (K, weight_stride), channels padded to a multiple of 4. With split > 1, z also
+// cuts K, and the partial sums are added up by conv_sum.comp.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "load.glsl"
@@ -28,13 +29,13 @@ void load_rows(uint k0, uint end)
         if (pixel < pixels) {
             if (VEC == 1) {
                 uint kk = k0 + k, tap = kk / all, c = kk % all;
-                int iy = int(y * STRIDE + tap / KERNEL) - p.pad, ix = int(x * STRIDE + tap % KERNEL) - p.pad;
+                int iy = tap_y(y, tap), ix = tap_x(x, tap);
                 if (kk < end && uint(iy) < p.src_h && uint(ix) < p.src_w)
                     v = load4(image, uint(iy), uint(ix), c);
             } else {
                 for (uint j = 0; j < 4; j++) {
                     uint kk = k0 + k + j, tap = kk / all, c = kk % all;
-                    int iy = int(y * STRIDE + tap / KERNEL) - p.pad, ix = int(x * STRIDE + tap % KERNEL) - p.pad;
+                    int iy = tap_y(y, tap), ix = tap_x(x, tap);
                     if (kk < end && uint(iy) < p.src_h && uint(ix) < p.src_w)
                         v[j] = load(image, uint(iy), uint(ix), c);
                 }
@@ -57,7 +58,7 @@ void load_columns(uint k0, uint end)
 void main()
 {
     all = p.c0 + p.c1;
-    K = KERNEL * KERNEL * all;
+    K = taps() * all;
     image = gl_WorkGroupID.z / p.split;
     pixels = p.h * p.w;
     uint tx = gl_LocalInvocationIndex % (BN / TN), ty = gl_LocalInvocationIndex / (BN / TN);
@@ -119,7 +120,8 @@ void main()
             float d = pairs[i][c].x - mean;
             squares += pairs[i][c].y + float(pixels_here(pixels, gl_WorkGroupID.x * BM + i * TM, TM)) * d * d;
         }
-        uint at = p.stats + ((image * gl_NumWorkGroups.x + gl_WorkGroupID.x) * p.cout + gl_WorkGroupID.y * BN + c) * 2;
+        uint tile = image * gl_NumWorkGroups.x + gl_WorkGroupID.x, channel = gl_WorkGroupID.y * BN + c;
+        uint at = p.stats + (tile * p.cout + channel) * 2;
         scratch[at] = mean;
         scratch[at + 1] = squares;
     }

@@ -1,9 +1,11 @@
-// Convolution as in conv.comp, on cooperative matrices: a workgroup of 128 makes a tile of BM x BN, each subgroup a block of
-// 2 x 2 matrices of M x N. Operands are 16 bits, sums always 32. The load (norm, activation, concatenation, upsampling)
-// happens on the way into shared memory, the epilogue on the way out of it.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Convolution as in conv.comp, on cooperative matrices: a workgroup of 128 makes a tile of BM x BN, each
+// subgroup a block of 2 x 2 matrices of M x N. Operands are 16 bits, sums always 32. The load (norm,
+// activation, concatenation, upsampling) happens on the way into shared memory, the epilogue on the way out
+// of it.
 //
-// MATRIX is the side of the matrices, a literal: some drivers take no specialization constants there. glslang before 15
-// does not know the extension, so the words are kept in generated/ (generated/make says how).
+// MATRIX is the side of the matrices, a literal: some drivers take no specialization constants there. glslang
+// before 15 does not know the extension, so the words are kept in generated/ (generated/make says how).
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_cooperative_matrix : require
@@ -74,7 +76,10 @@ float leave(uint pixel, uint c, float sum)
 #define QUARTER 32u
 #define RUN 8u // rows of one column that an invocation takes
 uint tile_row(uint i, uint row) { return row / MATRIX * 2 * MATRIX + i / 2 * MATRIX + row % MATRIX; }
-uint tile_column(uint i, uint column) { return column / MATRIX * 2 * MATRIX + i % 2 * MATRIX + column % MATRIX; }
+uint tile_column(uint i, uint column)
+{
+    return column / MATRIX * 2 * MATRIX + i % 2 * MATRIX + column % MATRIX;
+}
 
 // Statistics of what the invocations' runs measured: `pair[i]` is that of quarter i.
 void put_stats(vec2 pair[4])
@@ -127,8 +132,10 @@ void main()
             MATRIX_A a[2];
             MATRIX_B b[2];
             for (uint i = 0; i < 2; i++) {
-                coopMatLoad(a[i], rows, (top + i * MATRIX) * (BK + PAD) + k, BK + PAD, gl_CooperativeMatrixLayoutRowMajor);
-                coopMatLoad(b[i], columns, k * (BN + PAD) + left + i * MATRIX, BN + PAD, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(a[i], rows, (top + i * MATRIX) * (BK + PAD) + k, BK + PAD,
+                            gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(b[i], columns, k * (BN + PAD) + left + i * MATRIX, BN + PAD,
+                            gl_CooperativeMatrixLayoutRowMajor);
             }
             for (uint i = 0; i < 4; i++)
                 sum[i] = coopMatMulAdd(a[i / 2], b[i % 2], sum[i]);
@@ -139,10 +146,12 @@ void main()
     vec2 pair[4];
     uint column = gl_LocalInvocationIndex % QUARTER, run = gl_LocalInvocationIndex / QUARTER * RUN;
     for (uint i = 0; i < 4; i++) {
-        coopMatStore(sum[i], sums, gl_SubgroupID * MATRIX * MATRIX, MATRIX, gl_CooperativeMatrixLayoutRowMajor);
+        coopMatStore(sum[i], sums, gl_SubgroupID * MATRIX * MATRIX, MATRIX,
+                     gl_CooperativeMatrixLayoutRowMajor);
         barrier();
         float value[RUN];
-        uint first = gl_WorkGroupID.x * BM + tile_row(i, run), c = gl_WorkGroupID.y * BN + tile_column(i, column);
+        uint first = gl_WorkGroupID.x * BM + tile_row(i, run);
+        uint c = gl_WorkGroupID.y * BN + tile_column(i, column);
         for (uint j = 0; j < RUN; j++) {
             uint row = run + j, group = row / MATRIX * across + column / MATRIX;
             value[j] = leave(first + j, c, sums[(group * MATRIX + row % MATRIX) * MATRIX + column % MATRIX]);

@@ -1,5 +1,6 @@
-// Convolution with few output channels: an invocation makes one output value. Nothing is shared, nothing is wasted on
-// the empty columns of a tile.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Convolution with few output channels: an invocation makes one output value. A tile would have mostly
+// empty columns.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "load.glsl"
@@ -14,8 +15,8 @@ void main()
     uint c = i % p.cout, pixel = i / p.cout, all = p.c0 + p.c1;
     uint n = pixel / (p.h * p.w), y = pixel / p.w % p.h, x = pixel % p.w;
     float sum = 0.0;
-    for (uint tap = 0; tap < KERNEL * KERNEL; tap++) {
-        int iy = int(y * STRIDE + tap / KERNEL) - p.pad, ix = int(x * STRIDE + tap % KERNEL) - p.pad;
+    for (uint tap = 0; tap < taps(); tap++) {
+        int iy = tap_y(y, tap), ix = tap_x(x, tap);
         if (uint(iy) >= p.src_h || uint(ix) >= p.src_w)
             continue;
         for (uint k = 0; k < all; k++)

@@ -1,4 +1,6 @@
-// A linear layer of a few rows (time embeddings): a workgroup makes one output value, its invocations share K.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A linear layer of a few rows (time embeddings): a workgroup makes one output value, its invocations share
+// K.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "load.glsl"

@@ -1,5 +1,6 @@
-// Adds up the partial sums of a convolution whose K was split, in order, and finishes them. An invocation takes a channel
-// of a few neighbouring pixels.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Adds up the partial sums of a convolution whose K was split, in order, and finishes them. An invocation
+// takes a channel of a few neighbouring pixels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "load.glsl"

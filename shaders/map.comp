@@ -1,4 +1,5 @@
-// What is left between convolutions: (load + vector + residual) * scale, value by value.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The op map, for nodes between convolutions: (load + vector + residual) * scale, value by value.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "load.glsl"

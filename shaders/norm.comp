@@ -1,10 +1,11 @@
-// Group normalization as an affine map per channel: a = gamma / sqrt(variance + eps), b = beta - mean a, FiLM folded in.
-// A workgroup per group and image puts the statistics of its channels together, by Chan's formula: mean first, then squares
-// about it, so that nothing cancels.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Group normalization as an affine map per channel: a = gamma / sqrt(variance + eps), b = beta - mean a, FiLM
+// folded in. A workgroup per group and image combines the statistics of its channels by Chan's formula: first
+// the mean, then the squares about it, so no digits cancel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 #include "stats.glsl"
 
 layout(constant_id = 1) const uint DST = BANK_NONE;
@@ -22,7 +23,8 @@ struct share {
 
 share share_of(uint n, uint first, uint width, uint base, uint c, uint stats, uint tile)
 {
-    uint begin = max(first, base), end = min(first + width, base + c), tiles = (p.pixels + tile - 1) / max(tile, 1u);
+    uint begin = max(first, base), end = min(first + width, base + c);
+    uint tiles = (p.pixels + tile - 1) / max(tile, 1u);
     return share(stats + n * tiles * c * 2, tile, tiles, c, begin - base, end > begin ? end - begin : 0u);
 }
 
@@ -40,11 +42,13 @@ float add_up(share s, bool known, float mean)
 
 void main()
 {
-    uint all = p.c0 + p.c1, n = gl_WorkGroupID.y, width = all / max(p.groups, 1u), first = gl_WorkGroupID.x * width;
+    uint all = p.c0 + p.c1, n = gl_WorkGroupID.y;
+    uint width = all / max(p.groups, 1u), first = gl_WorkGroupID.x * width;
     float mean = 0.0, deviation = 1.0;
     if (p.groups > 0) {
         float count = float(p.pixels * width);
-        share s0 = share_of(n, first, width, 0, p.c0, p.stats0, p.tile0), s1 = share_of(n, first, width, p.c0, p.c1, p.stats1, p.tile1);
+        share s0 = share_of(n, first, width, 0, p.c0, p.stats0, p.tile0);
+        share s1 = share_of(n, first, width, p.c0, p.c1, p.stats1, p.tile1);
         mean = total(add_up(s0, false, 0.0) + add_up(s1, false, 0.0)) / count;
         deviation = sqrt(total(add_up(s0, true, mean) + add_up(s1, true, mean)) / count + p.eps);
     }

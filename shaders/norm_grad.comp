@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Backwards through a group norm: with u the normalized x and g its gradient (gamma and FiLM taken in), it is
 // (g - mean g - u mean(g u)) / deviation. A workgroup per group and image. groups = 0: FiLM alone.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint G = BANK_NONE;
 layout(constant_id = 2) const uint X = BANK_NONE;
@@ -32,7 +33,8 @@ float gradient(uint n, uint first, uint width, uint i)
 
 void main()
 {
-    uint n = gl_WorkGroupID.y, width = p.c / max(p.groups, 1u), first = gl_WorkGroupID.x * width, count = p.pixels * width;
+    uint n = gl_WorkGroupID.y, width = p.c / max(p.groups, 1u);
+    uint first = gl_WorkGroupID.x * width, count = p.pixels * width;
     float mean = 0.0, deviation = 1.0, mean_g = 0.0, mean_gu = 0.0;
     if (p.groups > 0) {
         float sum = 0.0, squares = 0.0, sum_g = 0.0, sum_gu = 0.0;

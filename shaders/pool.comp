@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Mean of 2x2, stride 2.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint SRC = BANK_NONE;
 layout(constant_id = 2) const uint DST = BANK_NONE;
@@ -17,5 +18,6 @@ void main()
         return;
     uint c = i % p.c, x = i / p.c % p.w, y = i / p.c / p.w % p.h, n = i / p.c / p.w / p.h;
     uint row = p.src_w * p.c, at = p.src + (n * p.src_h + y * 2) * row + x * 2 * p.c + c;
-    put(DST, p.dst + i, 0.25 * (fetch(SRC, at) + fetch(SRC, at + p.c) + fetch(SRC, at + row) + fetch(SRC, at + row + p.c)));
+    float sum = fetch(SRC, at) + fetch(SRC, at + p.c) + fetch(SRC, at + row) + fetch(SRC, at + row + p.c);
+    put(DST, p.dst + i, 0.25 * sum);
 }

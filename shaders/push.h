@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What each shader is told per run; read by C (where uint is uint32_t) and GLSL. At most 128 bytes.
 #ifndef EBB_SHADERS_PUSH_H
 #define EBB_SHADERS_PUSH_H
@@ -14,7 +15,7 @@ struct load_push {
     int pad;
     uint split;               // K is cut in this many parts; partial sums go to `partial`
     uint partial;             // offset in scratch
-    uint stats;               // in scratch, where statistics of the result go (stats.glsl); 0xffffffff: nobody asks
+    uint stats;               // in scratch, where statistics of the result go (stats.glsl); ~0: nobody asks
     float scale;
 };
 
@@ -34,7 +35,8 @@ struct stats_push {
 
 struct attention_push {
     uint queries, tokens, channels, heads; // tokens: keys and values
-    uint q, k, v, dst;
+    uint q, k, v, dst, bias;
+    uint bias_image, bias_head, bias_query; // steps; 0: one for all
     float scale;
 };
 
@@ -50,7 +52,34 @@ struct mean_push {
     uint src, dst;
 };
 
-// A place of dst reads that of src at (y / stride, x / stride) if it is at `spot` of its block; 0xffffffff: anywhere in it.
+struct layer_norm_push {
+    uint places, c; // places: of all images
+    uint src, dst;
+    uint gamma, beta; // in scratch; 0xffffffff: none
+    uint rms;         // 1: the mean counts as 0
+    float eps;
+};
+
+struct gate_push {
+    uint count, c; // count: values of dst
+    uint x, gate, dst;
+    uint halves; // 1: x has 2c channels, and the gates are the later half of them
+};
+
+struct turn_push {
+    uint count, h, w, c; // of dst; count: values of all images
+    uint src, dst;
+};
+
+// One of the two sources: `count` values an image go to where `start` says.
+struct join_push {
+    uint images, count;
+    uint src, dst;
+    uint start, whole; // in an image of dst, and values of such an image
+};
+
+// A place of dst reads that of src at (y / stride, x / stride) if it is at `spot` of its block;
+// 0xffffffff: anywhere in it.
 struct spread_push {
     uint n, h, w, c; // of dst
     uint src_h, src_w, src_c, first;
@@ -71,7 +100,8 @@ struct norm_grad_push {
     float eps;
 };
 
-// Both halves; between them, for each head and query, log of the sum of exp(score) and the mean of g v^T in `partial`.
+// Both halves; between them, for each head and query, log of the sum of exp(score) and the mean of g v^T
+// in `partial`.
 struct attention_grad_push {
     uint tokens, channels, heads; // channels: of q
     uint q, k, v, g, dst;
@@ -97,8 +127,8 @@ struct threshold_push {
     float most;
 };
 
-struct measure_push {
-    uint what, offset, count;
+struct sum_squares_push {
+    uint offset, count;
 };
 
 #endif

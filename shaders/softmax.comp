@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Softmax over the channels of a place, one invocation a place: there are few places and few channels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint SRC = BANK_NONE;
 layout(constant_id = 2) const uint DST = BANK_NONE;

@@ -1,8 +1,10 @@
-// Values set apart: with zeros between them (backwards through a stride), over a block (through a mean), or some channels.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The op spread: values with zeros between them (the gradient of a stride), values repeated over a block
+// (the gradient of a mean), or some of the channels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint SRC = BANK_NONE;
 layout(constant_id = 2) const uint DST = BANK_NONE;

@@ -1,8 +1,10 @@
-// Statistics (stats.glsl) of a tensor that no convolution made them for: an invocation takes a channel of a tile of pixels.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Statistics (stats.glsl) of a tensor that no convolution made them for: an invocation takes a channel of a
+// tile of pixels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
-#include "tensors.glsl"
+#include "operands.glsl"
 
 layout(constant_id = 1) const uint SRC = BANK_NONE;
 

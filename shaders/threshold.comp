@@ -1,6 +1,7 @@
-// Dynamic thresholding (Saharia 2022): q is a quantile of |x|, at least 1 and at most `most`; x = clamp(x, -q, q) / q. One
-// workgroup. Magnitudes order as their bits do, so the quantile is found byte by byte from the top: how many numbers share
-// the bytes known so far, by their next byte.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Dynamic thresholding (Saharia 2022): q is a quantile of |x|, at least 1 and at most `most`; x = clamp(x,
+// -q, q) / q. One workgroup. Magnitudes order as their bits do, so the quantile is found byte by byte from
+// the top: how many numbers share the bytes known so far, by their next byte.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A sum over the workgroup of THREADS invocations, in the same order every time.
 layout(local_size_x = THREADS) in;
 shared float part[THREADS];

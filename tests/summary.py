@@ -1,8 +1,10 @@
-"""Closes a test run with one line, `123 passed, 0 failed, 4 skipped`, counted from meson's JUnit reports, and from logs that
-end in such a line themselves.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Closes a test run with one line, `123 passed, 0 failed, 4 skipped`, counted from meson's JUnit reports, and
+from logs that end in such a line themselves.
 
 usage: summary.py REPORT.xml|LOG...    exits with 1 if anything failed or nothing ran
 """
+
 import json
 import os
 import re
@@ -37,14 +39,22 @@ def add_report(report, count):
             result = outcome(case)
             count[result] += 1
             if result == "failed":
-                blamed |= {suite.get("name"), case.get("name")}  # meson names a test by the one or by the other
+                blamed |= {
+                    suite.get("name"),
+                    case.get("name"),
+                }  # meson names a test by the one or by the other
                 print(f"failed: {case.get('classname')} {case.get('name')}")
     # A program that crashed, or ran out of time, between two cases: only the log beside the report knows.
     with open(report.replace(".junit.xml", ".json"), encoding="utf-8") as log:
         for program in map(json.loads, log):
-            if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not any(b.endswith(program["name"]) for b in blamed):
+            if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not any(
+                b.endswith(program["name"]) for b in blamed
+            ):
                 count["failed"] += 1
-                print(f"failed: {program['name']} ended early ({program['result']}, exit status {program['returncode']})")
+                print(
+                    f"failed: {program['name']} ended early "
+                    f"({program['result']}, exit status {program['returncode']})"
+                )
 
 
 def main(reports):

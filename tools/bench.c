@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // ebb bench: where the time goes, as far as the public calls tell stages apart.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include <ebb/lab.h>
 #include <jansson.h>
 
 #include "profile.h"
@@ -17,6 +19,7 @@ struct bench {
     double seconds;
     bool json, profile;
     struct tool_model m;
+    struct ebb_recipe *recipe; // what is measured
     double open_ms, load_ms;
     json_t *all;
 };
@@ -47,147 +50,179 @@ static double peak_megabytes(void)
     return (double)u.ru_maxrss / 1024;
 }
 
-static int read_options(const struct tool_command *command, struct bench *b, int argc, char **argv, int *first)
+static int read_options(const struct tool_command *command, struct bench *b, int argc, char **argv,
+                        int *first)
 {
     const struct tool_option options[] = {
         {"device", 'd', "NAME", TOOL_NAME, &b->device, 0, 0, TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &b->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"sampler", 0, "NAME", TOOL_TEXT, &b->sampler, 0, 0, "default: what the model recommends"},
         {"steps", 0, "N", TOOL_INT, &b->steps, 1, 1000, "sampler steps (default: recommended)"},
-        {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600, "of sound (default: one window; cleaning: 10)"},
+        {"seconds", 0, "S", TOOL_REAL, &b->seconds, 0.1, 3600,
+         "of sound (default: one window; cleaning: 10)"},
         {"repeat", 'r', "N", TOOL_INT, &b->repeat, 1, MAX_RUNS, "runs; the least is reported (default 5)"},
-        {"profile", 0, NULL, TOOL_FLAG, &b->profile, 0, 0, "one more run, timed operation by operation, as a table"},
+        {"profile", 0, NULL, TOOL_FLAG, &b->profile, 0, 0,
+         "one more run, timed operation by operation, as a table"},
         {"trace", 0, "X.json", TOOL_NAME, &b->trace, 0, 0,
          "the same as a Chrome trace (chrome://tracing, ui.perfetto.dev)"},
         {"json", 0, NULL, TOOL_FLAG, &b->json, 0, 0, "as JSON"},
         {0},
     };
     int code = tool_options(command, options, argc, argv, first);
-    if (code < 0 && b->sampler && !tool_sampler_known(b->sampler))
+    if (code < 0 && b->sampler && !(b->sampler = tool_sampler_name(b->sampler)))
         return TOOL_NOT_FOUND;
     return code;
 }
 
 static void put(struct bench *b, const char *key, const char *words, const char *unit, double value)
 {
+    int digits = !*unit ? 0 : fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1;
     json_object_set_new(b->all, key, json_real(value));
     if (!b->json)
-        printf("  %-34s %10.*f %s\n", words, !*unit ? 0 : fabs(value) < 10 ? 3 : fabs(value) < 100 ? 2 : 1, value, unit);
+        printf("  %-34s %10.*f %s\n", words, digits, value, unit);
 }
 
 // ---- making ----
 
 struct stages { // ms, least of all runs
-    double step, loop, decode, inverse, phase, all;
+    double loop, decode;
+    double inverse, sound; // mel to sound without and with phase iterations
+    double whole;          // a sound of several windows, in one call
 };
 
-static double timed_generate(struct bench *b, struct ebb_generate_params *p, float *samples, size_t count,
-                             struct ebb_error *error, struct clock *c)
+static struct ebb_hooks hooks_of(struct clock *c)
 {
+    struct ebb_hooks hooks = EBB_HOOKS;
+    hooks.progress = on_step;
+    hooks.user = c;
+    return hooks;
+}
+
+static double timed_generate(struct bench *b, float *samples, size_t count, struct ebb_error *error,
+                             struct clock *c)
+{
+    struct ebb_hooks hooks = hooks_of(c);
     *c = (struct clock){0};
     double start = tool_now();
-    if (ebb_generate(b->m.model, p, samples, count, error) != EBB_OK)
+    if (ebb_generate(b->m.model, b->recipe, samples, count, &hooks, error) != EBB_OK)
         return -1;
     return 1e3 * (tool_now() - start);
 }
 
 struct room {
-    float *samples, *latents, *mel;
-    size_t count, latent_count, cells;
+    float *samples, *latents, *mel, *sound; // `sound` is one window
+    size_t count, latent_count, cells, sound_count;
+    struct ebb_mel *inverse;
 };
 
-// The loop and the decoder are calls of their own; the rest follows from the whole with and without phase iterations.
-static bool time_stages(struct bench *b, struct ebb_generate_params *p, const struct room *r, struct clock *c,
-                        struct stages *s, struct ebb_error *error)
+// The least of `least` and what has passed since `start`; `start` becomes now.
+static void note_least(double *least, double *start)
 {
-    int shape[4];
-    *c = (struct clock){0};
-    double start = tool_now();
-    if (ebb_generate_latents(b->m.model, p, r->latents, r->latent_count, shape, error) != EBB_OK)
-        return false;
-    double loop = tool_now();
-    if (ebb_generate_mel(b->m.model, r->latents, r->latent_count, r->mel, r->cells, error) != EBB_OK)
-        return false;
-    double decode = 1e3 * (tool_now() - loop);
-    loop = 1e3 * (loop - start);
-
-    p->phase_iterations = 0;
-    double without = timed_generate(b, p, r->samples, r->count, error, c);
-    p->phase_iterations = -1;
-    double all = without < 0 ? -1 : timed_generate(b, p, r->samples, r->count, error, c);
-    s->loop = fmin(s->loop, loop);
-    s->step = fmin(s->step, loop / (p->steps ? p->steps : b->m.info->steps)); // progress may be told in larger pieces
-    s->decode = fmin(s->decode, decode);
-    s->inverse = fmin(s->inverse, fmax(without - loop - decode, 0));
-    s->phase = fmin(s->phase, fmax(all - without, 0));
-    s->all = fmin(s->all, all);
-    return without >= 0 && all >= 0;
+    double now = tool_now();
+    *least = fmin(*least, 1e3 * (now - *start));
+    *start = now;
 }
 
-static bool make_room(struct bench *b, const struct ebb_generate_params *p, struct room *r, struct ebb_error *error)
+// Each stage by a call of its own, so that they add up.
+static bool time_stages(struct bench *b, const struct room *r, struct stages *s, struct ebb_error *error)
+{
+    enum { PHASE_ITERATIONS = 16 }; // the initial value of the setting
+    struct clock c = {0};
+    struct ebb_hooks hooks = hooks_of(&c);
+    size_t frames = (size_t)b->m.info->window_frames;
+    int shape[4];
+    double start = tool_now();
+    enum ebb_result result = ebb_generate_latents(b->m.model, b->recipe, r->latents, r->latent_count, shape,
+                                                  &hooks, error);
+    note_least(&s->loop, &start);
+    if (result == EBB_OK)
+        result = ebb_generate_mel(b->m.model, r->latents, r->latent_count, r->mel, r->cells, error);
+    note_least(&s->decode, &start);
+    if (result == EBB_OK)
+        result = ebb_mel_to_sound(r->inverse, r->mel, frames, true, 0, 0, r->sound, r->sound_count, error);
+    note_least(&s->inverse, &start);
+    if (result == EBB_OK)
+        result = ebb_mel_to_sound(r->inverse, r->mel, frames, true, PHASE_ITERATIONS, 0, r->sound,
+                                  r->sound_count, error);
+    note_least(&s->sound, &start);
+    return result == EBB_OK;
+}
+
+static bool time_whole(struct bench *b, const struct room *r, struct stages *s, struct ebb_error *error)
+{
+    struct clock c;
+    double ms = b->seconds > 0 ? timed_generate(b, r->samples, r->count, error, &c) : 0;
+    s->whole = fmin(s->whole, ms);
+    return ms >= 0;
+}
+
+static bool make_room(struct bench *b, struct room *r, struct ebb_error *error)
 {
     int shape[4];
-    if (ebb_generate_latents(b->m.model, p, NULL, 0, shape, error) != EBB_OK)
+    if (ebb_generate_latents(b->m.model, b->recipe, NULL, 0, shape, NULL, error) != EBB_OK)
         return false;
-    r->count = ebb_generate_length(b->m.model, p);
+    r->count = ebb_generate_length(b->m.model, b->recipe, error);
     r->latent_count = (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
     r->cells = (size_t)b->m.info->n_mels * (size_t)b->m.info->window_frames;
+    struct ebb_mel_params params;
+    ebb_model_mel(b->m.model, &params);
+    if (!(r->inverse = ebb_mel_create(&params, error)))
+        return false;
+    r->sound_count = (size_t)b->m.info->window_samples;
+    r->sound = calloc(r->sound_count + 1, sizeof(float));
     r->samples = calloc(r->count + 1, sizeof(float));
     r->latents = calloc(r->latent_count + 1, sizeof(float));
     r->mel = calloc(r->cells + 1, sizeof(float));
     error->code = EBB_OUT_OF_MEMORY;
-    return r->samples && r->latents && r->mel;
+    return r->samples && r->latents && r->mel && r->sound;
 }
 
-static int run_stages(struct bench *b, struct ebb_generate_params *p, struct stages *s, double *first_ms)
+static int run_stages(struct bench *b, struct stages *s, double *first_ms)
 {
     struct ebb_error error = {0};
     struct room r = {0};
     struct clock c = {0};
-    p->progress = on_step;
-    p->user = &c;
-    bool ok = make_room(b, p, &r, &error);
+    bool ok = make_room(b, &r, &error);
     if (ok) {
-        *first_ms = timed_generate(b, p, r.samples, r.count, &error, &c);
+        *first_ms = timed_generate(b, r.samples, r.count, &error, &c);
         ok = *first_ms >= 0;
     }
     for (int i = 0; i < b->repeat && ok; i++)
-        ok = time_stages(b, p, &r, &c, s, &error);
+        ok = time_stages(b, &r, s, &error) && time_whole(b, &r, s, &error);
     if (ok && (b->profile || b->trace)) {
         ebb_device_profile(b->m.device, true);
-        ok = timed_generate(b, p, r.samples, r.count, &error, &c) >= 0;
+        ok = timed_generate(b, r.samples, r.count, &error, &c) >= 0;
     }
-    p->progress = NULL;
     free(r.samples);
     free(r.latents);
     free(r.mel);
+    free(r.sound);
+    ebb_mel_destroy(&r.inverse);
     return ok ? TOOL_OK : tool_error(&error);
 }
 
 static int bench_generate(struct bench *b)
 {
-    const struct ebb_model_info *i = b->m.info;
-    struct ebb_generate_params p;
-    ebb_generate_params_default(&p);
-    p.label = i->default_label;
-    p.seconds = b->seconds;
-    p.sampler = b->sampler;
-    p.steps = b->steps;
-    struct stages s = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    struct stages s = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
     double first_ms = 0;
-    int code = run_stages(b, &p, &s, &first_ms);
+    int code = run_stages(b, &s, &first_ms);
     if (code)
         return code;
-    double seconds = (double)ebb_generate_length(b->m.model, &p) / i->sample_rate;
+    double seconds = (double)ebb_generate_length(b->m.model, b->recipe, NULL) / b->m.info->sample_rate;
     put(b, "first_sound_ms", "first sound, from nothing", "ms", b->open_ms + b->load_ms + first_ms);
-    put(b, "step_ms", "one step (guidance included)", "ms", s.step);
+    double inverse = fmin(s.inverse, s.sound), all = s.loop + s.decode + s.sound;
+    put(b, "step_ms", "one step (guidance included)", "ms",
+        s.loop / (b->steps ? b->steps : b->m.info->steps));
     put(b, "loop_ms", "all steps", "ms", s.loop);
     put(b, "decode_ms", "latents to mel", "ms", s.decode);
-    put(b, "inverse_ms", "mel to magnitudes and first phases", "ms", s.inverse);
-    put(b, "phase_ms", "phase iterations", "ms", s.phase);
-    put(b, "total_ms", "all", "ms", s.all);
+    put(b, "inverse_ms", "mel to magnitudes and first phases", "ms", inverse);
+    put(b, "phase_ms", "phase iterations", "ms", s.sound - inverse);
+    put(b, "total_ms", "all of these stages, a window", "ms", all);
+    if (b->seconds > 0)
+        put(b, "whole_ms", "a sound of these seconds", "ms", s.whole);
     put(b, "seconds", "sound made", "s", seconds);
-    put(b, "real_time_factor", "real-time factor", "(below 1: faster than it plays)", 1e-3 * s.all / seconds);
+    put(b, "real_time_factor", "real-time factor", "(below 1: faster than it plays)",
+        1e-3 * (b->seconds > 0 ? s.whole : all) / seconds);
     return TOOL_OK;
 }
 
@@ -195,24 +230,19 @@ static int bench_generate(struct bench *b)
 
 // One pass over a made-up recording; returns the milliseconds, < 0: failed.
 static double clean_once(struct bench *b, int rate, const float *input, size_t frames, float *output,
-                         struct clock *c, struct ebb_denoise **cleaner, struct ebb_error *error)
+                         struct clock *c, struct ebb_denoise **denoiser, struct ebb_error *error)
 {
-    struct ebb_denoise_params p;
-    ebb_denoise_params_default(&p);
-    p.t = b->m.info->t_default;
-    p.steps = b->steps;
-    p.sampler = b->sampler;
-    p.progress = on_step;
-    p.user = c;
-    *cleaner = ebb_denoise_create(b->m.model, &p, rate, 1, error);
+    struct ebb_hooks hooks = hooks_of(c);
+    *denoiser = ebb_denoise_create(b->m.model, b->recipe, rate, 1, &hooks, error);
     double start = tool_now();
-    bool ok = *cleaner;
+    bool ok = *denoiser;
     for (size_t at = 0; ok && at < frames; at += 4096) {
-        ok = ebb_denoise_write(*cleaner, input + at, frames - at < 4096 ? frames - at : 4096, error) == EBB_OK;
-        while (ok && ebb_denoise_read(*cleaner, output, 4096) > 0)
+        ok = ebb_denoise_write(*denoiser, input + at, frames - at < 4096 ? frames - at : 4096, error) ==
+             EBB_OK;
+        while (ok && ebb_denoise_read(*denoiser, output, NULL, 4096) > 0)
             ;
     }
-    ok = ok && ebb_denoise_finish(*cleaner, error) == EBB_OK;
+    ok = ok && ebb_denoise_finish(*denoiser, error) == EBB_OK;
     return ok ? 1e3 * (tool_now() - start) : -1;
 }
 
@@ -234,13 +264,13 @@ static int bench_denoise(struct bench *b)
         struct clock c = {0};
         if (i > b->repeat)
             ebb_device_profile(b->m.device, true);
-        struct ebb_denoise *cleaner = NULL;
-        double ms = clean_once(b, rate, input, frames, output, &c, &cleaner, &error);
+        struct ebb_denoise *denoiser = NULL;
+        double ms = clean_once(b, rate, input, frames, output, &c, &denoiser, &error);
         if (ms < 0)
             code = tool_error(&error);
         else
-            windows = ebb_denoise_windows(cleaner);
-        ebb_denoise_destroy(&cleaner);
+            windows = ebb_denoise_windows(denoiser);
+        ebb_denoise_destroy(&denoiser);
         if (i == 0)
             first = ms; // plans on the way
         else if (i <= b->repeat)
@@ -274,22 +304,44 @@ static int open_model(struct bench *b, const char *name)
     b->m.info = ebb_model_info(b->m.model);
     b->open_ms = 1e3 * (tool_now() - start);
     start = tool_now();
-    int code = tool_model_load(&b->m, b->device, b->threads);
+    int code = tool_model_load(&b->m, b->device, b->threads, b->json);
     b->load_ms = 1e3 * (tool_now() - start);
     return code;
+}
+
+// What the options say, of the kind of model this is; the rest as it recommends.
+static int make_recipe(struct bench *b)
+{
+    struct ebb_error error = {0};
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an open model has it
+    bool generates = b->m.info->kind == EBB_MODEL_GENERATE;
+    const struct ebb_label *label = ebb_model_label(b->m.model, b->m.info->default_label);
+    b->recipe = ebb_recipe_create(generates ? EBB_VERB_GENERATE : EBB_VERB_DENOISE);
+    enum ebb_result result = b->recipe ? EBB_OK : (error.code = EBB_OUT_OF_MEMORY);
+    if (result == EBB_OK && generates && label)
+        result = ebb_recipe_set(b->recipe, "label", label->name, &error);
+    if (result == EBB_OK && generates && b->seconds > 0)
+        result = ebb_recipe_set_number(b->recipe, "seconds", b->seconds, &error);
+    if (result == EBB_OK && b->sampler)
+        result = ebb_recipe_set(b->recipe, "sampler", b->sampler, &error);
+    if (result == EBB_OK && b->steps)
+        result = ebb_recipe_set_number(b->recipe, "steps", b->steps, &error);
+    return result == EBB_OK ? TOOL_OK : tool_error(&error);
 }
 
 static int bench_model(struct bench *b, const char *name)
 {
     int code = open_model(b, name);
+    if (!code)
+        code = make_recipe(b);
     if (!code) {
         const char *device = ebb_device_description(b->m.device);
-        b->all =
-            json_pack("{s:s, s:s, s:s, s:i}", "model", b->m.info->name, "device", device, "sampler",
-                      b->sampler ? b->sampler : b->m.info->sampler, "steps", b->steps ? b->steps : b->m.info->steps);
+        b->all = json_pack("{s:s, s:s, s:s, s:i}", "model", b->m.info->name, "device", device, "sampler",
+                           b->sampler ? b->sampler : b->m.info->sampler, "steps",
+                           b->steps ? b->steps : b->m.info->steps);
         if (!b->json)
-            printf("%s on %s: %s, %d steps\n", b->m.info->name, device, b->sampler ? b->sampler : b->m.info->sampler,
-                   b->steps ? b->steps : b->m.info->steps);
+            tool_print("%s on %s: %s, %d steps", b->m.info->name, device,
+                       b->sampler ? b->sampler : b->m.info->sampler, b->steps ? b->steps : b->m.info->steps);
         put(b, "open_ms", "open the folder", "ms", b->open_ms);
         put(b, "load_ms", "read and plan the weights", "ms", b->load_ms);
         code = b->m.info->kind == EBB_MODEL_GENERATE ? bench_generate(b) : bench_denoise(b);
@@ -303,6 +355,7 @@ static int bench_model(struct bench *b, const char *name)
         json_decref(b->all);
         b->all = NULL;
     }
+    ebb_recipe_destroy(&b->recipe);
     tool_model_close(&b->m);
     return code;
 }

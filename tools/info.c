@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // ebb info: a model, a sound's recipe, or the devices.
 #include <math.h>
 #include <stdarg.h>
@@ -7,7 +8,8 @@
 
 #include <jansson.h>
 
-#include "tool.h"
+#include "report.h"
+#include "sound.h"
 
 static bool as_json;
 
@@ -23,16 +25,21 @@ static void row(const char *name, const char *format, ...) __attribute__((format
 static void row(const char *name, const char *format, ...)
 {
     va_list args;
+    char *value = NULL;
     va_start(args, format);
-    printf("  %-14s ", name);
-    vprintf(format, args);
-    putchar('\n');
+    int length = vasprintf(&value, format, args);
     va_end(args);
+    if (length < 0) {
+        tool_lose_line();
+        return;
+    }
+    tool_print("  %-20s %s", name, value);
+    free(value);
 }
 
 static json_t *text_or_null(const char *text)
 {
-    return text ? json_string(text) : json_null();
+    return text ? report_text(text) : json_null();
 }
 
 // ---- devices ----
@@ -56,10 +63,11 @@ static int info_devices(void)
         json_array_append_new(list, device_json(d));
         if (as_json)
             continue;
-        printf("  %-10s %s%s", d->name, d->description, d->usable ? "" : " (not usable)");
+        char memory[32] = "";
         if (d->memory)
-            printf(", %.1f GiB", (double)d->memory / (1 << 30));
-        printf("%s\n", d->software ? ", software: never picked by auto" : "");
+            snprintf(memory, sizeof(memory), ", %.1f GiB", (double)d->memory / (1 << 30));
+        tool_print("  %-10s %s%s%s%s", d->name, d->description, d->usable ? "" : " (not usable)", memory,
+                   d->software ? ", software: never picked by auto" : "");
     }
     free(devices);
     if (as_json)
@@ -70,36 +78,82 @@ static int info_devices(void)
 
 // ---- a sound ----
 
-static json_t *recipe_of(const char *comment)
+// NULL: there is none, or after saying why it cannot be read.
+static struct ebb_recipe *recipe_of(const char *path, const char *text)
 {
-    json_t *o = comment ? json_loads(comment, 0, NULL) : NULL;
-    if (json_is_object(o))
-        return o;
-    json_decref(o);
-    return NULL;
+    struct ebb_error error = {0};
+    struct ebb_recipe *recipe = text ? ebb_recipe_read(text, &error) : NULL;
+    if (text && !recipe && error.code != EBB_WRONG_TYPE)
+        tool_say("%s: %s", path, error.message);
+    return recipe;
 }
 
-// What a recipe writes as a number that is none.
-static const char *words_for(const char *key, const json_t *value)
+static json_t *recipe_json(const struct ebb_recipe *recipe)
 {
-    if (strcmp(key, "eta") == 0 && json_is_number(value) && json_number_value(value) == EBB_ETA_OWN)
-        return "the sampler's own";
-    if (strcmp(key, "seconds") == 0 && json_is_number(value) && json_number_value(value) == 0)
-        return "one window of the model";
-    return json_string_value(value);
+    char *text = recipe ? sound_comment(recipe) : NULL;
+    json_t *o = text ? json_loads(text, 0, NULL) : json_null();
+    free(text);
+    return o;
 }
 
-static void print_recipe(json_t *recipe)
+static void print_recipe(const struct ebb_recipe *recipe)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach (recipe, key, value) {
-        const char *words = words_for(key, value);
-        char *text = words ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        if (!json_is_null(value))
-            row(key, "%s", words ? words : text);
-        free(text);
-    }
+    row("verb", "%s", ebb_verb_name(ebb_recipe_verb(recipe)));
+    EBB_EACH_SETTING (setting)
+        if (ebb_recipe_has(recipe, setting->name) && ebb_setting_applies(setting, ebb_recipe_verb(recipe)))
+            row(setting->name, "%s%s%s", ebb_recipe_text(recipe, setting->name), setting->unit ? " " : "",
+                setting->unit ? setting->unit : "");
+}
+
+// Somebody's comment; NULL where there is none, or it is the recipe.
+static const char *own_comment(const struct ebb_sound_info *i, const struct ebb_recipe *recipe)
+{
+    return recipe && i->recipe == i->comment ? NULL : i->comment;
+}
+
+static void add_loop(json_t *o, const struct ebb_sound_metadata *metadata)
+{
+    uint64_t first, end;
+    if (ebb_sound_metadata_loop(metadata, &first, &end))
+        json_object_set_new(o, "loop", json_pack("[I, I]", (json_int_t)first, (json_int_t)end));
+}
+
+static void print_loop(const struct ebb_sound_info *i, const struct ebb_sound_metadata *metadata)
+{
+    uint64_t first, end;
+    if (ebb_sound_metadata_loop(metadata, &first, &end))
+        row("loop", "samples %llu to %llu (%.3f s)", (unsigned long long)first, (unsigned long long)end - 1,
+            (double)(end - first) / i->rate);
+}
+
+static int print_sound_json(const char *path, const struct ebb_sound_reader *reader,
+                            const struct ebb_recipe *recipe)
+{
+    const struct ebb_sound_info *i = ebb_sound_reader_info(reader);
+    json_t *o = json_pack("{s:o, s:I, s:i, s:i}", "file", report_text(path), "frames",
+                          i->frames == SIZE_MAX ? (json_int_t)-1 : (json_int_t)i->frames, "channels",
+                          i->channels, "rate", i->rate);
+    json_object_set_new(o, "recipe", recipe_json(recipe));
+    json_object_set_new(o, "comment", text_or_null(own_comment(i, recipe)));
+    add_loop(o, ebb_sound_reader_metadata(reader));
+    return print_json(o);
+}
+
+static void print_sound(const char *path, const struct ebb_sound_reader *reader,
+                        const struct ebb_recipe *recipe)
+{
+    const struct ebb_sound_info *i = ebb_sound_reader_info(reader);
+    tool_print("%s", strcmp(path, "-") == 0 ? "standard input" : path);
+    if (i->frames != SIZE_MAX)
+        row("length", "%.3f s (%zu samples)", (double)i->frames / i->rate, i->frames);
+    row("rate", "%d Hz", i->rate);
+    row("channels", "%d", i->channels);
+    print_loop(i, ebb_sound_reader_metadata(reader));
+    const char *comment = own_comment(i, recipe);
+    if (comment || !recipe)
+        row("comment", "%s", comment ? comment : "none: no recipe in it");
+    if (recipe)
+        print_recipe(recipe);
 }
 
 static int info_sound(const char *path)
@@ -107,42 +161,47 @@ static int info_sound(const char *path)
     struct ebb_error error = {0};
     struct ebb_sound_reader *reader = ebb_sound_reader_open(path, &error);
     if (!reader)
-        return tool_error(&error);
-    const struct ebb_sound_info *i = ebb_sound_reader_info(reader);
-    json_t *recipe = recipe_of(i->comment);
-    if (as_json) {
-        json_t *o = json_pack("{s:s, s:I, s:i, s:i}", "file", path, "frames",
-                              i->frames == SIZE_MAX ? (json_int_t)-1 : (json_int_t)i->frames, "channels", i->channels,
-                              "rate", i->rate);
-        json_object_set_new(o, "recipe", recipe ? recipe : json_null());
-        json_object_set_new(o, "comment", recipe ? json_null() : text_or_null(i->comment));
-        ebb_sound_reader_close(&reader);
-        return print_json(o);
-    }
-    printf("%s\n", path);
-    if (i->frames != SIZE_MAX)
-        row("length", "%.3f s (%zu samples)", (double)i->frames / i->rate, i->frames);
-    row("rate", "%d Hz", i->rate);
-    row("channels", "%d", i->channels);
-    if (recipe)
-        print_recipe(recipe);
-    else
-        row("comment", "%s", i->comment ? i->comment : "none: no recipe in it");
-    json_decref(recipe);
+        return tool_input_error(path, &error);
+    struct ebb_recipe *recipe = recipe_of(path, ebb_sound_reader_info(reader)->recipe);
+    int code = as_json ? print_sound_json(path, reader, recipe) : TOOL_OK;
+    if (!as_json)
+        print_sound(path, reader, recipe);
+    if (ebb_sound_reader_warning(reader))
+        tool_say("%s", ebb_sound_reader_warning(reader));
+    ebb_recipe_destroy(&recipe);
     ebb_sound_reader_close(&reader);
-    return TOOL_OK;
+    return code;
 }
 
 // ---- a model ----
 
-static json_t *model_json(const struct ebb_model_info *i)
+// False: it cannot be told. Want of memory is no reason to leave it out.
+static bool cost_of(const struct ebb_model *model, struct ebb_model_cost *cost)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s, s:i, s:f, s:I}", "kind",
-                          i->kind == EBB_MODEL_GENERATE ? "generate" : "denoise", "name", i->name, "path", i->path,
-                          "sha256", i->hash, "sample_rate", i->sample_rate, "hop", i->hop, "n_mels", i->n_mels,
-                          "window_frames", i->window_frames, "window_samples", i->window_samples, "labels",
-                          i->label_count, "latent", i->latent, "classifier", i->classifier, "sampler", i->sampler, "steps",
-                          i->steps, "guidance", i->guidance, "parameters", (json_int_t)i->parameters);
+    struct ebb_error error = {0};
+    enum ebb_result result = ebb_model_cost(model, cost, &error);
+    if (result == EBB_OUT_OF_MEMORY)
+        tool_lose_line();
+    return result == EBB_OK;
+}
+
+static json_t *model_json(const struct ebb_model *model, const struct ebb_model_info *i)
+{
+    struct ebb_model_cost cost = {0};
+    json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:b, s:s, s:i, s:f, s:I}",
+                          "kind", i->kind == EBB_MODEL_GENERATE ? "generate" : "denoise", "name", i->name,
+                          "path", report_text(i->path), "sha256", i->hash, "sample_rate", i->sample_rate,
+                          "hop", i->hop, "n_mels", i->n_mels, "window_frames", i->window_frames,
+                          "window_samples", i->window_samples, "labels", i->label_count, "latent", i->latent,
+                          "classifier", i->classifier, "sampler", i->sampler, "steps", i->steps, "guidance",
+                          i->guidance, "parameters", (json_int_t)i->parameters);
+    json_object_set_new(o, "prompt", json_boolean(i->prompt));
+    json_object_set_new(o, "encoding", json_integer(i->encoding));
+    if (cost_of(model, &cost))
+        json_object_set_new(o, "cost",
+                            json_pack("{s:f, s:f, s:f, s:f}", "multiply_adds_of_evaluation", cost.evaluation,
+                                      "multiply_adds_after", cost.after, "weight_bytes", cost.weight_bytes,
+                                      "working_bytes", cost.working_bytes));
     if (i->kind == EBB_MODEL_DENOISE)
         json_object_set_new(o, "t", json_real(i->t_default));
     if (i->student_steps)
@@ -154,7 +213,8 @@ static json_t *model_json(const struct ebb_model_info *i)
 }
 
 // "2", or "1.5 to 4.5 by label".
-static void name_guidance(char *text, size_t size, const struct ebb_model *model, const struct ebb_model_info *i)
+static void name_guidance(char *text, size_t size, const struct ebb_model *model,
+                          const struct ebb_model_info *i)
 {
     const struct ebb_label *first = ebb_model_label(model, 0);
     double low = first ? first->guidance : i->guidance, high = low;
@@ -168,9 +228,38 @@ static void name_guidance(char *text, size_t size, const struct ebb_model *model
         snprintf(text, size, "guidance %g", low);
 }
 
+// What the model is asked by.
+static void print_takes(const struct ebb_model_info *i)
+{
+    if (i->kind != EBB_MODEL_GENERATE)
+        row("takes", "a recording");
+    else if (i->encoding)
+        row("takes", "--encoding FILE.npy: %d numbers, or tokens of so many", i->encoding);
+    else
+        row("takes", "%s",
+            i->prompt && i->label_count ? "--prompt, in words, or a label"
+            : i->prompt                 ? "--prompt, in words; --negative-prompt, --to-prompt"
+            : i->label_count            ? "--label"
+                                        : "nothing: it makes what it makes");
+}
+
+// Of a window, by the recommended settings.
+static void print_cost(const struct ebb_model *model, const struct ebb_model_info *i)
+{
+    struct ebb_model_cost cost;
+    if (!cost_of(model, &cost))
+        return;
+    int evaluations = i->guidance != 1 ? 2 : 1;
+    double step = 1e-9 * cost.evaluation * evaluations, all = i->steps * step + 1e-9 * cost.after;
+    row("computing", "%.3g thousand million multiply-adds a step%s, %.3g in all", step,
+        evaluations > 1 ? ", guided" : "", all);
+    row("memory", "%.0f MB of weights, %.0f MB of work; in all more, by the device", 1e-6 * cost.weight_bytes,
+        1e-6 * cost.working_bytes * evaluations);
+}
+
 static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
 {
-    printf("%s: %s\n", i->name, i->kind == EBB_MODEL_GENERATE ? "generates sounds" : "cleans recordings");
+    tool_print("%s: %s", i->name, i->kind == EBB_MODEL_GENERATE ? "generates sounds" : "cleans recordings");
     row("folder", "%s", i->path);
     row("weights", "%.2f million%s", 1e-6 * (double)i->parameters,
         i->latent ? ", diffusion in an autoencoder's space" : "");
@@ -181,6 +270,8 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
         row("labels", "%d%s%s (ebb labels lists them)", i->label_count, label ? ", default " : "",
             label ? label->name : "");
     }
+    print_takes(i);
+    print_cost(model, i);
     char times[64] = "";
     if (i->guidance_from > 0 || i->guidance_to < 1)
         snprintf(times, sizeof(times), " at times %g to %g", i->guidance_from, i->guidance_to);
@@ -191,7 +282,8 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
         name_guidance(how, sizeof(how), model, i);
     row("recommended", "%s, %d steps, %s%s", i->sampler, i->steps, how, times);
     if (i->student_steps)
-        row("student", "%d evaluations, guidance in them: makes what is asked for without other settings", i->student_steps);
+        row("student", "%d evaluations, guidance in them: makes what is asked for without other settings",
+            i->student_steps);
     if (i->classifier)
         row("classifier", "for --classifier-guidance");
     row("sha256", "%s", i->hash);
@@ -203,19 +295,43 @@ static void print_model(struct ebb_model *model, const struct ebb_model_info *i)
         row("provenance", "%s", i->provenance);
 }
 
+// `name` is no model: it may be a label of the one that comes with Ebb. Exit code.
+static int info_label(const char *name, const struct ebb_error *no_model)
+{
+    struct ebb_model *model = no_model->code == EBB_NOT_FOUND && !as_json ? ebb_model_open("sfx", NULL)
+                                                                          : NULL;
+    bool label = model && ebb_model_find_label(model, name, NULL) >= 0;
+    if (label) {
+        tool_print("%s is a label of %s (kind, share of its clips a judge recognises):", name, "sfx");
+        tool_print_labels(model, name);
+        tool_print("  ebb render --label %s -o %s.wav", name, name);
+    }
+    ebb_model_close(&model);
+    return label ? TOOL_OK : tool_error(no_model);
+}
+
 static int info_model(const char *name)
 {
     struct ebb_error error = {0};
     struct ebb_model *model = ebb_model_open(name, &error);
     if (!model)
-        return tool_error(&error);
+        return info_label(name, &error);
     int code = TOOL_OK;
     if (as_json)
-        code = print_json(model_json(ebb_model_info(model)));
+        code = print_json(model_json(model, ebb_model_info(model)));
     else
         print_model(model, ebb_model_info(model));
     ebb_model_close(&model);
     return code;
+}
+
+static int info_of(const char *name)
+{
+    struct stat st;
+    bool file = strcmp(name, "-") == 0 || (stat(name, &st) == 0 && !S_ISDIR(st.st_mode));
+    if (strcmp(name, "devices") == 0)
+        return info_devices();
+    return file || tool_is_sound_name(name) ? info_sound(name) : info_model(name);
 }
 
 static int run(const struct tool_command *command, int argc, char **argv)
@@ -229,13 +345,12 @@ static int run(const struct tool_command *command, int argc, char **argv)
         return code;
     if (first == argc)
         return tool_fail(TOOL_USAGE, "name a model, a sound file, or \"devices\"");
-    for (; first < argc && code <= TOOL_OK; first++) {
-        struct stat st;
-        bool file = stat(argv[first], &st) == 0 && !S_ISDIR(st.st_mode);
-        if (strcmp(argv[first], "devices") == 0)
-            code = info_devices();
-        else
-            code = file || tool_is_sound_name(argv[first]) ? info_sound(argv[first]) : info_model(argv[first]);
+    code = TOOL_OK;
+    for (; first < argc; first++) {
+        int one = info_of(argv[first]);
+        if (one && as_json)
+            print_json(report_failure("file", argv[first]));
+        code = code ? code : one;
     }
     return code;
 }
@@ -243,7 +358,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 const struct tool_command tool_info = {
     .name = "info",
     .summary = "a model, the recipe of a sound, or the devices",
-    .usage = "MODEL | FILE.wav | devices [--json]",
+    .usage = "MODEL | FILE.wav | LABEL | devices [--json]",
     .details = NULL,
     .examples = "  ebb info sfx\n"
                 "  ebb info out/rain-s1-003.wav\n"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "npy.h"
 
 #include <errno.h>
@@ -5,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 // ---- reading ----
 
@@ -45,8 +45,48 @@ static bool read_shape(const char *at, struct npy *a)
     return *at == ')';
 }
 
+// What a number of the file may be.
+struct number {
+    const char *descr[2]; // of four bytes, of eight
+    const char *words;
+    void (*narrow[2])(void *value); // to a float at the same place
+};
+
+static void narrow_nothing(void *value)
+{
+    (void)value;
+}
+
+static void narrow_double(void *value)
+{
+    double v;
+    memcpy(&v, value, sizeof(v));
+    memcpy(value, &(float){(float)v}, sizeof(float));
+}
+
+static void narrow_int(void *value)
+{
+    int32_t v;
+    memcpy(&v, value, sizeof(v));
+    memcpy(value, &(float){(float)v}, sizeof(float));
+}
+
+static void narrow_long(void *value)
+{
+    int64_t v;
+    memcpy(&v, value, sizeof(v));
+    memcpy(value, &(float){(float)v}, sizeof(float));
+}
+
+static const struct number reals = {{"'<f4'", "'<f8'"},
+                                    "little-endian float32 or float64 ('<f4', '<f8')",
+                                    {narrow_nothing, narrow_double}};
+static const struct number wholes = {{"'<i4'", "'<i8'"},
+                                     "little-endian int32 or int64 ('<i4', '<i8')",
+                                     {narrow_int, narrow_long}};
+
 // Reads up to the data; sets the bytes of one number.
-static int read_header(FILE *f, const char *path, struct npy *a, size_t *bytes)
+static int read_header(FILE *f, const char *path, struct npy *a, const struct number *number, size_t *bytes)
 {
     unsigned char start[12];
     char header[4096];
@@ -62,15 +102,16 @@ static int read_header(FILE *f, const char *path, struct npy *a, size_t *bytes)
     header[length] = 0;
 
     const char *type = field(header, "'descr'"), *order = field(header, "'fortran_order'");
-    if (!type || (strncmp(type, "'<f4'", 5) != 0 && strncmp(type, "'<f8'", 5) != 0))
-        return bad(path, "its numbers are not little-endian float32 or float64 ('<f4', '<f8')");
+    if (!type || (strncmp(type, number->descr[0], 5) != 0 && strncmp(type, number->descr[1], 5) != 0))
+        return tool_fail(TOOL_UNREADABLE, "%s: its numbers are not %s", path, number->words);
     *bytes = type[3] == '4' ? 4 : 8;
     if (!order || strncmp(order, "False", 5) != 0)
         return bad(path, "in Fortran order; C order is needed (numpy.ascontiguousarray)");
-    return read_shape(field(header, "'shape'"), a) ? TOOL_OK : bad(path, "its shape cannot be read, or is too large");
+    return read_shape(field(header, "'shape'"), a) ? TOOL_OK
+                                                   : bad(path, "its shape cannot be read, or is too large");
 }
 
-static int read_values(FILE *f, const char *path, struct npy *a, size_t bytes)
+static int read_values(FILE *f, const char *path, struct npy *a, const struct number *number, size_t bytes)
 {
     struct stat st;
     long at = ftell(f);
@@ -83,29 +124,38 @@ static int read_values(FILE *f, const char *path, struct npy *a, size_t bytes)
     a->values = raw;
     if (fread(raw, bytes, a->count, f) != a->count)
         return bad(path, "cut short: less in it than its shape says");
-    if (bytes == 8) // in place: a float is never written past the double it came from
-        for (size_t i = 0; i < a->count; i++) {
-            double v;
-            memcpy(&v, (char *)raw + 8 * i, 8);
-            a->values[i] = (float)v;
-        }
+    for (size_t i = 0; i < a->count; i++) { // in place: a float is never written past the number it came from
+        char *value = (char *)raw + bytes * i;
+        number->narrow[bytes == 8](value);
+        memmove(&a->values[i], value, sizeof(float));
+    }
     return TOOL_OK;
 }
 
-int npy_read(const char *path, struct npy *a)
+static int read_numbers(const char *path, struct npy *a, const struct number *number)
 {
     *a = (struct npy){0};
     FILE *f = fopen(path, "rb");
     if (!f)
         return tool_fail(errno == ENOENT ? TOOL_NOT_FOUND : TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
     size_t bytes = 0;
-    int code = read_header(f, path, a, &bytes);
+    int code = read_header(f, path, a, number, &bytes);
     if (!code)
-        code = read_values(f, path, a, bytes);
+        code = read_values(f, path, a, number, bytes);
     fclose(f);
     if (code)
         npy_clear(a);
     return code;
+}
+
+int npy_read(const char *path, struct npy *a)
+{
+    return read_numbers(path, a, &reals);
+}
+
+int npy_read_ids(const char *path, struct npy *a)
+{
+    return read_numbers(path, a, &wholes);
 }
 
 void npy_clear(struct npy *a)
@@ -116,43 +166,36 @@ void npy_clear(struct npy *a)
 
 // ---- writing ----
 
-static bool write_all(FILE *f, const float *values, int dims, const size_t *shape)
+// Magic, version, length, and a dictionary padded so that the data starts at a multiple of 64. Its size.
+static size_t make_header(char out[320], int dims, const size_t *shape)
 {
-    char header[256];
-    size_t count = 1;
-    int n = snprintf(header, sizeof(header), "{'descr': '<f4', 'fortran_order': False, 'shape': (");
-    for (int i = 0; i < dims; i++) {
-        n += snprintf(header + n, sizeof(header) - (size_t)n, "%zu%s", shape[i],
-                      i + 1 < dims ? ", "
-                      : dims == 1  ? ","
-                                   : "");
-        count *= shape[i];
-    }
-    n += snprintf(header + n, sizeof(header) - (size_t)n, "), }");
-    int length = (10 + n + 1 + 63) / 64 * 64 - 10; // data starts at a multiple of 64
-    unsigned char start[10] = "\x93NUMPY\x01";
-    start[8] = (unsigned char)length;
-    start[9] = (unsigned char)(length >> 8);
-    return fwrite(start, 1, 10, f) == 10 && fprintf(f, "%-*s\n", length - 1, header) == length &&
-           fwrite(values, sizeof(*values), count, f) == count;
+    char text[256];
+    size_t n = (size_t)snprintf(text, sizeof(text), "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+    for (int i = 0; i < dims; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%zu%s", shape[i],
+                              i + 1 < dims ? ", "
+                              : dims == 1  ? ","
+                                           : "");
+    n += (size_t)snprintf(text + n, sizeof(text) - n, "), }");
+    size_t length = (10 + n + 1 + 63) / 64 * 64 - 10;
+    memcpy(out, "\x93NUMPY\x01\0", 8);
+    out[8] = (char)length;
+    out[9] = (char)(length >> 8);
+    snprintf(out + 10, 310, "%-*s\n", (int)length - 1, text);
+    return 10 + length;
 }
 
 int npy_write(const char *path, const float *values, int dims, const size_t *shape)
 {
-    struct stat st;
-    bool plain = stat(path, &st) != 0 || S_ISREG(st.st_mode);
-    char *temporary = NULL;
-    if (asprintf(&temporary, plain ? "%s.%ld.tmp" : "%s", path, (long)getpid()) < 0)
-        return tool_fail(TOOL_FAILED, "%s: out of memory", path);
-    FILE *f = fopen(temporary, "wb");
-    bool ok = f && write_all(f, values, dims, shape);
-    if (f && fclose(f) != 0)
-        ok = false;
-    if (ok && plain)
-        ok = rename(temporary, path) == 0;
-    int code = ok ? TOOL_OK : tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, strerror(errno));
-    if (!ok && f && plain)
-        unlink(temporary);
-    free(temporary);
-    return code;
+    struct ebb_error error = {0};
+    char header[320];
+    size_t size = make_header(header, dims, shape), count = 1;
+    for (int i = 0; i < dims; i++)
+        count *= shape[i];
+    struct ebb_output *output = ebb_output_create(path, &error);
+    bool ok = output && ebb_output_write(output, header, size, &error) == EBB_OK &&
+              ebb_output_write(output, values, count * sizeof(*values), &error) == EBB_OK &&
+              ebb_output_finish(output, &error) == EBB_OK;
+    ebb_output_destroy(&output);
+    return ok ? TOOL_OK : tool_error(&error);
 }

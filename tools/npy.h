@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // NumPy's .npy: float32 and float64, little-endian, C order. Hostile until checked.
 #ifndef EBB_TOOLS_NPY_H
 #define EBB_TOOLS_NPY_H
@@ -13,9 +14,9 @@ struct npy {
     float *values; // owned; float64 files are rounded
 };
 
-int npy_read(const char *path, struct npy *a);                                                        // exit code
-int npy_write(const char *path, const float *values, int dims,
-              const size_t *shape); // exit code; temporary name, renamed
+int npy_read(const char *path, struct npy *a);     // exit code
+int npy_read_ids(const char *path, struct npy *a); // whole numbers of 32 or 64 bits, -2^24..2^24. Exit code
+int npy_write(const char *path, const float *values, int dims, const size_t *shape); // exit code
 void npy_clear(struct npy *a);
 
 #endif

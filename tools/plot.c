@@ -1,11 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // ebb plot: pictures of sounds, schedules and the diffusion process.
 #include <math.h>
 #include <string.h>
 
 #include "plot.h"
 
-static const char *const scale_names[] = {[CHART_LINEAR] = "linear", [CHART_LOG] = "log", [CHART_MEL] = "mel"};
-static const char *const kinds[] = {"spectrogram", "schedule", "process", "visits", "convergence"};
+static const char *const scale_names[] = {[AXIS_LINEAR] = "linear", [AXIS_LOG] = "log", [AXIS_MEL] = "mel"};
+
+#ifdef HAVE_CAIRO
+#define DRAWN_BY(function) function
+#else
+#define DRAWN_BY(function) missing
+static int missing(const struct plot *o, char **names, int count)
+{
+    return tool_fail(TOOL_UNREADABLE,
+                     "this ebb was built without cairo (libcairo2-dev), which draws the pictures");
+}
+#endif
+
+static const struct kind {
+    const char *name;
+    int (*run)(const struct plot *o, char **names, int count);
+} kinds[] = {
+    {"spectrogram", DRAWN_BY(plot_spectrogram)}, {"schedule", DRAWN_BY(plot_schedule)},
+    {"process", DRAWN_BY(plot_process)},         {"visits", DRAWN_BY(plot_visits)},
+    {"convergence", DRAWN_BY(plot_convergence)},
+};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 // A picture is a PNG, and replaces nothing that it is drawn from.
@@ -35,12 +55,16 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"from", 0, "S", TOOL_REAL, &o->from, 0, 1e6, "spectrogram: from this second on"},
         {"to", 0, "S", TOOL_REAL, &o->to, 0, 1e6, "spectrogram: up to this second (default: the end)"},
         {"fmin", 0, "HZ", TOOL_REAL, &o->fmin, 0, 400000, "spectrogram: lowest frequency (default 0)"},
-        {"fmax", 0, "HZ", TOOL_REAL, &o->fmax, 1, 400000, "spectrogram: highest frequency (default: half the rate)"},
-        {"range", 0, "DB", TOOL_REAL, &o->range, 10, 200, "spectrogram: from the loudest down to black (default 80)"},
+        {"fmax", 0, "HZ", TOOL_REAL, &o->fmax, 1, 400000,
+         "spectrogram: highest frequency (default: half the rate)"},
+        {"range", 0, "DB", TOOL_REAL, &o->range, 10, 200,
+         "spectrogram: from the loudest down to black (default 80)"},
         {"columns", 0, "N", TOOL_INT, &o->columns, 1, 100, "spectrogram: of a sheet of several sounds"},
         {"model", 'm', "NAME", TOOL_NAME, &o->model, 0, 0, "process: a model's name or folder (default sfx)"},
         {"label", 'l', "NAME", TOOL_NAME, &o->label, 0, 0,
          "process: what to make (default: the model's default label)"},
+        {"prompt", 0, "TEXT", TOOL_NAME, &o->prompt, 0, 0,
+         "process: what to make, in words, of a model that is asked so"},
         {"seed", 's', "N", TOOL_SEED, &o->seed, 0, 0, "process: default 0"},
         {"index", 'i', "N", TOOL_SEED, &o->index, 0, 0, "process: default 0"},
         {"strips", 0, "N", TOOL_INT, &o->strips, 2, 12, "process: states shown (default 6)"},
@@ -49,31 +73,50 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
         {"schedule", 0, "NAME", TOOL_NAME, &o->schedule, 0, 0, "visits: a noise schedule (default linear)"},
         {"guidance", 'g', "X", TOOL_REAL, &o->guidance, 0, 100, "process: default: recommended"},
         {"device", 'd', "NAME", TOOL_NAME, &o->device, 0, 0, "process: " TOOL_DEVICES},
-        {"threads", 't', "N", TOOL_INT, &o->threads, 0, 1024, "process: CPU threads, 0 (default) = physical cores"},
+        {"threads", 't', "N", TOOL_INT, &o->threads, 0, 1024,
+         "process: CPU threads, 0 (default) = physical cores"},
         {0},
     };
     int code = tool_options(command, options, argc, argv, first);
     if (code >= 0)
         return code;
     if (o->fmax > 0 && o->fmin >= o->fmax)
-        return tool_fail(TOOL_USAGE, "--fmin %g and --fmax %g: there is nothing between; expected is fmin below fmax", o->fmin,
+        return tool_fail(TOOL_USAGE, "--fmin %g and --fmax %g: expected is fmin below fmax", o->fmin,
                          o->fmax);
     for (int i = 0; i < 3; i++)
         if (strcmp(o->scale_name, scale_names[i]) == 0) {
-            o->scale = (enum chart_scale)i;
+            o->scale = (enum axis_scale)i;
             return -1;
         }
     return tool_fail(TOOL_USAGE, "--scale: there is no \"%s\"; there are mel, log, linear", o->scale_name);
 }
 
-int plot_write(const struct plot *o, int width, int height, plot_draw *draw, void *data)
+static int unknown(const char *kind)
 {
-    struct canvas canvas;
-    if (!canvas_create(&canvas, o->width ? o->width : width, o->height ? o->height : height))
-        return TOOL_FAILED;
-    draw(o, data, &canvas);
-    int code = canvas_write(&canvas, o->out);
-    canvas_destroy(&canvas);
+    const char *names[KINDS];
+    for (int i = 0; i < KINDS; i++)
+        names[i] = kinds[i].name;
+    char all[128];
+    tool_join(all, sizeof(all), names, KINDS);
+    const char *near = ebb_near_name(kind, names, KINDS);
+    return tool_fail(TOOL_USAGE, "there is no picture \"%s\"%s%s%s; there are: %s", kind,
+                     near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", all);
+}
+
+// A sound file where the kind of picture is expected: a spectrogram is meant.
+static bool is_recording(const char *name)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(name, kinds[i].name) == 0)
+            return false;
+    return tool_is_sound_name(name) || strchr(name, '/');
+}
+
+static int draw(const struct kind *kind, const struct plot *o, char **names, int count)
+{
+    int code = kind->run(o, names, count);
+    if (!code && !tool_is_stdout(o->out))
+        tool_print("%s: %s drawn", o->out, kind->name);
     return code;
 }
 
@@ -85,38 +128,32 @@ static int run(const struct tool_command *command, int argc, char **argv)
         return code;
     tool_catch_interrupts();
     const char *kind = first < argc ? argv[first++] : "";
+    if (is_recording(kind)) { // plot x.wav
+        kind = "spectrogram";
+        first--;
+    }
     char out[64];
     snprintf(out, sizeof(out), "ebb-%.40s.png", kind);
     if (!o.out)
         o.out = out;
     if (check_output(&o, argv + first, argc - first))
         return TOOL_USAGE;
-    if (strcmp(kind, "spectrogram") == 0)
-        return plot_spectrogram(&o, argv + first, argc - first);
-    if (strcmp(kind, "schedule") == 0)
-        return plot_schedule(&o, argv + first, argc - first);
-    if (strcmp(kind, "process") == 0)
-        return first < argc ? tool_fail(TOOL_USAGE, "\"%s\" is not expected here", argv[first]) : plot_process(&o);
-    if (strcmp(kind, "visits") == 0)
-        return plot_visits(&o, argv + first, argc - first);
-    if (strcmp(kind, "convergence") == 0)
-        return plot_convergence(&o, argv + first, argc - first);
-    char all[128];
-    tool_join(all, sizeof(all), kinds, KINDS);
-    const char *near = tool_near(kind, kinds, KINDS);
-    return tool_fail(TOOL_USAGE, "there is no picture \"%s\"%s%s%s; there are: %s", kind, near ? " (did you mean " : "",
-                     near ? near : "", near ? "?)" : "", all);
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(kind, kinds[i].name) == 0)
+            return draw(&kinds[i], &o, argv + first, argc - first);
+    return unknown(kind);
 }
 
 const struct tool_command tool_plot = {
     .name = "plot",
     .summary = "pictures (PNG) of sounds, schedules and the process",
-    .usage = "spectrogram FILE... | schedule [NAME...] | visits [SAMPLER[/SPACING[/STEPS]]...] | convergence FILE | process  [OPTION...]",
+    .usage = "[spectrogram] FILE... | schedule [NAME...] | visits [SAMPLER[/SPACING[/STEPS]]...] | "
+             "convergence FILE | process [OPTION...]",
     .details =
-        "spectrogram: one sound with its waveform, or a sheet of several. schedule: signal, noise per step and "
-        "signal-to-noise of noise schedules, all of them if none is named. process: a model's forward and reverse "
-        "chain as strips. visits: the times at which samplers ask the network. convergence: error against evaluations, from lines "
-        "\"sampler evaluations error\".",
+        "spectrogram: one sound with its waveform, or a sheet of several. schedule: signal, noise per "
+        "step and signal-to-noise of noise schedules, all of them if none is named. process: a model's "
+        "forward and reverse chain as strips. visits: the times at which samplers ask the network. "
+        "convergence: error against evaluations, from lines \"sampler evaluations error\".",
     .examples = "  ebb plot spectrogram rain.wav -o rain.png\n"
                 "  ebb plot spectrogram out/*.wav --columns 8 -o sheet.png\n"
                 "  ebb plot schedule linear cosine -o schedules.png\n"

@@ -1,11 +1,12 @@
-// Error against network evaluations, both logarithmic: the slope of a curve is its sampler's order. The data is text, a line
-// "sampler evaluations error" per run; tests/diffusion/test_gauss.c writes it.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Error against network evaluations, both logarithmic: the slope of a curve is its sampler's order. The data
+// is text, a line "sampler evaluations error" per run; tests/diffusion/test_gauss.c writes it.
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plot.h"
+#include "picture.h"
 
 enum { MAX_CURVES = 32, MAX_POINTS = 64 };
 
@@ -13,7 +14,7 @@ struct curve {
     char name[48];
     int count;
     double x[MAX_POINTS], y[MAX_POINTS];
-    double label_y; // pixels
+    double label_y;
 };
 
 struct convergence {
@@ -41,14 +42,20 @@ static int read_lines(struct convergence *c, FILE *file, const char *path)
         double x, y;
         if (line[0] == '#' || line[0] == '\n')
             continue;
-        if (sscanf(line, "%47s %lf %lf %1s", name, &x, &y, rest) != 3 || !(x > 0 && y > 0 && isfinite(x) && isfinite(y)))
-            return tool_fail(TOOL_UNREADABLE, "%s:%d: expected a name and two numbers above 0: sampler, evaluations, error", path, number);
+        if (sscanf(line, "%47s %lf %lf %1s", name, &x, &y, rest) != 3 ||
+            !(x > 0 && y > 0 && isfinite(x) && isfinite(y)))
+            return tool_fail(TOOL_UNREADABLE,
+                             "%s:%d: expected a name and two numbers above 0: sampler, evaluations, error",
+                             path, number);
         struct curve *curve = curve_of(c, name);
         if (!curve || curve->count == MAX_POINTS)
-            return tool_fail(TOOL_UNREADABLE, "%s:%d: more than %d samplers or %d points of one", path, number, MAX_CURVES, MAX_POINTS);
+            return tool_fail(TOOL_UNREADABLE, "%s:%d: more than %d samplers or %d points of one", path,
+                             number, MAX_CURVES, MAX_POINTS);
         curve->x[curve->count] = x;
         curve->y[curve->count++] = y;
     }
+    if (ferror(file))
+        return tool_fail(TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
     return c->count ? TOOL_OK : tool_fail(TOOL_UNREADABLE, "%s: no data in it", path);
 }
 
@@ -99,7 +106,7 @@ static int by_last(const void *a, const void *b)
 
 // ---- drawing ----
 
-static void find_axes(const struct convergence *c, struct chart *p)
+static void find_axes(const struct convergence *c, struct panel *a)
 {
     double low[2] = {1e300, 1e300}, high[2] = {0, 0};
     for (int i = 0; i < c->count; i++)
@@ -109,74 +116,85 @@ static void find_axes(const struct convergence *c, struct chart *p)
             low[1] = fmin(low[1], c->curve[i].y[k]);
             high[1] = fmax(high[1], c->curve[i].y[k]);
         }
-    p->x = (struct chart_axis){CHART_LOG, low[0] / 1.2, high[0] * 1.2, "network evaluations", false};
-    p->y = (struct chart_axis){CHART_LOG, pow(10, floor(log10(low[1]))), pow(10, ceil(log10(high[1]))), "error of the result", false};
+    double bottom = pow(10, floor(log10(low[1]))), top = pow(10, ceil(log10(high[1])));
+    a->x = (struct axis){AXIS_LOG, low[0] / 1.2, high[0] * 1.2, "network evaluations"};
+    a->y = (struct axis){AXIS_LOG, bottom, top > bottom ? top : 10 * bottom, "error of the result"};
 }
 
-// Faint lines of slope 1 to 4, to hold the curves against.
-static void draw_guides(const struct chart *p)
+// Dashed lines of slope 1 to 4, to hold the curves against.
+static void draw_guides(struct picture *p, const struct panel *a)
 {
-    double x[2] = {p->x.low, p->x.high}, from = p->y.high / 30;
+    double x0 = a->x.low, x1 = a->x.high, y0 = a->y.high / 30;
     for (int order = 1; order <= 4; order++) {
-        double end = fmax(from * pow(x[1] / x[0], -order), p->y.low), at = x[0] * pow(from / end, 1.0 / order);
-        chart_curve(p, (double[]){x[0], at}, (double[]){from, end}, 2, CANVAS_GRID);
+        double y1 = fmax(y0 * pow(x1 / x0, -order), a->y.low), end = x0 * pow(y0 / y1, 1.0 / order);
         char text[16];
         snprintf(text, sizeof(text), "order %d", order);
-        double px = p->left + p->width * chart_place(&p->x, at), py = p->top + p->height * (1 - chart_place(&p->y, end));
-        canvas_text(p->c, px - 8, py - 8, CHART_SMALL, CANVAS_RIGHT, CANVAS_FAINT, text);
+        cairo_set_dash(p->cr, (double[]){6, 5}, 2, 0);
+        picture_line(p, panel_x(a, x0), panel_y(a, y0), panel_x(a, end), panel_y(a, y1), 1.5, GUIDE);
+        cairo_set_dash(p->cr, NULL, 0, 0);
+        bool lowest = panel_y(a, y1) > a->top + a->height - 20; // below is the frame: beside the line
+        picture_text(p, panel_x(a, end) - (lowest ? 30 : 8), panel_y(a, y1) + (lowest ? -12 : 10), 1,
+                     TEXT_SMALL, FAINT, text);
     }
 }
 
-static void draw_curve(const struct chart *p, const struct curve *c, canvas_colour colour)
+static void draw_curve(struct picture *p, const struct panel *a, const struct curve *c, uint32_t colour)
 {
-    chart_curve(p, c->x, c->y, (size_t)c->count, colour);
-    for (int i = 0; i < c->count; i++) {
-        double x = p->left + p->width * chart_place(&p->x, c->x[i]), y = p->top + p->height * (1 - chart_place(&p->y, c->y[i]));
-        canvas_line(p->c, x - 3, y, x + 3, y, 6, colour);
-    }
+    panel_curve(p, a, c->x, c->y, c->count, colour);
+    for (int i = 0; i < c->count; i++)
+        picture_dot(p, panel_x(a, c->x[i]), panel_y(a, c->y[i]), 3.5, colour);
 }
 
-// Names at the right, in the order of the curves' ends and never on top of each other, each with the slope of its end.
-static void draw_names(const struct chart *p, struct convergence *c)
+// In the order of the curves' ends and never on top of each other.
+static void place_names(const struct panel *a, struct convergence *c)
 {
-    const double apart = 22;
+    const double apart = 24;
     for (int i = 0; i < c->count; i++) {
         struct curve *v = &c->curve[i];
-        double end = p->top + p->height * (1 - chart_place(&p->y, v->y[v->count - 1]));
-        v->label_y = i ? fmax(end, c->curve[i - 1].label_y + apart) : fmax(end, p->top + 6);
+        double end = panel_y(a, v->y[v->count - 1]);
+        v->label_y = fmax(end, i ? c->curve[i - 1].label_y + apart : a->top + 6);
     }
-    double most = p->top + p->height - 4;
+    double most = a->top + a->height - 4;
     for (int i = c->count - 1; i >= 0; i--) {
         c->curve[i].label_y = fmin(c->curve[i].label_y, most);
         most = c->curve[i].label_y - apart;
     }
-    for (int i = 0; i < c->count; i++) {
-        struct curve *v = &c->curve[i];
-        double x = p->left + p->width * chart_place(&p->x, v->x[v->count - 1]);
-        double end = p->top + p->height * (1 - chart_place(&p->y, v->y[v->count - 1])), side = p->left + p->width;
-        char text[80];
-        canvas_polyline(p->c, (double[]){x, end, side + 8, v->label_y, side + 22, v->label_y}, 3, 1, canvas_line_colour(i));
-        snprintf(text, sizeof(text), "%s", v->name);
-        canvas_text(p->c, side + 28, v->label_y + CHART_TEXT / 2.0, CHART_TEXT, CANVAS_LEFT, canvas_line_colour(i), text);
-        slope_text(v, text, sizeof(text));
-        canvas_text(p->c, side + 180, v->label_y + CHART_TEXT / 2.0, CHART_TEXT, CANVAS_RIGHT, CANVAS_INK, text);
-    }
-    canvas_text(p->c, p->left + p->width + 180, p->top - 14, CHART_SMALL, CANVAS_RIGHT, CANVAS_FAINT, "slope");
 }
 
-static void draw(const struct plot *o, void *data, struct canvas *canvas)
+// At the right, each with the slope of its end.
+static void draw_names(struct picture *p, const struct panel *a, const struct convergence *c)
 {
+    double side = a->left + a->width, right = p->width - PICTURE_MARGIN;
+    for (int i = 0; i < c->count; i++) {
+        const struct curve *v = &c->curve[i];
+        double x = panel_x(a, v->x[v->count - 1]), y = panel_y(a, v->y[v->count - 1]);
+        uint32_t colour = picture_line_colour(i);
+        char text[16];
+        picture_line(p, x, y, side + 8, v->label_y, 1, colour);
+        picture_line(p, side + 8, v->label_y, side + 20, v->label_y, 1, colour);
+        picture_text_cut(p, side + 26, v->label_y, right - side - 110, TEXT_LABEL, colour, v->name);
+        slope_text(v, text, sizeof(text));
+        picture_text(p, right, v->label_y, 1, TEXT_LABEL, INK, text);
+    }
+    picture_text(p, right, a->top - 18, 1, TEXT_LABEL, FAINT, "slope");
+}
+
+static int draw(const struct plot *o, void *data, struct picture *p)
+{
+    enum { LEFT = 112, RIGHT = 250, TOP = PICTURE_TOP + 32 };
     struct convergence *c = data;
-    struct chart p = {.c = canvas, .left = 110, .top = 92, .width = canvas->width - 110 - 210, .height = canvas->height - 92 - 70};
-    find_axes(c, &p);
+    struct panel a = {LEFT, TOP, p->width - LEFT - RIGHT, p->height - TOP - 76, .text = TEXT_LABEL};
+    find_axes(c, &a);
     qsort(c->curve, (size_t)c->count, sizeof(c->curve[0]), by_last);
-    canvas_text(canvas, 40, 40, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : "Convergence of samplers on data with a known score");
-    chart_grid(&p);
-    draw_guides(&p);
+    place_names(&a, c);
+    picture_title(p, o->title ? o->title : "Convergence of samplers on data with a known score", "");
+    panel_grid(p, &a);
+    draw_guides(p, &a);
     for (int i = 0; i < c->count; i++)
-        draw_curve(&p, &c->curve[i], canvas_line_colour(i));
-    chart_frame(&p);
-    draw_names(&p, c);
+        draw_curve(p, &a, &c->curve[i], picture_line_colour(i));
+    panel_frame(p, &a);
+    draw_names(p, &a, c);
+    return TOOL_OK;
 }
 
 int plot_convergence(const struct plot *o, char **files, int count)
@@ -186,7 +204,7 @@ int plot_convergence(const struct plot *o, char **files, int count)
     struct convergence *c = calloc(1, sizeof(*c));
     int code = c ? read_data(c, files[0]) : tool_fail(TOOL_FAILED, "out of memory");
     if (!code)
-        code = plot_write(o, 1200, 900, draw, c);
+        code = picture_write(o, 1200, 900, draw, c);
     free(c);
     return code;
 }

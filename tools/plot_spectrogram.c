@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // One sound with its waveform above, or a sheet of many.
 #include <math.h>
 #include <stdlib.h>
@@ -5,7 +6,8 @@
 
 #include <jansson.h>
 
-#include "plot.h"
+#include "picture.h"
+#include "spectrum.h"
 
 static const char *base_name(const char *path)
 {
@@ -17,8 +19,8 @@ static const char *base_name(const char *path)
 static void describe(const char *path, char *out, size_t size)
 {
     struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
-    const char *comment = reader ? ebb_sound_reader_info(reader)->comment : NULL, *label, *sampler;
-    json_t *o = comment ? json_loads(comment, 0, NULL) : NULL;
+    const char *recipe = reader ? ebb_sound_reader_info(reader)->recipe : NULL, *label, *sampler;
+    json_t *o = recipe ? json_loads(recipe, 0, NULL) : NULL;
     json_int_t seed, index;
     int steps;
     double guidance;
@@ -31,109 +33,140 @@ static void describe(const char *path, char *out, size_t size)
     ebb_sound_reader_close(&reader);
 }
 
-static struct chart_axis frequency_axis(const struct plot *o, const struct spectrum *s, const char *label)
+static struct axis frequency_axis(const struct plot *o, const struct spectrum *s, const char *label)
 {
     double top = s->bin_hz * (s->bins - 1), low = o->fmin;
-    if (o->scale == CHART_LOG && low < 20)
+    if (o->scale == AXIS_LOG && low < 20)
         low = 20;
-    return (struct chart_axis){o->scale, low, o->fmax > 0 ? fmin(o->fmax, top) : top, label, true};
+    return (struct axis){o->scale, low, o->fmax > 0 ? fmin(o->fmax, top) : top, label};
 }
 
-// A recording may end below what was asked for. Exit code.
-static int check_axis(const struct plot *o, const struct spectrum *s, const char *file)
+// Exit code. A recording may end below the frequencies that were asked for.
+static int read_sound(const struct plot *o, const char *file, int width, struct spectrum *s)
 {
-    struct chart_axis axis = frequency_axis(o, s, NULL);
-    if (axis.low < axis.high)
-        return TOOL_OK;
-    return tool_fail(TOOL_USAGE, "%s: there is nothing between %g Hz and %g Hz to draw", file, axis.low, axis.high);
+    int code = spectrum_read(file, o->from, o->to, width, s);
+    struct axis axis = frequency_axis(o, s, NULL);
+    if (code || axis.low < axis.high)
+        return code;
+    return tool_fail(TOOL_USAGE, "%s: there is nothing between %g Hz and %g Hz to draw", file, axis.low,
+                     axis.high);
+}
+
+// ---- drawing ----
+
+struct heat {
+    const struct spectrum *s;
+    const struct panel *a;
+    double floor, range; // dB
+};
+
+static double heat_value(const void *data, int column, int row)
+{
+    const struct heat *h = data;
+    const struct panel *a = h->a;
+    double low = axis_value(&a->y, 1 - (row + 1) / a->height), high = axis_value(&a->y, 1 - row / a->height);
+    return (spectrum_level(h->s, column, low, high) - h->floor) / h->range;
+}
+
+// Colours from `floor` to `floor + range` dB, a column of the panel for each of the spectrum.
+static void draw_spectrum(struct picture *p, const struct spectrum *s, const struct panel *a, double floor,
+                          double range)
+{
+    struct heat heat = {s, a, floor, range};
+    panel_heat(p, a, s->width, (int)a->height, heat_value, &heat);
 }
 
 // ---- one ----
 
-enum { LEFT = 104 }; // room for ticks and label
+enum { LEFT = 100 }; // room for ticks and label
 
-static void draw_waveform(const struct spectrum *s, const struct chart *p)
+static void draw_waveform(struct picture *p, const struct spectrum *s, const struct panel *a)
 {
-    double middle = p->top + p->height / 2.0, half = p->height / 2.0 / p->y.high;
-    for (int x = 0; x < p->width; x++) {
-        double low = middle - (double)s->low[x] * half, high = middle - (double)s->high[x] * half;
-        canvas_line(p->c, p->left + x + 0.5, fmax(high, p->top), p->left + x + 0.5, fmin(low, p->top + p->height), 1.2,
-                    0x51127c);
+    panel_grid(p, a);
+    for (int x = 0; x < s->width; x++) {
+        double at = a->left + x + 0.5;
+        double high = panel_y(a, (double)s->high[x]) - 0.5, low = panel_y(a, (double)s->low[x]) + 0.5;
+        picture_line(p, at, high, at, low, 1, ACCENT); // a pixel high where it is silent
     }
+    panel_frame(p, a);
 }
 
 // A round full scale for the waveform, so that soft sounds can be seen.
 static double wave_scale(const struct spectrum *s)
 {
     double peak = 1e-3, scale = 1;
-    for (int x = 0; x < s->width; x++)
-        peak = fmax(peak, fmax((double)s->high[x], -(double)s->low[x]));
+    for (int x = 0; x < s->width; x++) {
+        double high = (double)s->high[x], low = -(double)s->low[x], most = high > low ? high : low;
+        peak = most > peak ? most : peak;
+    }
     while (scale > 2 * peak)
         scale /= 2;
+    while (scale < peak)
+        scale *= 2;
     return scale;
 }
 
-static void draw_single(const struct plot *o, const char *file, const struct spectrum *s, struct canvas *c, int right)
+static void draw_single(struct picture *p, const struct plot *o, const struct spectrum *s, double width)
 {
-    enum { WAVE = 70, GAP = 14 };
-    char recipe[256];
-    double top = 5 * ceil(s->top / 5);
-    struct chart wave = {.c = c, .left = LEFT, .top = 66, .width = c->width - LEFT - right, .height = WAVE,
-                         .x = {CHART_LINEAR, s->start, s->start + s->seconds, NULL, false}};
-    struct chart p = wave;
-    wave.y = (struct chart_axis){CHART_LINEAR, -wave_scale(s), wave_scale(s), NULL, false};
-    p.top += WAVE + GAP;
-    p.height = c->height - p.top - 66;
-    p.y = frequency_axis(o, s, "frequency (Hz)");
-    p.x.label = "time (s)";
-
-    draw_waveform(s, &wave);
-    canvas_line(c, wave.left, wave.top + WAVE / 2.0, wave.left + wave.width, wave.top + WAVE / 2.0, 1, 0x51127c);
-    canvas_text(c, wave.left - 9, wave.top + WAVE / 2.0 + 6, CHART_TEXT, CANVAS_RIGHT, CANVAS_INK, "0");
-    char full[16];
-    snprintf(full, sizeof(full), "%.3g", wave.y.high);
-    canvas_text(c, wave.left - 9, wave.top + 13, CHART_TEXT, CANVAS_RIGHT, CANVAS_INK, full);
-    canvas_line(c, wave.left, wave.top, wave.left, wave.top + WAVE, 1, CANVAS_FAINT);
-
-    spectrum_draw(s, &p, top - o->range, o->range);
-    chart_frame(&p);
-    chart_heat_bar(&p, top - o->range, top, "level (dB, full-scale sine = 0)");
-    canvas_text(c, p.left, 34, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : base_name(file));
-    describe(file, recipe, sizeof(recipe));
-    canvas_text(c, p.left + p.width, 34, CHART_TEXT, CANVAS_RIGHT, CANVAS_FAINT, recipe);
+    enum { WAVE = 92, TOP = PICTURE_TOP + WAVE + 14 };
+    const struct axis time = {AXIS_LINEAR, s->start, s->start + s->seconds, "time (s)"};
+    double full = wave_scale(s), top = 5 * ceil(s->top / 5), height = p->height - TOP - 72;
+    struct panel wave = {LEFT, PICTURE_TOP, width, WAVE, TEXT_LABEL, .y = {AXIS_LINEAR, -full, full, NULL}};
+    struct panel a = {LEFT, TOP, width, height, TEXT_LABEL, .x = time};
+    a.y = frequency_axis(o, s, "frequency (Hz)");
+    const struct axis levels = {AXIS_LINEAR, top - o->range, top, "level (dB, full-scale sine = 0)"};
+    draw_waveform(p, s, &wave);
+    draw_spectrum(p, s, &a, top - o->range, o->range);
+    panel_frame(p, &a);
+    panel_bar(p, LEFT + width, TOP, height, levels);
 }
 
-static int plot_one(const struct plot *o, const char *file)
+static int draw_one(const struct plot *o, void *data, struct picture *p)
 {
-    const int right = 126;
-    struct canvas c;
+    const char *file = data;
+    char recipe[256];
     struct spectrum s;
-    int width = o->width ? o->width : 1400, height = o->height ? o->height : 720;
-    int code = spectrum_read(file, o->from, o->to, width - LEFT - right, &s);
-    if (code)
-        return code;
-    code = check_axis(o, &s, file);
-    if (!code && !canvas_create(&c, width, height))
-        code = TOOL_FAILED;
+    double width = p->width - LEFT - PANEL_BAR - PICTURE_MARGIN;
+    int code = read_sound(o, file, (int)width, &s);
     if (!code) {
-        draw_single(o, file, &s, &c, right);
-        code = canvas_write(&c, o->out);
-        canvas_destroy(&c);
+        describe(file, recipe, sizeof(recipe));
+        picture_title(p, o->title ? o->title : base_name(file), recipe);
+        draw_single(p, o, &s, width);
     }
     spectrum_clear(&s);
     return code;
 }
 
+// ---- a strip ----
+
+static int draw_strip(const struct plot *o, void *data, struct picture *p)
+{
+    struct spectrum s;
+    int code = read_sound(o, data, (int)p->width, &s);
+    if (!code) {
+        struct panel a = {0, 0, p->width, p->height, TEXT_SMALL, .y = frequency_axis(o, &s, NULL)};
+        draw_spectrum(p, &s, &a, s.top - o->range, o->range);
+    }
+    spectrum_clear(&s);
+    return code;
+}
+
+int plot_strip(const char *sound, const char *out, int width, int height)
+{
+    const struct plot o = {.out = out, .scale = AXIS_MEL, .range = 80};
+    return picture_write(&o, width, height, draw_strip, (void *)(uintptr_t)sound);
+}
+
 // ---- many ----
 
 struct sheet {
-    int columns, rows, cell_width, cell_height;
-    bool same_length; // one time axis serves all
-    int left, top;
-    size_t ending; // what all names end in says nothing: that many characters
+    char **files;
+    int count, columns, width, height; // of a cell, units
+    bool same_length;                  // one time axis serves all
+    size_t ending;                     // what all names end in says nothing: that many characters
 };
 
-enum { SHEET_GAP = 26, SHEET_CAPTION = 26 };
+enum { SHEET_LEFT = 76, SHEET_GAP = 26, SHEET_CAPTION = 26, SHEET_BOTTOM = 40 };
 
 static size_t name_length(const char *base)
 {
@@ -159,15 +192,6 @@ static size_t common_ending(char **files, int count)
     return ending;
 }
 
-// The file's name, as much of it as tells and fits.
-static void cell_title(const char *file, size_t ending, double width, char *out, size_t size)
-{
-    const char *base = base_name(file);
-    snprintf(out, size, "%.*s", (int)(name_length(base) - ending), base);
-    for (size_t n = strlen(out); n > 3 && canvas_text_width(CHART_SMALL + 1, out) > width; n--)
-        memcpy(out + n - 3, "..", 3);
-}
-
 static double length_of(const char *file)
 {
     struct ebb_sound_reader *reader = ebb_sound_reader_open(file, NULL);
@@ -185,86 +209,85 @@ static bool same_length(char **files, int count)
     return true;
 }
 
-// Ticks at the left and below only where the sheet ends; every cell is as loud as its loudest place.
-static int draw_cell(const struct plot *o, const struct sheet *sheet, struct canvas *c, const char *file, int i,
-                     int count)
+static void draw_caption(struct picture *p, const struct sheet *sheet, const struct panel *a,
+                         const char *file, double seconds)
 {
-    struct spectrum s;
-    char title[64];
-    int column = i % sheet->columns, row = i / sheet->columns;
-    struct chart p = {.c = c, .width = sheet->cell_width, .height = sheet->cell_height, .text = CHART_SMALL,
-                      .left = sheet->left + column * (sheet->cell_width + SHEET_GAP),
-                      .top = sheet->top + row * (sheet->cell_height + SHEET_CAPTION + SHEET_GAP) + SHEET_CAPTION};
-    int code = spectrum_read(file, o->from, o->to, p.width, &s);
-    if (code)
-        return code;
-    code = check_axis(o, &s, file);
-    if (code) {
-        spectrum_clear(&s);
-        return code;
-    }
-    bool lowest = i + sheet->columns >= count && sheet->same_length;
+    char text[256];
+    const char *base = base_name(file);
+    double y = a->top - 13, room = a->width;
     if (!sheet->same_length) {
-        snprintf(title, sizeof(title), "%.2f s", s.seconds);
-        canvas_text(c, p.left + p.width, p.top - 7, CHART_SMALL, CANVAS_RIGHT, CANVAS_FAINT, title);
+        snprintf(text, sizeof(text), "%.2f s", seconds);
+        picture_text(p, a->left + a->width, y, 1, TEXT_SMALL, FAINT, text);
+        room -= picture_text_width(p, TEXT_SMALL, text) + 10;
     }
-    p.x = (struct chart_axis){CHART_LINEAR, s.start, s.start + s.seconds, lowest ? "time (s)" : NULL, false};
-    p.y = frequency_axis(o, &s, NULL);
-    spectrum_draw(&s, &p, s.top - o->range, o->range);
-    cell_title(file, sheet->ending, p.width - (sheet->same_length ? 0 : 52), title, sizeof(title));
-    canvas_text(c, p.left, p.top - 7, CHART_SMALL + 1, CANVAS_LEFT, CANVAS_INK, title);
+    snprintf(text, sizeof(text), "%.*s", (int)(name_length(base) - sheet->ending), base);
+    picture_text_cut(p, a->left, y, room, TEXT_SMALL, INK, text);
+}
+
+// Ticks at the left and below only where the sheet ends; every cell is as loud as its loudest place.
+static void draw_cell(struct picture *p, const struct plot *o, const struct sheet *sheet, int i,
+                      const struct spectrum *s)
+{
+    int column = i % sheet->columns, row = i / sheet->columns;
+    double left = SHEET_LEFT + column * (sheet->width + SHEET_GAP);
+    double top = PICTURE_TOP + row * (sheet->height + SHEET_CAPTION + SHEET_GAP) + SHEET_CAPTION;
+    struct panel a = {left, top, sheet->width, sheet->height, TEXT_SMALL, .y = frequency_axis(o, s, NULL)};
+    draw_caption(p, sheet, &a, sheet->files[i], s->seconds);
+    draw_spectrum(p, s, &a, s->top - o->range, o->range);
+    if (i + sheet->columns >= sheet->count && sheet->same_length)
+        a.x = (struct axis){AXIS_LINEAR, s->start, s->start + s->seconds, "time (s)"};
     if (column > 0)
-        p.y.high = p.y.low; // no ticks
-    if (!lowest)
-        p.x.high = p.x.low;
-    chart_frame(&p);
-    spectrum_clear(&s);
-    return TOOL_OK;
+        a.y.high = a.y.low; // no ticks
+    panel_frame(p, &a);
+}
+
+static int draw_sheet(const struct plot *o, void *data, struct picture *p)
+{
+    const struct sheet *sheet = data;
+    const struct axis levels = {AXIS_LINEAR, -o->range, 0, "dB below each sound's loudest"};
+    int rows = (sheet->count + sheet->columns - 1) / sheet->columns;
+    double all = rows * (sheet->height + SHEET_CAPTION + SHEET_GAP) - SHEET_CAPTION - SHEET_GAP;
+    struct tool_progress progress = {.what = "drawing"};
+    char title[80];
+    snprintf(title, sizeof(title), "%d sounds: frequency (Hz) over time", sheet->count);
+    picture_title(p, o->title ? o->title : title, "");
+    panel_bar(p, p->width - PANEL_BAR - PICTURE_MARGIN, PICTURE_TOP + SHEET_CAPTION, fmin(all, 360), levels);
+
+    int code = TOOL_OK;
+    for (int i = 0; i < sheet->count && !code; i++) {
+        struct spectrum s;
+        code = read_sound(o, sheet->files[i], sheet->width, &s);
+        if (!code)
+            draw_cell(p, o, sheet, i, &s);
+        spectrum_clear(&s);
+        if (!code && !tool_progress_show(&progress, (i + 1.0) / sheet->count))
+            code = tool_fail(TOOL_INTERRUPTED, "interrupted");
+    }
+    tool_progress_clear(&progress);
+    return code;
 }
 
 static int plot_sheet(const struct plot *o, char **files, int count)
 {
-    struct sheet sheet = {.same_length = same_length(files, count),
-                          .ending = common_ending(files, count),
-                          .left = 70,
-                          .top = 60,
-                          .columns = o->columns ? o->columns : (int)ceil(sqrt(count * 0.8))};
-    sheet.columns = sheet.columns < count ? sheet.columns : count;
-    sheet.rows = (count + sheet.columns - 1) / sheet.columns;
+    const int beside = SHEET_LEFT + PANEL_BAR + PICTURE_MARGIN, above = PICTURE_TOP + SHEET_BOTTOM;
+    int columns = o->columns ? o->columns : (int)ceil(sqrt(count * 0.8));
+    struct sheet sheet = {.files = files, .count = count, .same_length = same_length(files, count)};
+    sheet.ending = common_ending(files, count);
+    sheet.columns = columns < count ? columns : count;
+    int rows = (count + sheet.columns - 1) / sheet.columns;
     int cell = count <= 6 ? 440 : count <= 20 ? 340 : 240; // few are shown larger
-    int width = o->width ? o->width : sheet.columns * (cell + SHEET_GAP) + 186;
-    sheet.cell_width = (width - sheet.left - 116) / sheet.columns - SHEET_GAP;
-    int per_row = o->height ? (o->height - sheet.top - 60) / sheet.rows : cell * 58 / 100 + SHEET_CAPTION + SHEET_GAP;
-    sheet.cell_height = per_row - SHEET_CAPTION - SHEET_GAP;
-    if (sheet.cell_width < 40 || sheet.cell_height < 30)
+    int width = o->width ? o->width : sheet.columns * (cell + SHEET_GAP) + beside;
+    int per_row = o->height ? (o->height - above) / rows : cell * 58 / 100 + SHEET_CAPTION + SHEET_GAP;
+    sheet.width = (width - beside) / sheet.columns - SHEET_GAP;
+    sheet.height = per_row - SHEET_CAPTION - SHEET_GAP;
+    if (sheet.width < 40 || sheet.height < 30)
         return tool_fail(TOOL_USAGE, "%d pictures do not fit; give a larger --width or --height", count);
-
-    struct canvas c;
-    if (!canvas_create(&c, width, o->height ? o->height : sheet.top + sheet.rows * per_row + 60))
-        return TOOL_FAILED;
-    char title[80];
-    snprintf(title, sizeof(title), "%d sounds: frequency (Hz) over time", count);
-    canvas_text(&c, sheet.left, 36, CHART_TITLE + 3, CANVAS_LEFT, CANVAS_INK, o->title ? o->title : title);
-    int code = TOOL_OK;
-    struct tool_progress progress = {.what = "drawing"};
-    for (int i = 0; i < count && !code; i++) {
-        code = draw_cell(o, &sheet, &c, files[i], i, count);
-        if (!code && !tool_progress_show(&progress, (i + 1.0) / count))
-            code = tool_fail(TOOL_INTERRUPTED, "interrupted");
-    }
-    tool_progress_clear(&progress);
-    struct chart bar = {.c = &c, .left = width - 126, .top = sheet.top + SHEET_CAPTION, .width = 0,
-                        .height = fmin(2 * sheet.cell_height, 360) > 120 ? (int)fmin(2 * sheet.cell_height, 360) : 120};
-    chart_heat_bar(&bar, -o->range, 0, "dB below each sound's loudest");
-    if (!code)
-        code = canvas_write(&c, o->out);
-    canvas_destroy(&c);
-    return code;
+    return picture_write(o, width, o->height ? o->height : above + rows * per_row, draw_sheet, &sheet);
 }
 
 int plot_spectrogram(const struct plot *o, char **files, int count)
 {
     if (count < 1)
         return tool_fail(TOOL_USAGE, "name a sound file, or several for a sheet");
-    return count == 1 ? plot_one(o, files[0]) : plot_sheet(o, files, count);
+    return count == 1 ? picture_write(o, 1400, 720, draw_one, files[0]) : plot_sheet(o, files, count);
 }

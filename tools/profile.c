@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "profile.h"
 
 #include <errno.h>
@@ -43,8 +44,8 @@ static void print_table(const struct kind *kinds, size_t rows, double total)
 {
     printf("  %8s %6s %6s  %s\n", "ms", "share", "times", "operation");
     for (size_t i = 0; i < rows && i < TABLE_ROWS; i++)
-        printf("  %8.2f %5.1f%% %6zu  %s\n", 1e3 * kinds[i].seconds, 100 * kinds[i].seconds / total, kinds[i].count,
-               kinds[i].op);
+        printf("  %8.2f %5.1f%% %6zu  %s\n", 1e3 * kinds[i].seconds, 100 * kinds[i].seconds / total,
+               kinds[i].count, kinds[i].op);
     if (rows > TABLE_ROWS)
         printf("  and %zu more kinds; --json has them all\n", rows - TABLE_ROWS);
     printf("  %8.2f         in all\n", 1e3 * total);
@@ -54,21 +55,22 @@ static void add_json(json_t *json, const struct kind *kinds, size_t rows)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < rows; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:f}", "op", kinds[i].op, "times", (json_int_t)kinds[i].count,
-                                              "ms", 1e3 * kinds[i].seconds));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:f}", "op", kinds[i].op, "times",
+                                              (json_int_t)kinds[i].count, "ms", 1e3 * kinds[i].seconds));
     json_object_set_new(json, "profile", list);
 }
 
 // What chrome://tracing and ui.perfetto.dev read: times in microseconds.
-static int write_trace(const char *path, const char *device, const struct ebb_profile_entry *entries, size_t count)
+static int write_trace(const char *path, const char *device, const struct ebb_profile_entry *entries,
+                       size_t count)
 {
     json_t *events = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(events, json_pack("{s:s, s:s, s:f, s:f, s:i, s:i}", "name", entries[i].op, "ph", "X", "ts",
-                                                1e6 * (entries[i].start - entries[0].start), "dur",
+        json_array_append_new(events, json_pack("{s:s, s:s, s:f, s:f, s:i, s:i}", "name", entries[i].op, "ph",
+                                                "X", "ts", 1e6 * (entries[i].start - entries[0].start), "dur",
                                                 1e6 * entries[i].seconds, "pid", 1, "tid", 1));
-    json_t *o = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData", "device",
-                          device);
+    json_t *o = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData",
+                          "device", device);
     int failed = !o || json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0;
     json_decref(o);
     if (failed)

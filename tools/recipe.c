@@ -1,231 +1,332 @@
-// A sound's recipe: one line of JSON in the WAV's comment, enough to make the same samples again.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Recipes against a model, and in the comments of sound files.
+#include <ctype.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "sound.h"
 
-enum { RECIPE_FORMAT = 1, NOISE_VERSION = 1 };
+// ---- shorthand ----
 
-// ---- writing ----
-
-static json_t *real_or_null(double value)
-{
-    return isnan(value) ? json_null() : json_real(value);
-}
-
-static json_t *text_or_null(const char *text)
-{
-    return text && *text ? json_string(text) : json_null();
-}
-
-// The numbers of a tuning and what they are called; one that is the default is not written.
-struct tuning_key {
-    const char *name;
-    size_t at;
-    double low, high;
-};
-static const struct tuning_key tuning_keys[] = {
-    {"rtol", offsetof(struct ebb_tuning, rtol), 0, 1},           {"atol", offsetof(struct ebb_tuning, atol), 0, 1},
-    {"churn", offsetof(struct ebb_tuning, s_churn), 0, 1e6},     {"churn_from", offsetof(struct ebb_tuning, s_tmin), 0, 1e6},
-    {"churn_to", offsetof(struct ebb_tuning, s_tmax), 0, 1e6},   {"churn_noise", offsetof(struct ebb_tuning, s_noise), 0, 10},
-    {"corrector_snr", offsetof(struct ebb_tuning, snr), 0, 10},  {"threshold", offsetof(struct ebb_tuning, threshold), 0, 1},
-};
-enum { TUNING_KEYS = sizeof(tuning_keys) / sizeof(tuning_keys[0]) };
-
-static double *tuned(struct ebb_tuning *t, const struct tuning_key *key)
-{
-    return (double *)((char *)t + key->at);
-}
-
-static void write_tuning(json_t *o, const struct sound_settings *s)
-{
-    struct ebb_tuning usual, mine = s->tuning;
-    ebb_tuning_default(&usual);
-    if (s->spacing[0])
-        json_object_set_new(o, "spacing", json_string(s->spacing));
-    for (int i = 0; i < TUNING_KEYS; i++) {
-        double value = *tuned(&mine, &tuning_keys[i]);
-        if (!isnan(value) && value != *tuned(&usual, &tuning_keys[i]))
-            json_object_set_new(o, tuning_keys[i].name, json_real(value));
-    }
-}
-
-char *sound_recipe(const struct sound_settings *s, const struct tool_model *m)
-{
-    json_t *o = json_object();
-    json_object_set_new(o, "ebb", json_integer(RECIPE_FORMAT));
-    json_object_set_new(o, "model", json_string(m->info->name));
-    json_object_set_new(o, "model_sha256", json_string(m->info->hash));
-    json_object_set_new(o, "label", text_or_null(s->label));
-    json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));
-    json_object_set_new(o, "index", json_integer((json_int_t)s->index));
-    if (s->share > 0) {
-        json_object_set_new(o, "to_seed", json_integer((json_int_t)s->to_seed));
-        json_object_set_new(o, "share", json_real(s->share));
-    }
-    json_object_set_new(o, "seconds", json_real(s->seconds));
-    json_object_set_new(o, "sampler", json_string(s->sampler));
-    json_object_set_new(o, "steps", json_integer(s->steps));
-    json_object_set_new(o, "guidance", json_real(s->guidance));
-    if (s->student)
-        json_object_set_new(o, "student", json_true());
-    if (s->guidance_from > 0)
-        json_object_set_new(o, "guidance_from", json_real(s->guidance_from));
-    if (s->guidance_to < 1)
-        json_object_set_new(o, "guidance_to", json_real(s->guidance_to));
-    if (s->classifier > 0)
-        json_object_set_new(o, "classifier_guidance", json_real(s->classifier));
-    if (s->rescale > 0)
-        json_object_set_new(o, "rescale", json_real(s->rescale));
-    if (s->negative[0])
-        json_object_set_new(o, "negative", json_string(s->negative));
-    json_object_set_new(o, "eta", json_real(s->eta));
-    write_tuning(o, s);
-    json_object_set_new(o, "noise", json_string(s->noise == EBB_NOISE_TORCH ? "torch" : "philox"));
-    json_object_set_new(o, "noise_version", json_integer(NOISE_VERSION));
-    json_object_set_new(o, "phase_iterations", json_integer(s->phase_iterations));
-    json_object_set_new(o, "trim", json_boolean(s->trim));
-    json_object_set_new(o, "gain_db", json_real(s->gain_db));
-    json_object_set_new(o, "lufs", real_or_null(s->lufs));
-    json_object_set_new(o, "peak_db", real_or_null(s->peak_db));
-    json_object_set_new(o, "format", json_string(tool_format_names[s->format]));
-    json_object_set_new(o, "version", json_string(ebb_version()));
-    if (m->device)
-        json_object_set_new(o, "device", json_string(ebb_device_description(m->device)));
-    json_object_set_new(o, "licence", text_or_null(m->info->licence));
-    json_object_set_new(o, "credit", text_or_null(m->info->credit));
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_decref(o);
-    return text;
-}
-
-// ---- reading ----
-
-static json_t *load(const char *path, int *code)
+int sound_take_guidance_w(struct ebb_recipe *given, double w)
 {
     struct ebb_error error = {0};
-    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, &error);
-    if (!reader) {
-        *code = tool_error(&error);
-        return NULL;
+    if (isnan(w))
+        return TOOL_OK;
+    if (ebb_recipe_has(given, "guidance"))
+        return tool_fail(TOOL_USAGE, "--guidance and --guidance-w exclude each other: guidance = 1 + w");
+    return ebb_recipe_set_number(given, "guidance", 1 + w, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
+}
+
+// ---- labels ----
+
+static bool is_spelled(const char *label, const char *text, size_t length)
+{
+    bool same = strlen(label) == length;
+    for (size_t i = 0; i < length && same; i++) {
+        char a = label[i] == '-' ? '_' : label[i], b = text[i] == '-' || text[i] == ' ' ? '_' : text[i];
+        same = tolower((unsigned char)a) == tolower((unsigned char)b);
     }
-    const char *comment = ebb_sound_reader_info(reader)->comment;
-    json_t *o = comment ? json_loads(comment, 0, NULL) : NULL;
-    ebb_sound_reader_close(&reader);
-    if (json_is_integer(json_object_get(o, "ebb")) && json_is_string(json_object_get(o, "model")) &&
-        json_is_string(json_object_get(o, "sampler")))
-        return o;
-    const char *other = json_object_get(o, "ebb_edit") ? "edit" : json_object_get(o, "ebb_denoise") ? "denoise" : NULL;
-    *code = other ? tool_fail(TOOL_UNREADABLE, "%s: ebb %s made it out of a recording, which its recipe has not got: only what "
-                                               "ebb render wrote can be made again", path, other)
-                  : tool_fail(TOOL_UNREADABLE, "%s: there is no recipe in it; only what ebb render wrote has one", path);
-    json_decref(o);
-    return NULL;
+    return same;
 }
 
-static bool take_text(const json_t *o, const char *key, char *out, size_t size)
+static bool is_label(const struct ebb_model *model, const char *text, size_t length)
 {
-    const json_t *v = json_object_get(o, key);
-    const char *text = json_is_string(v) ? json_string_value(v) : "";
-    if ((v && !json_is_null(v) && !json_is_string(v)) || strlen(text) >= size)
+    enum { LONGEST = 256 };
+    char name[LONGEST];
+    if (length >= LONGEST)
         return false;
-    memcpy(out, text, strlen(text) + 1);
-    return true;
+    snprintf(name, LONGEST, "%.*s", (int)length, text);
+    return ebb_model_find_label(model, name, NULL) >= 0;
 }
 
-// Absent or null leaves the default.
-static bool take_real(const json_t *o, const char *key, double low, double high, double *out)
+// The text itself where it is a label, or nothing like one.
+static const char *find_spelling(const struct ebb_model *model, const char *text, size_t *length)
 {
-    const json_t *v = json_object_get(o, key);
-    if (!v || json_is_null(v))
-        return true;
-    *out = json_number_value(v);
-    return json_is_number(v) && *out >= low && *out <= high;
+    const char *spelled = text;
+    if (is_label(model, text, *length))
+        return text;
+    for (int i = ebb_model_info(model)->label_count - 1; i >= 0; i--) {
+        const char *label = ebb_model_label(model, i)->name;
+        if (strlen(label) == *length && strncmp(label, text, *length) == 0) // a very long one
+            return text;
+        if (is_spelled(label, text, *length))
+            spelled = label;
+    }
+    *length = spelled == text ? *length : strlen(spelled);
+    return spelled;
 }
 
-static bool take_seed(const json_t *o, const char *key, uint64_t *out)
+// A part is "rain", or "rain:0.7".
+static void spell_label(struct ebb_recipe *recipe, const struct ebb_model *model, const char *name)
 {
-    const json_t *v = json_object_get(o, key);
-    *out = (uint64_t)json_integer_value(v);
-    return json_is_integer(v) && json_integer_value(v) >= 0;
+    enum { LONGEST = 4200 };
+    char text[LONGEST] = "";
+    size_t used = 0;
+    for (const char *at = ebb_recipe_text(recipe, name); *at && used < LONGEST;) {
+        size_t part = strcspn(at, ","), length = strcspn(at, ":,"), all = length;
+        const char *spelled = find_spelling(model, at, &length);
+        used += (size_t)snprintf(text + used, LONGEST - used, "%.*s%.*s%s", (int)length, spelled,
+                                 (int)(part - all), at + all, at[part] ? "," : "");
+        at += part + (at[part] != 0);
+    }
+    if (used < LONGEST && strcmp(text, ebb_recipe_text(recipe, name)) != 0)
+        ebb_recipe_set(recipe, name, text, NULL);
 }
 
-static bool take_int(const json_t *o, const char *key, int low, int high, int *out)
+void sound_spell_labels(struct ebb_recipe *recipe, const struct ebb_model *model)
 {
-    const json_t *v = json_object_get(o, key);
-    json_int_t value = json_integer_value(v);
-    *out = value >= low && value <= high ? (int)value : low;
-    return json_is_integer(v) && value >= low && value <= high;
+    spell_label(recipe, model, "label");
+    spell_label(recipe, model, "negative");
 }
 
-static bool take_tuning(const json_t *o, struct sound_settings *s)
+// Who asks for a label that there is not is told where they are listed.
+static int no_label(const char *where, const struct ebb_error *error)
 {
-    bool ok = take_text(o, "spacing", s->spacing, sizeof(s->spacing));
-    for (int i = 0; i < TUNING_KEYS; i++)
-        ok = ok && take_real(o, tuning_keys[i].name, tuning_keys[i].low, tuning_keys[i].high, tuned(&s->tuning, &tuning_keys[i]));
+    bool label = error->code == EBB_NOT_FOUND && strstr(error->message, " has no label \"");
+    if (!label)
+        return tool_error_at(where, error);
+    bool words = strchr(strstr(error->message, " has no label \"") + strlen(" has no label \""), ' ') <
+                 strrchr(error->message, '"');
+    return tool_fail(TOOL_NOT_FOUND, "%s%s%s (ebb labels lists them)", where, error->message,
+                     words ? "; labels are understood, not descriptions" : "");
+}
+
+// ---- what contradicts itself ----
+
+int sound_check_level(const struct ebb_recipe *recipe, const char *where)
+{
+    static const char *const names[] = {"gain", "lufs", "peak"};
+    const char *given[3];
+    size_t count = 0;
+    if (ebb_recipe_number(recipe, "trim") == 1 && ebb_recipe_number(recipe, "loop") == 1)
+        return tool_fail(TOOL_USAGE, "%strim cuts a loop open: it goes without", where);
+    if (ebb_recipe_has(recipe, "lead") && ebb_recipe_number(recipe, "loop") == 1)
+        return tool_fail(TOOL_USAGE, "%slead cuts a loop open: it goes without", where);
+    for (int i = 0; i < 3; i++)
+        if (ebb_recipe_has(recipe, names[i]))
+            given[count++] = names[i];
+    if (count < 2)
+        return TOOL_OK;
+    char all[64];
+    tool_join(all, sizeof(all), given, count);
+    return tool_fail(TOOL_USAGE, "%s%s exclude each other: the level is one thing", where, all);
+}
+
+// ---- against the model ----
+
+static bool is_word(const struct ebb_setting *row)
+{
+    return row->type == EBB_SETTING_TEXT || row->type == EBB_SETTING_CHOICE;
+}
+
+// Seeds are written down even where they are 0.
+static bool is_initial(const struct ebb_recipe *recipe, const struct ebb_recipe *open, const char *name,
+                       bool word)
+{
+    if (word)
+        return strcmp(ebb_recipe_text(recipe, name), ebb_recipe_text(open, name)) == 0;
+    return ebb_recipe_number(recipe, name) == ebb_recipe_number(open, name);
+}
+
+static bool open_initial(struct ebb_recipe *recipe)
+{
+    struct ebb_recipe *open = ebb_recipe_create(ebb_recipe_verb(recipe));
+    EBB_EACH_SETTING (row)
+        if (open && row->type != EBB_SETTING_SEED && ebb_recipe_has(recipe, row->name) &&
+            is_initial(recipe, open, row->name, is_word(row)))
+            ebb_recipe_open(recipe, row->name);
+    bool ok = open != NULL;
+    ebb_recipe_destroy(&open);
     return ok;
 }
 
-int sound_recipe_read(const char *path, struct sound_settings *s, char *model, char *hash)
+// "none" is no label, and so is none given; but a stream without a label has the model's default one.
+static void open_none(struct ebb_recipe *recipe, const struct tool_model *m)
 {
-    int code = TOOL_OK;
-    json_t *o = load(path, &code);
-    if (!o)
-        return code;
-    sound_settings_default(s);
-    s->guidance_from = 0; // what is not written is the whole way
-    s->guidance_to = 1;
-    char noise[16], format[16];
-    bool ok = take_text(o, "model", model, 512) && take_text(o, "model_sha256", hash, 65) &&
-              take_text(o, "label", s->label, sizeof(s->label)) && take_seed(o, "seed", &s->seed) &&
-              take_seed(o, "index", &s->index) && take_real(o, "share", 0, 1, &s->share) &&
-              (s->share <= 0 || take_seed(o, "to_seed", &s->to_seed)) && take_real(o, "seconds", 0, 3600, &s->seconds) &&
-              take_text(o, "sampler", s->sampler, sizeof(s->sampler)) && take_int(o, "steps", 1, 1000, &s->steps) &&
-              take_real(o, "guidance", 0, 100, &s->guidance) && take_real(o, "eta", EBB_ETA_OWN, 1, &s->eta) &&
-              take_real(o, "guidance_from", 0, 1, &s->guidance_from) && take_real(o, "guidance_to", 0, 1, &s->guidance_to) &&
-              take_real(o, "rescale", 0, 1, &s->rescale) && take_text(o, "negative", s->negative, sizeof(s->negative)) &&
-              take_real(o, "classifier_guidance", 0, 1000, &s->classifier) &&
-              take_tuning(o, s) && take_text(o, "noise", noise, sizeof(noise)) &&
-              take_int(o, "phase_iterations", -1, 1000, &s->phase_iterations) &&
-              take_real(o, "gain_db", -120, 60, &s->gain_db) && take_real(o, "lufs", -70, 0, &s->lufs) &&
-              take_real(o, "peak_db", -70, 0, &s->peak_db) && take_text(o, "format", format, sizeof(format)) &&
-              tool_format("format", format, &s->format);
-    json_int_t version = json_integer_value(json_object_get(o, "noise_version"));
-    s->noise = ok && strcmp(noise, "torch") == 0 ? EBB_NOISE_TORCH : EBB_NOISE_PHILOX;
-    s->trim = json_is_true(json_object_get(o, "trim"));
-    s->student = json_is_true(json_object_get(o, "student"));
-    json_decref(o);
-    if (!ok)
-        return tool_fail(TOOL_UNREADABLE, "%s: its recipe is damaged", path);
-    if (version != NOISE_VERSION)
-        return tool_fail(TOOL_UNREADABLE, "%s: made with noise version %lld, this ebb has %d", path, (long long)version,
-                         NOISE_VERSION);
-    return TOOL_OK;
+    static const char *const names[] = {"label", "negative"};
+    bool stream = ebb_recipe_verb(recipe) == EBB_VERB_STREAM;
+    for (int i = stream ? 1 : 0; i < 2; i++)
+        if (strcmp(ebb_recipe_text(recipe, names[i]), "none") == 0 &&
+            ebb_model_find_label(m->model, "none", NULL) < 0)
+            ebb_recipe_open(recipe, names[i]);
 }
 
-int sound_recipe_matches(const char *path, const char *recipe)
+static const double EVENT_LEAD = 0.005; // seconds in front of an event's attack
+
+// By the first label of a mixture.
+static bool is_event(const struct ebb_recipe *recipe, const struct ebb_model *model)
 {
-    static const char *const beside_the_point[] = {"version", "device", "licence", "credit"};
-    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
+    const char *text = ebb_recipe_text(recipe, "label");
+    char *first = strndup(text, strcspn(text, ":,"));
+    int label = first && *first ? ebb_model_find_label(model, first, NULL) : -1;
+    free(first);
+    return label >= 0 && ebb_model_label(model, label)->kind == EBB_LABEL_EVENT;
+}
+
+// An event begins with its attack. A recipe that was recorded says its lead: those from before this default
+// make their sounds again as they were.
+static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model)
+{
+    bool open = ebb_recipe_verb(recipe) == EBB_VERB_GENERATE && !ebb_recipe_has(recipe, "lead") &&
+                !ebb_recipe_has(recipe, "noise-version") && ebb_recipe_number(recipe, "loop") != 1;
+    struct ebb_error error = {0};
+    if (!open || !is_event(recipe, model))
+        return TOOL_OK;
+    return ebb_recipe_set_number(recipe, "lead", EVENT_LEAD, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
+}
+
+int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const char *where)
+{
+    struct ebb_error error = {0};
+    open_none(recipe, m);
+    sound_spell_labels(recipe, m->model);
+    int code = close_lead(recipe, m->model);
+    if (code)
+        return code;
+    if (ebb_model_settle(m->model, recipe, &error) != EBB_OK)
+        return no_label(where, &error);
+    return open_initial(recipe) ? TOOL_OK : tool_fail(TOOL_FAILED, "%sout of memory", where);
+}
+
+// ---- settings without a use ----
+
+void sound_warn(const struct ebb_recipe *given, const struct ebb_recipe *settled)
+{
+    const struct ebb_sampler_info *sampler = ebb_sampler_find(ebb_recipe_text(settled, "sampler"));
+    if (!sampler)
+        return;
+    bool bounds = ebb_recipe_has(given, "churn-from") || ebb_recipe_has(given, "churn-to");
+    const char *idle[3];
+    size_t count = 0;
+    if (ebb_recipe_has(given, "eta") && !sampler->eta &&
+        (ebb_recipe_number(given, "eta") > 0 || sampler->stochastic))
+        idle[count++] = "--eta";
+    if (ebb_recipe_has(given, "tolerance") && sampler->evals > 0) // rk45 chooses its steps
+        idle[count++] = "--tolerance";
+    if (ebb_recipe_number(given, "churn") > 0 && !sampler->churn)
+        idle[count++] = "--churn";
+    if (bounds && !(ebb_recipe_number(settled, "churn") > 0))
+        tool_warn("--churn-from and --churn-to change nothing without --churn");
+    if (count == 0)
+        return;
+    char all[64];
+    tool_join(all, sizeof(all), idle, count);
+    tool_warn("sampler %s has no use for %s: %s nothing", sampler->name, all,
+              count > 1 ? "they change" : "it changes");
+}
+
+// ---- formats ----
+
+static const struct ebb_setting *format_row(void)
+{
+    return ebb_setting_find(EBB_VERB_GENERATE, "format", NULL);
+}
+
+enum ebb_wav_format sound_format(const struct ebb_recipe *recipe, enum ebb_wav_format otherwise)
+{
+    const char *text = ebb_recipe_text(recipe, "format"), *name;
+    for (size_t i = 0; *text && (name = format_row()->choice(i)); i++) // in the order of the enum
+        if (strcmp(name, text) == 0)
+            return (enum ebb_wav_format)i;
+    return otherwise;
+}
+
+int sound_given_format(const struct ebb_recipe *recipe)
+{
+    return ebb_recipe_has(recipe, "format") ? (int)sound_format(recipe, EBB_WAV_16) : -1;
+}
+
+int sound_set_format(struct ebb_recipe *recipe, enum ebb_wav_format format)
+{
+    return tool_set(recipe, "format", format_row()->choice((size_t)format), "format");
+}
+
+// ---- comments ----
+
+char *sound_comment(const struct ebb_recipe *settled)
+{
+    size_t size = ebb_recipe_write(settled, NULL, 0) + 1;
+    char *text = size > 1 ? malloc(size) : NULL;
+    if (text && ebb_recipe_write(settled, text, size) + 1 == size)
+        return text;
+    tool_say("out of memory");
+    free(text);
+    return NULL;
+}
+
+static bool is_of_recording(enum ebb_verb verb)
+{
+    return verb == EBB_VERB_EDIT || verb == EBB_VERB_DENOISE;
+}
+
+static int no_recipe(const char *path, const struct ebb_error *error)
+{
+    if (error->code == EBB_WRONG_TYPE)
+        return tool_fail(TOOL_UNREADABLE, "%s: there is no recipe in it; what ebb makes has one", path);
+    return tool_fail(error->code == EBB_OUT_OF_MEMORY ? TOOL_FAILED : TOOL_UNREADABLE, "%s: %s", path,
+                     error->message);
+}
+
+int sound_origin_read(struct sound_origin *origin, const char *path)
+{
+    struct ebb_error error = {.code = EBB_WRONG_TYPE};
+    *origin = (struct sound_origin){0};
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, &error);
     if (!reader)
-        return -1;
-    const char *comment = ebb_sound_reader_info(reader)->comment;
-    json_t *there = comment ? json_loads(comment, 0, NULL) : NULL;
-    json_t *wanted = json_loads(recipe, 0, NULL);
+        return tool_error(&error);
+    const struct ebb_sound_info *info = ebb_sound_reader_info(reader);
+    *origin = (struct sound_origin){.frames = info->frames, .rate = info->rate, .format = info->format};
+    origin->recipe = info->recipe ? ebb_recipe_read(info->recipe, &error) : NULL;
     ebb_sound_reader_close(&reader);
-    bool ours = json_object_get(there, "ebb") || json_object_get(there, "ebb_edit");
-    int matches = ours ? 0 : -1;
-    for (size_t i = 0; i < sizeof(beside_the_point) / sizeof(beside_the_point[0]); i++) {
-        json_object_del(there, beside_the_point[i]);
-        json_object_del(wanted, beside_the_point[i]);
-    }
-    if (matches == 0)
-        matches = json_equal(there, wanted);
-    json_decref(there);
-    json_decref(wanted);
-    return matches;
+    if (!origin->recipe)
+        return no_recipe(path, &error);
+    enum ebb_verb verb = ebb_recipe_verb(origin->recipe);
+    if (!is_of_recording(verb))
+        return TOOL_OK;
+    sound_origin_clear(origin);
+    const char *words = "which its recipe has not got: only what was made from nothing can be made again";
+    return tool_fail(TOOL_UNREADABLE, "%s: ebb %s made it out of a recording, %s", path, ebb_verb_name(verb),
+                     words);
+}
+
+void sound_origin_clear(struct sound_origin *origin)
+{
+    ebb_recipe_destroy(&origin->recipe);
+}
+
+// Before the model of now is written over the one of then.
+static bool same_record(const struct ebb_recipe *a, const struct ebb_recipe *b)
+{
+    static const char *const names[] = {"model", "model-sha256"};
+    bool same = ebb_recipe_verb(a) == ebb_recipe_verb(b);
+    for (int i = 0; i < 2; i++)
+        same = same && strcmp(ebb_recipe_text(a, names[i]), ebb_recipe_text(b, names[i])) == 0;
+    return same && ebb_recipe_number(a, "noise-version") == ebb_recipe_number(b, "noise-version");
+}
+
+uint64_t sound_recipe_print(const struct ebb_recipe *settled)
+{
+    static const char *const names[] = {"version", "device", "licence", "credit"};
+    struct ebb_recipe *copy = ebb_recipe_copy(settled);
+    for (size_t i = 0; copy && i < sizeof(names) / sizeof(*names); i++)
+        ebb_recipe_open(copy, names[i]);
+    char *text = copy && open_initial(copy) ? sound_comment(copy) : NULL;
+    uint64_t print = text ? sound_print(text, strlen(text)) : 0;
+    free(text);
+    ebb_recipe_destroy(&copy);
+    return print;
+}
+
+bool sound_is_there(const char *path, const struct ebb_recipe *settled, const struct tool_model *m)
+{
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
+    const char *text = reader ? ebb_sound_reader_info(reader)->recipe : NULL;
+    struct ebb_recipe *there = text ? ebb_recipe_read(text, NULL) : NULL;
+    ebb_sound_reader_close(&reader);
+    bool same = there && same_record(there, settled) && ebb_model_settle(m->model, there, NULL) == EBB_OK &&
+                ebb_recipe_same(there, settled);
+    ebb_recipe_destroy(&there);
+    return same;
 }

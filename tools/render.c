@@ -1,33 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // ebb render: sounds from a label or a list, resumable, each with its recipe inside.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
-#include <jansson.h>
+#include <ebb/lab.h>
 
-#include "how.h"
+#include "check.h"
+#include "claim.h"
+#include "longloop.h"
 #include "npy.h"
+#include "page.h"
+#include "report.h"
+#include "streams.h"
+#include "written.h"
 
 struct render {
-    const char *label, *list, *like, *out, *model, *device, *format_name, *latents, *steps_folder;
-    uint64_t seed, index, to_seed;
-    int count, threads;
-    double seconds, gain, lufs, peak;
-    struct how how;
-    bool trim, force, quiet, json;
+    const char *label, *list, *like, *out, *page, *shard, *model, *device, *latents, *steps_folder;
+    struct sound_naming naming;
+    uint64_t to_seed; // UINT64_MAX: not given
+    int count, threads, seed_count;
+    double guidance_w;
+    double stale; // seconds
+    bool force, quiet, json, check;
+    bool together; // one gain for all sounds
+    bool piped;    // the one sound also goes down the pipe that standard output is
 
-    enum ebb_wav_format format;
-    char like_model[512], like_hash[65];
-    struct sound_list sounds;
+    struct ebb_recipe *given, *base; // what was given; what every sound begins with
+    struct sound_origin origin;      // of --like
+    struct sound_rows *rows;         // of --list
+    struct sound_source sounds;
+    struct sound_survey survey;
     struct tool_model m;
     struct tool_progress progress;
-    size_t made, kept, differ;
+    char *last;              // owned: the file, where there is one sound
+    bool reported;           // a sound at least, with --json
+    size_t part, parts;      // of --shard, from 0
+    struct claimer *claimer; // NULL: no other run can make the same file
+    bool lost;               // the claim on the sound under way
+    bool waits;              // for other runs: everything else is made
+    size_t *passed;          // owned: the `claimed` sounds that others are making
+    size_t passed_room;
+    size_t made, kept, differ, claimed, failed;
     struct ebb_counts counts; // of the last sound
-    int step_code; // of --save-steps
+    int step_code;            // of --save-steps
 };
 
 // ---- what is asked for ----
+
+static bool is_path(const struct render *r)
+{
+    return r->to_seed != UINT64_MAX && !ebb_recipe_has(r->given, "share");
+}
+
+// From one prompt to another, with the noise of one seed.
+static bool is_path_of_prompts(const struct render *r)
+{
+    return r->count > 1 && r->to_seed == UINT64_MAX && *ebb_recipe_text(r->given, "to-prompt") &&
+           !ebb_recipe_has(r->given, "share");
+}
+
+// "3/8": the third of eight parts.
+static int read_shard(struct render *r)
+{
+    int part = 1, parts = 1, end = 0;
+    if (r->shard && (sscanf(r->shard, "%9d/%9d%n", &part, &parts, &end) != 2 || r->shard[end] ||
+                     r->shard[0] == '+' || part < 1 || part > parts))
+        return tool_fail(TOOL_USAGE, "--shard: \"%s\" is not I/N, part I of N, with I in 1..N", r->shard);
+    r->part = (size_t)part - 1;
+    r->parts = (size_t)parts;
+    return TOOL_OK;
+}
+
+static int check_options(struct render *r)
+{
+    if ((r->list != NULL) + (r->like != NULL) + (r->label != NULL) > 1 && !(r->like && r->label))
+        return tool_fail(TOOL_USAGE, "--list and --label or --like exclude each other");
+    if (r->list && r->count)
+        return tool_fail(TOOL_USAGE, "--list and --count exclude each other");
+    r->naming.seeds = r->seed_count ? (uint64_t)r->seed_count : 1;
+    if (r->seed_count && r->to_seed != UINT64_MAX)
+        return tool_fail(TOOL_USAGE, "--seed-count and --to-seed exclude each other");
+    if (r->to_seed != UINT64_MAX && r->list)
+        return tool_fail(TOOL_USAGE, "--list and --to-seed exclude each other");
+    if (is_path(r) && r->count < 2)
+        return tool_fail(TOOL_USAGE,
+                         "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
+    if (sound_check_level(r->given, ""))
+        return TOOL_USAGE;
+    if (r->together && !ebb_recipe_has(r->given, "lufs") && !ebb_recipe_has(r->given, "peak"))
+        return tool_fail(TOOL_USAGE, "--together says how --lufs or --peak is meant: give one of them");
+    if (r->page && page_check())
+        return TOOL_FAILED;
+    if (r->shard && (r->page || r->check))
+        return tool_fail(TOOL_USAGE, "--shard makes a part, %s tells of all: run it without --shard",
+                         r->page ? "--report" : "--check");
+    if (read_shard(r))
+        return TOOL_USAGE;
+    r->out = tool_output_name(r->out);
+    if (r->out && tool_is_sound_name(r->out) && written_format_of(r->out) < 0)
+        return tool_fail(TOOL_USAGE, "%s: expected is a name that ends in .wav, .flac or .ogg", r->out);
+    if (r->json && r->out && strcmp(r->out, "-") == 0)
+        return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    return sound_take_guidance_w(r->given, r->guidance_w);
+}
 
 static int read_options(const struct tool_command *command, struct render *r, int argc, char **argv)
 {
@@ -37,186 +116,326 @@ static int read_options(const struct tool_command *command, struct render *r, in
          "rain:0.7,wind:0.3. ebb labels lists them"},
         {"count", 'n', "N", TOOL_INT, &r->count, 1, 1000000,
          "how many of each label, with index 0, 1, ... (default 1)"},
-        {"seed", 's', "N", TOOL_SEED, &r->seed, 0, 0, "same seed and index, same sound (default 0)"},
-        {"index", 'i', "N", TOOL_SEED, &r->index, 0, 0, "index of the first sound within its seed (default 0)"},
+        {"seed-count", 0, "N", TOOL_INT, &r->seed_count, 1, 1000000,
+         "each sound with so many seeds: --seed, and those that follow (default 1)"},
         {"to-seed", 0, "N", TOOL_SEED, &r->to_seed, 0, 0,
-         "a path of --count sounds from --seed to this one; the first and the last are the plain seeds' own"},
+         "a path of --count sounds from --seed to this one; the first and the last are the plain seeds' "
+         "own. With --share the one sound there"},
         {"list", 0, "FILE", TOOL_NAME, &r->list, 0, 0,
-         "CSV (first line: columns) or JSON Lines, a row per sound: name, label, seed, index, seconds, steps, "
-         "guidance, sampler, eta, gain, lufs, peak, trim. An empty cell is what the command line says"},
+         "CSV (first line: columns) or JSON Lines, a row per sound. Columns: name, folder, and the settings "
+         "below. An empty cell has the value of the command line"},
         {"like", 0, "FILE", TOOL_NAME, &r->like, 0, 0,
-         "make the sound of this WAV again; other options change its recipe"},
+         "make the sound of this file again; other options change its recipe"},
         {"output", 'o', "PATH", TOOL_NAME, &r->out, 0, 0,
-         "a folder (default: this one), a .wav for one sound, or - for standard output"},
-        {"format", 'f', "F", TOOL_TEXT, &r->format_name, 0, 0, "wav16 (default), wav24 or wav32f"},
-        {"seconds", 0, "S", TOOL_REAL, &r->seconds, 0, 3600, "length; 0 (default) is one window of the model"},
-        {"trim", 0, NULL, TOOL_FLAG, &r->trim, 0, 0, "cut the silence around each sound (60 dB below its peak)"},
-        {"gain", 0, "DB", TOOL_REAL, &r->gain, -120, 60, "make it louder or softer"},
-        {"lufs", 0, "L", TOOL_REAL, &r->lufs, -70, 0,
-         "bring to this loudness (ITU-R BS.1770), as far as the peak allows"},
-        {"peak", 0, "DB", TOOL_REAL, &r->peak, -70, 0, "bring the peak to this level, dBFS"},
+         "a folder (default: this one), a .wav, .flac or .ogg for one sound, or - for standard output"},
+        {"name", 0, "TEMPLATE", TOOL_NAME, &r->naming.pattern, 0, 0,
+         "how files are named in the folder, such as {label}/{name}_{index:03}. Fields are name and the "
+         "settings below"},
+        {"shard", 0, "I/N", TOOL_NAME, &r->shard, 0, 0,
+         "make part I of N, 1..N: every Nth sound. All parts together are the files of one run"},
+        {"stale", 0, "S", TOOL_REAL, &r->stale, 10, 86400,
+         "make what another run began and has given no sign of for so long (default 120 seconds)"},
+        {"check", 0, NULL, TOOL_FLAG, &r->check, 0, 0,
+         "make nothing; say which files are missing, damaged, other sounds, or there twice"},
+        {"report", 0, "DIR", TOOL_NAME, &r->page, 0, 0,
+         "write a page, DIR/index.html, to listen to the sounds, see them and choose some"},
+        {"together", 0, NULL, TOOL_FLAG, &r->together, 0, 0,
+         "with --lufs or --peak: one gain for all sounds, so that they stay as loud beside each other"},
         {"model", 'm', "NAME", TOOL_NAME, &r->model, 0, 0, "a model's name or folder (default sfx)"},
-        HOW_OPTIONS(&r->how),
-        {"noise", 0, "KIND", TOOL_TEXT, &r->how.noise, 0, 0,
-         "philox (default), or torch: torch.Generator().manual_seed(seed)"},
+        SOUND_GUIDANCE_W(&r->guidance_w),
         {"save-latents", 0, "X.npy", TOOL_NAME, &r->latents, 0, 0,
          "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
         {"save-steps", 0, "DIR", TOOL_NAME, &r->steps_folder, 0, 0,
-         "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), step-001.npy, ...; "
-         "no WAV without -o"},
+         "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), "
+         "step-001.npy, ...; no WAV without -o"},
         {"device", 'd', "NAME", TOOL_NAME, &r->device, 0, 0, TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"force", 0, NULL, TOOL_FLAG, &r->force, 0, 0, "make sounds that are there already again"},
-        {"quiet", 'q', NULL, TOOL_FLAG, &r->quiet, 0, 0, "no progress, no summary"},
+        {"quiet", 'q', NULL, TOOL_FLAG, &r->quiet, 0, 0, "no progress, no warnings, no summary"},
         {"json", 0, NULL, TOOL_FLAG, &r->json, 0, 0, "a line of JSON per sound on standard output"},
         {0},
     };
-    int first, code = tool_options(command, options, argc, argv, &first);
+    int first, code = tool_recipe_options(command, options, r->given, argc, argv, &first);
     if (code >= 0)
         return code;
     if (first < argc)
-        return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --label %s?", argv[first], argv[first]);
-    if ((r->list != NULL) + (r->like != NULL) + (r->label != NULL) > 1 && !(r->like && r->label))
-        return tool_fail(TOOL_USAGE, "--list and --label or --like exclude each other");
-    if (r->list && r->count)
-        return tool_fail(TOOL_USAGE, "--list and --count exclude each other");
-    if (r->to_seed != UINT64_MAX && r->list)
-        return tool_fail(TOOL_USAGE, "--list and --to-seed exclude each other");
-    if (r->to_seed != UINT64_MAX && r->count < 2)
-        return tool_fail(TOOL_USAGE, "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
-    if (!isnan(r->lufs) && !isnan(r->peak))
-        return tool_fail(TOOL_USAGE, "--lufs and --peak exclude each other");
-    if (r->out && tool_check_sound_name(r->out))
-        return TOOL_USAGE;
-    code = how_check(&r->how);
-    if (code >= 0)
-        return code;
-    return !r->format_name || tool_format("--format", r->format_name, &r->format) ? -1 : TOOL_USAGE;
+        return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --label %s?", argv[first],
+                         argv[first]);
+    code = check_options(r);
+    return code ? code : -1;
 }
 
-// Options that were given, over what is there.
-static void override(const struct render *r, struct sound_settings *s)
+// ---- like another sound ----
+
+static bool is_stream(const struct render *r)
 {
-    bool other = how_given(&r->how) || (r->label && strchr(r->label, ':'));
-    if (s->student && other) { // the teacher's business, then, as if nothing had been said
-        s->student = false;
-        s->sampler[0] = 0;
-        s->steps = 0;
-        s->guidance = s->guidance_from = s->guidance_to = NAN;
-    }
-    if (r->seed != UINT64_MAX)
-        s->seed = r->seed;
-    if (r->index != UINT64_MAX)
-        s->index = r->index;
-    if (r->seconds >= 0)
-        s->seconds = r->seconds;
-    how_override(&r->how, s);
-    if (!isnan(r->gain))
-        s->gain_db = r->gain;
-    if (!isnan(r->lufs) || !isnan(r->peak)) {
-        s->lufs = r->lufs;
-        s->peak_db = r->peak;
-    }
-    s->trim |= r->trim;
-    if (r->format_name)
-        s->format = r->format;
+    return ebb_recipe_verb(r->base) == EBB_VERB_STREAM;
 }
 
-// Sound i of `count` on the way from one seed to the other. The ends are plain sounds, their recipes too.
-static void put_on_path(const struct render *r, struct sound_job *job, int i)
+// What a stream does not have. Its format is said apart.
+static int check_stream(const struct render *r)
 {
-    struct sound_settings *s = &job->settings;
-    uint64_t from = s->seed;
-    s->share = (double)i / (r->count - 1);
-    s->to_seed = r->to_seed;
-    if (i == r->count - 1)
-        s->seed = r->to_seed;
-    if (i == 0 || i == r->count - 1)
-        s->share = 0;
-    sound_path_name(job, from, r->to_seed, i);
-}
-
-static int add_label(struct render *r, const struct sound_settings *base, const char *label, size_t length)
-{
-    if (length == 0)
-        return tool_fail(TOOL_USAGE, "--label: \"%s\" names an empty label; \"none\" is no label", r->label);
-    if (length >= SOUND_LABEL)
-        return tool_fail(TOOL_NOT_FOUND, "--label: no label is as long as \"%.20s...\"", label);
-    for (int i = 0; i < (r->count ? r->count : 1); i++) {
-        struct sound_job *job = sound_list_add(&r->sounds);
-        if (!job)
-            return tool_fail(TOOL_FAILED, "out of memory");
-        job->settings = *base;
-        job->settings.index += r->to_seed == UINT64_MAX ? (uint64_t)i : 0;
-        if (strncmp(label, "none", length) != 0 || length != 4)
-            memcpy(job->settings.label, label, length);
-        else
-            job->settings.label[0] = 0;
-        job->settings.label[length] = 0;
-        if (r->to_seed == UINT64_MAX)
-            sound_default_name(job);
-        else
-            put_on_path(r, job, i);
-    }
+    EBB_EACH_SETTING (row)
+        if (ebb_recipe_has(r->given, row->name) && !ebb_setting_applies(row, EBB_VERB_STREAM) &&
+            strcmp(row->name, "format") != 0)
+            return tool_fail(TOOL_USAGE, "--%s: %s was recorded from a stream, which has no such setting",
+                             row->name, r->like);
+    const char *single = r->together                     ? "--together is"
+                         : r->count > 1                  ? "--count is"
+                         : r->seed_count > 1             ? "--seed-count is"
+                         : r->to_seed != UINT64_MAX      ? "--to-seed is"
+                         : r->latents || r->steps_folder ? "--save-latents and --save-steps are"
+                                                         : NULL;
+    if (single)
+        return tool_fail(TOOL_USAGE, "%s was recorded from a stream: %s for single sounds", r->like, single);
+    bool unknown = r->origin.frames == SIZE_MAX || r->origin.frames == 0;
+    if (ebb_recipe_number(r->base, "num-clips") == 0 && unknown)
+        return tool_fail(TOOL_UNREADABLE, "%s: its stream has no end, and its own length is not known",
+                         r->like);
     return TOOL_OK;
 }
 
-static int add_labels(struct render *r, const struct sound_settings *base)
+// A sound of the student that is asked for with other settings is the teacher's, as if nothing had been said.
+static void open_student(const struct render *r)
+{
+    static const char *const of_teacher[] = {
+        "sampler",  "steps",   "guidance", "guidance-from",       "guidance-to",
+        "negative", "rescale", "noise",    "classifier-guidance", "eta"};
+    enum { OF_BOTH = 5 }; // the first of them, which a student has too
+    bool other = r->label && strchr(r->label, ':');
+    for (size_t i = 0; i < sizeof(of_teacher) / sizeof(*of_teacher); i++)
+        other = other || ebb_recipe_has(r->given, of_teacher[i]);
+    if (!other || ebb_recipe_number(r->base, "student") != 1)
+        return;
+    ebb_recipe_open(r->base, "student");
+    for (int i = 0; i < OF_BOTH; i++)
+        ebb_recipe_open(r->base, of_teacher[i]);
+}
+
+// Another way to say how loud the sound is replaces the one of the recipe.
+static void replace_level(const struct render *r)
+{
+    static const char *const names[] = {"gain", "lufs", "peak"};
+    bool given = false;
+    for (int i = 0; i < 3; i++)
+        given = given || ebb_recipe_has(r->given, names[i]);
+    for (int i = 0; given && i < 3; i++)
+        ebb_recipe_open(r->base, names[i]);
+}
+
+static int read_like(struct render *r)
+{
+    int code = sound_origin_read(&r->origin, r->like);
+    if (code)
+        return code;
+    r->base = ebb_recipe_copy(r->origin.recipe);
+    if (!r->base)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    EBB_EACH_SETTING (row)
+        if (row->role == EBB_ROLE_RECORD && strcmp(row->name, "noise-version") != 0) // who made it then
+            ebb_recipe_open(r->base, row->name);
+    open_student(r);
+    replace_level(r);
+    return is_stream(r) ? check_stream(r) : TOOL_OK;
+}
+
+// A name that ends in .flac asks for that format, unless another one was given.
+static int take_ending(struct render *r)
+{
+    int named = r->out ? written_format_of(r->out) : -1;
+    enum ebb_wav_format format = sound_format(r->base, EBB_WAV_16);
+    struct stat st;
+    bool folder = named >= 0 && stat(r->out, &st) == 0 && S_ISDIR(st.st_mode);
+    if (named < 0 || folder || is_stream(r) || tool_ends_in(r->out, written_ending(format)))
+        return TOOL_OK;
+    if (ebb_recipe_has(r->given, "format"))
+        return tool_fail(TOOL_USAGE, "%s: with --format %s, expected is a name that ends in %s", r->out,
+                         ebb_recipe_text(r->given, "format"), written_ending(format));
+    return sound_set_format(r->base, (enum ebb_wav_format)named);
+}
+
+// What was given, over the recipe that --like names, or alone.
+static int make_base(struct render *r)
+{
+    struct ebb_error error = {0};
+    int code = r->like ? read_like(r) : TOOL_OK;
+    if (code)
+        return code;
+    if (!r->base)
+        r->base = ebb_recipe_create(EBB_VERB_GENERATE);
+    if (!r->base)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    if (ebb_recipe_merge(r->base, r->given, &error) != EBB_OK)
+        return tool_error(&error);
+    return take_ending(r);
+}
+
+// ---- sounds ----
+
+// Sound i of `count` on the way from one seed to the other. The ends are plain sounds, their recipes too.
+static int put_on_path(const struct render *r, struct sound_job *job, int i)
+{
+    struct ebb_error error = {0};
+    struct ebb_recipe *recipe = job->recipe;
+    uint64_t from = ebb_recipe_seed(recipe, "seed");
+    enum ebb_result result = EBB_OK;
+    ebb_recipe_open(recipe, "to-seed");
+    ebb_recipe_open(recipe, "share");
+    if (i == r->count - 1) {
+        result = ebb_recipe_set_seed(recipe, "seed", r->to_seed, &error);
+    } else if (i > 0) {
+        result = ebb_recipe_set_seed(recipe, "to-seed", r->to_seed, &error);
+        if (result == EBB_OK)
+            result = ebb_recipe_set_number(recipe, "share", (double)i / (r->count - 1), &error);
+    }
+    sound_path_name(job, from, r->to_seed, i);
+    return result == EBB_OK ? TOOL_OK : tool_error(&error);
+}
+
+// Sound i of `count` on the way from one prompt to the other. The first is a plain sound.
+static int put_on_path_of_prompts(const struct render *r, struct sound_job *job, int i)
+{
+    struct ebb_error error = {0};
+    enum ebb_result result = ebb_recipe_set_number(job->recipe, "share", (double)i / (r->count - 1), &error);
+    sound_number_name(job, i);
+    return result == EBB_OK ? TOOL_OK : tool_error(&error);
+}
+
+// Sound i of those that are asked for, each with an index of its own.
+static int put_at_index(const struct render *r, struct sound_job *job, int i)
+{
+    struct ebb_error error = {0};
+    int count = r->count ? r->count : 1;
+    uint64_t index = ebb_recipe_seed(job->recipe, "index") + (uint64_t)(i % count);
+    uint64_t seed = ebb_recipe_seed(job->recipe, "seed") + (uint64_t)(i / count);
+    enum ebb_result result = EBB_OK;
+    if (i >= count)
+        result = ebb_recipe_set_seed(job->recipe, "seed", seed, &error);
+    if (result == EBB_OK && r->to_seed != UINT64_MAX)
+        result = ebb_recipe_set_seed(job->recipe, "to-seed", r->to_seed, &error);
+    if (result == EBB_OK && i % count > 0)
+        result = ebb_recipe_set_seed(job->recipe, "index", index, &error);
+    return result == EBB_OK ? TOOL_OK : tool_error(&error);
+}
+
+static bool is_all(const struct render *r)
+{
+    return r->label && strcmp(r->label, "all") == 0;
+}
+
+// "rain,kick" are two labels, "rain:0.7,wind:0.3" is one.
+static bool is_several(const struct render *r)
+{
+    return r->label && !is_all(r) && !strchr(r->label, ':');
+}
+
+static size_t count_labels(const struct render *r)
+{
+    size_t count = 1;
+    if (is_all(r))
+        return (size_t)r->m.info->label_count;
+    for (const char *c = is_several(r) ? r->label : ""; *c; c++)
+        count += *c == ',';
+    return count;
+}
+
+// Label `k` of those that are asked for, into `text`. NULL: the label of the recipe.
+static const char *label_at(const struct render *r, size_t k, char *text, size_t size)
+{
+    const char *at = r->label;
+    if (is_all(r))
+        return ebb_model_label(r->m.model, (int)k)->name;
+    if (!is_several(r))
+        return at;
+    for (; k > 0; k--)
+        at += strcspn(at, ",") + 1;
+    snprintf(text, size, "%.*s", (int)strcspn(at, ","), at);
+    return text;
+}
+
+static int set_label(const struct render *r, struct sound_job *job, const char *label)
+{
+    if (!label)
+        return TOOL_OK;
+    if (!*label)
+        return tool_fail(TOOL_USAGE, "--label: \"%s\" names an empty label; \"none\" is no label", r->label);
+    if (strcmp(label, "none") != 0 || is_stream(r))
+        return tool_set(job->recipe, "label", label, "--label");
+    ebb_recipe_open(job->recipe, "label");
+    return TOOL_OK;
+}
+
+// Sounds of each label.
+static size_t count_each(const struct render *r)
+{
+    return (r->count ? (size_t)r->count : 1) * (size_t)r->naming.seeds;
+}
+
+static int get_sound(const void *user, size_t i, struct sound_job *job)
+{
+    enum { LONGEST_LABEL = 4200 };
+    const struct render *r = user;
+    size_t each = count_each(r);
+    char label[LONGEST_LABEL];
+    job->recipe = ebb_recipe_copy(r->base);
+    if (!job->recipe)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    int code = set_label(r, job, label_at(r, i / each, label, sizeof(label)));
+    if (code)
+        return code;
+    sound_spell_labels(job->recipe, r->m.model);
+    code = is_path(r)              ? put_on_path(r, job, (int)(i % each))
+           : is_path_of_prompts(r) ? put_on_path_of_prompts(r, job, (int)(i % each))
+                                   : put_at_index(r, job, (int)(i % each));
+    return code ? code : sound_name(job, &r->naming, "", "");
+}
+
+// Exit code.
+static int find_sounds(struct render *r)
 {
     int code = TOOL_OK;
-    if (strchr(r->label, ':'))
-        code = add_label(r, base, r->label, strlen(r->label));
-    else if (strcmp(r->label, "all") == 0)
-        for (int i = 0; i < r->m.info->label_count && !code; i++) {
-            const char *name = ebb_model_label(r->m.model, i)->name;
-            code = add_label(r, base, name, strlen(name));
-        }
-    else
-        for (const char *at = r->label; at && !code; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-            code = add_label(r, base, at, strcspn(at, ","));
-    return code;
+    if (r->list && !(r->rows = sound_rows_read(r->list, r->base, r->m.model, &r->naming, &code)))
+        return code;
+    r->sounds = r->list
+                    ? sound_rows_source(r->rows)
+                    : (struct sound_source){count_labels(r) * count_each(r), get_sound, r, false, TOOL_OK};
+    if (r->sounds.count == 0)
+        return tool_fail(TOOL_NOT_FOUND, "--label all: model %s has no labels", r->m.info->name);
+    return sound_survey(&r->survey, &r->sounds, &r->m);
 }
 
 // Not where a list names several samplers: one of them may have a use for what was given.
 static void warn(const struct render *r)
 {
-    const struct sound_job *jobs = r->sounds.jobs;
-    for (size_t i = 1; i < r->sounds.count; i++)
-        if (strcmp(jobs[i].settings.sampler, jobs[0].settings.sampler) != 0)
-            return;
-    if (r->sounds.count)
-        how_warn(&r->how, &jobs[0].settings);
+    if (r->survey.one_sampler)
+        sound_warn(r->given, r->survey.first);
+}
+
+// The model that was named, or that made the sound before.
+static int open_model(struct render *r)
+{
+    const char *before = r->like ? ebb_recipe_text(r->origin.recipe, "model") : "";
+    const char *hash = r->like ? ebb_recipe_text(r->origin.recipe, "model-sha256") : "";
+    int code = tool_model_open(&r->m, r->model ? r->model : *before ? before : "sfx", EBB_MODEL_GENERATE);
+    if (!code && !r->m.info->hash[0]) // without stated sums it takes reading the weights
+        code = tool_model_load(&r->m, r->device, r->threads, r->quiet);
+    if (!code && *hash && strcmp(hash, r->m.info->hash) != 0)
+        tool_warn("%s was made with another version of model %s: the sound will differ", r->like,
+                  r->m.info->name);
+    return code;
 }
 
 // Opens the model and collects the sounds. Exit code.
 static int collect(struct render *r)
 {
-    struct sound_settings base;
-    sound_settings_default(&base);
-    int code = r->like ? sound_recipe_read(r->like, &base, r->like_model, r->like_hash) : TOOL_OK;
-    if (code)
-        return code;
-    override(r, &base);
-    code = tool_model_open(&r->m, r->model ? r->model : r->like ? r->like_model : "sfx", EBB_MODEL_GENERATE);
-    if (code)
-        return code;
-    if (!r->m.info->hash[0]) // without stated sums it takes reading the weights
-        code = tool_model_load(&r->m, r->device, r->threads);
-    if (code)
-        return code;
-    if (r->like && strcmp(r->like_hash, r->m.info->hash) != 0)
-        tool_say("%s was made with another version of model %s: the sound will differ", r->like, r->m.info->name);
-    if (r->list)
-        code = sound_list_read(&r->sounds, r->list, &base);
-    else if (r->label)
-        code = add_labels(r, &base);
-    else
-        code = add_label(r, &base, base.label[0] ? base.label : "none", strlen(base.label[0] ? base.label : "none"));
+    int code = make_base(r);
     if (!code)
-        code = sound_list_resolve(&r->sounds, &r->m);
+        code = open_model(r);
+    if (!code)
+        code = find_sounds(r);
     if (!code && (r->latents || r->steps_folder) && r->sounds.count > 1)
-        code = tool_fail(TOOL_USAGE, "%s is for one sound, not %zu", r->latents ? "--save-latents" : "--save-steps",
-                         r->sounds.count);
+        code = tool_fail(TOOL_USAGE, "%s is for one sound, not %zu",
+                         r->latents ? "--save-latents" : "--save-steps", r->sounds.count);
     if (!code)
         warn(r);
     return code;
@@ -224,36 +443,53 @@ static int collect(struct render *r)
 
 // ---- where it goes ----
 
-// A file for one sound; everything else is a folder.
+// A file for one sound; everything else is a folder. It is looked at once: another run may make the folder
+// meanwhile.
 static bool is_file(const struct render *r)
 {
     struct stat st;
-    bool folder = stat(r->out, &st) == 0 && S_ISDIR(st.st_mode);
-    bool device = stat(r->out, &st) == 0 && !S_ISREG(st.st_mode) && !folder;
-    return strcmp(r->out, "-") == 0 || device || (tool_ends_in(r->out, ".wav") && !folder);
+    bool there = stat(r->out, &st) == 0, folder = there && S_ISDIR(st.st_mode);
+    bool device = there && !S_ISREG(st.st_mode) && !folder;
+    return strcmp(r->out, "-") == 0 || device || (written_format_of(r->out) >= 0 && !folder);
 }
 
 static char *output_path(const struct render *r, const struct sound_job *job)
 {
     char *path = NULL;
-    int n = is_file(r) ? asprintf(&path, "%s", r->out)
-                       : asprintf(&path, "%s%s%s.wav", r->out, r->out[strlen(r->out) - 1] == '/' ? "" : "/", job->name);
-    return n < 0 ? NULL : path;
+    const char *ending = written_ending(sound_format(job->recipe, EBB_WAV_16));
+    if (is_file(r))
+        return strdup(r->out);
+    const char *folder = strcmp(r->out, ".") == 0 ? "" : r->out;
+    const char *slash = *folder && folder[strlen(folder) - 1] != '/' ? "/" : "";
+    return asprintf(&path, "%s%s%s%s", folder, slash, job->name, ending) < 0 ? NULL : path;
 }
 
-// Starts a file and takes it back: nobody should wait for a sound that has nowhere to go.
+// The folders that a name has in it. Exit code.
+static int make_folders(const char *path, const struct sound_job *job)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash || !strchr(job->name, '/'))
+        return TOOL_OK;
+    char *folder = strndup(path, (size_t)(slash - path));
+    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "out of memory");
+    free(folder);
+    return code;
+}
+
 static int try_output(const struct render *r)
 {
-    struct ebb_error error = {0};
-    struct stat st;
-    char *path = output_path(r, &r->sounds.jobs[0]);
-    if (!path)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    bool new = strcmp(path, "-") != 0 && stat(path, &st) != 0;
-    struct ebb_sound_writer *w = new ? ebb_sound_writer_create(path, 1, 48000, EBB_WAV_16, NULL, &error) : NULL;
-    ebb_sound_writer_destroy(&w);
+    struct sound_job job;
+    int code = sound_get(&r->sounds, 0, &job);
+    char *path = code ? NULL : output_path(r, &job);
+    if (!code && !path)
+        code = tool_fail(TOOL_FAILED, "out of memory");
+    if (!code)
+        code = make_folders(path, &job);
+    if (!code)
+        code = tool_try_output(path);
     free(path);
-    return error.code ? tool_error(&error) : TOOL_OK;
+    sound_job_clear(&job);
+    return code;
 }
 
 // Makes the folder, its parents included.
@@ -262,6 +498,11 @@ static int prepare_output(const struct render *r)
     if (is_file(r) && r->sounds.count > 1)
         return tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder", r->out,
                          r->sounds.count);
+    if (is_file(r) && (r->page || r->check))
+        return tool_fail(TOOL_USAGE, "%s is for sounds in a folder, not for %s alone",
+                         r->page ? "--report" : "--check", tool_shown_output(r->out));
+    if (r->check)
+        return TOOL_OK;
     if (is_file(r))
         return try_output(r);
     int code = tool_make_folder(r->out);
@@ -270,17 +511,13 @@ static int prepare_output(const struct render *r)
 
 // ---- making ----
 
-static bool on_progress(void *user, double fraction)
+static struct ebb_hooks hooks_of(struct render *r)
 {
-    return tool_progress_show(user, fraction);
-}
-
-static void fill_params(struct render *r, const struct sound_settings *s, struct ebb_generate_params *p)
-{
-    sound_params(s, &r->m, p);
-    p->counts = &r->counts;
-    p->progress = on_progress;
-    p->user = &r->progress;
+    struct ebb_hooks hooks = EBB_HOOKS;
+    hooks.counts = &r->counts;
+    hooks.progress = tool_on_progress;
+    hooks.user = &r->progress;
+    return hooks;
 }
 
 static bool save_step(void *user, const struct ebb_generate_step *step)
@@ -295,28 +532,28 @@ static bool save_step(void *user, const struct ebb_generate_step *step)
     return r->step_code == TOOL_OK && !tool_interrupted();
 }
 
-static int save_latents(struct render *r, const struct sound_settings *s)
+static int save_latents(struct render *r)
 {
+    const struct ebb_recipe *recipe = r->survey.first;
     struct ebb_error error = {0};
-    struct ebb_generate_params params;
+    struct ebb_hooks hooks = hooks_of(r);
     int shape[4];
-    fill_params(r, s, &params);
     if (r->steps_folder) {
         int made = tool_make_folder(r->steps_folder);
         if (made)
             return made;
-        params.watch = save_step;
-        params.progress = NULL;
-        params.user = r;
+        hooks.watch = save_step;
+        hooks.progress = NULL;
+        hooks.user = r;
     }
-    if (ebb_generate_latents(r->m.model, &params, NULL, 0, shape, &error) != EBB_OK)
+    if (ebb_generate_latents(r->m.model, recipe, NULL, 0, shape, &hooks, &error) != EBB_OK)
         return tool_error(&error);
     size_t sizes[4], count = 1;
     for (int i = 0; i < 4; i++)
         count *= sizes[i] = (size_t)shape[i];
     float *x = calloc(count, sizeof(*x));
     int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
-    if (x && ebb_generate_latents(r->m.model, &params, x, count, shape, &error) != EBB_OK) {
+    if (x && ebb_generate_latents(r->m.model, recipe, x, count, shape, &hooks, &error) != EBB_OK) {
         tool_progress_clear(&r->progress);
         code = r->step_code ? r->step_code : tool_error(&error);
     } else if (x && r->latents) {
@@ -327,153 +564,585 @@ static int save_latents(struct render *r, const struct sound_settings *s)
     return code;
 }
 
-static enum ebb_result write_sound(const struct ebb_sound *sound, enum ebb_wav_format format, const char *path,
-                                   struct ebb_error *error)
-{
-    struct ebb_sound_writer *w =
-        ebb_sound_writer_create(path, sound->channels, sound->rate, format, sound->comment, error);
-    enum ebb_result result = w ? ebb_sound_writer_write(w, sound->samples, sound->frames, error) : error->code;
-    if (result == EBB_OK)
-        result = ebb_sound_writer_finish(w, error);
-    ebb_sound_writer_destroy(&w);
-    return result;
-}
-
 static void report(const struct render *r, const char *path, const char *status, double seconds, double took)
 {
     if (!r->json)
         return;
-    json_t *o = json_pack("{s:s, s:s}", "file", path, "status", status);
-    if (seconds > 0) {
-        json_object_set_new(o, "seconds", json_real(seconds));
-        json_object_set_new(o, "took", json_real(took));
+    json_t *o = report_of(path, status, seconds, took);
+    if (seconds > 0)
         json_object_set_new(o, "evaluations", json_integer(r->counts.evals)); // of its last window
-        if (r->counts.rejected > 0)
-            json_object_set_new(o, "rejected_steps", json_integer(r->counts.rejected));
+    if (seconds > 0 && r->counts.rejected > 0)
+        json_object_set_new(o, "rejected_steps", json_integer(r->counts.rejected));
+    report_print(o);
+}
+
+static bool is_loop(const struct sound_job *job)
+{
+    return ebb_recipe_number(job->recipe, "loop") == 1;
+}
+
+static size_t common_divisor(size_t a, size_t b)
+{
+    while (b > 0) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
     }
-    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    fflush(stdout);
-    json_decref(o);
+    return a;
+}
+
+// The ring, with what lies around it: its own end in front, its own start behind, `margin` frames of each.
+static enum ebb_result surround(const struct ebb_sound *ring, size_t margin, struct ebb_sound *around,
+                                struct ebb_error *error)
+{
+    size_t channels = (size_t)ring->channels, rounds = (margin / ring->frames + 1) * ring->frames;
+    enum ebb_result result = ebb_sound_alloc(around, ring->frames + 2 * margin, ring->channels, ring->rate,
+                                             error);
+    for (size_t i = 0; i < around->frames && result == EBB_OK; i++)
+        memcpy(around->samples + i * channels,
+               ring->samples + (i + rounds - margin) % ring->frames * channels, channels * sizeof(float));
+    return result;
+}
+
+// A loop stays a loop at another rate: the resampler sees the ring go on at both ends.
+static enum ebb_result resample_loop(struct ebb_sound *sound, int rate, struct ebb_error *error)
+{
+    const double least = 0.05; // seconds of margin, far more than the resampler's filter
+    struct ebb_sound around = {0};
+    size_t shared = common_divisor((size_t)sound->rate, (size_t)rate),
+           times = (size_t)ceil(least * (double)shared);
+    size_t before = (size_t)sound->rate / shared * times, after = (size_t)rate / shared * times;
+    size_t frames = (size_t)round((double)sound->frames * rate / sound->rate);
+    enum ebb_result result = surround(sound, before, &around, error);
+    if (result == EBB_OK)
+        result = ebb_sound_resample(&around, rate, error);
+    if (result != EBB_OK) {
+        ebb_sound_clear(&around);
+        return result;
+    }
+    size_t channels = (size_t)around.channels;
+    memmove(around.samples, around.samples + after * channels, frames * channels * sizeof(float));
+    around.frames = frames;
+    around.comment = sound->comment;
+    sound->comment = NULL;
+    ebb_sound_clear(sound);
+    *sound = around;
+    return EBB_OK;
+}
+
+static enum ebb_result make_sound(struct render *r, const struct sound_job *job, struct ebb_sound *sound,
+                                  struct ebb_error *error)
+{
+    struct ebb_hooks hooks = hooks_of(r);
+    size_t count = ebb_generate_length(r->m.model, job->recipe, error);
+    if (count == 0 && error->code)
+        return error->code;
+    double rate = ebb_recipe_number(job->recipe, "rate");
+    enum ebb_result result = ebb_sound_alloc(sound, count, ebb_generate_channels(job->recipe),
+                                             r->m.info->sample_rate, error);
+    if (result == EBB_OK && !(sound->comment = sound_comment(job->recipe)))
+        result = error->code = EBB_OUT_OF_MEMORY;
+    if (result == EBB_OK)
+        result = ebb_generate(r->m.model, job->recipe, sound->samples, count, &hooks, error);
+    tool_progress_clear(&r->progress);
+    if (result == EBB_OK && !isnan(rate))
+        result = is_loop(job) ? resample_loop(sound, (int)rate, error)
+                              : ebb_sound_resample(sound, (int)rate, error);
+    if (result == EBB_OK)
+        sound_finish(job->recipe, job->name, sound);
+    return result == EBB_OK && tool_interrupted() ? (error->code = EBB_CANCELLED) : result;
+}
+
+// What a loop's file says of it; a WAV alone has a place for that. NULL: nothing, or out of memory, which
+// `result` says.
+static struct ebb_sound_metadata *metadata_of(const struct sound_job *job, const struct ebb_sound *sound,
+                                              enum ebb_result *result, struct ebb_error *error)
+{
+    enum ebb_wav_format format = sound_format(job->recipe, EBB_WAV_16);
+    bool wav = format != EBB_FLAC_16 && format != EBB_FLAC_24 && format != EBB_OGG;
+    if (*result != EBB_OK || !is_loop(job) || !wav)
+        return NULL;
+    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(sound->channels);
+    *result = metadata ? ebb_sound_metadata_set_loop(metadata, sound->rate, 0, sound->frames, error)
+                       : (error->code = EBB_OUT_OF_MEMORY);
+    return metadata;
 }
 
 static int make(struct render *r, const struct sound_job *job, const char *path)
 {
     struct ebb_error error = {0};
-    struct ebb_generate_params params;
-    fill_params(r, &job->settings, &params);
+    struct ebb_sound sound = {0};
     double start = tool_now();
-    size_t count = ebb_generate_length(r->m.model, &params);
-    struct ebb_sound sound = {calloc(count ? count : 1, sizeof(float)), count, 1, r->m.info->sample_rate,
-                              sound_recipe(&job->settings, &r->m)};
-    enum ebb_result result = sound.samples && sound.comment ? EBB_OK : (error.code = EBB_OUT_OF_MEMORY);
-    if (result == EBB_OK)
-        result = ebb_generate(r->m.model, &params, sound.samples, count, &error);
-    tool_progress_clear(&r->progress);
-    if (result == EBB_OK)
-        sound_finish(&job->settings, job->name, &sound);
-    if (result == EBB_OK && tool_interrupted())
-        result = error.code = EBB_CANCELLED;
-    if (result == EBB_OK)
-        result = write_sound(&sound, job->settings.format, path, &error);
-    if (result == EBB_OK)
+    enum ebb_result result = make_sound(r, job, &sound, &error);
+    struct ebb_sound_metadata *metadata = metadata_of(job, &sound, &result, &error);
+    r->lost = r->claimer && result == EBB_OK && !claim_holds(r->claimer);
+    if (result == EBB_OK && !r->lost)
+        result = written_sound(path, &sound, NULL, metadata, sound_format(job->recipe, EBB_WAV_16), &error);
+    ebb_sound_metadata_destroy(&metadata);
+    if (result == EBB_OK && !r->lost)
         report(r, path, "made", (double)sound.frames / sound.rate, tool_now() - start);
-    free(sound.samples);
-    free(sound.comment);
+    ebb_sound_clear(&sound);
     return result == EBB_OK ? TOOL_OK : tool_error(&error);
 }
 
-// 1: there already, 0: to be made, -1: there, but another sound.
-static int already_there(struct render *r, const struct sound_job *job, const char *path)
+// As many clips as the recipe says, or as long as the recording was, at the model's rate.
+static int make_stream(struct render *r, const struct sound_job *job, const char *path)
+{
+    double start = tool_now(), rate = r->m.info->sample_rate;
+    size_t made = 0;
+    const struct stream_job stream = {
+        .model = r->m.model,
+        .recipe = job->recipe,
+        .format = sound_format(r->given, r->origin.format),
+        .frames = (size_t)round((double)r->origin.frames * rate / r->origin.rate),
+        .progress = &r->progress,
+        .counts = &r->counts,
+    };
+    int code = stream_write(&stream, path, &made);
+    if (!code)
+        report(r, path, "made", (double)made / rate, tool_now() - start);
+    return code;
+}
+
+static int make_long_loop(struct render *r, const struct sound_job *job, const char *path)
+{
+    const struct long_loop_job loop = {r->m.model, job->recipe, &r->progress};
+    double start = tool_now();
+    size_t frames = 0;
+    int code = long_loop_write(&loop, path, &frames);
+    if (!code)
+        report(r, path, "made", (double)frames / r->m.info->sample_rate, tool_now() - start);
+    return code;
+}
+
+// Loads the model where that is left to do; the recipe then says on which device.
+static int make_job(struct render *r, struct sound_job *job, const char *path)
+{
+    int code = r->m.device ? TOOL_OK : tool_model_load(&r->m, r->device, r->threads, r->quiet);
+    if (!code)
+        code = sound_settle(job->recipe, &r->m, sound_where(job));
+    r->progress.what = job->name;
+    if (code)
+        return code;
+    return is_stream(r)                  ? make_stream(r, job, path)
+           : long_loop_is(job->recipe) ? make_long_loop(r, job, path)
+                                       : make(r, job, path);
+}
+
+enum there { THERE_NOT, THERE_SAME, THERE_OTHER, THERE_CLAIMED };
+
+static enum there look(const struct render *r, const struct sound_job *job, const char *path)
 {
     struct stat st;
     if (r->force || strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-        return 0;
-    char *recipe = sound_recipe(&job->settings, &(struct tool_model){NULL, r->m.model, r->m.info});
-    int matches = recipe ? sound_recipe_matches(path, recipe) : -1;
-    free(recipe);
-    return matches == 1 ? 1 : -1;
+        return THERE_NOT;
+    return sound_is_there(path, job->recipe, &r->m) ? THERE_SAME : THERE_OTHER;
 }
 
-static int render_job(struct render *r, const struct sound_job *job)
+// To be looked at again when everything else is made.
+static int leave_to_others(struct render *r, const char *path, size_t i)
 {
-    char *path = output_path(r, job);
-    if (!path)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    int there = already_there(r, job, path), code = TOOL_OK;
-    if (there == 1) {
+    if (r->claimed == r->passed_room) {
+        size_t room = 2 * r->passed_room + 8, *passed = reallocarray(r->passed, room, sizeof(*passed));
+        if (!passed)
+            return tool_fail(TOOL_FAILED, "out of memory");
+        r->passed = passed;
+        r->passed_room = room;
+    }
+    r->passed[r->claimed++] = i;
+    if (!r->waits)
+        report(r, path, "claimed", 0, 0);
+    return TOOL_OK;
+}
+
+// Claims the file, where others may make it too; then it may be there after all. Exit code.
+static int claim(struct render *r, const struct sound_job *job, const char *path, enum there *there)
+{
+    int code = make_folders(path, job);
+    if (code || !r->claimer)
+        return code;
+    switch (claim_take(r->claimer, path, &code)) {
+    case CLAIM_FAILED: return code;
+    case CLAIM_OTHERS: *there = THERE_CLAIMED; return TOOL_OK;
+    case CLAIM_OURS: *there = look(r, job, path); return TOOL_OK;
+    }
+    return TOOL_OK;
+}
+
+// What is to be done about a sound. Exit code.
+static int settle_there(struct render *r, struct sound_job *job, size_t i, const char *path, enum there there)
+{
+    int code = TOOL_OK;
+    r->lost = false;
+    switch (there) {
+    case THERE_SAME:
         r->kept++;
+        if (r->claimer)
+            claim_clear(r->claimer, path);
         report(r, path, "kept", 0, 0);
-    } else if (there == -1) {
+        break;
+    case THERE_OTHER:
         r->differ++;
         tool_progress_clear(&r->progress);
         tool_say("%s is there, but is another sound; kept (--force replaces it)", path);
         report(r, path, "differs", 0, 0);
-    } else {
-        if (!r->m.device)
-            code = tool_model_load(&r->m, r->device, r->threads);
-        r->progress.what = job->name;
-        if (!code)
-            code = make(r, job, path);
-        r->made += !code;
+        break;
+    case THERE_CLAIMED: code = leave_to_others(r, path, i); break;
+    case THERE_NOT:
+        code = make_job(r, job, path);
+        r->made += !code && !r->lost;
+        if (!code && r->lost) // this run stood still for long, and another one took the sound over
+            code = leave_to_others(r, path, i);
+        break;
     }
+    return code;
+}
+
+static int render_job(struct render *r, struct sound_job *job, size_t i)
+{
+    int code = sound_job_settle(job, &r->m);
+    if (code)
+        return code;
+    char *path = output_path(r, job);
+    if (!path)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    enum there there = look(r, job, path);
+    if (there == THERE_NOT)
+        code = claim(r, job, path, &there);
+    if (!code)
+        code = settle_there(r, job, i, path, there);
+    if (r->claimer)
+        claim_give_up(r->claimer);
+    if (code && r->json)
+        report_print(report_failure("file", path));
+    r->reported = true;
+    if (r->sounds.count == 1)
+        r->last = path;
+    else
+        free(path);
+    return code;
+}
+
+// Sounds of this run's part.
+static size_t count_part(const struct render *r)
+{
+    return r->sounds.count > r->part ? (r->sounds.count - r->part - 1) / r->parts + 1 : 0;
+}
+
+// `code`: how it ended. The same command goes on after an interruption. With --force it begins again, and
+// sounds that failed would fail again.
+static void summarise(const struct render *r, int code)
+{
+    size_t all = count_part(r), done = r->made + r->kept + r->differ + r->claimed;
+    bool nothing = done == 0, failed = code && code != TOOL_INTERRUPTED;
+    if (r->quiet || r->json || (nothing && failed && r->failed < 2))
+        return;
+    char kept[64] = "", differ[64] = "", claimed[64] = "", wrong[64] = "", rest[96] = "";
+    if (r->kept)
+        snprintf(kept, sizeof(kept), ", %zu %s there already", r->kept, r->kept == 1 ? "was" : "were");
+    if (r->differ)
+        snprintf(differ, sizeof(differ), ", %zu kept that differ%s", r->differ, r->differ == 1 ? "s" : "");
+    if (r->claimed)
+        snprintf(claimed, sizeof(claimed), ", %zu left to other runs", r->claimed);
+    if (r->failed)
+        snprintf(wrong, sizeof(wrong), ", %zu failed", r->failed);
+    size_t left = all - done - r->failed;
+    if (left)
+        snprintf(rest, sizeof(rest), ", %zu left%s", left,
+                 failed || r->force ? "" : ": the same command goes on");
+    const char *what = r->last ? r->last : r->out;
+    tool_print_beside(r->piped ? "-" : r->out, "%s: %zu of %zu sound%s made%s%s%s%s%s",
+                      tool_shown_output(what), r->made, all, all == 1 ? "" : "s", kept, differ, claimed,
+                      wrong, rest);
+}
+
+// `ebb render --label rain | aplay`: a single sound without a place goes down the pipe too, if nothing else
+// does.
+static bool goes_down_a_pipe(const struct render *r)
+{
+    struct stat st;
+    return !r->out && !r->json && !r->quiet && r->sounds.count == 1 && fstat(STDOUT_FILENO, &st) == 0 &&
+           S_ISFIFO(st.st_mode);
+}
+
+static enum ebb_result copy(FILE *file, struct ebb_output *output, struct ebb_error *error)
+{
+    char block[1 << 14];
+    enum ebb_result result = EBB_OK;
+    for (size_t n; result == EBB_OK && (n = fread(block, 1, sizeof(block), file)) > 0;)
+        result = ebb_output_write(output, block, n, error);
+    return result;
+}
+
+static int send_down_the_pipe(const struct render *r)
+{
+    struct ebb_error error = {0};
+    struct sound_job job;
+    int code = sound_get(&r->sounds, 0, &job);
+    code = code ? code : sound_job_settle(&job, &r->m);
+    char *path = code ? NULL : output_path(r, &job);
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    struct ebb_output *output = file ? ebb_output_create("-", &error) : NULL;
+    sound_job_clear(&job);
+    if (code)
+        return code;
+    if (!file)
+        code = tool_fail(TOOL_UNREADABLE, "%s cannot be read again", path ? path : "the sound");
+    else if (!output || copy(file, output, &error) != EBB_OK)
+        code = tool_error(&error);
+    ebb_output_destroy(&output);
+    if (file)
+        fclose(file);
     free(path);
     return code;
 }
 
-// `code`: how it ended. What an error kept from being made, the same command need not make; with --force it begins again.
-static void summarise(const struct render *r, int code)
+static char *path_of(const void *r, const struct sound_job *job)
 {
-    bool nothing = r->made + r->kept + r->differ == 0, failed = code && code != TOOL_INTERRUPTED;
-    if (r->quiet || r->json || strcmp(r->out, "-") == 0 || (nothing && failed))
-        return;
-    printf("%s: %zu of %zu sound%s made", r->out, r->made, r->sounds.count, r->sounds.count == 1 ? "" : "s");
-    if (r->kept)
-        printf(", %zu %s there already", r->kept, r->kept == 1 ? "was" : "were");
-    if (r->differ)
-        printf(", %zu kept that differ%s", r->differ, r->differ == 1 ? "s" : "");
-    size_t left = r->sounds.count - r->made - r->kept - r->differ;
-    if (left)
-        printf(", %zu left%s", left, failed || r->force ? "" : ": the same command goes on");
-    putchar('\n');
+    return output_path(r, job);
+}
+
+static int write_page(const struct render *r)
+{
+    const struct page page = {
+        .folder = r->page,
+        .sounds = r->out,
+        .source = &r->sounds,
+        .m = &r->m,
+        .path = path_of,
+        .user = r,
+        .quiet = r->quiet || r->json,
+    };
+    return page_write(&page);
+}
+
+static int check(const struct render *r)
+{
+    const struct check all = {
+        .folder = r->out,
+        .source = &r->sounds,
+        .m = &r->m,
+        .path = path_of,
+        .user = r,
+        .quiet = r->quiet,
+        .json = r->json,
+    };
+    return check_sounds(&all);
+}
+
+static int render_sound(struct render *r, size_t i)
+{
+    struct sound_job job;
+    if (tool_interrupted())
+        return tool_fail(TOOL_INTERRUPTED, "interrupted");
+    int code = sound_get(&r->sounds, i, &job);
+    r->progress.item = (int)(i / r->parts) + 1;
+    if (!code)
+        code = render_job(r, &job, i);
+    r->progress.what = NULL; // it was the job's
+    sound_job_clear(&job);
+    return code;
+}
+
+// Whether the folder takes no more files, because the disk is full for instance.
+static bool takes_no_more(const struct render *r)
+{
+    enum { PROBE = 1 << 20 }; // a few seconds of sound
+    static const char zeros[PROBE];
+    struct ebb_error error = {0};
+    char *path = NULL;
+    if (is_file(r) || asprintf(&path, "%s/room", r->out) < 0)
+        return true;
+    struct ebb_output *output = ebb_output_create(path, &error); // never finished: it leaves no file
+    bool full = !output || ebb_output_write(output, zeros, PROBE, &error) != EBB_OK;
+    ebb_output_destroy(&output);
+    free(path);
+    return full;
+}
+
+// Whether a failure would meet the sounds that are left too.
+static bool concerns_all(const struct render *r, int code)
+{
+    return code == TOOL_INTERRUPTED || code == TOOL_NO_DEVICE || !r->m.device ||
+           (code == TOOL_UNWRITABLE && takes_no_more(r));
+}
+
+// Makes a sound; a failure is noted, the first one is the exit code. Whether the others are to be made.
+static bool note_sound(struct render *r, size_t i, int *first)
+{
+    int code = render_sound(r, i);
+    *first = code == TOOL_INTERRUPTED || !*first ? code : *first;
+    r->failed += code && code != TOOL_INTERRUPTED;
+    return !code || !concerns_all(r, code);
+}
+
+// What others were making is there by now, or they are lost and it is for this run to make.
+static bool look_again(struct render *r, int *first)
+{
+    size_t count = r->claimed;
+    bool on = true;
+    r->claimed = 0;
+    for (size_t k = 0; k < count && on; k++)
+        on = note_sound(r, r->passed[k], first); // what is passed again comes to stand before it
+    return on;
+}
+
+static bool wait_seconds(int seconds)
+{
+    static const struct timespec step = {0, 250000000};
+    for (int k = 0; k < 4 * seconds && !tool_interrupted(); k++)
+        nanosleep(&step, NULL);
+    return !tool_interrupted();
+}
+
+// A run ends when its sounds are there, whoever makes them.
+static void wait_for_others(struct render *r, int *first)
+{
+    enum { LONGEST_WAIT = 4 }; // seconds
+    bool on = true;
+    r->waits = true;
+    if (r->claimed && !r->quiet)
+        tool_say("%zu sound%s begun by other runs: waiting for %s", r->claimed,
+                 r->claimed == 1 ? " was" : "s were", r->claimed == 1 ? "it" : "them");
+    for (int seconds = 1; r->claimed && on; seconds += seconds < LONGEST_WAIT) {
+        on = wait_seconds(seconds) && look_again(r, first);
+        if (tool_interrupted())
+            *first = tool_fail(TOOL_INTERRUPTED, "interrupted");
+    }
+}
+
+// A sound that fails does not keep the others from being made. The first failure is the exit code.
+static int render_each(struct render *r)
+{
+    int first = TOOL_OK;
+    bool on = true;
+    for (size_t i = r->part; i < r->sounds.count && on; i += r->parts)
+        on = note_sound(r, i, &first);
+    if (on)
+        wait_for_others(r, &first);
+    return first;
+}
+
+// ---- one gain for all ----
+
+// What is known of all sounds, before their level is changed.
+struct family {
+    double power; // sum of their loudness, as power
+    size_t heard; // of them that are not silent
+    double peak;
+};
+
+static int measure(struct render *r, size_t i, struct family *family)
+{
+    struct sound_job job;
+    struct ebb_sound sound = {0};
+    struct ebb_error error = {0};
+    int code = sound_get(&r->sounds, i, &job);
+    code = code ? code : sound_job_settle(&job, &r->m);
+    r->progress.what = job.name;
+    if (!code && make_sound(r, &job, &sound, &error) != EBB_OK)
+        code = tool_error(&error);
+    double lufs = code ? -INFINITY : ebb_sound_loudness(&sound);
+    family->power += isinf(lufs) ? 0 : pow(10, lufs / 10);
+    family->heard += !isinf(lufs);
+    family->peak = code ? family->peak : fmax(family->peak, ebb_sound_peak(&sound));
+    ebb_sound_clear(&sound);
+    r->progress.what = NULL; // the job's name goes with it
+    sound_job_clear(&job);
+    return code;
+}
+
+// The gain that brings the family's mean loudness, or its highest peak, to what is asked for.
+static double gain_of(const struct family *family, double lufs, double peak)
+{
+    const double ceiling = -0.3; // dBFS, as for a single sound
+    double highest = 20 * log10(family->peak);
+    if (isnan(lufs))
+        return peak - highest;
+    double gain = lufs - 10 * log10(family->power / (double)family->heard), room = ceiling - highest;
+    if (gain > room)
+        tool_warn("%.1f LUFS would clip; the highest peak of all holds them at %.1f", lufs,
+                  lufs + room - gain);
+    return fmin(gain, room);
+}
+
+// Makes all sounds once to measure them. The gain then stands in their recipes, in the level's place.
+static int level_together(struct render *r)
+{
+    struct family family = {0};
+    struct ebb_error error = {0};
+    double lufs = ebb_recipe_number(r->base, "lufs"), peak = ebb_recipe_number(r->base, "peak");
+    ebb_recipe_open(r->base, "lufs");
+    ebb_recipe_open(r->base, "peak");
+    int code = r->m.device ? TOOL_OK : tool_model_load(&r->m, r->device, r->threads, r->quiet);
+    for (size_t i = 0; i < r->sounds.count && !code; i++)
+        code = measure(r, i, &family);
+    if (code || family.heard == 0)
+        return code; // silence has no loudness to change
+    double gain = round(100 * gain_of(&family, lufs, peak)) / 100;
+    return ebb_recipe_set_number(r->base, "gain", fmin(fmax(gain, -120), 60), &error) == EBB_OK
+               ? TOOL_OK
+               : tool_error(&error);
 }
 
 static int render_all(struct render *r)
 {
-    int code = (r->latents || r->steps_folder) && !r->m.device ? tool_model_load(&r->m, r->device, r->threads) : TOOL_OK;
+    int code = (r->latents || r->steps_folder) && !r->m.device
+                   ? tool_model_load(&r->m, r->device, r->threads, r->quiet)
+                   : TOOL_OK;
     if (!code && (r->latents || r->steps_folder))
-        code = save_latents(r, &r->sounds.jobs[0].settings);
+        code = save_latents(r);
     if (code || ((r->latents || r->steps_folder) && !r->out))
         return code;
+    r->piped = goes_down_a_pipe(r);
     if (!r->out)
         r->out = ".";
     code = prepare_output(r);
     if (code)
         return code;
-    r->progress.items = (int)r->sounds.count;
-    for (size_t i = 0; i < r->sounds.count && !code; i++) {
-        r->progress.item = (int)i + 1;
-        code = tool_interrupted() ? tool_fail(TOOL_INTERRUPTED, "interrupted") : render_job(r, &r->sounds.jobs[i]);
+    if (r->check) {
+        r->reported = true;
+        return check(r);
     }
+    if (!is_file(r) && !(r->claimer = claimer_create(r->stale)))
+        return TOOL_FAILED;
+    r->progress.items = (int)count_part(r);
+    code = render_each(r);
     tool_progress_clear(&r->progress);
     summarise(r, code);
+    if (!code && r->piped)
+        code = send_down_the_pipe(r);
+    if (!code && r->page)
+        code = write_page(r);
     return code ? code : r->differ ? TOOL_FAILED : TOOL_OK;
 }
 
 static int run(const struct tool_command *command, int argc, char **argv)
 {
-    struct render r = {.seed = UINT64_MAX, .index = UINT64_MAX, .to_seed = UINT64_MAX, .seconds = -1, .gain = NAN,
-                       .lufs = NAN, .peak = NAN};
-    how_default(&r.how);
-    int code = read_options(command, &r, argc, argv);
-    if (code >= 0)
-        return code;
+    struct render r = {.to_seed = UINT64_MAX,
+                       .stale = CLAIM_STALE,
+                       .guidance_w = NAN,
+                       .given = ebb_recipe_create(EBB_VERB_GENERATE)};
+    int code = r.given ? read_options(command, &r, argc, argv) : tool_fail(TOOL_FAILED, "out of memory");
     r.progress.quiet = r.quiet;
-    tool_catch_interrupts();
-    code = collect(&r);
-    if (!code)
-        code = render_all(&r);
-    sound_list_clear(&r.sounds);
+    if (code < 0) {
+        tool_catch_interrupts();
+        code = collect(&r);
+        if (!code && r.together)
+            code = level_together(&r);
+        if (!code)
+            code = render_all(&r);
+        if (code && r.json && !r.reported) // before the first sound
+            report_print(report_failure("file", r.list ? r.list : r.out ? r.out : "."));
+    }
+    claimer_destroy(&r.claimer);
+    free(r.passed);
+    free(r.last);
+    sound_rows_destroy(&r.rows);
+    sound_survey_clear(&r.survey);
+    sound_origin_clear(&r.origin);
+    ebb_recipe_destroy(&r.base);
+    ebb_recipe_destroy(&r.given);
     tool_model_close(&r.m);
     return code;
 }
@@ -483,14 +1152,18 @@ const struct tool_command tool_render = {
     .summary = "make sounds",
     .usage = "[--label NAME] [OPTION...]",
     .details =
-        "Each sound is written under a temporary name and renamed when complete; what is there already is kept, so a "
-        "second run does what is left. The recipe is in the WAV's comment: ebb info FILE.wav shows it.",
+        "Each sound is written under a temporary name and renamed when complete; what is there already is "
+        "kept, so a second run does what is left. The recipe is in the WAV's comment: "
+        "ebb info FILE.wav shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
                 "  ebb render --label rain --count 8 --seed 1 -o out/\n"
                 "  ebb render --label bird --seed 1 --to-seed 2 --count 8 -o path/\n"
                 "  ebb render --label rain:0.7,wind:0.3 --guidance 3.5 --rescale 0.7 -o storm.wav\n"
                 "  ebb render --label all --lufs -23 --trim -o everything/\n"
+                "  ebb render --label footstep --count 8 --lufs -23 --together -o steps/\n"
                 "  ebb render --list sounds.csv -o out/\n"
+                "  ebb render --label wind --channels 2 --width 0.8 --seconds 10 -o wind.wav\n"
+                "  ebb render --label fire --loop --seconds 8 -o fire.wav\n"
                 "  ebb render --like out/rain-s1-003.wav --steps 50 -o better.wav\n"
                 "  ebb render --label thunder -o - | aplay\n",
     .run = run,

@@ -1,59 +1,65 @@
-// Lists of jobs: memory, names, and what the model fills in.
-#include <math.h>
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Sounds that are asked for: names, what the model decides, and what is wrong with them.
 #include <stdlib.h>
 #include <string.h>
 
-#include "sound.h"
+#include <ebb/memory.h>
 
-void sound_settings_default(struct sound_settings *s)
+#include "names.h"
+
+// ---- memory ----
+
+const char *sound_where(const struct sound_job *job)
 {
-    *s = (struct sound_settings){.guidance = NAN, .guidance_from = NAN, .guidance_to = NAN, .eta = EBB_ETA_OWN, .lufs = NAN, .peak_db = NAN, .phase_iterations = -1};
-    ebb_tuning_default(&s->tuning);
+    return job->where ? job->where : "";
 }
 
-struct sound_job *sound_list_add(struct sound_list *list)
+int sound_get(const struct sound_source *source, size_t i, struct sound_job *job)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 16;
-        struct sound_job *jobs = reallocarray(list->jobs, capacity, sizeof(*jobs));
-        if (!jobs)
-            return NULL;
-        list->jobs = jobs;
-        char **places = reallocarray(list->places, capacity, sizeof(*places));
-        if (!places)
-            return NULL;
-        list->places = places;
-        list->capacity = capacity;
-    }
-    struct sound_job *job = &list->jobs[list->count];
-    *job = (struct sound_job){.where = ""};
-    list->places[list->count++] = NULL;
-    return job;
+    *job = (struct sound_job){0};
+    return source->get(source->user, i, job);
 }
 
-void sound_list_clear(struct sound_list *list)
+void sound_job_clear(struct sound_job *job)
 {
-    for (size_t i = 0; i < list->count; i++)
-        free(list->places[i]);
-    free(list->places);
-    free(list->jobs);
-    *list = (struct sound_list){0};
+    ebb_recipe_destroy(&job->recipe);
+    free(job->where);
+    *job = (struct sound_job){0};
+}
+
+// ---- names ----
+
+enum { LONGEST_SUBJECT = 80 };
+
+// What the sound is of: its label, or else the beginning of its prompt, whole characters of it.
+static const char *subject_of(const struct ebb_recipe *recipe, char text[LONGEST_SUBJECT + 1])
+{
+    const char *label = ebb_recipe_text(recipe, "label"), *prompt = ebb_recipe_text(recipe, "prompt");
+    const char *whole = *label ? label : *prompt ? prompt : "sound";
+    size_t length = strnlen(whole, LONGEST_SUBJECT);
+    while (length > 0 && ((unsigned char)whole[length] & 0xc0) == 0x80)
+        length--;
+    snprintf(text, LONGEST_SUBJECT + 1, "%.*s", (int)length, whole);
+    return text;
 }
 
 // Of mixtures: rain-0.7+wind-0.3.
 static void make_name(struct sound_job *job, const char *seed, unsigned long long number)
 {
-    const struct sound_settings *s = &job->settings;
-    snprintf(job->name, sizeof(job->name), "%.80s-%.44s-%03llu", s->label[0] ? s->label : "sound", seed, number);
+    char subject[LONGEST_SUBJECT + 1];
+    snprintf(job->name, sizeof(job->name), "%s-%.44s-%03llu", subject_of(job->recipe, subject), seed, number);
     for (char *c = job->name; *c; c++)
-        *c = *c == '/' ? '_' : *c == ':' ? '-' : *c == ',' ? '+' : *c;
+        *c = *c == '/' || (unsigned char)*c < 0x20 || *c == 0x7f ? '_'
+             : *c == ':'                                         ? '-'
+             : *c == ','                                         ? '+'
+                                                                 : *c;
 }
 
 void sound_default_name(struct sound_job *job)
 {
     char seed[32];
-    snprintf(seed, sizeof(seed), "s%llu", (unsigned long long)job->settings.seed);
-    make_name(job, seed, job->settings.index);
+    snprintf(seed, sizeof(seed), "s%llu", (unsigned long long)ebb_recipe_seed(job->recipe, "seed"));
+    make_name(job, seed, ebb_recipe_seed(job->recipe, "index"));
 }
 
 void sound_path_name(struct sound_job *job, uint64_t from, uint64_t to, int number)
@@ -63,137 +69,194 @@ void sound_path_name(struct sound_job *job, uint64_t from, uint64_t to, int numb
     make_name(job, seeds, (unsigned long long)number);
 }
 
-// ---- against the model ----
-
-static int find_label(const struct tool_model *m, const char *where, const char *name, int *label)
+void sound_number_name(struct sound_job *job, int number)
 {
-    struct ebb_error error = {0};
-    *label = ebb_model_find_label(m->model, name, &error);
-    return *label >= 0 ? TOOL_OK : tool_fail(TOOL_NOT_FOUND, "%s%s", where, error.message);
+    char seed[32];
+    snprintf(seed, sizeof(seed), "s%llu", (unsigned long long)ebb_recipe_seed(job->recipe, "seed"));
+    make_name(job, seed, (unsigned long long)number);
 }
 
-// "rain:0.7,wind:0.3"
-static int read_mixture(const struct sound_settings *s, const struct tool_model *m, const char *where,
-                        struct ebb_generate_params *params)
+static int expand(struct sound_job *job, char *out, const char *pattern, const char *name, const char *what)
 {
-    char text[SOUND_LABEL], *rest = text;
-    snprintf(text, sizeof(text), "%s", s->label);
-    double all = 0;
-    for (char *part; (part = strsep(&rest, ","));) {
-        char *share = strrchr(part, ':');
-        if (params->mix_count == EBB_MIX_LABELS)
-            return tool_fail(TOOL_USAGE, "%s\"%s\" mixes more than %d labels", where, s->label, EBB_MIX_LABELS);
-        struct ebb_mix *mix = &params->mix[params->mix_count++];
-        if (!share)
-            return tool_fail(TOOL_USAGE, "%s\"%s\": \"%s\" has no share; a mixture is rain:0.7,wind:0.3", where, s->label,
-                             part);
-        *share = 0;
-        int code = find_label(m, where, part, &mix->label);
-        if (code)
-            return code;
-        if (!tool_real("--label: share", share + 1, 0, 1000, &mix->share))
-            return TOOL_USAGE;
-        all += mix->share;
-    }
-    return all > 0 ? TOOL_OK : tool_fail(TOOL_USAGE, "%s\"%s\": all shares are 0", where, s->label);
+    char where[400];
+    const char *in = *sound_where(job) || strncmp(what, "--", 2) == 0 ? what : "name";
+    snprintf(where, sizeof(where), "%s%s", sound_where(job), in);
+    const struct name_context context = {job->recipe, name, where};
+    return names_expand(out, SOUND_NAME, pattern, &context);
 }
 
-int sound_labels(const struct sound_settings *s, const struct tool_model *m, const char *where,
-                 struct ebb_generate_params *params)
+static void end_part(char *path)
 {
-    struct ebb_generate_params looked;
-    ebb_generate_params_default(&looked);
-    params = params ? params : &looked;
-    params->label = params->negative = -1;
-    params->mix_count = 0;
-    int code = TOOL_OK;
-    if (s->negative[0])
-        code = find_label(m, where, s->negative, &params->negative);
-    if (code || !s->label[0])
-        return code;
-    return strchr(s->label, ':') ? read_mixture(s, m, where, params) : find_label(m, where, s->label, &params->label);
+    size_t length = strlen(path);
+    if (length > 0 && path[length - 1] != '/' && length + 1 < SOUND_NAME)
+        memcpy(path + length, "/", 2);
 }
 
-int sound_resolve(struct sound_settings *s, const struct tool_model *m, const char *where, bool whole)
+int sound_name(struct sound_job *job, const struct sound_naming *naming, const char *folder, const char *name)
 {
-    int code = sound_labels(s, m, where, NULL);
-    if (!code && s->sampler[0] && !tool_sampler_known(s->sampler))
-        code = TOOL_NOT_FOUND;
+    char own[SOUND_NAME] = "", path[SOUND_NAME] = "", what[400];
+    int code = expand(job, own, name, NULL, "name");
+    if (!*job->name)
+        sound_default_name(job);
+    if (!*own)
+        memcpy(own, job->name, sizeof(own));
+    if (!code)
+        code = expand(job, path, folder, own, "folder");
+    end_part(path);
+    if (!code)
+        code = expand(job, path, naming->pattern ? naming->pattern : "{name}", own, "--name");
     if (code)
         return code;
-    if (s->phase_iterations < 0)
-        s->phase_iterations = SOUND_PHASE_ITERATIONS;
+    memcpy(job->name, path, sizeof(path));
+    snprintf(what, sizeof(what), "%s%s", sound_where(job), naming->pattern ? "--name" : "name");
+    return names_check(job->name, what);
+}
 
-    struct ebb_generate_params p;
-    struct ebb_error error = {0};
-    sound_params(s, m, &p);
-    p.student = s->student ? EBB_STUDENT_YES : whole ? EBB_STUDENT_OPEN : EBB_STUDENT_NO;
-    if (ebb_generate_settle(m->model, &p, &error) != EBB_OK)
-        return tool_error_at(where, &error);
-    s->student = p.student == EBB_STUDENT_YES;
-    s->steps = p.steps;
-    s->guidance = p.guidance;
-    s->guidance_from = p.guidance_from;
-    s->guidance_to = p.guidance_to;
-    snprintf(s->sampler, sizeof(s->sampler), "%s", p.sampler);
+// ---- against the model ----
+
+// The format is said in every recipe of a single sound; a stream's has none.
+int sound_job_settle(struct sound_job *job, const struct tool_model *m)
+{
+    int code = sound_settle(job->recipe, m, sound_where(job));
+    bool open = ebb_recipe_verb(job->recipe) == EBB_VERB_GENERATE && !ebb_recipe_has(job->recipe, "format");
+    return !code && open ? sound_set_format(job->recipe, EBB_WAV_16) : code;
+}
+
+// ---- all of them ----
+
+enum { MOST_TOLD = 20 };
+
+// All that is held of a sound: a sum of its name, to find two of one name.
+struct print {
+    uint64_t name;
+    size_t i;
+};
+
+struct review {
+    const struct sound_source *source;
+    const struct tool_model *m;
+    struct sound_survey *survey;
+    struct print *prints;
+    size_t count; // of prints: of the sounds that are right so far
+    size_t wrong;
+    int code; // of the first mistake
+};
+
+uint64_t sound_print(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static int by_print(const void *a, const void *b)
+{
+    const struct print *x = a, *y = b;
+    return x->name != y->name ? (x->name > y->name) - (x->name < y->name) : (x->i > y->i) - (x->i < y->i);
+}
+
+static void note(struct review *r, int code)
+{
+    r->code = r->code ? r->code : code;
+    r->wrong += code != TOOL_OK;
+}
+
+// The first one's recipe is kept.
+static int survey_job(struct review *r, struct sound_job *job)
+{
+    struct sound_survey *s = r->survey;
+    int code = sound_job_settle(job, r->m);
+    if (code)
+        return code;
+    if (!s->first && !(s->first = ebb_recipe_copy(job->recipe)))
+        return tool_fail(TOOL_FAILED, "out of memory");
+    s->one_sampler = s->one_sampler && strcmp(ebb_recipe_text(s->first, "sampler"),
+                                              ebb_recipe_text(job->recipe, "sampler")) == 0;
     return TOOL_OK;
 }
 
-void sound_params(const struct sound_settings *s, const struct tool_model *m, struct ebb_generate_params *p)
+static int look_at(struct review *r, size_t i)
 {
-    ebb_generate_params_default(p);
-    sound_labels(s, m, "", p); // known since sound_resolve()
-    p->student = s->student ? EBB_STUDENT_YES : EBB_STUDENT_NO;
-    p->guidance_from = s->guidance_from;
-    p->guidance_to = s->guidance_to;
-    p->guidance_rescale = s->rescale;
-    p->classifier_guidance = s->classifier;
-    p->seed = s->seed;
-    p->index = s->index;
-    p->to_seed = s->to_seed;
-    p->share = s->share;
-    p->seconds = s->seconds;
-    p->steps = s->steps;
-    p->sampler = s->sampler[0] ? s->sampler : NULL;
-    p->guidance = s->guidance;
-    p->eta = s->eta;
-    p->tuning = s->tuning;
-    p->tuning.spacing = s->spacing[0] ? s->spacing : NULL;
-    p->noise = s->noise;
-    p->phase_iterations = s->phase_iterations;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct sound_job *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
-}
-
-// Two sounds cannot be one file.
-static int check_names(const struct sound_list *list)
-{
-    const struct sound_job **order = calloc(list->count, sizeof(*order));
-    if (!order)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    for (size_t i = 0; i < list->count; i++)
-        order[i] = &list->jobs[i];
-    qsort(order, list->count, sizeof(*order), by_name);
-    int code = TOOL_OK;
-    for (size_t i = 1; i < list->count && !code; i++)
-        if (strcmp(order[i - 1]->name, order[i]->name) == 0) {
-            const struct sound_job *later = order[i - 1] > order[i] ? order[i - 1] : order[i];
-            code = tool_fail(TOOL_USAGE, "%stwo sounds are named \"%s\"", later->where, later->name);
-        }
-    free(order);
+    struct sound_job job;
+    int code = sound_get(r->source, i, &job), settled = TOOL_OK;
+    if (!code || (r->source->told_together && job.recipe)) // a row may have a wrong number and a wrong label
+        settled = survey_job(r, &job);
+    code = code ? code : settled;
+    if (!code)
+        r->prints[r->count++] = (struct print){sound_print(job.name, strlen(job.name)), i};
+    sound_job_clear(&job);
     return code;
 }
 
-int sound_list_resolve(struct sound_list *list, const struct tool_model *m)
+// Two sounds cannot be one file.
+static int compare_names(const struct review *r, size_t earlier, size_t later)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        int code = sound_resolve(&list->jobs[i].settings, m, list->jobs[i].where, true);
-        if (code)
-            return code;
-    }
-    return check_names(list);
+    struct sound_job a, b;
+    int code = sound_get(r->source, earlier, &a), other = sound_get(r->source, later, &b);
+    if (!code && !other && strcmp(a.name, b.name) == 0)
+        code = tool_fail(TOOL_USAGE, "%stwo sounds are named \"%s\"", sound_where(&b), b.name);
+    sound_job_clear(&a);
+    sound_job_clear(&b);
+    return code ? code : other;
+}
+
+static bool goes_on(const struct review *r)
+{
+    return !tool_interrupted() && (r->wrong == 0 || r->source->told_together);
+}
+
+static void check_names(struct review *r)
+{
+    qsort(r->prints, r->count, sizeof(*r->prints), by_print);
+    for (size_t k = 1; k < r->count && goes_on(r); k++)
+        if (r->prints[k - 1].name == r->prints[k].name)
+            note(r, compare_names(r, r->prints[k - 1].i, r->prints[k].i));
+}
+
+static void look_at_all(struct review *r)
+{
+    tool_say_at_most(r->source->told_together ? MOST_TOLD : SIZE_MAX);
+    note(r, r->source->code);
+    for (size_t i = 0; i < r->source->count && goes_on(r); i++)
+        note(r, look_at(r, i));
+    if (goes_on(r))
+        check_names(r);
+    size_t unsaid = tool_say_at_most(SIZE_MAX);
+    if (unsaid)
+        tool_say("and %zu more mistake%s", unsaid, unsaid == 1 ? "" : "s");
+}
+
+// What is held of so many sounds must not fill the memory.
+static int check_count(size_t count)
+{
+    enum { BYTES = 24 }; // where a row begins, and a print
+    size_t most = ebb_memory_bound() / BYTES, mib = ebb_memory_bound() >> 20;
+    if (count <= most)
+        return TOOL_OK;
+    return tool_fail(
+        TOOL_FAILED,
+        "more than %zu sounds take more than %zu MiB of memory; make them in parts, or set EBB_MEMORY=%zuM",
+        most, mib, (count / most + 1) * (mib + 1));
+}
+
+int sound_survey(struct sound_survey *survey, const struct sound_source *source, const struct tool_model *m)
+{
+    *survey = (struct sound_survey){.one_sampler = true};
+    struct review r = {.source = source, .m = m, .survey = survey};
+    int code = check_count(source->count);
+    if (code)
+        return code;
+    r.prints = reallocarray(NULL, source->count + 1, sizeof(*r.prints));
+    if (!r.prints)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    look_at_all(&r);
+    free(r.prints);
+    return !r.code && tool_interrupted() ? tool_fail(TOOL_INTERRUPTED, "interrupted") : r.code;
+}
+
+void sound_survey_clear(struct sound_survey *survey)
+{
+    ebb_recipe_destroy(&survey->first);
 }

@@ -1,9 +1,13 @@
-// A sound file as columns of a picture, read piece by piece: an hour costs no more memory than a second.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Read piece by piece: an hour costs no more memory than a second.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plot.h"
+#include <ebb/lab.h>
+
+#include "spectrum.h"
+#include "tool.h"
 
 struct scan {
     struct spectrum *s;
@@ -61,8 +65,12 @@ static int open_scan(struct scan *a, const char *path, double from, double to, i
         return tool_error(&error);
     a->margin = round_up((size_t)a->n_fft, (size_t)a->hop);
     a->core = round_up(32 * (size_t)a->n_fft, (size_t)a->hop);
-    *a->s = (struct spectrum){.width = width, .bins = a->n_fft / 2 + 1, .bin_hz = rate / a->n_fft, .start = from,
-                              .seconds = (double)a->length / rate, .top = -200};
+    *a->s = (struct spectrum){.width = width,
+                              .bins = a->n_fft / 2 + 1,
+                              .bin_hz = rate / a->n_fft,
+                              .start = from,
+                              .seconds = (double)a->length / rate,
+                              .top = -200};
     return TOOL_OK;
 }
 
@@ -148,9 +156,10 @@ static void add_frame(struct scan *a, size_t frame, size_t frames, size_t at)
     columns_of(a, at, at + (size_t)a->hop, &x, &end);
     for (; x < end; x++)
         for (int k = 0; k < s->bins; k++) {
-            float *cell = &s->db[(size_t)x * (size_t)s->bins + (size_t)k], v = a->db[(size_t)k * frames + frame];
+            float *cell = &s->db[(size_t)x * (size_t)s->bins + (size_t)k],
+                  v = a->db[(size_t)k * frames + frame];
             *cell = fmaxf(*cell, v);
-            s->top = fmax(s->top, (double)v);
+            s->top = (double)v > s->top ? (double)v : s->top;
         }
 }
 
@@ -168,6 +177,7 @@ static enum ebb_result scan_all(struct scan *a, struct ebb_error *error)
         if (result != EBB_OK)
             break;
         add_waveform(a, a->piece + a->margin, at);
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the caller frees what `a` owns
         for (size_t k = 0; k < a->core / hop && at + k * hop < a->length; k++)
             add_frame(a, a->margin / hop + k, frames, at + k * hop);
     }
@@ -198,31 +208,18 @@ void spectrum_clear(struct spectrum *s)
     *s = (struct spectrum){0};
 }
 
-// ---- drawing ----
-
-// dB between two frequencies: the loudest bin there, or between bins, what lies between them.
-static double level(const float *column, int bins, double from, double to)
+double spectrum_level(const struct spectrum *s, int column, double from_hz, double to_hz)
 {
+    const float *db = s->db + (size_t)column * (size_t)s->bins;
+    double from = from_hz / s->bin_hz, to = to_hz / s->bin_hz;
     int first = (int)ceil(from), last = (int)floor(to);
-    if (first > last || last >= bins) {
-        double middle = fmin(fmax(0.5 * (from + to), 0), bins - 1.001);
+    if (first > last || last >= s->bins) {
+        double middle = fmin(fmax(0.5 * (from + to), 0), s->bins - 1.001);
         int k = (int)middle;
-        return column[k] + (middle - k) * (column[k + 1] - column[k]);
+        return db[k] + (middle - k) * (db[k + 1] - db[k]);
     }
-    double loudest = column[first];
+    double loudest = db[first];
     for (int k = first + 1; k <= last; k++)
-        loudest = fmax(loudest, (double)column[k]);
+        loudest = (double)db[k] > loudest ? (double)db[k] : loudest;
     return loudest;
-}
-
-void spectrum_draw(const struct spectrum *s, const struct chart *p, double floor, double range)
-{
-    for (int y = 0; y < p->height; y++) {
-        double low = chart_value(&p->y, 1 - (y + 1.0) / p->height) / s->bin_hz;
-        double high = chart_value(&p->y, 1 - (double)y / p->height) / s->bin_hz;
-        for (int x = 0; x < p->width; x++) {
-            const float *column = s->db + (size_t)x * (size_t)s->width / (size_t)p->width * (size_t)s->bins;
-            canvas_set(p->c, p->left + x, p->top + y, canvas_heat((level(column, s->bins, low, high) - floor) / range));
-        }
-    }
 }

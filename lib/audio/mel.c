@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The filterbank: Slaney's or HTK's scale, triangles over the FFT bins, as librosa builds them.
 #include "audio/mel.h"
 
+#include "audio/phase.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -18,10 +20,45 @@ void ebb_mel_params_default(struct ebb_mel_params *params)
         .fmax = 24000,
         .scale = EBB_MEL_SLANEY,
         .norm = EBB_MEL_NORM_NONE,
-        .level = EBB_MEL_LEVEL_TRUE,
+        .coding = EBB_MEL_CODING_ABSOLUTE,
         .db_center = -40,
         .db_range = 50,
         .top_db = 80,
+    };
+}
+
+void ebb_mel_params_riffusion(struct ebb_mel_params *params, int n_mels)
+{
+    *params = (struct ebb_mel_params){
+        .sample_rate = 44100,
+        .n_fft = 17640,
+        .window = 4410,
+        .hop = 441,
+        .n_mels = n_mels,
+        .fmin = 0,
+        .fmax = 10000,
+        .scale = EBB_MEL_HTK,
+        .norm = EBB_MEL_NORM_NONE,
+        .coding = EBB_MEL_CODING_RIFFUSION,
+        .magnitudes = true,
+        .curve = 0.25,
+        .loudest = 30e6,
+    };
+}
+
+void ebb_mel_params_audioldm(struct ebb_mel_params *params, int sample_rate, int hop, int n_mels)
+{
+    *params = (struct ebb_mel_params){
+        .sample_rate = sample_rate,
+        .n_fft = 1024,
+        .hop = hop,
+        .n_mels = n_mels,
+        .fmin = 0,
+        .fmax = fmin(8000, sample_rate / 2.0),
+        .scale = EBB_MEL_SLANEY,
+        .norm = EBB_MEL_NORM_SLANEY,
+        .coding = EBB_MEL_CODING_LOGARITHM,
+        .magnitudes = true,
     };
 }
 
@@ -32,7 +69,8 @@ static double to_mel(enum ebb_mel_scale scale, double hz)
 {
     if (scale == EBB_MEL_HTK)
         return 2595 * log10(1 + hz / 700);
-    return hz < slaney_knee ? hz / slaney_step : slaney_knee / slaney_step + log(hz / slaney_knee) / (log(6.4) / 27);
+    return hz < slaney_knee ? hz / slaney_step
+                            : slaney_knee / slaney_step + log(hz / slaney_knee) / (log(6.4) / 27);
 }
 
 static double to_hz(enum ebb_mel_scale scale, double mel)
@@ -114,12 +152,23 @@ static enum ebb_result check(const struct ebb_mel_params *p, struct ebb_error *e
     if (p->hop < 1 || p->hop > p->n_fft)
         return ebb_fail(error, EBB_INVALID, "mel: hop %d is outside 1..n_fft (%d)", p->hop, p->n_fft);
     if (p->n_mels < 1 || p->n_mels > p->n_fft / 2)
-        return ebb_fail(error, EBB_INVALID, "mel: %d bands are outside 1..n_fft / 2 (%d)", p->n_mels, p->n_fft / 2);
+        return ebb_fail(error, EBB_INVALID, "mel: %d bands are outside 1..n_fft / 2 (%d)", p->n_mels,
+                        p->n_fft / 2);
     if (!(p->fmin >= 0 && p->fmin < p->fmax && p->fmax <= 1e6))
-        return ebb_fail(error, EBB_INVALID, "mel: the range %g..%g Hz is not ascending from 0 or more", p->fmin, p->fmax);
-    if (p->level == EBB_MEL_LEVEL_TRUE && !(isfinite(p->db_center) && p->db_range > 0 && p->db_range < 1000))
-        return ebb_fail(error, EBB_INVALID, "mel: a dB range of %g around %g is not usable", p->db_range, p->db_center);
-    if (p->level == EBB_MEL_LEVEL_DIFFUSERS && !(p->top_db > 0 && p->top_db < 1000))
+        return ebb_fail(error, EBB_INVALID, "mel: the range %g..%g Hz is not ascending from 0 or more",
+                        p->fmin, p->fmax);
+    if (p->coding == EBB_MEL_CODING_ABSOLUTE &&
+        !(isfinite(p->db_center) && p->db_range > 0 && p->db_range < 1000))
+        return ebb_fail(error, EBB_INVALID, "mel: a dB range of %g around %g is not usable", p->db_range,
+                        p->db_center);
+    if (p->window != 0 && (p->window < 16 || p->window > p->n_fft))
+        return ebb_fail(error, EBB_INVALID, "mel: a window of %d samples is outside 16..n_fft (%d)",
+                        p->window, p->n_fft);
+    if (p->coding == EBB_MEL_CODING_RIFFUSION &&
+        !(p->curve > 0 && p->curve <= 1 && p->loudest > 0 && p->loudest <= 1e12))
+        return ebb_fail(error, EBB_INVALID, "mel: a curve of %g up to %g is not usable", p->curve,
+                        p->loudest);
+    if (p->coding == EBB_MEL_CODING_DIFFUSERS && !(p->top_db > 0 && p->top_db < 1000))
         return ebb_fail(error, EBB_INVALID, "mel: top_db %g is outside 0..1000", p->top_db);
     return EBB_OK;
 }
@@ -127,7 +176,7 @@ static enum ebb_result check(const struct ebb_mel_params *p, struct ebb_error *e
 static bool allocate(struct ebb_mel *mel)
 {
     const struct ebb_mel_params *p = &mel->params;
-    mel->stft = ebb_stft_create(p->n_fft, p->hop);
+    mel->stft = ebb_stft_create_padded(p->n_fft, p->window ? p->window : p->n_fft, p->hop);
     if (!mel->stft)
         return false;
 
@@ -135,14 +184,43 @@ static bool allocate(struct ebb_mel *mel)
     mel->column = ebb_stft_alloc_real(mel->stft, 1);
     mel->per_bin = ebb_fft_alloc(1, (size_t)p->n_mels);
     mel->standing = ebb_fft_alloc(2 * EBB_GRAIN_REACH + 1, (size_t)p->n_mels);
-    mel->grain_gain = ebb_stft_alloc_real(mel->stft, 1);
+    mel->noise_gain = ebb_stft_alloc_real(mel->stft, 1);
     mel->power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bin_power = ebb_stft_alloc_real(mel->stft, 1);
     mel->bins = ebb_stft_alloc_bins(mel->stft, 1);
     mel->band_power = ebb_fft_alloc(1, (size_t)p->n_mels);
     mel->ratio = ebb_fft_alloc(1, (size_t)p->n_mels);
-    return mel->bands && mel->column && mel->per_bin && mel->standing && mel->grain_gain && mel->power && mel->bin_power &&
-           mel->bins && mel->band_power && mel->ratio && fill_bands(mel);
+    return mel->bands && mel->column && mel->per_bin && mel->standing && mel->noise_gain && mel->power &&
+           mel->bin_power && mel->bins && mel->band_power && mel->ratio && fill_bands(mel);
+}
+
+// Number of independent bins in a band, for noise. With a Hann window, the powers of bins one and two apart
+// are correlated by 4/9 and 1/36.
+static float freedom(const struct ebb_mel_band *band)
+{
+    const float correlation[] = {1, 4.0f / 9, 1.0f / 36};
+    float sum = 0, squares = 0;
+    for (int i = 0; i < band->count; i++) {
+        sum += band->weights[i];
+        for (int j = i > 2 ? i - 2 : 0; j < band->count && j <= i + 2; j++)
+            squares += band->weights[i] * band->weights[j] * correlation[abs(i - j)];
+    }
+    return squares > 0 ? fmaxf(sum * sum / squares, 1) : 1;
+}
+
+// A network with the smallest error in dB gives the median of random values. The mean power of noise is
+// above its median:
+// by 1.1 dB in the lowest bands, by little where a band has many bins (Wilson and Hilferty 1931).
+static void fill_noise_gain(struct ebb_mel *mel)
+{
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        float median = 1 - 1 / (9 * freedom(&mel->bands[band]));
+        mel->ratio[band] = 1 / (median * sqrtf(median)); // of magnitudes: the root of its third power
+    }
+    ebb_mel_spread(mel, mel->ratio, mel->noise_gain);
+    for (int i = 0; i < mel->stft->bins; i++)
+        mel->noise_gain[i] /= sqrtf(0.375f * (float)mel->stft->n_fft); // a Hann window's squares have the
+                                                                       // mean 3/8
 }
 
 struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_error *error)
@@ -163,10 +241,12 @@ struct ebb_mel *ebb_mel_create(const struct ebb_mel_params *params, struct ebb_e
         return NULL;
     }
     // The window's sum is n_fft / 2: a periodic Hann's mean is one half.
-    double scale = params->level == EBB_MEL_LEVEL_TRUE ? 4.0 / params->n_fft : 1;
-    mel->scale = (float)(scale * scale);
-    mel->floor = ebb_mel_unvalue(mel, -1);
-    ebb_mel_prepare_grain(mel);
+    double scale = params->coding == EBB_MEL_CODING_ABSOLUTE ? 4.0 / params->n_fft : 1;
+    mel->scale = !params->magnitudes                          ? (float)(scale * scale)
+                 : params->coding == EBB_MEL_CODING_LOGARITHM ? 1
+                                                              : 32768;
+    mel->floor = (float)pow(10, (params->db_center - params->db_range) / 10);
+    fill_noise_gain(mel);
     return mel;
 }
 
@@ -183,7 +263,7 @@ void ebb_mel_destroy(struct ebb_mel **mel)
     free(m->column);
     free(m->per_bin);
     free(m->standing);
-    free(m->grain_gain);
+    free(m->noise_gain);
     free(m->power);
     free(m->bin_power);
     free(m->bins);
@@ -200,8 +280,10 @@ size_t ebb_mel_frames(const struct ebb_mel *mel, size_t count)
 
 void ebb_mel_power(struct ebb_mel *mel, const float *bins, float *power)
 {
-    for (int k = 0; k < mel->stft->bins; k++)
-        mel->power[k] = (bins[2 * k] * bins[2 * k] + bins[2 * k + 1] * bins[2 * k + 1]) * mel->scale;
+    for (int k = 0; k < mel->stft->bins; k++) {
+        float square = bins[2 * k] * bins[2 * k] + bins[2 * k + 1] * bins[2 * k + 1];
+        mel->power[k] = (mel->params.magnitudes ? sqrtf(square) : square) * mel->scale;
+    }
 
     for (int band = 0; band < mel->params.n_mels; band++) {
         const struct ebb_mel_band *b = &mel->bands[band];
@@ -212,38 +294,28 @@ void ebb_mel_power(struct ebb_mel *mel, const float *bins, float *power)
     }
 }
 
-enum ebb_result ebb_mel_analyse(struct ebb_mel *mel, const float *samples, size_t count, float *values,
-                                struct ebb_error *error)
+void ebb_mel_spread(const struct ebb_mel *mel, const float *band_gain, float *bin_gain)
 {
-    size_t frames = ebb_mel_frames(mel, count), bands = (size_t)mel->params.n_mels;
-    float *power = ebb_alloc(frames, bands * sizeof(float)); // as the values lie: (n_mels, frames)
-    if (!power)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "mel: no memory for %zu frames", frames);
-
-    for (size_t k = 0; k < frames; k++) {
-        ebb_stft_frame_of(mel->stft, samples, count, k, mel->bins);
-        ebb_mel_power(mel, mel->bins, mel->band_power);
-        for (size_t band = 0; band < bands; band++)
-            power[band * frames + k] = mel->band_power[band];
+    int bins = mel->stft->bins, first = 0, last = bins - 1;
+    for (int k = 0; k < bins; k++)
+        bin_gain[k] = 0;
+    // Differences from the nearest bin's band would lose the exact 1: blend towards 1 instead.
+    for (int band = 0; band < mel->params.n_mels; band++) {
+        const struct ebb_mel_band *b = &mel->bands[band];
+        for (int i = 0; i < b->count; i++)
+            bin_gain[b->start + i] += b->weights[i] * (band_gain[band] - 1);
     }
-    ebb_mel_encode(mel, power, frames, values);
-    free(power);
-    return EBB_OK;
-}
+    for (int k = 0; k < bins; k++)
+        bin_gain[k] = mel->column[k] > 0 ? 1 + bin_gain[k] / mel->column[k] : 0;
 
-enum ebb_result ebb_mel_spectrogram(struct ebb_mel *mel, const float *samples, size_t count, float *db,
-                                    struct ebb_error *error)
-{
-    (void)error; // nothing can fail: the scratch is there
-    size_t frames = ebb_mel_frames(mel, count);
-    float scale = 4.0f / (float)mel->params.n_fft;
-
-    for (size_t k = 0; k < frames; k++) {
-        ebb_stft_frame_of(mel->stft, samples, count, k, mel->bins);
-        for (int i = 0; i < mel->stft->bins; i++) {
-            float re = mel->bins[2 * i] * scale, im = mel->bins[2 * i + 1] * scale;
-            db[(size_t)i * frames + k] = 10 * log10f(fmaxf(re * re + im * im, 1e-12f));
-        }
-    }
-    return EBB_OK;
+    while (first < bins - 1 && !(mel->column[first] > 0))
+        first++;
+    while (last > 0 && !(mel->column[last] > 0))
+        last--;
+    for (int k = 0; k < first; k++)
+        bin_gain[k] = bin_gain[first];
+    for (int k = last + 1; k < bins; k++)
+        bin_gain[k] = bin_gain[last];
+    for (int k = first + 1; k < last; k++) // a gap between bands
+        bin_gain[k] = mel->column[k] > 0 ? bin_gain[k] : bin_gain[k - 1];
 }

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "audio/phase.h"
 
-#include "audio/mel.h"
+#include "audio/phase_gradient.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -34,7 +35,7 @@ struct ebb_phase *ebb_phase_create(struct ebb_stft *stft, size_t capacity)
     phase->scale = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->held = ebb_fft_alloc(1, signal_length(stft, capacity));
     phase->frame = ebb_fft_alloc(1, (size_t)stft->n_fft);
-    phase->gradient = ebb_gradient_create(capacity * (size_t)stft->bins);
+    phase->gradient = ebb_phase_gradient_create(capacity * (size_t)stft->bins);
     if (phase->magnitude && phase->noise && phase->bins && phase->previous && phase->signal && phase->scale &&
         phase->held && phase->frame && phase->gradient)
         return phase;
@@ -56,7 +57,7 @@ void ebb_phase_destroy(struct ebb_phase **phase)
     free((*phase)->scale);
     free((*phase)->held);
     free((*phase)->frame);
-    ebb_gradient_destroy(&(*phase)->gradient);
+    ebb_phase_gradient_destroy(&(*phase)->gradient);
     free(*phase);
     *phase = NULL;
 }
@@ -76,31 +77,18 @@ struct ebb_phase_span ebb_phase_piece(const struct ebb_phase *phase, size_t fram
     return (struct ebb_phase_span){.frames = frames, .support_to = signal_length(phase->stft, frames)};
 }
 
-// A generator per frame (splitmix64), so that a frame's numbers do not depend on where work began.
-void ebb_phase_draw(float *numbers, size_t count, uint64_t seed, uint64_t frame)
+void ebb_phase_integrate(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed,
+                         uint64_t first)
 {
-    uint64_t state = (seed + 1) * 0xd1342543de82ef95u ^ frame * 0xaef17502108ef2d9u;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t z = (state += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        numbers[i] = (float)((z ^ (z >> 31)) >> 40) * 0x1p-24f;
-    }
-}
-
-void ebb_phase_random(struct ebb_phase *phase, const struct ebb_phase_span *span, uint64_t seed, uint64_t first)
-{
-    struct ebb_stft *stft = phase->stft;
-    for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
-        const float *magnitude = phase->magnitude + k * stft->real_stride;
-        float *bins = phase->bins + k * stft->bin_stride, *numbers = stft->time;
-        ebb_phase_draw(numbers, (size_t)stft->bins, seed, first + k);
-        for (int i = 0; i < stft->bins; i++) {
-            float angle = 2 * (float)M_PI * numbers[i];
-            bins[2 * i] = magnitude[i] * cosf(angle);
-            bins[2 * i + 1] = magnitude[i] * sinf(angle);
-        }
-    }
+    struct ebb_phase_cells cells = {
+        .stft = phase->stft,
+        .magnitude = phase->magnitude,
+        .bins = phase->bins,
+        .frames = span->frames,
+        .fixed_before = span->fixed_before,
+        .fixed_after = span->fixed_after,
+    };
+    ebb_phase_gradient_integrate(phase->gradient, &cells, seed, first);
 }
 
 static void prepare_scale(struct ebb_phase *phase, size_t frames)
@@ -145,8 +133,8 @@ void ebb_phase_synthesise(struct ebb_phase *phase, const struct ebb_phase_span *
 }
 
 // One frame's new estimate: the transform pushed on by the momentum, at the wanted magnitude.
-static void project(const float *restrict transform, float *restrict previous, const float *restrict magnitude,
-                    float *restrict bins, int count, float push)
+static void project(const float *restrict transform, float *restrict previous,
+                    const float *restrict magnitude, float *restrict bins, int count, float push)
 {
     for (int i = 0; i < count; i++) {
         float re = transform[2 * i] - push * previous[2 * i];
@@ -184,55 +172,4 @@ void ebb_phase_iterate(struct ebb_phase *phase, const struct ebb_phase_span *spa
                     phase->bins + k * stft->bin_stride, stft->bins, push);
         }
     }
-}
-
-double ebb_phase_convergence(struct ebb_phase *phase, const struct ebb_phase_span *span)
-{
-    struct ebb_stft *stft = phase->stft;
-    double error = 0, total = 0;
-    for (size_t k = span->fixed_before; k < span->frames - span->fixed_after; k++) {
-        const float *magnitude = phase->magnitude + k * stft->real_stride;
-        analyse(phase, k);
-        for (int i = 0; i < stft->bins; i++) {
-            double got = hypot(stft->spectrum[2 * i], stft->spectrum[2 * i + 1]);
-            error += (got - magnitude[i]) * (got - magnitude[i]);
-            total += (double)magnitude[i] * magnitude[i];
-        }
-    }
-    return total > 0 ? sqrt(error / total) : 0;
-}
-
-// ---- mel -> sound ----
-
-static enum ebb_result reserve(struct ebb_mel *mel, size_t frames, struct ebb_error *error)
-{
-    if (mel->phase && mel->phase->capacity >= frames)
-        return EBB_OK;
-    ebb_phase_destroy(&mel->phase);
-    mel->phase = ebb_phase_create(mel->stft, frames);
-    return mel->phase ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "mel: no memory for the phase of %zu frames", frames);
-}
-
-enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, bool grain, int iterations,
-                                 uint64_t seed, float *samples, size_t count, struct ebb_error *error)
-{
-    struct ebb_stft *stft = mel->stft;
-    if (frames < 1 || iterations < 0)
-        return ebb_fail(error, EBB_INVALID, "mel: %zu frames, %d iterations: nothing to make a sound of", frames, iterations);
-    if (count > (frames - 1) * (size_t)stft->hop + (size_t)stft->n_fft / 2)
-        return ebb_fail(error, EBB_INVALID, "mel: %zu frames do not cover %zu samples", frames, count);
-    if (reserve(mel, frames, error) != EBB_OK)
-        return EBB_OUT_OF_MEMORY;
-
-    struct ebb_phase *phase = mel->phase;
-    for (size_t k = 0; k < frames; k++) {
-        for (size_t band = 0; band < (size_t)mel->params.n_mels; band++)
-            mel->band_power[band] = ebb_mel_heard(mel, ebb_mel_decode(mel, values[band * frames + k]));
-        ebb_mel_invert(mel, mel->band_power, phase->magnitude + k * stft->real_stride);
-    }
-    struct ebb_phase_span span = ebb_phase_whole(phase, frames, count);
-    struct ebb_mel_image image = {.values = values, .frames = frames, .seed = seed};
-    ebb_mel_voice(mel, phase, &span, &image, grain, iterations);
-    memcpy(samples, phase->signal + span.support_from, count * sizeof(float));
-    return EBB_OK;
 }

@@ -1,19 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "audio/resample.h"
 
-#include "audio/polyphase.h"
+#include <ebb/audio.h>
+
 #include "base/base.h"
 
-#include <soxr.h>
-#include <stdbool.h>
+#include <speex/speex_resampler.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Of speexdsp's qualities, 0..10: it passes 0.9 of the lower Nyquist frequency unchanged, and aliases stay
+// below -100 dB at all common rates. So it is with 7, whose filter is shorter; 9 has aliases of -83 dB
+// (tests/bench/bench_resample.c).
+enum { QUALITY = 8 };
+enum { PIECE = 1 << 14 }; // frames converted at a time
+enum { MOST_DOWN = 1000 };
 
 struct ebb_resampler {
     int in_rate, out_rate;
     size_t channels;
-    struct ebb_polyphase *polyphase; // for most rates: it answers soonest
-    soxr_t soxr;                     // for those whose table would be too large; neither: equal rates
-    size_t taken, given;             // frames in, frames out, since the start
+    SpeexResamplerState *filter; // NULL: equal rates
+    size_t taken, given;         // frames in, frames out, since the start
 
     float *out; // frames not read yet
     size_t out_from, out_to, out_capacity;
@@ -21,34 +29,40 @@ struct ebb_resampler {
 
 size_t ebb_resample_length(size_t frames, int in_rate, int out_rate)
 {
-    size_t in = (size_t)in_rate, out = (size_t)out_rate;
-    return frames / in * out + (frames % in * out + in / 2) / in; // in this order nothing overflows before the result does
+    uint64_t in = (uint64_t)in_rate, out = (uint64_t)out_rate;
+    // In this order nothing overflows before the result does: two rates have a product that needs 64 bits.
+    return (size_t)(frames / in * out + (frames % in * out + in / 2) / in);
 }
 
 static enum ebb_result create_filter(struct ebb_resampler *r, struct ebb_error *error)
 {
-    soxr_error_t why = NULL;
-    if (ebb_polyphase_suits(r->in_rate, r->out_rate)) {
-        r->polyphase = ebb_polyphase_create(r->in_rate, r->out_rate, r->channels);
-    } else {
-        soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
-        soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-        soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
-        r->soxr = soxr_create(r->in_rate, r->out_rate, (unsigned)r->channels, &why, &io, &quality, &runtime);
-    }
-    if (r->polyphase || r->soxr)
-        return EBB_OK;
-    return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling %d Hz to %d Hz: %s", r->in_rate, r->out_rate,
-                    why ? why : "no memory");
+    int why = RESAMPLER_ERR_SUCCESS;
+    r->filter = speex_resampler_init((spx_uint32_t)r->channels, (spx_uint32_t)r->in_rate,
+                                     (spx_uint32_t)r->out_rate, QUALITY, &why);
+    if (!r->filter)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling %d Hz to %d Hz: %s", r->in_rate, r->out_rate,
+                        speex_resampler_strerror(why));
+    speex_resampler_skip_zeros(r->filter); // the output begins at t = 0, not half a filter before it
+    return EBB_OK;
+}
+
+static enum ebb_result check(int in_rate, int out_rate, int channels, struct ebb_error *error)
+{
+    if (in_rate < 1 || out_rate < 1 || in_rate > 1000000 || out_rate > 1000000 || channels < 1 ||
+        channels > 1024)
+        return ebb_fail(error, EBB_INVALID,
+                        "resampling %d Hz to %d Hz, %d channels: outside 1..1000000 Hz, 1..1024 channels",
+                        in_rate, out_rate, channels);
+    if (in_rate / MOST_DOWN > out_rate) // the filter would grow with the ratio to any size
+        return ebb_fail(error, EBB_INVALID, "resampling %d Hz to %d Hz: down by more than a factor of %d",
+                        in_rate, out_rate, MOST_DOWN);
+    return EBB_OK;
 }
 
 struct ebb_resampler *ebb_resampler_create(int in_rate, int out_rate, int channels, struct ebb_error *error)
 {
-    if (in_rate < 1 || out_rate < 1 || in_rate > 1000000 || out_rate > 1000000 || channels < 1 || channels > 1024) {
-        ebb_fail(error, EBB_INVALID, "resampling %d Hz to %d Hz, %d channels: outside 1..1000000 Hz, 1..1024 channels",
-                 in_rate, out_rate, channels);
+    if (check(in_rate, out_rate, channels, error) != EBB_OK)
         return NULL;
-    }
     struct ebb_resampler *resampler = ebb_alloc(1, sizeof(*resampler));
     if (!resampler) {
         ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling: no memory");
@@ -71,9 +85,8 @@ void ebb_resampler_destroy(struct ebb_resampler **resampler)
     if (!resampler || !*resampler)
         return;
 
-    ebb_polyphase_destroy(&(*resampler)->polyphase);
-    if ((*resampler)->soxr)
-        soxr_delete((*resampler)->soxr);
+    if ((*resampler)->filter)
+        speex_resampler_destroy((*resampler)->filter);
     free((*resampler)->out);
     free(*resampler);
     *resampler = NULL;
@@ -81,10 +94,10 @@ void ebb_resampler_destroy(struct ebb_resampler **resampler)
 
 void ebb_resampler_reset(struct ebb_resampler *resampler)
 {
-    if (resampler->polyphase)
-        ebb_polyphase_reset(resampler->polyphase);
-    if (resampler->soxr)
-        soxr_clear(resampler->soxr);
+    if (resampler->filter) {
+        speex_resampler_reset_mem(resampler->filter);
+        speex_resampler_skip_zeros(resampler->filter);
+    }
     resampler->taken = resampler->given = 0;
     resampler->out_from = resampler->out_to = 0;
 }
@@ -110,81 +123,65 @@ static enum ebb_result reserve(struct ebb_resampler *r, size_t more, struct ebb_
     return EBB_OK;
 }
 
-// Feeds `frames` frames (input NULL: the end) and takes what comes, a room of `room` frames at a time.
-static enum ebb_result pump(struct ebb_resampler *r, const float *input, size_t frames, size_t room,
-                            struct ebb_error *error)
+// Converts `frames` frames; input NULL: zeros.
+static enum ebb_result convert(struct ebb_resampler *r, const float *input, size_t frames,
+                               struct ebb_error *error)
 {
-    for (;;) {
-        if (reserve(r, room, error) != EBB_OK)
-            return EBB_OUT_OF_MEMORY;
-        size_t in_done = 0, out_done = 0;
-        soxr_error_t why = soxr_process(r->soxr, input, frames, &in_done, r->out + r->out_to * r->channels, room,
-                                        &out_done);
-        if (why)
-            return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling: %s", why);
-        r->out_to += out_done;
-        r->given += out_done;
-        if (input) {
-            input += in_done * r->channels;
-            frames -= in_done;
-        }
-        if (out_done < room && (!input || !frames))
-            return EBB_OK;
+    enum ebb_result result = EBB_OK;
+    while (frames && result == EBB_OK) {
+        spx_uint32_t in = (spx_uint32_t)(frames < PIECE ? frames : PIECE);
+        size_t room = ebb_resample_length(in, r->in_rate, r->out_rate) + 2;
+        result = reserve(r, room, error);
+        if (result != EBB_OK)
+            break;
+        spx_uint32_t out = (spx_uint32_t)room;
+        speex_resampler_process_interleaved_float(r->filter, input, &in, r->out + r->out_to * r->channels,
+                                                  &out);
+        r->out_to += out;
+        r->given += out;
+        input = input ? input + in * r->channels : NULL;
+        frames -= in;
     }
+    return result;
 }
 
-static enum ebb_result filter(struct ebb_resampler *r, const float *input, size_t frames, struct ebb_error *error)
+// Passes frames on as they are; input NULL: zeros.
+static enum ebb_result copy(struct ebb_resampler *r, const float *input, size_t frames,
+                            struct ebb_error *error)
 {
-    if (ebb_polyphase_put(r->polyphase, input, frames) != 0)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling: no memory for %zu frames", frames);
-    size_t ready = ebb_polyphase_ready(r->polyphase);
-    if (reserve(r, ready, error) != EBB_OK)
-        return EBB_OUT_OF_MEMORY;
-    ebb_polyphase_take(r->polyphase, r->out + r->out_to * r->channels, ready);
-    r->out_to += ready;
-    r->given += ready;
+    enum ebb_result result = reserve(r, frames, error);
+    if (result != EBB_OK)
+        return result;
+    float *to = r->out + r->out_to * r->channels;
+    if (input)
+        memcpy(to, input, frames * r->channels * sizeof(float));
+    else
+        memset(to, 0, frames * r->channels * sizeof(float));
+    r->out_to += frames;
+    r->given += frames;
     return EBB_OK;
 }
 
-enum ebb_result ebb_resampler_write(struct ebb_resampler *r, const float *input, size_t frames, struct ebb_error *error)
+enum ebb_result ebb_resampler_write(struct ebb_resampler *r, const float *input, size_t frames,
+                                    struct ebb_error *error)
 {
     if (!frames)
         return EBB_OK;
     r->taken += frames;
-    if (r->polyphase)
-        return filter(r, input, frames, error);
-    if (r->soxr)
-        return pump(r, input, frames, ebb_resample_length(frames, r->in_rate, r->out_rate) + 64, error);
-
-    if (reserve(r, frames, error) != EBB_OK)
-        return EBB_OUT_OF_MEMORY;
-    memcpy(r->out + r->out_to * r->channels, input, frames * r->channels * sizeof(float));
-    r->out_to += frames;
-    r->given += frames;
-    return EBB_OK;
+    return r->filter ? convert(r, input, frames, error) : copy(r, input, frames, error);
 }
 
 enum ebb_result ebb_resampler_finish(struct ebb_resampler *r, size_t total, struct ebb_error *error)
 {
     if (total == EBB_RESAMPLE_EXACT)
         total = ebb_resample_length(r->taken, r->in_rate, r->out_rate);
-    enum ebb_result result = EBB_OK;
-    if (r->polyphase)
-        result = filter(r, NULL, ebb_polyphase_reach(r->polyphase) + 2, error);
-    else if (r->soxr && r->taken)
-        result = pump(r, NULL, 0, 4096, error);
+    enum ebb_result result = r->filter ? convert(r, NULL, ebb_resampler_latency(r) + 1, error) : EBB_OK;
+    if (result == EBB_OK && r->given < total)
+        result = copy(r, NULL, total - r->given, error);
     if (result != EBB_OK)
         return result;
-    if (r->given < total) {
-        size_t missing = total - r->given;
-        if (reserve(r, missing, error) != EBB_OK)
-            return EBB_OUT_OF_MEMORY;
-        memset(r->out + r->out_to * r->channels, 0, missing * r->channels * sizeof(float));
-        r->out_to += missing;
-    } else {
-        size_t extra = r->given - total, waiting = r->out_to - r->out_from;
-        r->out_to -= extra < waiting ? extra : waiting;
-    }
+    size_t extra = r->given - total, waiting = r->out_to - r->out_from;
+    r->out_to -= extra < waiting ? extra : waiting;
     r->given = total;
     return EBB_OK;
 }
@@ -203,25 +200,43 @@ size_t ebb_resampler_read(struct ebb_resampler *r, float *output, size_t frames)
     return taken;
 }
 
-size_t ebb_resampler_latency(struct ebb_resampler *r)
+size_t ebb_resampler_latency(const struct ebb_resampler *r)
 {
-    enum { piece = 32, pieces = 1024 };
-    if (r->polyphase)
-        return ebb_polyphase_reach(r->polyphase) + 1;
-    float *silence = ebb_alloc(piece, r->channels * sizeof(float));
-    size_t worst = 0;
+    return r->filter ? (size_t)speex_resampler_get_input_latency(r->filter) + 1 : 0;
+}
 
-    ebb_resampler_reset(r);
-    for (size_t i = 1; silence && r->soxr && i <= pieces; i++) {
-        if (ebb_resampler_write(r, silence, piece, NULL) != EBB_OK)
-            break;
-        // Output frames 0..given-1 are there: input up to this moment has been answered.
-        size_t in = i * piece, answered = ebb_resample_length(r->given, r->out_rate, r->in_rate);
-        if (in > answered && in - answered > worst)
-            worst = in - answered;
-        r->out_from = r->out_to;
-    }
-    free(silence);
-    ebb_resampler_reset(r);
-    return r->soxr ? worst + 1 : 0;
+// ---- whole sounds ----
+
+static enum ebb_result take_all(struct ebb_resampler *resampler, struct ebb_sound *sound, int rate,
+                                struct ebb_error *error)
+{
+    size_t frames = ebb_resampler_available(resampler);
+    float *samples = ebb_alloc(frames, (size_t)sound->channels * sizeof(float));
+    if (!samples)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "resampling: no memory for %zu frames", frames);
+
+    ebb_resampler_read(resampler, samples, frames);
+    free(sound->samples);
+    sound->samples = samples;
+    sound->frames = frames;
+    sound->rate = rate;
+    return EBB_OK;
+}
+
+enum ebb_result ebb_sound_resample(struct ebb_sound *sound, int rate, struct ebb_error *error)
+{
+    struct ebb_error why = {EBB_OUT_OF_MEMORY, ""};
+    struct ebb_resampler *resampler = ebb_resampler_create(sound->rate, rate, sound->channels, &why);
+    enum ebb_result result = resampler ? EBB_OK : why.code;
+
+    if (result == EBB_OK)
+        result = ebb_resampler_write(resampler, sound->samples, sound->frames, &why);
+    if (result == EBB_OK)
+        result = ebb_resampler_finish(resampler, EBB_RESAMPLE_EXACT, &why);
+    if (result == EBB_OK)
+        result = take_all(resampler, sound, rate, &why);
+    ebb_resampler_destroy(&resampler);
+    if (result != EBB_OK && error)
+        *error = why;
+    return result;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "audio/stft.h"
 
 #include "base/base.h"
@@ -11,7 +12,12 @@ static const float least_weight = 1e-8f;
 
 struct ebb_stft *ebb_stft_create(int n_fft, int hop)
 {
-    if (n_fft < 16 || n_fft > 65536 || n_fft % 2 || hop < 1 || hop > n_fft)
+    return ebb_stft_create_padded(n_fft, n_fft, hop);
+}
+
+struct ebb_stft *ebb_stft_create_padded(int n_fft, int window, int hop)
+{
+    if (n_fft < 16 || n_fft > 65536 || n_fft % 2 || hop < 1 || hop > n_fft || window < 16 || window > n_fft)
         return NULL;
     struct ebb_stft *stft = ebb_alloc(1, sizeof(*stft));
     if (!stft)
@@ -20,6 +26,7 @@ struct ebb_stft *ebb_stft_create(int n_fft, int hop)
     stft->n_fft = n_fft;
     stft->hop = hop;
     stft->bins = n_fft / 2 + 1;
+    stft->width = window;
     stft->bin_stride = ebb_fft_stride(2 * (size_t)stft->bins);
     stft->real_stride = ebb_fft_stride((size_t)stft->bins);
     stft->overlap = (n_fft + hop - 1) / hop - 1;
@@ -31,8 +38,8 @@ struct ebb_stft *ebb_stft_create(int n_fft, int hop)
         ebb_stft_destroy(&stft);
         return NULL;
     }
-    for (int i = 0; i < n_fft; i++)
-        stft->window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / n_fft));
+    for (int i = 0; i < window; i++)
+        stft->window[(n_fft - window) / 2 + i] = (float)(0.5 - 0.5 * cos(2 * M_PI * i / window));
     return stft;
 }
 
@@ -90,13 +97,6 @@ void ebb_stft_frame_of(struct ebb_stft *stft, const float *samples, size_t count
     memcpy(bins, stft->spectrum, 2 * (size_t)stft->bins * sizeof(float));
 }
 
-void ebb_stft_forward(struct ebb_stft *stft, const float *samples, size_t count, float *bins)
-{
-    size_t frames = ebb_stft_frames(stft, count);
-    for (size_t k = 0; k < frames; k++)
-        ebb_stft_frame_of(stft, samples, count, k, bins + k * stft->bin_stride);
-}
-
 void ebb_stft_unframe(struct ebb_stft *stft, const float *bins, float *frame)
 {
     memcpy(stft->spectrum, bins, 2 * (size_t)stft->bins * sizeof(float));
@@ -150,12 +150,6 @@ void ebb_overlap_reset(struct ebb_overlap *overlap)
     memset(overlap->weight, 0, (size_t)overlap->stft->n_fft * sizeof(float));
 }
 
-static void take(const struct ebb_overlap *overlap, float *samples, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        samples[i] = overlap->weight[i] > least_weight ? overlap->sum[i] / overlap->weight[i] : 0;
-}
-
 void ebb_overlap_add(struct ebb_overlap *overlap, const float *bins, float *samples)
 {
     struct ebb_stft *stft = overlap->stft;
@@ -166,44 +160,10 @@ void ebb_overlap_add(struct ebb_overlap *overlap, const float *bins, float *samp
         overlap->sum[i] += overlap->frame[i];
         overlap->weight[i] += stft->window[i] * stft->window[i];
     }
-    take(overlap, samples, hop);
+    for (size_t i = 0; i < hop; i++)
+        samples[i] = overlap->weight[i] > least_weight ? overlap->sum[i] / overlap->weight[i] : 0;
     memmove(overlap->sum, overlap->sum + hop, (n - hop) * sizeof(float));
     memmove(overlap->weight, overlap->weight + hop, (n - hop) * sizeof(float));
     memset(overlap->sum + n - hop, 0, hop * sizeof(float));
     memset(overlap->weight + n - hop, 0, hop * sizeof(float));
-}
-
-void ebb_overlap_finish(struct ebb_overlap *overlap, float *samples)
-{
-    take(overlap, samples, (size_t)(overlap->stft->n_fft - overlap->stft->hop));
-    ebb_overlap_reset(overlap);
-}
-
-// Copies what of the `count` samples at `position` lies in the signal; positions start half a window before it.
-static void place(const float *from, size_t position, size_t count, size_t half, float *samples, size_t total)
-{
-    for (size_t i = 0; i < count; i++)
-        if (position + i >= half && position + i - half < total)
-            samples[position + i - half] = from[i];
-}
-
-int ebb_stft_inverse(struct ebb_stft *stft, const float *bins, size_t frames, float *samples, size_t count)
-{
-    struct ebb_overlap *overlap = ebb_overlap_create(stft);
-    float *out = ebb_fft_alloc(1, (size_t)stft->n_fft);
-    int result = overlap && out ? 0 : -1;
-
-    memset(samples, 0, count * sizeof(float));
-    if (result == 0) {
-        size_t half = (size_t)stft->n_fft / 2, hop = (size_t)stft->hop;
-        for (size_t k = 0; k < frames; k++) {
-            ebb_overlap_add(overlap, bins + k * stft->bin_stride, out);
-            place(out, k * hop, hop, half, samples, count);
-        }
-        ebb_overlap_finish(overlap, out);
-        place(out, frames * hop, (size_t)stft->n_fft - hop, half, samples, count);
-    }
-    ebb_overlap_destroy(&overlap);
-    free(out);
-    return result;
 }

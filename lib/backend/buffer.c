@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/buffer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "backend/op.h"
+#include "backend/backend.h"
 #include "base/base.h"
 
 uint64_t ebb_new_id(void)
@@ -51,11 +52,12 @@ size_t ebb_buffer_count(const struct ebb_buffer *buffer)
     return buffer->count;
 }
 
-static enum ebb_result check_range(const struct ebb_buffer *buffer, size_t offset, size_t count, const char *what,
-                                   struct ebb_error *error)
+static enum ebb_result check_range(const struct ebb_buffer *buffer, size_t offset, size_t count,
+                                   const char *what, struct ebb_error *error)
 {
     if (count > buffer->count || offset > buffer->count - count)
-        return ebb_fail(error, EBB_INVALID, "%s: %zu floats at %zu of a buffer of %zu", what, count, offset, buffer->count);
+        return ebb_fail(error, EBB_INVALID, "%s: %zu floats at %zu of a buffer of %zu", what, count, offset,
+                        buffer->count);
     return EBB_OK;
 }
 
@@ -63,21 +65,26 @@ enum ebb_result ebb_buffer_write(struct ebb_buffer *buffer, size_t offset, const
                                  struct ebb_error *error)
 {
     enum ebb_result result = check_range(buffer, offset, count, "write", error);
-    return result != EBB_OK || count == 0 ? result : buffer->device->backend->write(buffer, offset, data, count, error);
+    if (result == EBB_OK && count > 0)
+        result = buffer->device->backend->write(buffer, offset, data, count, error);
+    return result;
 }
 
 enum ebb_result ebb_buffer_read(struct ebb_buffer *buffer, size_t offset, float *data, size_t count,
                                 struct ebb_error *error)
 {
     enum ebb_result result = check_range(buffer, offset, count, "read", error);
-    return result != EBB_OK || count == 0 ? result : buffer->device->backend->read(buffer, offset, data, count, error);
+    if (result == EBB_OK && count > 0)
+        result = buffer->device->backend->read(buffer, offset, data, count, error);
+    return result;
 }
 
-static enum ebb_result check_operand(const struct ebb_device *device, const struct ebb_buffer *buffer, size_t offset,
-                                     size_t count, const char *what, struct ebb_error *error)
+static enum ebb_result check_buffer(const struct ebb_device *device, const struct ebb_buffer *buffer,
+                                    size_t offset, size_t count, const char *what, struct ebb_error *error)
 {
     if (!buffer || buffer->device != device)
-        return ebb_fail(error, EBB_INVALID, "%s: %s", what, buffer ? "a buffer of another device" : "no buffer");
+        return ebb_fail(error, EBB_INVALID, "%s: %s", what,
+                        buffer ? "a buffer of another device" : "no buffer");
     return check_range(buffer, offset, count, what, error);
 }
 
@@ -92,52 +99,62 @@ static bool meet(size_t a, size_t a_count, size_t b, size_t b_count)
     return a < b ? b - a < a_count : a - b < b_count;
 }
 
-enum ebb_result ebb_blend_check(const struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+enum ebb_result ebb_blend_check(const struct ebb_device *device, const struct ebb_blend *blend,
+                                struct ebb_error *error)
 {
     if (blend->terms < 1 || blend->terms > 8)
         return ebb_fail(error, EBB_INVALID, "blend of %d terms, allowed are 1 to 8", blend->terms);
     if (blend->copies < 0 || (blend->count && copies_of(blend) > SIZE_MAX / blend->count))
         return ebb_fail(error, EBB_INVALID, "blend: %d copies", blend->copies);
     size_t written = blend->count * copies_of(blend);
-    enum ebb_result result = check_operand(device, blend->dst, blend->dst_offset, written, "blend", error);
+    enum ebb_result result = check_buffer(device, blend->dst, blend->dst_offset, written, "blend", error);
     for (int i = 0; result == EBB_OK && i < blend->terms; i++) {
         size_t offset = blend->src_offset[i];
-        result = check_operand(device, blend->src[i], offset, blend->count, "blend", error);
+        result = check_buffer(device, blend->src[i], offset, blend->count, "blend", error);
         // A shifted overlap would read what was just written.
         if (result == EBB_OK && blend->src[i] == blend->dst && offset != blend->dst_offset &&
             meet(offset, blend->count, blend->dst_offset, written))
             result = ebb_fail(error, EBB_INVALID, "blend: source %d overlaps the result, shifted", i);
     }
     if (result == EBB_OK && blend->noise_scale)
-        result = check_operand(device, blend->noise_scale, blend->noise_scale_offset, blend->count, "blend", error);
+        result = check_buffer(device, blend->noise_scale, blend->noise_scale_offset, blend->count, "blend",
+                              error);
     return result;
 }
 
 enum ebb_result ebb_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
 {
     enum ebb_result result = ebb_blend_check(device, blend, error);
-    return result != EBB_OK || blend->count == 0 ? result : device->backend->blend(device, blend, error);
+    if (result == EBB_OK && blend->count > 0)
+        result = device->backend->blend(device, blend, error);
+    return result;
 }
 
-enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struct ebb_threshold *threshold,
+                                    struct ebb_error *error)
 {
     const struct ebb_threshold *t = threshold;
     if (!(t->ratio > 0 && t->ratio <= 1 && t->most >= 1) || t->count == 0)
-        return ebb_fail(error, EBB_INVALID, "threshold: the %g-quantile of %zu numbers, at most %g", t->ratio, t->count, t->most);
-    return check_operand(device, t->x, t->offset, t->count, "threshold", error);
+        return ebb_fail(error, EBB_INVALID, "threshold: the %g-quantile of %zu numbers, at most %g", t->ratio,
+                        t->count, t->most);
+    return check_buffer(device, t->x, t->offset, t->count, "threshold", error);
 }
 
-enum ebb_result ebb_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+enum ebb_result ebb_threshold(struct ebb_device *device, const struct ebb_threshold *threshold,
+                              struct ebb_error *error)
 {
     enum ebb_result result = ebb_threshold_check(device, threshold, error);
-    return result == EBB_OK ? device->backend->threshold(device, threshold, error) : result;
+    if (result == EBB_OK)
+        result = device->backend->threshold(device, threshold, error);
+    return result;
 }
 
-enum ebb_result ebb_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src, size_t offset,
-                            size_t count, double *value, struct ebb_error *error)
+enum ebb_result ebb_sum_squares(struct ebb_device *device, struct ebb_buffer *src, size_t offset,
+                                size_t count, double *sum, struct ebb_error *error)
 {
-    enum ebb_result result = check_operand(device, src, offset, count, "measure", error);
-    *value = 0;
-    return result != EBB_OK || count == 0 ? result
-                                          : device->backend->measure(device, what, src, offset, count, value, error);
+    enum ebb_result result = check_buffer(device, src, offset, count, "sum of squares", error);
+    *sum = 0;
+    if (result == EBB_OK && count > 0)
+        result = device->backend->sum_squares(device, src, offset, count, sum, error);
+    return result;
 }

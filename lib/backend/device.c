@@ -1,15 +1,15 @@
-// The front door: checks live here once, backends work.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Devices by name. Arguments are checked here, once for all backends.
 #include <ebb/device.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/op.h"
+#include "backend/backend.h"
 #include "base/base.h"
 
 #ifdef HAVE_VULKAN
-extern const struct ebb_backend ebb_backend_vulkan;
 static const struct ebb_backend *const gpu = &ebb_backend_vulkan;
 #else
 static const struct ebb_backend *const gpu = NULL;
@@ -35,13 +35,14 @@ static struct ebb_device *open_backend(const struct ebb_backend *backend, const 
 }
 
 // The CPU in place of a GPU, saying why.
-static struct ebb_device *open_fallback(const char *why, int threads, const struct ebb_log *log, struct ebb_error *error)
+static struct ebb_device *open_fallback(const char *why, int threads, const struct ebb_log *log,
+                                        enum ebb_log_level level, struct ebb_error *error)
 {
     struct ebb_device *device = open_backend(&ebb_backend_cpu, NULL, threads, log, error);
     if (!device)
         return NULL;
     snprintf(device->fallback, sizeof(device->fallback), "%.*s", (int)sizeof(device->fallback) - 1, why);
-    ebb_logf(log, EBB_LOG_WARNING, "device auto: %s (%s)", device->description, device->fallback);
+    ebb_logf(log, level, "device auto: %s (%s)", device->description, device->fallback);
     return device;
 }
 
@@ -51,7 +52,7 @@ static struct ebb_device *open_auto(int threads, const struct ebb_log *log, stru
     struct ebb_error why = {EBB_NO_DEVICE, "this build has no Vulkan backend"};
     struct ebb_device *device = gpu ? open_backend(gpu, "auto", threads, log, &why) : NULL;
     if (!device)
-        return open_fallback(why.message, threads, log, error);
+        return open_fallback(why.message, threads, log, EBB_LOG_INFO, error);
     device->automatic = true;
     ebb_logf(log, EBB_LOG_INFO, "device auto: %s", device->description);
     return device;
@@ -59,7 +60,7 @@ static struct ebb_device *open_auto(int threads, const struct ebb_log *log, stru
 
 struct ebb_device *ebb_device_retreat(const struct ebb_device *device, const char *why)
 {
-    return device->automatic ? open_fallback(why, device->threads, device->log, NULL) : NULL;
+    return device->automatic ? open_fallback(why, device->threads, device->log, EBB_LOG_WARNING, NULL) : NULL;
 }
 
 static struct ebb_device *no_vulkan(const char *name, struct ebb_error *error)
@@ -68,7 +69,8 @@ static struct ebb_device *no_vulkan(const char *name, struct ebb_error *error)
     return NULL;
 }
 
-struct ebb_device *ebb_device_create(const char *name, int threads, const struct ebb_log *log, struct ebb_error *error)
+struct ebb_device *ebb_device_create(const char *name, int threads, const struct ebb_log *log,
+                                     struct ebb_error *error)
 {
     if (threads < 0 || threads > 1024) {
         ebb_fail(error, EBB_INVALID, "threads is %d, allowed are 0 (physical cores) to 1024", threads);
@@ -136,10 +138,21 @@ size_t ebb_device_list(struct ebb_device_info *infos, size_t capacity)
         memset(info, 0, sizeof(*info));
         snprintf(info->name, sizeof(info->name), "cpu");
         snprintf(info->description, sizeof(info->description), "%s", cpu ? cpu->description : "cpu");
-        info->usable = 1;
+        info->usable = true;
     }
     ebb_device_destroy(&cpu);
     count++;
     size_t left = count < capacity ? capacity - count : 0;
     return count + (gpu ? gpu->list(left ? infos + count : NULL, left) : 0);
+}
+
+bool ebb_device_has_gpu(void)
+{
+    enum { MOST = 16 };
+    struct ebb_device_info infos[MOST];
+    size_t count = gpu && gpu->may_list() ? gpu->list(infos, MOST) : 0;
+    bool found = false;
+    for (size_t i = 0; i < count && i < MOST; i++)
+        found |= !infos[i].software;
+    return found;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/host.h"
 
 #include <math.h>
@@ -9,20 +10,18 @@
 
 float *ebb_host_alloc(size_t count)
 {
-    if (count > SIZE_MAX / 2 / sizeof(float))
-        return NULL;
-    size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-    float *data = aligned_alloc(64, bytes ? bytes : 64);
+    float *data = ebb_pages_alloc(count, sizeof(*data));
     if (data)
-        memset(data, 0, bytes ? bytes : 64);
+        memset(data, 0, count * sizeof(*data));
     return data;
 }
 
 enum ebb_result ebb_host_buffer_create(struct ebb_buffer *buffer, struct ebb_error *error)
 {
     buffer->state = ebb_host_alloc(buffer->count);
-    return buffer->state ? EBB_OK
-                         : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a buffer of %zu floats", buffer->count);
+    return buffer->state
+               ? EBB_OK
+               : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a buffer of %zu floats", buffer->count);
 }
 
 void ebb_host_buffer_destroy(struct ebb_buffer *buffer)
@@ -44,18 +43,22 @@ enum ebb_result ebb_host_read(struct ebb_buffer *buffer, size_t offset, float *d
     return EBB_OK;
 }
 
-enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend *blend, struct ebb_error *error)
+enum ebb_result ebb_host_blend(struct ebb_device *device, const struct ebb_blend *blend,
+                               struct ebb_error *error)
 {
     const float *src[8];
     for (int k = 0; k < blend->terms; k++)
         src[k] = (const float *)blend->src[k]->state + blend->src_offset[k];
-    const float *noise_scale = blend->noise_scale ? (const float *)blend->noise_scale->state + blend->noise_scale_offset : NULL;
+    const float *noise_scale = blend->noise_scale
+                                   ? (const float *)blend->noise_scale->state + blend->noise_scale_offset
+                                   : NULL;
     float *dst = (float *)blend->dst->state + blend->dst_offset;
     int last = blend->terms - 1;
 
     for (size_t i = 0; i < blend->count; i++) {
         double sum = 0;
         for (int k = 0; k < last; k++)
+            // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): all terms are set above
             sum += (double)blend->weight[k] * src[k][i];
         sum += (double)blend->weight[last] * src[last][i] * (noise_scale ? noise_scale[i] : 1);
         if (blend->clamp > 0)
@@ -84,7 +87,8 @@ static double quantile_of_abs(float *values, size_t count, double ratio)
     return values[low] + (rank - (double)low) * (values[high] - values[low]);
 }
 
-enum ebb_result ebb_host_threshold(struct ebb_device *device, const struct ebb_threshold *threshold, struct ebb_error *error)
+enum ebb_result ebb_host_threshold(struct ebb_device *device, const struct ebb_threshold *threshold,
+                                   struct ebb_error *error)
 {
     const struct ebb_threshold *t = threshold;
     float *x = (float *)t->x->state + t->offset, *sorted = ebb_alloc(t->count, sizeof(float));
@@ -98,33 +102,27 @@ enum ebb_result ebb_host_threshold(struct ebb_device *device, const struct ebb_t
     return EBB_OK;
 }
 
-enum ebb_result ebb_host_measure(struct ebb_device *device, enum ebb_measure what, struct ebb_buffer *src,
-                                 size_t offset, size_t count, double *value, struct ebb_error *error)
+enum ebb_result ebb_host_sum_squares(struct ebb_device *device, struct ebb_buffer *src, size_t offset,
+                                     size_t count, double *sum, struct ebb_error *error)
 {
     const float *x = (const float *)src->state + offset;
-    double sum = 0, largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        double v = x[i];
-        sum += what == EBB_MEASURE_SUM_SQUARES ? v * v : what == EBB_MEASURE_SUM ? v : !isfinite(v);
-        largest = fabs(v) > largest ? fabs(v) : largest;
-    }
-    *value = what == EBB_MEASURE_MAX_ABS ? largest : sum;
+    double total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += (double)x[i] * x[i];
+    *sum = total;
     return EBB_OK;
 }
 
-float *ebb_host_tensor(const struct ebb_host_run *run, int number)
+float *ebb_host_operand(const struct ebb_host_run *run, int number)
 {
     if (number < 0)
         return NULL;
-    const struct ebb_tensor *t = &run->program->tensors[number];
+    const struct ebb_operand *t = &run->program->operands[number];
     switch (t->place) {
-    case EBB_PLACE_INPUT:
-        return run->inputs[t->index]->state;
-    case EBB_PLACE_OUTPUT:
-        return run->outputs[t->index]->state;
+    case EBB_PLACE_INPUT: return run->inputs[t->index]->state;
+    case EBB_PLACE_OUTPUT: return run->outputs[t->index]->state;
     case EBB_PLACE_STEPS:
         return (float *)run->program->steps->state + t->offset + (size_t)run->step * t->stride;
-    default:
-        return (float *)run->program->arena->state + t->offset;
+    default: return (float *)run->program->arena->state + t->offset;
     }
 }

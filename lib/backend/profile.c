@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/profile.h"
 
 #include <pthread.h>
@@ -6,27 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-// One lock for all devices: profiling is for people, and off in the step loop of everybody else.
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+#include "backend/backend.h"
 
-void ebb_op_describe(const struct ebb_program *program, const struct ebb_op *op, char *text, size_t size)
-{
-    static const char *const names[EBB_OP_COUNT] = {[EBB_OP_CONV] = "conv", [EBB_OP_MAP] = "map", [EBB_OP_NORM] = "norm",
-                                                    [EBB_OP_POOL] = "pool", [EBB_OP_ATTENTION] = "attention",
-                                                    [EBB_OP_MEAN] = "mean", [EBB_OP_SOFTMAX] = "softmax", [EBB_OP_SPREAD] = "spread",
-                                                    [EBB_OP_ACT_GRAD] = "activation gradient", [EBB_OP_NORM_GRAD] = "norm gradient",
-                                                    [EBB_OP_ATTENTION_GRAD] = "attention gradient"};
-    const struct ebb_tensor *tensors = program->tensors, *dst = &tensors[op->dst];
-    const struct ebb_tensor *from = op->kind == EBB_OP_NORM && op->src[0] >= 0 ? &tensors[op->src[0]] : dst;
-    char kernel[32] = "";
-    if (op->kind == EBB_OP_CONV)
-        snprintf(kernel, sizeof(kernel), " %dx%d %d ->", op->weight->kh, op->weight->kw, op->weight->cin);
-    snprintf(text, size, "%s%s %d, %d x %d%s", names[op->kind], kernel, op->kind == EBB_OP_NORM ? dst->c / 2 : dst->c, from->h,
-             from->w, op->kind == EBB_OP_CONV && op->stride == 2 ? ", stride 2" : "");
-    size_t used = strlen(text);
-    if (dst->n > 1)
-        snprintf(text + used, size - used, ", batch %d", dst->n);
-}
+// One lock for all devices is enough: profiling is off in normal use.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 double ebb_profile_now(void)
 {

@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/tape.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/op.h"
-#include "backend/profile.h"
+#include "backend/backend.h"
 #include "base/base.h"
 
 struct list {
@@ -54,63 +54,80 @@ void ebb_tape_clear(struct ebb_tape *tape)
     tape->next.count = 0;
 }
 
-// A zeroed entry at the end: padding too, so that lists compare as bytes.
-static struct ebb_tape_entry *append(struct ebb_tape *tape, enum ebb_tape_kind kind, struct ebb_error *error)
+static bool has_room(struct list *list, struct ebb_error *error)
 {
-    struct list *list = &tape->next;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        struct ebb_tape_entry *grown = realloc(list->entries, capacity * sizeof(*grown));
-        if (!grown) {
-            ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a tape of %zu entries", capacity);
-            return NULL;
-        }
-        list->entries = grown;
-        list->capacity = capacity;
+    if (list->count < list->capacity)
+        return true;
+    size_t capacity = list->capacity ? 2 * list->capacity : 64;
+    struct ebb_tape_entry *grown = realloc(list->entries, capacity * sizeof(*grown));
+    if (!grown) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a tape of %zu entries", capacity);
+        return false;
     }
-    struct ebb_tape_entry *entry = &list->entries[list->count++];
-    memset(entry, 0, sizeof(*entry));
-    entry->kind = kind;
-    return entry;
+    list->entries = grown;
+    list->capacity = capacity;
+    return true;
 }
 
-enum ebb_result ebb_tape_blend(struct ebb_tape *tape, const struct ebb_blend *blend, struct ebb_error *error)
+// An entry at the end, zeroed by memset(): padding too, so that lists compare as bytes.
+static enum ebb_result append(struct ebb_tape *tape, enum ebb_tape_kind kind, struct ebb_tape_entry **entry,
+                              struct ebb_error *error)
 {
-    enum ebb_result result = ebb_blend_check(tape->device, blend, error);
-    if (result != EBB_OK || blend->count == 0)
-        return result;
-    struct ebb_tape_entry *entry = append(tape, EBB_TAPE_BLEND, error);
-    if (!entry)
+    if (!has_room(&tape->next, error))
         return EBB_OUT_OF_MEMORY;
+    *entry = &tape->next.entries[tape->next.count++];
+    memset(*entry, 0, sizeof(**entry));
+    (*entry)->kind = kind;
+    return EBB_OK;
+}
+
+static void name_blend(struct ebb_tape_entry *entry, const struct ebb_blend *blend)
+{
     entry->blend = *blend;
     entry->id[0] = blend->dst->id;
     for (int i = 0; i < blend->terms; i++)
         entry->id[1 + i] = blend->src[i]->id;
     if (blend->noise_scale)
         entry->id[EBB_TAPE_IDS - 1] = blend->noise_scale->id;
-    return EBB_OK;
 }
 
-enum ebb_result ebb_tape_threshold(struct ebb_tape *tape, const struct ebb_threshold *threshold, struct ebb_error *error)
+enum ebb_result ebb_tape_blend(struct ebb_tape *tape, const struct ebb_blend *blend, struct ebb_error *error)
 {
+    struct ebb_tape_entry *entry = NULL;
+    enum ebb_result result = ebb_blend_check(tape->device, blend, error);
+    if (result == EBB_OK && blend->count > 0)
+        result = append(tape, EBB_TAPE_BLEND, &entry, error);
+    if (result == EBB_OK && entry)
+        name_blend(entry, blend);
+    return result;
+}
+
+enum ebb_result ebb_tape_threshold(struct ebb_tape *tape, const struct ebb_threshold *threshold,
+                                   struct ebb_error *error)
+{
+    struct ebb_tape_entry *entry;
     enum ebb_result result = ebb_threshold_check(tape->device, threshold, error);
-    struct ebb_tape_entry *entry = result == EBB_OK ? append(tape, EBB_TAPE_THRESHOLD, error) : NULL;
-    if (!entry)
-        return result == EBB_OK ? EBB_OUT_OF_MEMORY : result;
-    entry->threshold = *threshold;
-    entry->id[0] = threshold->x->id;
-    return EBB_OK;
+    if (result == EBB_OK)
+        result = append(tape, EBB_TAPE_THRESHOLD, &entry, error);
+    if (result == EBB_OK) {
+        entry->threshold = *threshold;
+        entry->id[0] = threshold->x->id;
+    }
+    return result;
 }
 
 enum ebb_result ebb_tape_run(struct ebb_tape *tape, const struct ebb_tape_program *program, int step,
-                             struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs, struct ebb_error *error)
+                             struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                             struct ebb_error *error)
 {
     if (program->inputs + program->outputs > EBB_TAPE_BUFFERS)
-        return ebb_fail(error, EBB_UNSUPPORTED, "a network of %d inputs and %d outputs: at most %d together on a tape",
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "a network of %d inputs and %d outputs: at most %d together on a tape",
                         program->inputs, program->outputs, EBB_TAPE_BUFFERS);
-    struct ebb_tape_entry *entry = append(tape, EBB_TAPE_RUN, error);
-    if (!entry)
-        return EBB_OUT_OF_MEMORY;
+    struct ebb_tape_entry *entry;
+    enum ebb_result result = append(tape, EBB_TAPE_RUN, &entry, error);
+    if (result != EBB_OK)
+        return result;
     entry->program = *program;
     entry->step = step;
     entry->id[0] = program->id;
@@ -123,22 +140,26 @@ enum ebb_result ebb_tape_run(struct ebb_tape *tape, const struct ebb_tape_progra
 
 enum ebb_result ebb_tape_mark(struct ebb_tape *tape, struct ebb_error *error)
 {
-    return append(tape, EBB_TAPE_MARK, error) ? EBB_OK : EBB_OUT_OF_MEMORY;
+    struct ebb_tape_entry *entry;
+    return append(tape, EBB_TAPE_MARK, &entry, error);
 }
 
-static enum ebb_result carry_out_one(struct ebb_device *device, const struct ebb_tape_entry *e, struct ebb_error *error)
+static enum ebb_result carry_out_one(struct ebb_device *device, const struct ebb_tape_entry *e,
+                                     struct ebb_error *error)
 {
     switch (e->kind) {
     case EBB_TAPE_BLEND: return device->backend->blend(device, &e->blend, error);
     case EBB_TAPE_THRESHOLD: return device->backend->threshold(device, &e->threshold, error);
     case EBB_TAPE_RUN:
-        return device->backend->run(device, e->program.prepared, e->step, e->buffers, e->buffers + e->program.inputs, error);
+        return device->backend->run(device, e->program.prepared, e->step, e->buffers,
+                                    e->buffers + e->program.inputs, error);
     case EBB_TAPE_MARK: break;
     }
     return EBB_OK;
 }
 
-static enum ebb_result carry_out(struct ebb_tape *tape, ebb_tape_tell tell, void *user, struct ebb_error *error)
+static enum ebb_result carry_out(struct ebb_tape *tape, ebb_tape_tell tell, void *user,
+                                 struct ebb_error *error)
 {
     enum ebb_result result = tell ? tell(user, 0, error) : EBB_OK;
     int marks = 0;
@@ -156,20 +177,29 @@ static bool same(const struct list *a, const struct list *b)
     return a->count == b->count && memcmp(a->entries, b->entries, a->count * sizeof(*a->entries)) == 0;
 }
 
+// What was recorded is known from now on; the other list's memory serves the next one.
+static void remember(struct ebb_tape *tape)
+{
+    struct list list = tape->known;
+    tape->known = tape->next;
+    tape->next = list;
+    tape->next.count = 0;
+}
+
 enum ebb_result ebb_tape_play(struct ebb_tape *tape, ebb_tape_tell tell, void *user, struct ebb_error *error)
 {
     const struct ebb_backend *backend = tape->device->backend;
-    if (!backend->record || tape->next.count == 0 || ebb_profile_on(tape->device)) // a profile wants every operation apart
+    if (!backend->record || tape->next.count == 0 || ebb_profile_on(tape->device)) // a profile wants every
+                                                                                   // operation apart
         return carry_out(tape, tell, user, error);
+    enum ebb_result result = EBB_OK;
     if (!tape->recorded || !same(&tape->known, &tape->next)) {
         erase(tape);
-        tape->recorded = backend->record(tape->device, tape->next.entries, tape->next.count, error);
-        if (!tape->recorded)
-            return EBB_DEVICE_FAILED;
-        struct list list = tape->known;
-        tape->known = tape->next;
-        tape->next = list;
-        tape->next.count = 0;
+        result = backend->record(tape->device, tape->next.entries, tape->next.count, &tape->recorded, error);
+        if (result == EBB_OK)
+            remember(tape);
     }
-    return backend->play(tape->device, tape->recorded, tell, user, error);
+    if (result == EBB_OK)
+        result = backend->play(tape->device, tape->recorded, tell, user, error);
+    return result;
 }

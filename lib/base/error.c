@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/base.h"
 
 #include <stdint.h>
@@ -25,7 +26,7 @@ const char *ebb_result_name(enum ebb_result result)
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "unknown";
 }
 
-enum ebb_result ebb_fail(struct ebb_error *error, enum ebb_result code, const char *format, ...)
+enum ebb_result(ebb_fail)(struct ebb_error *error, enum ebb_result code, const char *format, ...)
 {
     if (error) {
         va_list args;
@@ -48,8 +49,10 @@ void ebb_explain(struct ebb_error *error, const char *format, ...)
     va_start(args, format);
     int length = vsnprintf(error->message, sizeof(error->message), format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length < sizeof(error->message))
-        snprintf(error->message + length, sizeof(error->message) - (size_t)length, ": %s", old);
+    if (length >= 0 && (size_t)length < sizeof(error->message)) {
+        size_t room = sizeof(error->message) - (size_t)length; // the cause is cut to it
+        snprintf(error->message + length, room, ": %.*s", (int)room, old);
+    }
 }
 
 void *ebb_alloc(size_t count, size_t size)

@@ -1,6 +1,7 @@
-// Which levels a run visits. Index spacings pick training steps; sigma grids pick ratios sigma / alpha, whose steps may
-// be fractional.
-#include "diffusion/method.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The noise levels that a run visits. Spacings by index choose training steps; sigma grids choose ratios
+// sigma / alpha, whose training steps may be fractional.
+#include "diffusion/emit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static void linspace(double *step, int n, int start, int end, int offset)
         step[i] = rint(n > 1 ? start - 1 - i * (start - 1.0 - end) / (n - 1) : start - 1);
 }
 
-// Even steps in sigma^(1/rho): many near the end, where detail is decided. Karras 2022, section 3, has rho = 7.
+// Even steps in sigma^(1/rho): many near the end, where detail is decided. Karras 2022, section 3, has rho
+// = 7.
 static void karras(double *ratio, int n, double high, double low, double rho)
 {
     double from = pow(high, 1 / rho), to = pow(low, 1 / rho);
@@ -56,7 +58,8 @@ static double beta_cdf(double x, double a)
     double c = 1, d = 1 - 2 * a * x / (a + 1), sum;
     sum = d = 1 / d;
     for (int m = 1; m < 200; m++) {
-        double even = m * (a - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), odd = -(a + m) * (2 * a + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        double even = m * (a - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+               odd = -(a + m) * (2 * a + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
         d = 1 / (1 + even * d);
         c = 1 + even / c;
         sum *= d * c;
@@ -67,7 +70,8 @@ static double beta_cdf(double x, double a)
     return exp(a * log(x) + a * log1p(-x) + log(tgamma(2 * a)) - 2 * log(tgamma(a))) * sum / a;
 }
 
-// Steps at the quantiles of a Beta(0.6, 0.6) density: many at both ends (Lee 2024, "Beta sampling is all you need").
+// Steps at the quantiles of a Beta(0.6, 0.6) density: many at both ends (Lee 2024, "Beta sampling is all you
+// need").
 static void beta(double *ratio, int n, double high, double low, double rho)
 {
     for (int i = 0; i < n; i++) {
@@ -83,65 +87,78 @@ static void beta(double *ratio, int n, double high, double low, double rho)
     }
 }
 
-const struct ebb_spacing ebb_spacings[] = {
-    {"trailing", "training steps counted from the last one down, T, T - T/n, ... (Lin 2023)"},
-    {"leading", "training steps counted from the first one up, 0, T/n, ..., plus steps_offset (Ho 2020)"},
-    {"linspace", "training steps from the last to the first, both visited (Nichol 2021)"},
-    {"karras", "even in sigma^(1/7), dense near the end (Karras 2022)"},
-    {"exponential", "even in log sigma"},
-    {"lu", "even in log-SNR (Lu 2022)"},
-    {"beta", "at the quantiles of Beta(0.6, 0.6) in sigma, dense at both ends (Lee 2024)"},
-    {NULL, NULL},
-};
-
-static const struct {
-    index_fill *index;
+static const struct spacing {
+    struct ebb_spacing about;
+    index_fill *index; // one of the two
     ratio_fill *ratio;
-} fills[] = {
-    {trailing, NULL}, {leading, NULL}, {linspace, NULL}, {NULL, karras}, {NULL, exponential}, {NULL, exponential}, {NULL, beta},
+} spacings[] = {
+    {{"trailing", "training steps counted from the last one down, T, T - T/n, ... (Lin 2023)"},
+     trailing,
+     NULL},
+    {{"leading", "training steps counted from the first one up, 0, T/n, ..., plus steps_offset (Ho 2020)"},
+     leading,
+     NULL},
+    {{"linspace", "training steps from the last to the first, both visited (Nichol 2021)"}, linspace, NULL},
+    {{"karras", "even in sigma^(1/7), dense near the end (Karras 2022)"}, NULL, karras},
+    {{"exponential", "even in log sigma"}, NULL, exponential},
+    {{"lu", "even in log-SNR (Lu 2022)"}, NULL, exponential},
+    {{"beta", "at the quantiles of Beta(0.6, 0.6) in sigma, dense at both ends (Lee 2024)"}, NULL, beta},
 };
+enum { SPACINGS = sizeof(spacings) / sizeof(spacings[0]) };
 
-static int spacing_find(const char *name, struct ebb_error *error)
+const struct ebb_spacing *ebb_spacing_next(const struct ebb_spacing *previous)
+{
+    int next = 0;
+    if (previous)
+        while (next < SPACINGS && previous != &spacings[next++].about)
+            continue;
+    return next < SPACINGS ? &spacings[next].about : NULL;
+}
+
+static const struct spacing *spacing_find(const char *name, struct ebb_error *error)
 {
     char names[128] = "";
-    for (int i = 0; ebb_spacings[i].name; i++) {
-        if (name && strcmp(name, ebb_spacings[i].name) == 0)
-            return i;
+    for (int i = 0; i < SPACINGS; i++) {
+        const char *known = spacings[i].about.name;
+        if (name && strcmp(name, known) == 0)
+            return &spacings[i];
         strncat(names, i ? ", " : "", sizeof(names) - strlen(names) - 1);
-        strncat(names, ebb_spacings[i].name, sizeof(names) - strlen(names) - 1);
+        strncat(names, known, sizeof(names) - strlen(names) - 1);
     }
     ebb_fail(error, EBB_INVALID, "no spacing \"%s\"; there are %s", name ? name : "(none)", names);
-    return -1;
+    return NULL;
 }
 
 void ebb_ratio_grid(const char *grid, double *value, int n, double high, double low, double rho)
 {
-    int spacing = spacing_find(grid, NULL);
-    if (spacing >= 0 && fills[spacing].ratio)
-        fills[spacing].ratio(value, n, high, low, rho);
+    const struct spacing *spacing = spacing_find(grid, NULL);
+    if (spacing && spacing->ratio)
+        spacing->ratio(value, n, high, low, rho);
 }
 
-static void ratio_grid(struct ebb_level *grid, int n, const struct ebb_run_params *p, ratio_fill *fill, double *value)
+static void ratio_grid(struct ebb_noise_level *grid, int n, const struct ebb_run_params *p, ratio_fill *fill,
+                       double *value)
 {
     int steps = ebb_schedule_steps(p->schedule);
-    struct ebb_level first = ebb_level_at_step(p->schedule, p->start * steps - 1);
-    struct ebb_level last = ebb_level_at_step(p->schedule, fmax(0, p->end * steps - 1));
+    struct ebb_noise_level first = ebb_noise_level_at_step(p->schedule, p->start * steps - 1);
+    struct ebb_noise_level last = ebb_noise_level_at_step(p->schedule, fmax(0, p->end * steps - 1));
     double high = fmin(exp(-first.lambda), ebb_schedule_ratio_max(p->schedule));
     int visits = p->end > 0 ? n + 1 : n; // with an end, it is the grid's own last value
     fill(value, visits, high, exp(-last.lambda), 7);
     for (int i = 0; i < visits; i++)
-        grid[i] = ebb_level_at_lambda(p->schedule, -log(value[i]));
+        grid[i] = ebb_noise_level_at_lambda(p->schedule, -log(value[i]));
 }
 
-static void index_grid(struct ebb_level *grid, int n, const struct ebb_run_params *p, index_fill *fill, double *value)
+static void index_grid(struct ebb_noise_level *grid, int n, const struct ebb_run_params *p, index_fill *fill,
+                       double *value)
 {
     int steps = ebb_schedule_steps(p->schedule);
     int start = (int)fmax(1, rint(p->start * steps)), end = (int)rint(p->end * steps);
     fill(value, n, start, end, p->steps_offset);
     for (int i = 0; i < n; i++)
-        grid[i] = ebb_level_at_step(p->schedule, value[i]);
+        grid[i] = ebb_noise_level_at_step(p->schedule, value[i]);
     if (end > 0)
-        grid[n] = ebb_level_at_step(p->schedule, end - 1);
+        grid[n] = ebb_noise_level_at_step(p->schedule, end - 1);
 }
 
 // Index spacings cannot visit more steps than there are between start and end.
@@ -151,21 +168,24 @@ static int visits(const struct ebb_run_params *p, bool index, struct ebb_error *
     if (!index)
         return p->steps;
     if (p->steps > steps) {
-        ebb_fail(error, EBB_INVALID, "%d steps with spacing %s, expected 1..%d; a sigma grid (karras, exponential) has no such limit", p->steps, p->spacing, steps);
+        ebb_fail(
+            error, EBB_INVALID,
+            "%d steps with spacing %s, expected 1..%d; a sigma grid (karras, exponential) has no such limit",
+            p->steps, p->spacing, steps);
         return 0;
     }
     int span = (int)fmax(1, rint(p->start * steps)) - (int)rint(p->end * steps);
     return span < 1 ? 1 : p->steps < span ? p->steps : span;
 }
 
-struct ebb_level *run_grid(const struct ebb_run_params *p, int *steps, struct ebb_error *error)
+struct ebb_noise_level *run_grid(const struct ebb_run_params *p, int *steps, struct ebb_error *error)
 {
-    int spacing = spacing_find(p->spacing, error);
-    int n = spacing < 0 ? 0 : visits(p, fills[spacing].index, error);
+    const struct spacing *spacing = spacing_find(p->spacing, error);
+    int n = !spacing ? 0 : visits(p, spacing->index, error);
     if (n == 0)
         return NULL;
 
-    struct ebb_level *grid = ebb_alloc((size_t)n + 1, sizeof(*grid));
+    struct ebb_noise_level *grid = ebb_alloc((size_t)n + 1, sizeof(*grid));
     double *value = ebb_alloc((size_t)n + 1, sizeof(*value));
     if (!grid || !value) {
         ebb_fail(error, EBB_OUT_OF_MEMORY, "a run of %d steps", n);
@@ -174,14 +194,14 @@ struct ebb_level *run_grid(const struct ebb_run_params *p, int *steps, struct eb
         return NULL;
     }
 
-    grid[n] = ebb_level_clean(p->schedule);
-    if (fills[spacing].index)
-        index_grid(grid, n, p, fills[spacing].index, value);
+    grid[n] = ebb_noise_level_clean(p->schedule);
+    if (spacing->index)
+        index_grid(grid, n, p, spacing->index, value);
     else
-        ratio_grid(grid, n, p, fills[spacing].ratio, value);
+        ratio_grid(grid, n, p, spacing->ratio, value);
     free(value);
     for (int i = 0; p->inverse && i < (n + 1) / 2; i++) {
-        struct ebb_level swap = grid[i];
+        struct ebb_noise_level swap = grid[i];
         grid[i] = grid[n - i];
         grid[n - i] = swap;
     }

@@ -1,11 +1,12 @@
-#include "diffusion/method.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "diffusion/emit.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "diffusion/compat.h"
+#include "diffusion/grid_diffusers.h"
 
 void ebb_run_params_default(struct ebb_run_params *params)
 {
@@ -15,7 +16,7 @@ void ebb_run_params_default(struct ebb_run_params *params)
         .start = 1,
         .spacing = "trailing",
         .variance = "fixed-small",
-        .eta = EBB_ETA_OWN,
+        .eta = NAN,
         .rtol = 1e-3,
         .atol = 1e-3,
         .snr = 0.16,
@@ -23,30 +24,6 @@ void ebb_run_params_default(struct ebb_run_params *params)
         .s_noise = 1,
         .resample = 1,
     };
-}
-
-void ebb_tuning_default(struct ebb_tuning *tuning)
-{
-    *tuning = (struct ebb_tuning){.rtol = 1e-3, .atol = 1e-3, .s_tmax = INFINITY, .s_noise = NAN, .snr = NAN};
-}
-
-void ebb_run_params_tune(struct ebb_run_params *params, const struct ebb_tuning *t)
-{
-    if (t->spacing) {
-        params->spacing = t->spacing;
-        params->compat = NULL; // which has its own
-    }
-    params->rtol = t->rtol;
-    params->atol = t->atol;
-    params->s_churn = t->s_churn;
-    params->s_tmin = t->s_tmin;
-    params->s_tmax = t->s_tmax;
-    params->s_noise = isnan(t->s_noise) ? params->s_noise : t->s_noise;
-    params->snr = isnan(t->snr) ? params->snr : t->snr;
-    if (t->threshold != 0) {
-        params->threshold_ratio = t->threshold;
-        params->threshold_max = params->threshold_max >= 1 ? params->threshold_max : 1e6;
-    }
 }
 
 static void rewind_run(struct ebb_run *run)
@@ -67,7 +44,7 @@ static const struct ebb_sampler_info *sampler_of(const char *name, struct ebb_er
         return info;
 
     char names[384] = "";
-    EBB_EACH_SAMPLER(each) {
+    EBB_EACH_SAMPLER (each) {
         strncat(names, names[0] ? ", " : "", sizeof(names) - strlen(names) - 1);
         strncat(names, each->name, sizeof(names) - strlen(names) - 1);
     }
@@ -88,29 +65,39 @@ static bool check_params(const struct ebb_run_params *p, struct ebb_error *error
     if (!p->schedule)
         return ebb_fail(error, EBB_INVALID, "a run needs a schedule"), false;
     if (!ebb_prediction_name(p->prediction))
-        return ebb_fail(error, EBB_INVALID, "prediction %d, expected 0..%d", (int)p->prediction, EBB_PREDICTIONS - 1), false;
+        return ebb_fail(error, EBB_INVALID, "prediction %d, expected 0..%d", (int)p->prediction,
+                        EBB_PREDICTIONS - 1),
+               false;
     const char *const variances[] = {"fixed-small", "fixed-large", "learned", "learned-range"};
     bool known = false;
     for (int i = 0; i < 4; i++)
         known |= p->variance && strcmp(p->variance, variances[i]) == 0;
     if (!known)
-        return ebb_fail(error, EBB_INVALID, "no variance \"%s\"; there are fixed-small, fixed-large, learned, learned-range", p->variance ? p->variance : "(none)"), false;
+        return ebb_fail(error, EBB_INVALID,
+                        "no variance \"%s\"; there are fixed-small, fixed-large, learned, learned-range",
+                        p->variance ? p->variance : "(none)"),
+               false;
 
     if (p->steps < 1 || p->steps > EBB_RUN_MAX_STEPS)
         return ebb_fail(error, EBB_INVALID, "%d steps, expected 1..%d", p->steps, EBB_RUN_MAX_STEPS), false;
     if (!(p->start > 0 && p->start <= 1))
         return ebb_fail(error, EBB_INVALID, "start is %g, expected above 0 and at most 1", p->start), false;
     if (!(p->end >= 0 && p->end < p->start))
-        return ebb_fail(error, EBB_INVALID, "end is %g, expected 0 or more and below the start, %g", p->end, p->start), false;
+        return ebb_fail(error, EBB_INVALID, "end is %g, expected 0 or more and below the start, %g", p->end,
+                        p->start),
+               false;
     if (p->resample < 1 || p->resample > EBB_RUN_MAX_RESAMPLE)
-        return ebb_fail(error, EBB_INVALID, "%d times each step, expected 1..%d", p->resample, EBB_RUN_MAX_RESAMPLE), false;
+        return ebb_fail(error, EBB_INVALID, "%d times each step, expected 1..%d", p->resample,
+                        EBB_RUN_MAX_RESAMPLE),
+               false;
     const double big = 1e30;
-    return (p->eta == EBB_ETA_OWN || within(p->eta, 0, 1, "eta", error)) && within(p->clip, 0, big, "clip", error) &&
+    return (isnan(p->eta) || within(p->eta, 0, 1, "eta", error)) && within(p->clip, 0, big, "clip", error) &&
            within(p->threshold_ratio, 0, 1, "threshold_ratio", error) &&
            (p->threshold_ratio == 0 || within(p->threshold_max, 1, big, "threshold_max", error)) &&
-           within(p->rtol, 0, big, "rtol", error) && within(p->atol, 0, big, "atol", error) && within(p->snr, 0, 10, "snr", error) &&
-           within(p->s_churn, 0, big, "s_churn", error) && within(p->s_tmin, 0, big, "s_tmin", error) &&
-           within(p->s_tmax, 0, INFINITY, "s_tmax", error) && within(p->s_noise, 0, big, "s_noise", error);
+           within(p->rtol, 0, big, "rtol", error) && within(p->atol, 0, big, "atol", error) &&
+           within(p->snr, 0, 10, "snr", error) && within(p->s_churn, 0, big, "s_churn", error) &&
+           within(p->s_tmin, 0, big, "s_tmin", error) && within(p->s_tmax, 0, INFINITY, "s_tmax", error) &&
+           within(p->s_noise, 0, big, "s_noise", error);
 }
 
 static bool check_use(const struct ebb_run *run, struct ebb_error *error)
@@ -118,31 +105,46 @@ static bool check_use(const struct ebb_run *run, struct ebb_error *error)
     const struct ebb_run_params *p = &run->params;
     const char *name = run->info->name;
     if (run->info->method->consistency && !p->consistency)
-        return ebb_fail(error, EBB_UNSUPPORTED, "sampler %s needs a consistency-distilled model, this one is not", name), false;
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "sampler %s needs a consistency-distilled model, this one is not", name),
+               false;
     if (p->inverse && (strcmp(name, "ddim") != 0 || run_eta(run, 0) > 0))
-        return ebb_fail(error, EBB_UNSUPPORTED, "sampler %s does not run backwards; ddim does, with eta 0", name), false;
+        return ebb_fail(error, EBB_UNSUPPORTED, "sampler %s does not run backwards; ddim does, with eta 0",
+                        name),
+               false;
     if (p->resample > 1 && (p->inverse || run->info->method->measures))
-        return ebb_fail(error, EBB_UNSUPPORTED, "steps of %s cannot be done again", p->inverse ? "an inversion" : name), false;
+        return ebb_fail(error, EBB_UNSUPPORTED, "steps of %s cannot be done again",
+                        p->inverse ? "an inversion" : name),
+               false;
     if (p->inverse && p->prediction == EBB_PREDICT_X0 && run->grid[0].sigma == 0)
-        return ebb_fail(error, EBB_UNSUPPORTED, "a network that predicts %s says nothing about noise in the clean sound; inversion needs an end above 0", ebb_prediction_name(p->prediction)), false;
+        return ebb_fail(
+                   error, EBB_UNSUPPORTED,
+                   "a network that predicts %s says nothing about noise in the clean sound; inversion needs an end above 0",
+                   ebb_prediction_name(p->prediction)),
+               false;
     bool needs_signal = p->prediction == EBB_PREDICT_EPS || p->prediction == EBB_PREDICT_SCORE;
     if (needs_signal && run->grid[0].alpha == 0)
-        return ebb_fail(error, EBB_UNSUPPORTED, "a network that predicts %s cannot start where there is no signal (zero terminal SNR); one that predicts %s, %s or %s can",
-                        ebb_prediction_name(p->prediction), ebb_prediction_name(EBB_PREDICT_X0), ebb_prediction_name(EBB_PREDICT_V), ebb_prediction_name(EBB_PREDICT_FLOW)), false;
+        return ebb_fail(
+                   error, EBB_UNSUPPORTED,
+                   "a network that predicts %s cannot start where there is no signal (zero terminal SNR); one that predicts %s, %s or %s can",
+                   ebb_prediction_name(p->prediction), ebb_prediction_name(EBB_PREDICT_X0),
+                   ebb_prediction_name(EBB_PREDICT_V), ebb_prediction_name(EBB_PREDICT_FLOW)),
+               false;
     return !run->info->method->check || run->info->method->check(run, error);
 }
 
-static bool lay_out_compat(struct ebb_run *run, struct ebb_error *error)
+static bool lay_out_as_diffusers(struct ebb_run *run, struct ebb_error *error)
 {
-    struct ebb_compat_grid laid;
-    if (ebb_compat_grid(run->params.compat, run->params.schedule, run->params.steps, &laid, error) != EBB_OK)
+    struct ebb_diffusers_grid laid;
+    if (ebb_diffusers_grid(run->params.quirks, run->params.schedule, run->params.steps, &laid, error) !=
+        EBB_OK)
         return false;
-    run->compat = run->params.compat;
+    run->quirks = run->params.quirks;
     run->steps = run->params.steps;
     run->grid = laid.grid;
     run->target = laid.target;
     run->middle = laid.middle;
-    run->compat_from = laid.from;
+    run->again_from = laid.from;
     run->init_alpha = laid.init_alpha;
     run->init_sigma = laid.init_sigma;
     run->final_scale = laid.final_scale;
@@ -153,8 +155,9 @@ static bool lay_out(struct ebb_run *run, struct ebb_error *error)
 {
     const struct ebb_run_params *p = &run->params;
     run->final_scale = 1;
-    if (p->compat && strcmp(p->compat->sampler, run->info->name) == 0 && p->start == 1 && p->end == 0 && !p->inverse)
-        return lay_out_compat(run, error);
+    if (p->quirks && strcmp(p->quirks->sampler, run->info->name) == 0 && p->start == 1 && p->end == 0 &&
+        !p->inverse)
+        return lay_out_as_diffusers(run, error);
 
     run->grid = run_grid(p, &run->steps, error);
     if (!run->grid)
@@ -209,7 +212,7 @@ int ebb_run_timesteps(const struct ebb_run *run, double *timesteps, int capacity
         return 0;
 
     struct ebb_run walk = *run; // the grid is shared, everything that moves is not
-    struct ebb_run_instruction in;
+    struct ebb_run_instruction in = {.kind = EBB_RUN_DONE};
     int count = 0;
     rewind_run(&walk);
     while (ebb_run_next(&walk, &in, NULL) == EBB_OK && in.kind != EBB_RUN_DONE) {
@@ -234,13 +237,13 @@ bool ebb_run_outline(const struct ebb_run *run, struct ebb_run_outline *outline)
     while (ebb_run_next(&walk, &in, NULL) == EBB_OK && in.kind != EBB_RUN_DONE) {
         outline->evals += in.kind == EBB_RUN_EVAL;
         outline->draws += in.kind == EBB_RUN_NOISE;
-        outline->aside |= in.kind == EBB_RUN_EXP || in.kind == EBB_RUN_SQRT;
+        outline->on_host |= in.kind == EBB_RUN_EXP || in.kind == EBB_RUN_SQRT;
     }
     return true;
 }
 
-int ebb_sampler_visits(const char *sampler, const struct ebb_schedule *schedule, const char *spacing, int steps, double *t,
-                       int capacity, struct ebb_error *error)
+int ebb_sampler_visits(const char *sampler, const struct ebb_schedule *schedule, const char *spacing,
+                       int steps, double *t, int capacity, struct ebb_error *error)
 {
     struct ebb_run_params params;
     ebb_run_params_default(&params);
@@ -252,11 +255,13 @@ int ebb_sampler_visits(const char *sampler, const struct ebb_schedule *schedule,
     params.consistency = true;
     struct ebb_run *run = ebb_run_create(&params, error);
     if (run && run->info->evals == 0) {
-        ebb_fail(error, EBB_UNSUPPORTED, "sampler %s goes by the network's answers: its times are not known before", sampler);
+        ebb_fail(error, EBB_UNSUPPORTED,
+                 "sampler %s chooses its times by the network's answers: they are not known before the run",
+                 sampler);
         ebb_run_destroy(&run);
     }
 
-    struct ebb_run_instruction in;
+    struct ebb_run_instruction in = {.kind = EBB_RUN_DONE};
     int count = 0;
     while (run && ebb_run_next(run, &in, error) == EBB_OK && in.kind != EBB_RUN_DONE) {
         if (in.kind == EBB_RUN_MEASURE)

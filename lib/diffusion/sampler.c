@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The list of all samplers: that of every family in samplers/, in turn.
 #include <ebb/sampler.h>
 
@@ -7,8 +8,8 @@
 #include "diffusion/samplers/samplers.h"
 
 static const struct ebb_sampler_info *const families[] = {
-    samplers_ddpm, samplers_euler, samplers_heun, samplers_rk45, samplers_lms, samplers_dpmpp,
-    samplers_singlestep, samplers_sa, samplers_unipc, samplers_plms, samplers_consistency, samplers_sde,
+    samplers_ddpm,       samplers_euler, samplers_heun,  samplers_rk45, samplers_lms,         samplers_dpmpp,
+    samplers_singlestep, samplers_sa,    samplers_unipc, samplers_plms, samplers_consistency, samplers_sde,
 };
 enum { FAMILIES = sizeof(families) / sizeof(families[0]) };
 
@@ -33,7 +34,7 @@ const struct ebb_sampler_info *ebb_sampler_next(const struct ebb_sampler_info *p
 
 const struct ebb_sampler_info *ebb_sampler_find(const char *name)
 {
-    EBB_EACH_SAMPLER(info)
+    EBB_EACH_SAMPLER (info)
         if (name && strcmp(info->name, name) == 0)
             return info;
     return NULL;

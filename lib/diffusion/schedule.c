@@ -1,5 +1,7 @@
-// A schedule is a table of lambda = log(alpha / sigma) over the training steps; everything else is read from it.
-#include "diffusion/level.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A schedule is a table of lambda = log(alpha / sigma) over the training steps; everything else is read from
+// it.
+#include "diffusion/noise_level.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +42,9 @@ static bool fill(struct ebb_schedule *s, const struct ebb_schedule_params *p, st
         s->lambda[i] -= log(p->shift);
         bool good = i ? s->lambda[i] < s->lambda[i - 1] : s->lambda[i] < INFINITY;
         if (!good || isnan(s->lambda[i]))
-            return ebb_fail(error, EBB_INVALID, "schedule %s: the signal does not fall from step %d to %d", p->name, i - 1, i), false;
+            return ebb_fail(error, EBB_INVALID, "schedule %s: the signal does not fall from step %d to %d",
+                            p->name, i - 1, i),
+                   false;
     }
     return true;
 }
@@ -91,8 +95,8 @@ double ebb_schedule_sigma_data(const struct ebb_schedule *schedule)
     return schedule->sigma_data;
 }
 
-// Between table entries lambda is linear. Where it is infinite at one end, the amplitude ratio is linear instead: noise
-// to signal below step 0, signal to noise before a last step without signal.
+// Between table entries lambda is linear. Where it is infinite at one end, the amplitude ratio is linear
+// instead: noise to signal below step 0, signal to noise before a last step without signal.
 static double lambda_of_step(const struct ebb_schedule *s, double step)
 {
     int last = s->steps - 1;
@@ -130,9 +134,9 @@ static double step_of_lambda(const struct ebb_schedule *s, double lambda)
     return low + (s->lambda[low] - lambda) / (s->lambda[low] - s->lambda[high]);
 }
 
-static struct ebb_level level(const struct ebb_schedule *s, double lambda, double step)
+static struct ebb_noise_level level(const struct ebb_schedule *s, double lambda, double step)
 {
-    struct ebb_level at = {.lambda = lambda, .step = step, .label = fmax(0, step), .scale = 1};
+    struct ebb_noise_level at = {.lambda = lambda, .step = step, .label = fmax(0, step), .scale = 1};
     double ratio = exp(-lambda);
     switch (s->kind->space) {
     case SPACE_PRESERVING:
@@ -158,17 +162,17 @@ static struct ebb_level level(const struct ebb_schedule *s, double lambda, doubl
     return at;
 }
 
-struct ebb_level ebb_level_at_step(const struct ebb_schedule *schedule, double step)
+struct ebb_noise_level ebb_noise_level_at_step(const struct ebb_schedule *schedule, double step)
 {
     return level(schedule, lambda_of_step(schedule, step), fmax(-1, fmin(step, schedule->steps - 1)));
 }
 
-struct ebb_level ebb_level_at_lambda(const struct ebb_schedule *schedule, double lambda)
+struct ebb_noise_level ebb_noise_level_at_lambda(const struct ebb_schedule *schedule, double lambda)
 {
     return level(schedule, lambda, step_of_lambda(schedule, lambda));
 }
 
-struct ebb_level ebb_level_clean(const struct ebb_schedule *schedule)
+struct ebb_noise_level ebb_noise_level_clean(const struct ebb_schedule *schedule)
 {
     return level(schedule, INFINITY, -1);
 }
@@ -216,7 +220,7 @@ static double step_of_t(const struct ebb_schedule *schedule, double t)
 
 void ebb_schedule_at(const struct ebb_schedule *schedule, double t, double *alpha, double *sigma)
 {
-    struct ebb_level at = ebb_level_at_step(schedule, step_of_t(schedule, t));
+    struct ebb_noise_level at = ebb_noise_level_at_step(schedule, step_of_t(schedule, t));
     *alpha = at.alpha;
     *sigma = at.sigma;
 }
@@ -232,16 +236,18 @@ double ebb_schedule_t_of_snr(const struct ebb_schedule *schedule, double snr)
     return fmax(0, fmin(1, (step + 1) / schedule->steps));
 }
 
-struct ebb_gaussian ebb_level_forward(const struct ebb_level *from, const struct ebb_level *to)
+struct ebb_gaussian ebb_noise_level_forward(const struct ebb_noise_level *from,
+                                            const struct ebb_noise_level *to)
 {
     double ratio = to->alpha / from->alpha;
     double variance = to->sigma * to->sigma - ratio * ratio * from->sigma * from->sigma;
     return (struct ebb_gaussian){.x = ratio, .sd = sqrt(fmax(0, variance))};
 }
 
-struct ebb_gaussian ebb_level_posterior(const struct ebb_level *from, const struct ebb_level *to)
+struct ebb_gaussian ebb_noise_level_posterior(const struct ebb_noise_level *from,
+                                              const struct ebb_noise_level *to)
 {
-    struct ebb_gaussian forward = ebb_level_forward(to, from);
+    struct ebb_gaussian forward = ebb_noise_level_forward(to, from);
     double added = forward.sd * forward.sd, all = from->sigma * from->sigma;
     return (struct ebb_gaussian){
         .x = forward.x * to->sigma * to->sigma / all,
@@ -250,16 +256,16 @@ struct ebb_gaussian ebb_level_posterior(const struct ebb_level *from, const stru
     };
 }
 
-struct ebb_gaussian ebb_forward(const struct ebb_schedule *schedule, double from, double to)
+struct ebb_gaussian ebb_schedule_forward(const struct ebb_schedule *schedule, double from, double to)
 {
-    struct ebb_level a = ebb_level_at_step(schedule, step_of_t(schedule, from));
-    struct ebb_level b = ebb_level_at_step(schedule, step_of_t(schedule, to));
-    return ebb_level_forward(&a, &b);
+    struct ebb_noise_level a = ebb_noise_level_at_step(schedule, step_of_t(schedule, from));
+    struct ebb_noise_level b = ebb_noise_level_at_step(schedule, step_of_t(schedule, to));
+    return ebb_noise_level_forward(&a, &b);
 }
 
-struct ebb_gaussian ebb_posterior(const struct ebb_schedule *schedule, double from, double to)
+struct ebb_gaussian ebb_schedule_posterior(const struct ebb_schedule *schedule, double from, double to)
 {
-    struct ebb_level a = ebb_level_at_step(schedule, step_of_t(schedule, from));
-    struct ebb_level b = ebb_level_at_step(schedule, step_of_t(schedule, to));
-    return ebb_level_posterior(&a, &b);
+    struct ebb_noise_level a = ebb_noise_level_at_step(schedule, step_of_t(schedule, from));
+    struct ebb_noise_level b = ebb_noise_level_at_step(schedule, step_of_t(schedule, to));
+    return ebb_noise_level_posterior(&a, &b);
 }

@@ -1,6 +1,7 @@
-// torch.randn of the CPU generator: Mersenne Twister 19937, then Box-Muller in blocks of 16 (the order and the float
-// polynomials of PyTorch's AVX2 kernel, whose fused multiply-adds are spelled out here) or, below 16 elements, one by one
-// in double precision.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// torch.randn of the CPU generator: Mersenne Twister 19937, then Box-Muller in blocks of 16 (the order and
+// the float polynomials of PyTorch's AVX2 kernel, whose fused multiply-adds are spelled out here) or, below
+// 16 elements, one by one in double precision.
 #include "diffusion/noise.h"
 
 #include <math.h>
@@ -62,8 +63,9 @@ static float log_avx(float x)
         m = m - 1.0f;
     }
 
-    static const float coefficient[] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
-                                        -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f};
+    static const float coefficient[] = {-1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f,
+                                        1.4249322787e-1f,  -1.6668057665e-1f, 2.0000714765e-1f,
+                                        -2.4999993993e-1f, 3.3333331174e-1f};
     float z = m * m, y = 7.0376836292e-2f;
     for (int i = 0; i < 8; i++)
         y = fmaf(y, m, coefficient[i]);

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "graph/plan.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "backend/backend.h"
 #include "base/base.h"
 #include "graph/node.h"
 #include "graph/plan_private.h"
@@ -14,14 +16,15 @@ static struct ebb_program program_of(const struct ebb_plan *plan, int which)
     const struct ebb_lowered *l = &plan->lowered[which];
     bool loop = which == EBB_LOOP;
     return (struct ebb_program){
-        .tensors = l->tensors,
+        .operands = l->operands,
         .ops = l->ops,
-        .tensor_count = l->tensor_count,
+        .operand_count = l->operand_count,
         .op_count = l->op_count,
         .input_count = loop ? plan->graph->inputs : 0,
         .output_count = loop ? plan->graph->output_count : 0,
         .arena = plan->arena,
         .steps = plan->steps,
+        .bf16 = loop && plan->graph->bf16,
     };
 }
 
@@ -34,25 +37,26 @@ static void release_programs(struct ebb_plan *plan)
     }
 }
 
-// Lays out the step table for `capacity` steps; returns its floats. The prologue sees EBB_STEP_CHUNK steps as a batch.
+// Lays out the step table for `capacity` steps; returns its floats. The prologue sees EBB_STEP_CHUNK steps as
+// a batch.
 static size_t place_steps(struct ebb_plan *plan, size_t capacity)
 {
     struct ebb_lowered *prologue = &plan->lowered[EBB_PROLOGUE], *loop = &plan->lowered[EBB_LOOP];
     size_t end = 0;
-    for (int i = 0; i < prologue->tensor_count; i++) {
-        struct ebb_tensor *t = &prologue->tensors[i];
+    for (int i = 0; i < prologue->operand_count; i++) {
+        struct ebb_operand *t = &prologue->operands[i];
         if (t->place != EBB_PLACE_STEPS)
             continue;
         t->stride = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
         t->offset = end;
         end += (t->stride / EBB_STEP_CHUNK * capacity + 63) / 64 * 64;
     }
-    for (int i = 0; i < loop->tensor_count; i++) {
-        struct ebb_tensor *t = &loop->tensors[i];
+    for (int i = 0; i < loop->operand_count; i++) {
+        struct ebb_operand *t = &loop->operands[i];
         if (t->place != EBB_PLACE_STEPS)
             continue;
-        t->offset = prologue->tensors[loop->imports[i]].offset;
-        t->stride = prologue->tensors[loop->imports[i]].stride / EBB_STEP_CHUNK;
+        t->offset = prologue->operands[loop->imports[i]].offset;
+        t->stride = prologue->operands[loop->imports[i]].stride / EBB_STEP_CHUNK;
     }
     return end;
 }
@@ -67,53 +71,58 @@ static enum ebb_result prepare(struct ebb_plan *plan, size_t capacity, struct eb
     size_t floats = place_steps(plan, capacity);
     if (floats && !(plan->steps = ebb_buffer_create(plan->device, floats, error)))
         return EBB_OUT_OF_MEMORY;
-    for (int i = 0; i < EBB_PROGRAMS; i++) {
+    enum ebb_result result = EBB_OK;
+    for (int i = 0; i < EBB_PROGRAMS && result == EBB_OK; i++) {
         plan->programs[i] = program_of(plan, i);
-        if (!(plan->prepared[i] = plan->device->backend->prepare(plan->device, &plan->programs[i], error)))
-            return EBB_OUT_OF_MEMORY;
+        result = plan->device->backend->prepare(plan->device, &plan->programs[i], &plan->prepared[i], error);
     }
-    plan->prepared_id = ebb_new_id();
-    plan->capacity = capacity;
-    return EBB_OK;
+    if (result == EBB_OK) {
+        plan->prepared_id = ebb_new_id();
+        plan->capacity = capacity;
+    }
+    return result;
 }
 
-static uint64_t count_flops(const struct ebb_lowered *l)
+// Places both programs in one arena: they never run at once.
+static enum ebb_result make_arena(struct ebb_plan *plan, bool reuse, struct ebb_error *error)
 {
-    uint64_t flops = 0;
-    for (int i = 0; i < l->op_count; i++) {
-        const struct ebb_op *op = &l->ops[i];
-        const struct ebb_tensor *dst = &l->tensors[op->dst];
-        uint64_t pixels = (uint64_t)dst->n * (uint64_t)dst->h * (uint64_t)dst->w, channels = (uint64_t)dst->c;
-        if (op->kind == EBB_OP_CONV)
-            flops += 2 * pixels * channels * (uint64_t)op->weight->kh * (uint64_t)op->weight->kw * (uint64_t)op->weight->cin;
-        if (op->kind == EBB_OP_ATTENTION) {
-            const struct ebb_tensor *keys = &l->tensors[op->src[1]];
-            flops += 4 * pixels * channels * (uint64_t)keys->h * (uint64_t)keys->w;
-        }
-    }
-    return flops;
-}
-
-static enum ebb_result build(struct ebb_plan *plan, unsigned flags, struct ebb_error *error)
-{
-    plan->step_inputs = ebb_alloc((size_t)plan->graph->step_inputs, sizeof(*plan->step_inputs));
-    if (!plan->step_inputs)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
-    enum ebb_result result = ebb_lower(plan->graph, !(flags & EBB_PLAN_NO_FUSE), plan->lowered, plan->step_inputs, error);
-    if (result != EBB_OK)
-        return result;
-
     size_t floats = 0;
     for (int i = 0; i < EBB_PROGRAMS; i++) {
-        size_t need = ebb_place(&plan->lowered[i], !(flags & EBB_PLAN_NO_REUSE));
+        size_t need = ebb_place(&plan->lowered[i], reuse);
         if (need == SIZE_MAX)
             return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
         floats = need > floats ? need : floats;
     }
     if (floats && !(plan->arena = ebb_buffer_create(plan->device, floats, error)))
         return EBB_OUT_OF_MEMORY;
-    plan->flops = count_flops(&plan->lowered[EBB_LOOP]);
-    return prepare(plan, FIRST_CAPACITY, error);
+    return EBB_OK;
+}
+
+static enum ebb_result build(struct ebb_plan *plan, unsigned flags, struct ebb_error *error)
+{
+    enum ebb_result result = EBB_OK;
+    plan->step_inputs = ebb_alloc((size_t)plan->graph->step_inputs, sizeof(*plan->step_inputs));
+    if (!plan->step_inputs)
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
+    if (result == EBB_OK)
+        result = ebb_lower(plan->graph, !(flags & EBB_PLAN_NO_FUSE), plan->lowered, plan->step_inputs, error);
+    if (result == EBB_OK)
+        result = make_arena(plan, !(flags & EBB_PLAN_NO_REUSE), error);
+    if (result == EBB_OK)
+        result = prepare(plan, FIRST_CAPACITY, error);
+    return result;
+}
+
+// Graphs can be built, and their cost found, before weights have their numbers.
+static enum ebb_result check_weights(const struct ebb_graph *graph, struct ebb_error *error)
+{
+    for (const struct ebb_node *node = graph->first; node; node = node->next)
+        for (int i = 0; i < 2; i++) {
+            const struct ebb_weight *weight = i ? node->bias : node->weight;
+            if (weight && !weight->data && !weight->panels.data)
+                return ebb_fail(error, EBB_INVALID, "weight %s has no numbers yet", weight->name);
+        }
+    return EBB_OK;
 }
 
 struct ebb_plan *ebb_plan_create_with(struct ebb_device *device, struct ebb_graph *graph, unsigned flags,
@@ -122,7 +131,8 @@ struct ebb_plan *ebb_plan_create_with(struct ebb_device *device, struct ebb_grap
     struct ebb_plan *plan = NULL;
     if (ebb_graph_failed(graph, error) == EBB_OK && graph->output_count == 0)
         ebb_fail(error, EBB_INVALID, "a graph without outputs");
-    else if (graph && graph->error.code == EBB_OK && !(plan = ebb_alloc(1, sizeof(*plan))))
+    else if (graph && graph->error.code == EBB_OK && check_weights(graph, error) == EBB_OK &&
+             !(plan = ebb_alloc(1, sizeof(*plan))))
         ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
     if (!plan) {
         ebb_graph_destroy(&graph);
@@ -157,7 +167,8 @@ void ebb_plan_destroy(struct ebb_plan **plan)
     free(gone);
 }
 
-enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *const *inputs, struct ebb_error *error)
+enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *const *inputs,
+                               struct ebb_error *error)
 {
     if (steps < 1 || steps > 1000000)
         return ebb_fail(error, EBB_INVALID, "a plan of %d steps, allowed are 1 to 1000000", steps);
@@ -166,26 +177,30 @@ enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *co
     if (chunks * EBB_STEP_CHUNK > plan->capacity)
         result = prepare(plan, chunks * EBB_STEP_CHUNK, error);
 
-    const struct ebb_tensor *tensors = plan->lowered[EBB_PROLOGUE].tensors;
+    const struct ebb_operand *operands = plan->lowered[EBB_PROLOGUE].operands;
     for (int i = 0; result == EBB_OK && i < plan->graph->step_inputs; i++) {
-        const struct ebb_tensor *t = &tensors[plan->step_inputs[i]];
-        result = ebb_buffer_write(plan->steps, t->offset, inputs[i], t->stride / EBB_STEP_CHUNK * (size_t)steps, error);
+        const struct ebb_operand *t = &operands[plan->step_inputs[i]];
+        result = ebb_buffer_write(plan->steps, t->offset, inputs[i],
+                                  t->stride / EBB_STEP_CHUNK * (size_t)steps, error);
     }
     for (size_t i = 0; result == EBB_OK && plan->programs[EBB_PROLOGUE].op_count && i < chunks; i++)
-        result = plan->device->backend->run(plan->device, plan->prepared[EBB_PROLOGUE], (int)i, NULL, NULL, error);
+        result = plan->device->backend->run(plan->device, plan->prepared[EBB_PROLOGUE], (int)i, NULL, NULL,
+                                            error);
     plan->step_count = result == EBB_OK ? steps : 0;
     return result;
 }
 
-static enum ebb_result check_buffer(const struct ebb_plan *plan, const struct ebb_tensor *t, const struct ebb_buffer *buffer,
-                                    struct ebb_error *error)
+static enum ebb_result check_buffer(const struct ebb_plan *plan, const struct ebb_operand *t,
+                                    const struct ebb_buffer *buffer, struct ebb_error *error)
 {
     const char *what = t->place == EBB_PLACE_INPUT ? "input" : "output";
     size_t floats = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
     if (!buffer || buffer->device != plan->device)
-        return ebb_fail(error, EBB_INVALID, "%s %d: %s", what, t->index, buffer ? "a buffer of another device" : "no buffer");
+        return ebb_fail(error, EBB_INVALID, "%s %d: %s", what, t->index,
+                        buffer ? "a buffer of another device" : "no buffer");
     if (buffer->count < floats)
-        return ebb_fail(error, EBB_INVALID, "%s %d needs %zu floats, the buffer has %zu", what, t->index, floats, buffer->count);
+        return ebb_fail(error, EBB_INVALID, "%s %d needs %zu floats, the buffer has %zu", what, t->index,
+                        floats, buffer->count);
     return EBB_OK;
 }
 
@@ -198,8 +213,8 @@ static enum ebb_result check_run(const struct ebb_plan *plan, int step, struct e
         return ebb_fail(error, EBB_INVALID, "step %d of a plan of %d", step, plan->step_count);
     enum ebb_result result = EBB_OK;
     const struct ebb_lowered *loop = &plan->lowered[EBB_LOOP];
-    for (int i = 0; result == EBB_OK && i < loop->tensor_count; i++) {
-        const struct ebb_tensor *t = &loop->tensors[i];
+    for (int i = 0; result == EBB_OK && i < loop->operand_count; i++) {
+        const struct ebb_operand *t = &loop->operands[i];
         if (t->place == EBB_PLACE_INPUT)
             result = check_buffer(plan, t, inputs[t->index], error);
         if (t->place == EBB_PLACE_OUTPUT)
@@ -225,30 +240,21 @@ enum ebb_result ebb_plan_run(struct ebb_plan *plan, int step, struct ebb_buffer 
                              struct ebb_buffer *const *outputs, struct ebb_error *error)
 {
     enum ebb_result result = check_run(plan, step, inputs, outputs, error);
-    return result == EBB_OK ? plan->device->backend->run(plan->device, plan->prepared[EBB_LOOP], row_of(plan, step), inputs,
-                                                         outputs, error)
-                            : result;
+    const struct ebb_backend *backend = plan->device->backend;
+    if (result == EBB_OK)
+        result = backend->run(plan->device, plan->prepared[EBB_LOOP], row_of(plan, step), inputs, outputs,
+                              error);
+    return result;
 }
 
-enum ebb_result ebb_plan_tape(struct ebb_plan *plan, struct ebb_tape *tape, int step, struct ebb_buffer *const *inputs,
-                              struct ebb_buffer *const *outputs, struct ebb_error *error)
+enum ebb_result ebb_plan_tape(struct ebb_plan *plan, struct ebb_tape *tape, int step,
+                              struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                              struct ebb_error *error)
 {
     enum ebb_result result = check_run(plan, step, inputs, outputs, error);
     struct ebb_tape_program program = {plan->prepared[EBB_LOOP], plan->prepared_id, plan->graph->inputs,
                                        plan->graph->output_count};
-    return result == EBB_OK ? ebb_tape_run(tape, &program, row_of(plan, step), inputs, outputs, error) : result;
-}
-
-size_t ebb_plan_memory(const struct ebb_plan *plan)
-{
-    size_t bytes = plan->arena ? ebb_buffer_count(plan->arena) * sizeof(float) : 0;
-    bytes += plan->steps ? ebb_buffer_count(plan->steps) * sizeof(float) : 0;
-    for (int i = 0; i < EBB_PROGRAMS; i++)
-        bytes += plan->prepared[i] ? plan->device->backend->memory(plan->prepared[i]) : 0;
-    return bytes;
-}
-
-uint64_t ebb_plan_flops(const struct ebb_plan *plan)
-{
-    return plan->flops;
+    if (result == EBB_OK)
+        result = ebb_tape_run(tape, &program, row_of(plan, step), inputs, outputs, error);
+    return result;
 }

@@ -1,4 +1,6 @@
-// What tests may look into: fusion and memory reuse switched off, the arena itself.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inside of a plan, for graph/plan.c and for tests: plans without fusion or reuse of memory, and the
+// arena.
 #ifndef EBB_GRAPH_PLAN_PRIVATE_H
 #define EBB_GRAPH_PLAN_PRIVATE_H
 
@@ -15,13 +17,12 @@ struct ebb_plan {
     struct ebb_lowered lowered[EBB_PROGRAMS];
     struct ebb_program programs[EBB_PROGRAMS];
     void *prepared[EBB_PROGRAMS]; // the backend's
-    uint64_t prepared_id;         // another one each time
+    uint64_t prepared_id;         // ebb_new_id(), a new one whenever `prepared` changes
     struct ebb_buffer *arena;     // of both programs; NULL: none needed
-    struct ebb_buffer *steps;     // what the prologue leaves for the loop, per step; NULL: none needed
-    size_t capacity;              // steps that fit
-    int step_count;               // steps given last
-    int *step_inputs;             // their tensors in the prologue
-    uint64_t flops;
+    struct ebb_buffer *steps;     // the prologue's results for the loop, per step; NULL: none needed
+    size_t capacity;              // steps that `steps` has room for
+    int step_count;               // of the last ebb_plan_steps()
+    int *step_inputs;             // operands of the step inputs in the prologue
 };
 
 #endif

@@ -1,6 +1,5 @@
-// Where models are looked for, and what somebody may have meant.
-#include "model/find.h"
-
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Finding models by name.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,23 +7,37 @@
 #include <ebb/model.h>
 
 #include "base/base.h"
-#include "model/file.h"
+#include "base/file.h"
+#include "model/hub_cache.h"
 
 struct search {
     const char *name;
     char *path;
     size_t size;
-    char looked[400]; // places, for the message
+    char looked[400]; // the places so far, for the message
     bool found;
 };
 
+// Whether the folder is among those looked at: it stands there whole, between commas.
+static bool was_looked_at(const struct search *s, const char *folder, size_t length, const char *below)
+{
+    char path[sizeof(s->looked)];
+    snprintf(path, sizeof(path), "%.*s%s", (int)length, folder, below);
+    size_t all = strlen(path);
+    for (const char *at = s->looked; (at = strstr(at, path)); at += all)
+        if ((at == s->looked || at[-1] == ' ') && (at[all] == 0 || at[all] == ','))
+            return true;
+    return false;
+}
+
 static void try_folder(struct search *s, const char *folder, size_t length, const char *below)
 {
-    if (s->found || length == 0)
+    if (s->found || length == 0 || was_looked_at(s, folder, length, below))
         return;
 
     size_t used = strlen(s->looked);
-    snprintf(s->looked + used, sizeof(s->looked) - used, "%s%.*s%s", used ? ", " : "", (int)length, folder, below);
+    snprintf(s->looked + used, sizeof(s->looked) - used, "%s%.*s%s", used ? ", " : "", (int)length, folder,
+             below);
     int wrote = snprintf(s->path, s->size, "%.*s%s/%s", (int)length, folder, below, s->name);
     s->found = wrote > 0 && (size_t)wrote < s->size && ebb_folder_exists(s->path);
 }
@@ -51,7 +64,8 @@ static bool holds_model(const char *folder)
     char path[4200];
     bool found = false;
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && !found; i++)
-        found = snprintf(path, sizeof(path), "%s/%s", folder, signs[i]) < (int)sizeof(path) && ebb_file_exists(path);
+        found = snprintf(path, sizeof(path), "%s/%s", folder, signs[i]) < (int)sizeof(path) &&
+                ebb_file_exists(path);
     return found;
 }
 
@@ -59,8 +73,12 @@ static enum ebb_result take_folder(const char *name, char *path, size_t size, st
 {
     if (!ebb_file_exists(name))
         return ebb_fail(error, EBB_NOT_FOUND, "there is no model folder %s", name);
+    if (ebb_hub_is_repository(name))
+        return ebb_hub_snapshot(name, path, size, error);
     int wrote = snprintf(path, size, "%s", name);
-    return wrote >= 0 && (size_t)wrote < size ? EBB_OK : ebb_fail(error, EBB_INVALID, "the path of the model is too long");
+    return wrote >= 0 && (size_t)wrote < size
+               ? EBB_OK
+               : ebb_fail(error, EBB_INVALID, "the path of the model is too long");
 }
 
 // A folder of sounds that happens to be called "sfx" does not hide the model of that name.
@@ -68,7 +86,9 @@ enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct
 {
     if (!name || !*name)
         return ebb_fail(error, EBB_INVALID, "the model has no name");
-    if (strchr(name, '/') || holds_model(name))
+    if (ebb_hub_is_name(name) && !ebb_file_exists(name))
+        return ebb_hub_find(name, path, size, error);
+    if (strchr(name, '/') || holds_model(name) || ebb_hub_is_repository(name))
         return take_folder(name, path, size, error);
 
     struct search s = {.name = name, .path = path, .size = size};
@@ -80,25 +100,8 @@ enum ebb_result ebb_model_find(const char *name, char *path, size_t size, struct
     if (s.found)
         return EBB_OK;
     if (ebb_folder_exists(name))
-        return take_folder(name, path, size, error); // whoever opens it says what it lacks
+        return take_folder(name, path, size, error); // opening it tells which files are missing
+    if (ebb_hub_find(name, path, size, NULL) == EBB_OK)
+        return EBB_OK;
     return ebb_fail(error, EBB_NOT_FOUND, "there is no model \"%.60s\" in %s", name, s.looked);
-}
-
-int ebb_edit_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 63 };
-    size_t n = strnlen(a, LONGEST), m = strnlen(b, LONGEST);
-    int row[LONGEST + 1]; // row[j]: from the first i letters of a to the first j of b
-    for (size_t j = 0; j <= m; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= n; i++) {
-        int diagonal = row[0]++;
-        for (size_t j = 1; j <= m; j++) {
-            int replace = diagonal + (a[i - 1] != b[j - 1]);
-            int other = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
-            diagonal = row[j];
-            row[j] = replace < other ? replace : other;
-        }
-    }
-    return row[m];
 }

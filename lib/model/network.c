@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "model/network.h"
 
 #include <pthread.h>
@@ -5,74 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/buffer.h"
+#include "backend/device.h"
 #include "base/base.h"
-#include "model/config.h"
 
 // ---- opening ----
 
-static enum ebb_result create(struct ebb_network *n, struct ebb_json_file *config, const char *wanted, struct ebb_error *error)
+static enum ebb_result open_folder(struct ebb_network *n, int roles, struct ebb_error *error)
 {
-    struct ebb_json root = ebb_json_root(config);
-    enum ebb_result result = EBB_OK;
-    const char *class_name = ebb_json_string(&root, "_class_name", "");
-
-    if (strcmp(class_name, "AutoencoderKL") == 0) {
-        struct ebb_autoencoder_config vae;
-        result = ebb_config_autoencoder(config, &vae);
-        if (!result)
-            n->vae = ebb_autoencoder_create(&vae, error);
-    } else if (strcmp(class_name, "UNet2DModel") == 0) {
-        struct ebb_unet_config unet;
-        result = ebb_config_unet(config, &unet);
-        if (!result)
-            n->unet = ebb_unet_create(&unet, error);
-    } else if (wanted && strcmp(class_name, "EncoderUNet2DModel") == 0) { // nobody looks at one by itself
-        struct ebb_classifier_config classifier;
-        result = ebb_config_classifier(config, &classifier);
-        if (!result)
-            n->classifier = ebb_classifier_create(&classifier, error);
-    } else {
-        ebb_json_refuse(&root, "_class_name", *class_name ? EBB_UNSUPPORTED : EBB_CORRUPT,
-                        "UNet2DModel or AutoencoderKL");
-        return config->result;
+    enum ebb_result result = ebb_json_read_in(&n->config, n->folder, "config.json", n->config_sum, error);
+    if (result != EBB_OK)
+        return result;
+    n->class = ebb_network_class_of(&n->config, roles);
+    n->net = n->class ? n->class->create(&n->config) : NULL;
+    if (n->config.result != EBB_OK)
+        return n->config.result;
+    if (!n->net) {
+        ebb_explain(error, "%s", n->config.path);
+        return error->code;
     }
-    if (result || n->unet || n->vae || n->classifier)
-        return result;
-    ebb_explain(error, "%s", config->path);
-    return error->code;
+    n->files = ebb_weight_files_open(n->folder, error);
+    return n->files ? ebb_weight_files_bind(n->files, n->class->weights(n->net), n->class->tensor, error)
+                    : error->code;
 }
 
-static enum ebb_result open_folder(struct ebb_network *n, const char *class_name, struct ebb_error *error)
+struct ebb_network *ebb_network_open(const char *folder, int roles, struct ebb_error *error)
 {
-    struct ebb_json_file config;
-    enum ebb_result result = ebb_json_read_in(&config, n->folder, "config.json", n->config_sum, error);
-    if (result)
-        return result;
-
-    struct ebb_json root = ebb_json_root(&config);
-    if (class_name && strcmp(ebb_json_string(&root, "_class_name", class_name), class_name) != 0)
-        ebb_json_refuse(&root, "_class_name", EBB_UNSUPPORTED, "%s", class_name);
-    result = config.result ? config.result : create(n, &config, class_name, error);
-    if (n->classifier)
-        n->config = config;
-    else
-        ebb_json_close(&config);
-    if (result)
-        return result;
-
-    n->tensors = ebb_tensors_open(n->folder, error);
-    return n->tensors ? ebb_tensors_bind(n->tensors, ebb_network_weights(n), error) : error->code;
-}
-
-struct ebb_network *ebb_network_open(const char *folder, const char *class_name, struct ebb_error *error)
-{
-    struct ebb_error local;
-    error = error ? error : &local;
+    error = EBB_ERROR(error);
     struct ebb_network *n = ebb_alloc(1, sizeof(*n));
     if (n && (n->folder = strdup(folder))) {
         n->references = 1;
-        if (open_folder(n, class_name, error) == EBB_OK)
+        if (open_folder(n, roles, error) == EBB_OK)
             return n;
     } else {
         ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder);
@@ -83,12 +46,10 @@ struct ebb_network *ebb_network_open(const char *folder, const char *class_name,
 
 static void destroy(struct ebb_network *n)
 {
-    ebb_unet_destroy(&n->unet);
-    ebb_autoencoder_destroy(&n->vae);
-    ebb_classifier_destroy(&n->classifier);
-    if (n->config.root)
-        ebb_json_close(&n->config);
-    ebb_tensors_close(&n->tensors);
+    if (n->net)
+        n->class->destroy(n->net);
+    ebb_json_close(&n->config);
+    ebb_weight_files_close(&n->files);
     for (int i = 0; i < n->device_count; i++)
         ebb_device_destroy(&n->devices[i]);
     free(n->devices);
@@ -96,11 +57,45 @@ static void destroy(struct ebb_network *n)
     free(n);
 }
 
-struct ebb_weights *ebb_network_weights(const struct ebb_network *n)
+static void *net_of(const struct ebb_network *n, const struct ebb_network_class *class)
 {
-    if (n->classifier)
-        return ebb_classifier_weights(n->classifier);
-    return n->unet ? ebb_unet_weights(n->unet) : ebb_autoencoder_weights(n->vae);
+    return n && n->class == class ? n->net : NULL;
+}
+
+const struct ebb_unet *ebb_network_unet(const struct ebb_network *n)
+{
+    return n && n->class && n->class->role == EBB_ROLE_UNET ? n->net : NULL;
+}
+
+const struct ebb_autoencoder *ebb_network_autoencoder(const struct ebb_network *n)
+{
+    return net_of(n, &ebb_autoencoder_kl_class);
+}
+
+const struct ebb_classifier *ebb_network_classifier(const struct ebb_network *n)
+{
+    return net_of(n, &ebb_classifier_class);
+}
+
+const struct ebb_vocoder *ebb_network_vocoder(const struct ebb_network *n)
+{
+    return net_of(n, &ebb_speecht5_hifigan_class);
+}
+
+const struct ebb_text_encoder *ebb_network_text(const struct ebb_network *n)
+{
+    bool encoder = n && (n->class->role == EBB_ROLE_TEXT || n->class->role == EBB_ROLE_LANGUAGE);
+    return encoder ? n->net : NULL;
+}
+
+const struct ebb_text_projection *ebb_network_text_projection(const struct ebb_network *n)
+{
+    return net_of(n, &ebb_text_projection_class);
+}
+
+uint64_t ebb_network_parameters(const struct ebb_network *n)
+{
+    return ebb_weights_count(n->class->weights(n->net));
 }
 
 // ---- sharing: networks whose weights are loaded, by the files they came from ----
@@ -129,10 +124,11 @@ void ebb_network_close(struct ebb_network **network)
 
 static bool same(const struct ebb_network *a, const struct ebb_network *b)
 {
-    return strcmp(a->config_sum, b->config_sum) == 0 && ebb_tensors_same(a->tensors, b->tensors);
+    return strcmp(a->config_sum, b->config_sum) == 0 && ebb_weight_files_same(a->files, b->files);
 }
 
-// What a device packs of the weights must go before the device does. On the host such forms belong to no device.
+// Packed forms of weights on a device must be freed before the device. Packed forms on the host belong to
+// no device.
 static enum ebb_result keep_device(struct ebb_network *n, struct ebb_device *device, struct ebb_error *error)
 {
     const char *kind = ebb_device_kind(device);
@@ -149,8 +145,9 @@ static enum ebb_result keep_device(struct ebb_network *n, struct ebb_device *dev
     return EBB_OK;
 }
 
-// Under the lock, so that two models that load at once read the files once.
-enum ebb_result ebb_network_load(struct ebb_network **network, struct ebb_device *device, struct ebb_error *error)
+// Loading holds the lock, so two models that load at the same time read the files once.
+enum ebb_result ebb_network_load(struct ebb_network **network, struct ebb_device *device,
+                                 struct ebb_error *error)
 {
     struct ebb_network *n = *network, *other = n->loaded ? n : NULL;
     enum ebb_result result = EBB_OK;
@@ -159,14 +156,16 @@ enum ebb_result ebb_network_load(struct ebb_network **network, struct ebb_device
     if (!n->loaded)
         for (other = loaded_networks; other && !same(other, n); other = other->next)
             ;
-    if (!other && !(result = ebb_tensors_load(n->tensors, error))) {
+    if (!other)
+        result = ebb_weight_files_load(n->files, error);
+    if (!other && result == EBB_OK) {
         n->loaded = n->listed = true;
         n->next = loaded_networks;
         loaded_networks = other = n;
     }
-    if (!result)
+    if (result == EBB_OK)
         result = keep_device(other, device, error);
-    bool swap = !result && other != n;
+    bool swap = result == EBB_OK && other != n;
     other = swap ? other : n;
     other->references += swap;
     pthread_mutex_unlock(&lock);
@@ -180,24 +179,25 @@ enum ebb_result ebb_network_load(struct ebb_network **network, struct ebb_device
 
 // ---- sums ----
 
-void ebb_network_expect(struct ebb_network *n, const struct ebb_json *sums, const char *prefix)
+void ebb_network_expect(struct ebb_network *n, const struct ebb_json *sums)
 {
-    for (int i = 0; i < ebb_tensors_files(n->tensors); i++) {
+    const char *slash = strrchr(n->folder, '/'), *folder = slash ? slash + 1 : n->folder;
+    for (int i = 0; i < ebb_weight_files_count(n->files); i++) {
         char name[256];
-        snprintf(name, sizeof(name), "%s%s", prefix, ebb_tensors_file_name(n->tensors, i));
+        snprintf(name, sizeof(name), "%s/%s", folder, ebb_weight_files_name(n->files, i));
         const char *sum = ebb_json_string(sums, name, NULL);
         if (sum && (strlen(sum) != 64 || strspn(sum, "0123456789abcdef") != 64))
             ebb_json_refuse(sums, name, EBB_CORRUPT, "64 lower-case hex digits");
         else if (sum)
-            ebb_tensors_expect(n->tensors, i, sum);
+            ebb_weight_files_expect(n->files, i, sum);
     }
 }
 
 enum ebb_result ebb_network_hash(const struct ebb_network *n, struct ebb_sha256 *sha, struct ebb_error *error)
 {
-    enum ebb_result result = ebb_tensors_add_sums(n->tensors, error);
+    enum ebb_result result = ebb_weight_files_add_sums(n->files, error);
     ebb_sha256_add(sha, n->config_sum, strlen(n->config_sum));
-    for (int i = 0; !result && i < ebb_tensors_files(n->tensors); i++)
-        ebb_sha256_add(sha, ebb_tensors_sum(n->tensors, i), 64);
+    for (int i = 0; result == EBB_OK && i < ebb_weight_files_count(n->files); i++)
+        ebb_sha256_add(sha, ebb_weight_files_sum(n->files, i), 64);
     return result;
 }

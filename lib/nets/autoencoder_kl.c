@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // AutoencoderKL: the first stage of latent diffusion (Rombach et al. 2022), as diffusers has it.
 #include "nets/autoencoder_kl.h"
 
@@ -31,9 +32,17 @@ struct ebb_autoencoder {
 void ebb_autoencoder_config_default(struct ebb_autoencoder_config *config)
 {
     *config = (struct ebb_autoencoder_config){
-        .in_channels = 3, .out_channels = 3, .latent_channels = 4, .levels = 1, .block_out_channels = {64},
-        .layers_per_block = 1, .mid_block_add_attention = true, .use_quant_conv = true, .use_post_quant_conv = true,
-        .scaling_factor = 0.18215, .style = {.groups = 32, .eps = 1e-6f, .act = EBB_ACT_SILU},
+        .in_channels = 3,
+        .out_channels = 3,
+        .latent_channels = 4,
+        .levels = 1,
+        .block_out_channels = {64},
+        .layers_per_block = 1,
+        .mid_block_add_attention = true,
+        .use_quant_conv = true,
+        .use_post_quant_conv = true,
+        .scaling_factor = 0.18215,
+        .style = {.groups = 32, .eps = 1e-6f, .act = EBB_ACT_SILU},
     };
 }
 
@@ -85,13 +94,16 @@ static void want_encoder(struct ebb_autoencoder *a)
         level->attention = c->down_attention[i];
         want_level(a, level, path, channels[i ? i - 1 : 0], channels[i]);
         if (i < last)
-            level->resample = ebb_want_conv(&a->weights, channels[i], channels[i], 3, path, ".downsamplers.0.conv");
+            level->resample = ebb_want_conv(&a->weights, channels[i], channels[i], 3, path,
+                                            ".downsamplers.0.conv");
     }
     want_mid(a, e, "encoder");
     e->norm_out = ebb_want_norm(&a->weights, channels[last], "", "encoder.conv_norm_out");
-    e->conv_out = ebb_want_conv(&a->weights, channels[last], 2 * c->latent_channels, 3, "", "encoder.conv_out");
+    e->conv_out = ebb_want_conv(&a->weights, channels[last], 2 * c->latent_channels, 3, "",
+                                "encoder.conv_out");
     if (c->use_quant_conv)
-        a->quant = ebb_want_conv(&a->weights, 2 * c->latent_channels, 2 * c->latent_channels, 1, "", "quant_conv");
+        a->quant = ebb_want_conv(&a->weights, 2 * c->latent_channels, 2 * c->latent_channels, 1, "",
+                                 "quant_conv");
 }
 
 static void want_decoder(struct ebb_autoencoder *a)
@@ -119,13 +131,14 @@ static void want_decoder(struct ebb_autoencoder *a)
     d->conv_out = ebb_want_conv(&a->weights, channels[0], c->out_channels, 3, "", "decoder.conv_out");
 }
 
-struct ebb_autoencoder *ebb_autoencoder_create(const struct ebb_autoencoder_config *config, struct ebb_error *error)
+struct ebb_autoencoder *ebb_autoencoder_create(const struct ebb_autoencoder_config *config,
+                                               struct ebb_error *error)
 {
     int groups = config->style.groups;
     for (int i = 0; i < config->levels; i++)
         if (config->block_out_channels[i] % groups) {
-            ebb_fail(error, EBB_UNSUPPORTED, "\"norm_num_groups\" is %d, expected a divisor of %d channels", groups,
-                     config->block_out_channels[i]);
+            ebb_fail(error, EBB_UNSUPPORTED, "\"norm_num_groups\" is %d, expected a divisor of %d channels",
+                     groups, config->block_out_channels[i]);
             return NULL;
         }
 
@@ -195,8 +208,8 @@ static struct ebb_node *layers(struct ebb_graph *g, const struct ebb_style *styl
     return x;
 }
 
-static struct ebb_node *middle(struct ebb_graph *g, const struct ebb_autoencoder_config *c, const struct half *half,
-                               struct ebb_node *x)
+static struct ebb_node *middle(struct ebb_graph *g, const struct ebb_autoencoder_config *c,
+                               const struct half *half, struct ebb_node *x)
 {
     x = ebb_resnet(g, &half->mid[0], &c->style, x, NULL, EBB_KEEP_SIZE);
     if (c->mid_block_add_attention)
@@ -204,8 +217,8 @@ static struct ebb_node *middle(struct ebb_graph *g, const struct ebb_autoencoder
     return ebb_resnet(g, &half->mid[1], &c->style, x, NULL, EBB_KEEP_SIZE);
 }
 
-static struct ebb_node *ending(struct ebb_graph *g, const struct ebb_autoencoder_config *c, const struct half *half,
-                               struct ebb_node *x)
+static struct ebb_node *ending(struct ebb_graph *g, const struct ebb_autoencoder_config *c,
+                               const struct half *half, struct ebb_node *x)
 {
     x = ebb_activate(g, ebb_norm(g, x, &c->style, &half->norm_out), EBB_ACT_SILU);
     return ebb_conv(g, x, &half->conv_out);
@@ -218,14 +231,15 @@ enum ebb_result ebb_encoder_build(const struct ebb_autoencoder *net, struct ebb_
     const struct half *e = &net->encoder;
     int reduction = ebb_autoencoder_reduction(net);
     if (h < reduction || w < reduction)
-        return ebb_fail(error, EBB_INVALID, "%d x %d is too small for this encoder: both must be at least %d", h, w,
-                        reduction);
+        return ebb_fail(error, EBB_INVALID, "%d x %d is too small for this encoder: both must be at least %d",
+                        h, w, reduction);
 
     struct ebb_node *x = ebb_conv(g, ebb_input(g, n, h, w, c->in_channels), &e->conv_in);
     for (int i = 0; i < c->levels; i++) {
         x = layers(g, &c->style, &e->levels[i], x);
         if (i < c->levels - 1)
-            x = ebb_conv2d(g, x, e->levels[i].resample.weight, e->levels[i].resample.bias, 2, EBB_PAD_RIGHT_BOTTOM);
+            x = ebb_conv2d(g, x, e->levels[i].resample.weight, e->levels[i].resample.bias, 2,
+                           EBB_PAD_RIGHT_BOTTOM);
     }
     x = ending(g, c, e, middle(g, c, e, x));
     ebb_output(g, c->use_quant_conv ? ebb_conv(g, x, &net->quant) : x);

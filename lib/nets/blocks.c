@@ -1,9 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nets/blocks.h"
 
 #include <stdio.h>
 
-void ebb_want_resnet(struct ebb_resnet *block, struct ebb_weights *weights, const char *prefix, int cin, int cout,
-                     int time, bool film)
+int ebb_style_groups(const struct ebb_style *style, int channels)
+{
+    int most = channels / 4 < 32 ? channels / 4 : 32;
+    return style->groups ? style->groups : most;
+}
+
+void ebb_want_resnet(struct ebb_resnet *block, struct ebb_weights *weights, const char *prefix, int cin,
+                     int cout, int time, bool film)
 {
     block->norm1 = ebb_want_norm(weights, cin, prefix, "norm1");
     block->conv1 = ebb_want_conv(weights, cin, cout, 3, prefix, "conv1");
@@ -23,19 +30,26 @@ struct ebb_node *ebb_conv(struct ebb_graph *g, struct ebb_node *x, const struct 
 struct ebb_node *ebb_norm(struct ebb_graph *g, struct ebb_node *x, const struct ebb_style *style,
                           const struct ebb_layer *layer)
 {
-    return ebb_group_norm(g, x, style->groups, style->eps, layer->weight, layer->bias);
+    return ebb_group_norm(g, x, ebb_style_groups(style, layer->weight->cout), style->eps, layer->weight,
+                          layer->bias);
 }
 
-static struct ebb_node *resized(struct ebb_graph *g, struct ebb_node *x, enum ebb_resample resample)
+static struct ebb_node *resized(struct ebb_graph *g, struct ebb_node *x, struct ebb_weight *smooth,
+                                enum ebb_resample resample)
 {
-    return resample == EBB_UP ? ebb_upsample(g, x) : resample == EBB_DOWN ? ebb_avg_pool(g, x) : x;
+    x = resample == EBB_UP ? ebb_upsample(g, x) : x;
+    x = resample != EBB_KEEP_SIZE && smooth ? ebb_conv2d(g, x, smooth, NULL, 1, EBB_PAD_SAME) : x;
+    return resample == EBB_DOWN ? ebb_avg_pool(g, x) : x;
 }
 
-struct ebb_node *ebb_resnet(struct ebb_graph *g, const struct ebb_resnet *block, const struct ebb_style *style,
-                            struct ebb_node *x, struct ebb_node *time, enum ebb_resample resample)
+struct ebb_node *ebb_resnet(struct ebb_graph *g, const struct ebb_resnet *block,
+                            const struct ebb_style *style, struct ebb_node *x, struct ebb_node *time,
+                            enum ebb_resample resample)
 {
-    struct ebb_node *h = ebb_activate(g, ebb_norm(g, x, style, &block->norm1), style->act);
-    h = ebb_conv(g, resized(g, h, resample), &block->conv1);
+    int groups = block->groups1 ? block->groups1 : ebb_style_groups(style, block->norm1.weight->cout);
+    struct ebb_node *h = ebb_group_norm(g, x, groups, style->eps, block->norm1.weight, block->norm1.bias);
+    h = ebb_activate(g, h, style->act);
+    h = ebb_conv(g, resized(g, h, block->smooth, resample), &block->conv1);
 
     struct ebb_node *t = time ? ebb_linear(g, time, block->time.weight, block->time.bias) : NULL;
     if (t && !style->film)
@@ -45,8 +59,9 @@ struct ebb_node *ebb_resnet(struct ebb_graph *g, const struct ebb_resnet *block,
         h = ebb_film(g, h, t);
 
     h = ebb_conv(g, ebb_activate(g, h, style->act), &block->conv2);
-    x = resized(g, x, resample);
-    return ebb_add(g, h, block->shortcut.weight ? ebb_conv(g, x, &block->shortcut) : x);
+    x = resized(g, x, block->smooth, resample);
+    h = ebb_add(g, h, block->shortcut.weight ? ebb_conv(g, x, &block->shortcut) : x);
+    return style->sum_factor != 0 ? ebb_scale(g, h, style->sum_factor) : h;
 }
 
 void ebb_want_attention(struct ebb_spatial_attention *block, struct ebb_weights *weights, const char *prefix,
@@ -63,8 +78,8 @@ void ebb_want_attention(struct ebb_spatial_attention *block, struct ebb_weights 
     block->out = ebb_want_linear(weights, inner, channels, prefix, "to_out.0");
 }
 
-struct ebb_node *ebb_spatial_attention(struct ebb_graph *g, const struct ebb_spatial_attention *block, float eps,
-                                       struct ebb_node *x)
+struct ebb_node *ebb_spatial_attention(struct ebb_graph *g, const struct ebb_spatial_attention *block,
+                                       float eps, struct ebb_node *x)
 {
     struct ebb_node *h = x;
     if (block->groups)

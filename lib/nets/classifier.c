@@ -1,11 +1,12 @@
-// A classifier of noisy states (Dhariwal and Nichol 2021, section 4): the encoder half of a U-Net, then norm, SiLU, the mean
-// over all places and one layer; and the gradient of what it says.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A classifier of noisy states (Dhariwal and Nichol 2021, section 4): the encoder half of a U-Net, then
+// norm, SiLU, the mean over all places and one layer; and the gradient of its log probability.
 #include "nets/classifier.h"
 
 #include <stdlib.h>
 
 #include "base/base.h"
-#include "graph/gradient.h"
+#include "graph/autodiff.h"
 #include "nets/down.h"
 
 struct ebb_classifier {
@@ -15,7 +16,8 @@ struct ebb_classifier {
     struct ebb_layer norm_out, head;
 };
 
-// The gradient starts from numbers below 1 and shrinks on its way; values stored in 16 bits keep more digits up here.
+// The gradient starts from numbers below 1 and shrinks on its way; values stored in 16 bits keep more digits
+// up here.
 static const float lift = 256;
 
 static void want_all(struct ebb_classifier *c)
@@ -27,7 +29,8 @@ static void want_all(struct ebb_classifier *c)
     c->head = ebb_want_linear(&c->weights, lowest, c->config.labels, "", "classifier");
 }
 
-struct ebb_classifier *ebb_classifier_create(const struct ebb_classifier_config *config, struct ebb_error *error)
+struct ebb_classifier *ebb_classifier_create(const struct ebb_classifier_config *config,
+                                             struct ebb_error *error)
 {
     if (ebb_down_check(&config->unet, error))
         return NULL;
@@ -66,7 +69,8 @@ enum ebb_result ebb_classifier_build(const struct ebb_classifier *c, struct ebb_
     const struct ebb_unet_config *u = &c->config.unet;
     int multiple = ebb_classifier_multiple(c);
     if (h % multiple || w % multiple)
-        return ebb_fail(error, EBB_INVALID, "%d x %d is not a size the classifier takes: both must be multiples of %d", h, w,
+        return ebb_fail(error, EBB_INVALID,
+                        "%d x %d is not a size the classifier takes: both must be multiples of %d", h, w,
                         multiple);
 
     struct ebb_skips skips = {.count = 0}; // nobody goes up again
@@ -77,8 +81,9 @@ enum ebb_result ebb_classifier_build(const struct ebb_classifier *c, struct ebb_
     last = ebb_activate(g, ebb_norm(g, last, &u->style, &c->norm_out), EBB_ACT_SILU);
     struct ebb_node *scores = ebb_linear(g, ebb_mean(g, last), c->head.weight, c->head.bias);
 
-    struct ebb_node *seed = ebb_add(g, ebb_scale(g, ebb_softmax(g, scores), -lift), ebb_scale(g, target, lift));
-    ebb_output(g, ebb_scale(g, ebb_gradient(g, scores, seed, x), 1 / lift));
+    struct ebb_node *seed = ebb_add(g, ebb_scale(g, ebb_softmax(g, scores), -lift),
+                                    ebb_scale(g, target, lift));
+    ebb_output(g, ebb_scale(g, ebb_differentiate(g, scores, seed, x), 1 / lift));
     ebb_output(g, scores);
     return ebb_graph_failed(g, error);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Against librosa and diffusers' Mel class: tests/golden/make_audio.py made the numbers.
 #include "audio/mel.h"
 #include "audio/phase.h"
@@ -43,22 +44,51 @@ TEST(mels_are_librosas)
     struct ebb_mel_params p;
     ebb_mel_params_default(&p);
     compare_mel("mel-own", &p);
-    p = (struct ebb_mel_params){.sample_rate = 22050, .n_fft = 1024, .hop = 256, .n_mels = 64, .fmin = 50, .fmax = 10000,
-                                .scale = EBB_MEL_HTK, .db_center = -30, .db_range = 70};
+    p = (struct ebb_mel_params){.sample_rate = 22050,
+                                .n_fft = 1024,
+                                .hop = 256,
+                                .n_mels = 64,
+                                .fmin = 50,
+                                .fmax = 10000,
+                                .scale = EBB_MEL_HTK,
+                                .db_center = -30,
+                                .db_range = 70};
     compare_mel("mel-htk", &p);
-    p = (struct ebb_mel_params){.sample_rate = 16000, .n_fft = 1024, .hop = 160, .n_mels = 80, .fmin = 20, .fmax = 8000,
-                                .norm = EBB_MEL_NORM_SLANEY, .db_center = -60, .db_range = 60};
+    p = (struct ebb_mel_params){.sample_rate = 16000,
+                                .n_fft = 1024,
+                                .hop = 160,
+                                .n_mels = 80,
+                                .fmin = 20,
+                                .fmax = 8000,
+                                .norm = EBB_MEL_NORM_SLANEY,
+                                .db_center = -60,
+                                .db_range = 60};
     compare_mel("mel-slaney-norm", &p);
-    p = (struct ebb_mel_params){.sample_rate = 44100, .n_fft = 2000, .hop = 500, .n_mels = 40, .fmin = 0, .fmax = 22050,
-                                .scale = EBB_MEL_HTK, .norm = EBB_MEL_NORM_SLANEY, .db_center = -60, .db_range = 60};
+    p = (struct ebb_mel_params){.sample_rate = 44100,
+                                .n_fft = 2000,
+                                .hop = 500,
+                                .n_mels = 40,
+                                .fmin = 0,
+                                .fmax = 22050,
+                                .scale = EBB_MEL_HTK,
+                                .norm = EBB_MEL_NORM_SLANEY,
+                                .db_center = -60,
+                                .db_range = 60};
     compare_mel("mel-htk-norm", &p);
 }
 
-// Images of exactly one slice: frames * hop - 1 samples. Rounding may move a cell on the border between two steps.
+// Images of exactly one slice: frames * hop - 1 samples. Rounding may move a cell on the border between two
+// steps.
 static void compare_image(const char *name, int n_fft, int hop, int bands, double top_db)
 {
-    struct ebb_mel_params params = {.sample_rate = 22050, .n_fft = n_fft, .hop = hop, .n_mels = bands, .fmax = 11025,
-                                    .norm = EBB_MEL_NORM_SLANEY, .level = EBB_MEL_LEVEL_DIFFUSERS, .top_db = top_db};
+    struct ebb_mel_params params = {.sample_rate = 22050,
+                                    .n_fft = n_fft,
+                                    .hop = hop,
+                                    .n_mels = bands,
+                                    .fmax = 11025,
+                                    .norm = EBB_MEL_NORM_SLANEY,
+                                    .coding = EBB_MEL_CODING_DIFFUSERS,
+                                    .top_db = top_db};
     struct ebb_mel *mel = ebb_mel_create(&params, NULL);
     REQUIRE(mel);
     size_t frames = (size_t)(count / hop), cells = frames * (size_t)bands, off = 0;
@@ -91,7 +121,8 @@ TEST(griffin_lim_is_librosas)
     struct ebb_stft *stft = ebb_stft_create(n_fft, hop);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, samples);
-    float *magnitude = golden("griffin-lim-magnitude", bins * frames), *angle = golden("griffin-lim-phase", bins * frames);
+    float *magnitude = golden("griffin-lim-magnitude", bins * frames),
+          *angle = golden("griffin-lim-phase", bins * frames);
 
     for (int i = 0; i < 4; i++) {
         for (size_t k = 0; k < frames; k++)
@@ -140,8 +171,14 @@ TEST(an_own_mel_comes_back)
 // Bands too narrow for a bin and a size that is no power of two included: the image's sound has the image.
 static void return_image(int n_fft, int hop, int bands)
 {
-    struct ebb_mel_params params = {.sample_rate = 22050, .n_fft = n_fft, .hop = hop, .n_mels = bands, .fmax = 11025,
-                                    .norm = EBB_MEL_NORM_SLANEY, .level = EBB_MEL_LEVEL_DIFFUSERS, .top_db = 80};
+    struct ebb_mel_params params = {.sample_rate = 22050,
+                                    .n_fft = n_fft,
+                                    .hop = hop,
+                                    .n_mels = bands,
+                                    .fmax = 11025,
+                                    .norm = EBB_MEL_NORM_SLANEY,
+                                    .coding = EBB_MEL_CODING_DIFFUSERS,
+                                    .top_db = 80};
     struct ebb_mel *mel = ebb_mel_create(&params, NULL);
     REQUIRE(mel);
     size_t frames = ebb_mel_frames(mel, count), cells = frames * (size_t)bands, heard = 0;
@@ -167,6 +204,63 @@ TEST(an_image_of_diffusers_comes_back)
     return_image(2048, 512, 256);
     return_image(2000, 512, 128);
     return_image(1024, 256, 64);
+}
+
+// tests/golden/make_riffusion.py. A cell on the edge of a step of the 8 bits may fall on the other side.
+TEST(riffusions_picture)
+{
+    enum { samples = 22050, bands = 64, frames = 51 };
+    struct ebb_mel_params params;
+    ebb_mel_params_riffusion(&params, bands);
+    struct ebb_mel *mel = ebb_mel_create(&params, NULL);
+    float *x = calloc(samples, sizeof(float)), *got = calloc(bands * frames, sizeof(float));
+    float *want = golden("riffusion", bands * frames);
+    REQUIRE(mel && x && got && ebb_mel_frames(mel, samples) == frames);
+    for (int i = 0; i < samples; i++) {
+        double far = (i - 11025) / 4000.0, t = i;
+        x[i] = (float)(0.6 * sin(0.03 * t + 1e-5 * t * t) * exp(-far * far) + 0.1 * sin(0.8 * t));
+    }
+    REQUIRE(ebb_mel_analyse(mel, x, samples, got, NULL) == EBB_OK);
+    int other = 0, loud = 0;
+    for (int i = 0; i < bands * frames; i++) {
+        loud += want[i] < 0.8f;
+        other += want[i] < 0.8f && fabsf(got[i] - want[i]) > 1.0f / 255;
+    }
+    printf("# %d of %d cells are another step, at most %.0f\n", other, loud,
+           max_difference(got, want, bands * frames) * 127.5);
+    REQUIRE(loud > 500 && other <= loud / 100);
+    REQUIRE_NEAR(max_difference(got, want, bands * frames), 0, 4.01 / 255, "steps");
+    free(x);
+    free(got);
+    free(want);
+    ebb_mel_destroy(&mel);
+}
+
+// The sound of a picture has the picture again: mean difference in steps of 8 bits, where it is not white.
+TEST(riffusions_picture_comes_back)
+{
+    enum { samples = 22050, bands = 64, frames = 51 };
+    struct ebb_mel_params params;
+    ebb_mel_params_riffusion(&params, bands);
+    struct ebb_mel *mel = ebb_mel_create(&params, NULL);
+    float *x = calloc(samples, sizeof(float)), *got = calloc(bands * frames, sizeof(float));
+    float *want = golden("riffusion", bands * frames);
+    REQUIRE(mel && x && got);
+    REQUIRE(ebb_mel_to_sound(mel, want, frames, false, 16, 1, x, samples, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_analyse(mel, x, samples, got, NULL) == EBB_OK);
+    double sum = 0;
+    int cells = 0;
+    for (int i = 0; i < bands * frames; i++)
+        if (want[i] < 0.2f) {
+            sum += fabs((double)got[i] - want[i]) * 255 / 2;
+            cells++;
+        }
+    printf("# %.1f steps over %d cells\n", sum / cells, cells);
+    REQUIRE(cells > 200 && sum / cells < 12);
+    free(x);
+    free(got);
+    free(want);
+    ebb_mel_destroy(&mel);
 }
 
 TEST_MAIN

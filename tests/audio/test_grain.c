@@ -1,5 +1,6 @@
-#include "audio/mel.h"
-#include "audio/phase.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "audio/grain.h"
+#include "transforms.h"
 #include "waves.h"
 #include "test.h"
 
@@ -11,7 +12,8 @@ static void fill(float *values, size_t count, float value)
         values[i] = value;
 }
 
-// Mean and standard deviation of the transform's dB, bins 4 to 42, where all bands are equally wide; frames that see no end.
+// Mean and standard deviation of the transform's dB, bins 4 to 42, where all bands are equally wide; frames
+// that see no end.
 static void scatter(struct ebb_mel *mel, const float *x, size_t count, double *mean, double *deviation)
 {
     size_t frames = ebb_mel_frames(mel, count);
@@ -28,7 +30,8 @@ static void scatter(struct ebb_mel *mel, const float *x, size_t count, double *m
     free(db);
 }
 
-// A plain mel with grain is noise in every respect: Rayleigh's 5.6 dB of scatter, and its own mel is the one wanted.
+// A plain mel with grain is noise in every respect: Rayleigh's 5.6 dB of scatter, and its own mel is the one
+// wanted.
 TEST(a_plain_mel_becomes_noise)
 {
     enum { frames = 250, n = (frames - 1) * hop };
@@ -84,8 +87,8 @@ TEST(what_stands_out_stays)
     }
     double tone = 0, floor = 0;
     for (size_t k = 6; k + 6 < frames; k++) {
-        tone = fmax(tone, fabsf(db[1][128 * frames + k] - db[0][128 * frames + k]));
-        floor = fmax(floor, fabsf(db[1][800 * frames + k] - db[0][800 * frames + k]));
+        tone = larger(tone, fabsf(db[1][128 * frames + k] - db[0][128 * frames + k]));
+        floor = larger(floor, fabsf(db[1][800 * frames + k] - db[0][800 * frames + k]));
     }
     printf("# the tone differs by %.3f dB, the floor by %.1f dB\n", tone, floor);
     REQUIRE(tone < 0.2 && floor > 3);
@@ -106,9 +109,10 @@ TEST(pieces_have_one_noise)
     fill(values, bands * frames, 0);
     for (int piece = 0; piece < 3; piece++) {
         struct ebb_phase_span span = ebb_phase_piece(phase, frames);
-        struct ebb_mel_image image = {values, frames, 0, piece == 2 ? 8 : 7, piece ? 1000 + later : 1000};
+        struct ebb_mel_image image = {values, frames, 0, piece == 2 ? 8 : 7, piece ? 1000 + later : 1000,
+                                      NULL};
         fill(phase->magnitude, frames * mel->stft->real_stride, 1);
-        ebb_phase_random(phase, &span, (uint64_t)piece, 0);
+        start_at_random(phase, &span, (uint64_t)piece);
         ebb_mel_grain(mel, phase, &span, &image);
         ebb_phase_synthesise(phase, &span);
         size_t shared = (frames - later - 6) * hop;

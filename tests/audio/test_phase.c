@@ -1,5 +1,8 @@
-#include "audio/mel.h"
-#include "audio/phase.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <ebb/audio.h>
+#include <ebb/mel.h>
+
+#include "transforms.h"
 #include "waves.h"
 #include "test.h"
 
@@ -13,16 +16,19 @@ static double convergence_after(int iterations, bool gradient)
     size_t frames = ebb_stft_frames(stft, 48000);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, 48000);
-    ebb_stft_forward(stft, x, 48000, phase->bins);
+    transform_all(stft, x, 48000, phase->bins);
     for (size_t k = 0; k < frames; k++)
         for (int i = 0; i < stft->bins; i++) {
             const float *bin = phase->bins + k * stft->bin_stride + 2 * i;
             phase->magnitude[k * stft->real_stride + (size_t)i] = hypotf(bin[0], bin[1]);
         }
-    (gradient ? ebb_phase_integrate : ebb_phase_random)(phase, &span, 1, 0);
+    if (gradient)
+        ebb_phase_integrate(phase, &span, 1, 0);
+    else
+        start_at_random(phase, &span, 1);
     ebb_phase_iterate(phase, &span, iterations);
     ebb_phase_synthesise(phase, &span);
-    double result = ebb_phase_convergence(phase, &span);
+    double result = convergence_of(phase, &span);
     ebb_phase_destroy(&phase);
     ebb_stft_destroy(&stft);
     return result;
@@ -30,7 +36,8 @@ static double convergence_after(int iterations, bool gradient)
 
 TEST(iterations_converge)
 {
-    double none = convergence_after(0, false), some = convergence_after(8, false), more = convergence_after(32, false);
+    double none = convergence_after(0, false), some = convergence_after(8, false),
+           more = convergence_after(32, false);
     printf("# spectral convergence after 0, 8, 32: %.4f %.4f %.4f\n", none, some, more);
     REQUIRE(none > 0.4);
     REQUIRE(some < 0.5 * none);
@@ -45,7 +52,8 @@ TEST(integration_is_a_better_start)
     REQUIRE(some < 0.8 * convergence_after(8, false));
 }
 
-// Where the magnitude says nothing, integration must not put a pulse into every window: energy is even over the hop.
+// Where the magnitude says nothing, integration must not put a pulse into every window: energy is even over
+// the hop.
 TEST(flat_noise_does_not_buzz)
 {
     enum { frames = 100, hop = 128, parts = 16 };
@@ -109,7 +117,8 @@ TEST(the_same_seed_makes_the_same_sound)
     ebb_mel_destroy(&mel);
 }
 
-// A piece between two that are settled: their sound is kept, and across the joins it is as smooth as anywhere.
+// A piece between two that are settled: their sound is kept, and across the joins it is as smooth as
+// anywhere.
 TEST(a_piece_goes_on_where_its_neighbours_end)
 {
     enum { frames = 60, hop = 512, edge = 6, n = (frames + 3) * hop };
@@ -136,10 +145,11 @@ TEST(a_piece_goes_on_where_its_neighbours_end)
     // Whole where only fixed frames reach: up to half a window before the last of them ends.
     size_t whole = edge * hop;
     REQUIRE_NEAR(max_difference(phase->signal + 1536, x + 1536, whole - 1536), 0, 1e-5, "the sound before");
-    REQUIRE_NEAR(max_difference(phase->signal + n - whole, x + n - whole, whole - 1536), 0, 1e-5, "the sound after");
+    REQUIRE_NEAR(max_difference(phase->signal + n - whole, x + n - whole, whole - 1536), 0, 1e-5,
+                 "the sound after");
     REQUIRE(max_difference(phase->signal + n / 2, x + n / 2, 1000) > 0.1); // and the middle is new
-    printf("# spectral convergence of the middle: %.3f\n", ebb_phase_convergence(phase, &span));
-    REQUIRE(ebb_phase_convergence(phase, &span) < 0.3);
+    printf("# spectral convergence of the middle: %.3f\n", convergence_of(phase, &span));
+    REQUIRE(convergence_of(phase, &span) < 0.3);
     ebb_phase_destroy(&phase);
     ebb_stft_destroy(&stft);
 }

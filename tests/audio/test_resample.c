@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "audio/resample.h"
 #include "waves.h"
 #include "test.h"
 
 #include <ebb/audio.h>
 
-// The odd one is for soxr, the others for our own filter.
+// The odd one has no small ratio to 48000: the filter is interpolated.
 static const int rates[] = {8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 192000, 44101};
 enum { rate_count = sizeof(rates) / sizeof(rates[0]) };
 
-// A sine at `hz` resampled in odd pieces: every sample where the sine itself would have it, ends included a little less.
+// A sine at `hz` resampled in odd pieces: every sample where the sine itself would have it, ends included a
+// little less.
 static void check_sine(int from, int to)
 {
     double hz = 997;
@@ -72,7 +74,8 @@ TEST(latency_is_kept)
     for (int i = 0; i < rate_count; i++) {
         struct ebb_resampler *resampler = ebb_resampler_create(rates[i], 48000, 1, NULL);
         size_t latency = ebb_resampler_latency(resampler), ready = 0;
-        printf("# %d -> 48000: %zu frames, %.1f ms\n", rates[i], latency, 1000.0 * (double)latency / rates[i]);
+        printf("# %d -> 48000: %zu frames, %.1f ms\n", rates[i], latency,
+               1000.0 * (double)latency / rates[i]);
         static float in[64], out[100000];
         for (size_t n = 1; n < 4000; n++) {
             REQUIRE(ebb_resampler_write(resampler, in, 37, NULL) == EBB_OK);
@@ -111,9 +114,44 @@ TEST(what_fits_passes_and_what_does_not_is_gone)
         }
 }
 
+TEST(rates_far_apart_are_bounded)
+{
+    static const float in[4000];
+    struct ebb_error error = {0};
+    REQUIRE(!ebb_resampler_create(1000000, 999, 1, &error));
+    REQUIRE(error.code == EBB_INVALID && strstr(error.message, "1000000 Hz to 999 Hz"));
+    static const int far[][2] = {{1000000, 1000}, {1, 1000}, {999983, 48000}, {768000, 1000}};
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        struct ebb_resampler *resampler = ebb_resampler_create(far[i][0], far[i][1], 2, NULL);
+        REQUIRE(resampler);
+        REQUIRE(ebb_resampler_write(resampler, in, 2000, NULL) == EBB_OK);
+        REQUIRE(ebb_resampler_finish(resampler, EBB_RESAMPLE_EXACT, NULL) == EBB_OK);
+        REQUIRE(ebb_resampler_available(resampler) == ebb_resample_length(2000, far[i][0], far[i][1]));
+        ebb_resampler_destroy(&resampler);
+    }
+}
+
+// The last sample of a constant is the constant's half or more: what the filter held came out.
+TEST(the_end_comes_out)
+{
+    static float in[4410], out[4800];
+    for (int i = 0; i < 4410; i++)
+        in[i] = 1;
+    struct ebb_resampler *resampler = ebb_resampler_create(44100, 48000, 1, NULL);
+    REQUIRE(ebb_resampler_write(resampler, in, 4410, NULL) == EBB_OK);
+    REQUIRE(ebb_resampler_finish(resampler, EBB_RESAMPLE_EXACT, NULL) == EBB_OK);
+    REQUIRE(ebb_resampler_read(resampler, out, 4800) == 4800);
+    REQUIRE(out[0] > 0.5f && out[4799] > 0.5f);
+    REQUIRE_NEAR(out[2400], 1, 1e-5, "the middle");
+    ebb_resampler_destroy(&resampler);
+}
+
 TEST(a_sound_is_resampled_in_place)
 {
-    struct ebb_sound sound = {.samples = calloc(44100, 8 * sizeof(float)), .frames = 44100, .channels = 8, .rate = 44100};
+    struct ebb_sound sound = {.samples = calloc(44100, 8 * sizeof(float)),
+                              .frames = 44100,
+                              .channels = 8,
+                              .rate = 44100};
     REQUIRE(ebb_sound_resample(&sound, 48000, NULL) == EBB_OK);
     REQUIRE(sound.frames == 48000 && sound.rate == 48000 && sound.channels == 8);
     struct ebb_error error = {0};

@@ -1,4 +1,5 @@
-#include "audio/stft.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "transforms.h"
 #include "waves.h"
 #include "test.h"
 
@@ -23,7 +24,7 @@ static void compare_with_definition(int n, int hop, size_t count)
     float *x = ebb_fft_alloc(1, count), *bins = ebb_stft_alloc_bins(stft, ebb_stft_frames(stft, count));
     REQUIRE(x && bins);
     fill_noise(x, count, (uint64_t)n, 1);
-    ebb_stft_forward(stft, x, count, bins);
+    transform_all(stft, x, count, bins);
     for (size_t k = 0; k < ebb_stft_frames(stft, count); k++)
         for (int b = 0; b < stft->bins; b++) {
             double re, im;
@@ -50,43 +51,40 @@ TEST(the_transform_is_its_definition)
 static const struct {
     int n, hop;
     size_t count;
-} sizes[] = {{2048, 512, 131072}, {2048, 512, 1}, {2048, 512, 511}, {2048, 512, 512},  {2048, 512, 10007},
-             {2000, 512, 20000},  {1024, 256, 5000}, {64, 16, 1000}, {2048, 128, 4096}, {480, 120, 4801}};
+} sizes[] = {{2048, 512, 131072}, {2048, 512, 1},    {2048, 512, 511}, {2048, 512, 512},  {2048, 512, 10007},
+             {2000, 512, 20000},  {1024, 256, 5000}, {64, 16, 1000},   {2048, 128, 4096}, {480, 120, 4801}};
 
-TEST(the_inverse_returns_the_signal_to_its_ends)
+// Frames go on until half a window past the end: then the last samples are as exact as all others.
+static void check_round_trip(struct ebb_overlap *overlap, struct ebb_stft *stft, const float *x, size_t count)
 {
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        size_t count = sizes[i].count;
-        struct ebb_stft *stft = ebb_stft_create(sizes[i].n, sizes[i].hop);
-        float *x = ebb_fft_alloc(2, count), *y = x + ebb_fft_stride(count);
-        float *bins = ebb_stft_alloc_bins(stft, ebb_stft_frames(stft, count));
-        fill_noise(x, count, i, 1);
-        ebb_stft_forward(stft, x, count, bins);
-        REQUIRE(ebb_stft_inverse(stft, bins, ebb_stft_frames(stft, count), y, count) == 0);
-        REQUIRE_NEAR(max_difference(x, y, count), 0, 1e-6, "round trip");
-        free(x);
-        free(bins);
-        ebb_stft_destroy(&stft);
+    size_t hop = (size_t)stft->hop, half = (size_t)stft->n_fft / 2, frames = (count + half + hop - 1) / hop;
+    float *y = ebb_fft_alloc(1, frames * hop), *bins = ebb_stft_alloc_bins(stft, 1);
+    REQUIRE(y && bins);
+    for (size_t k = 0; k < frames; k++) {
+        ebb_stft_frame_of(stft, x, count, k, bins);
+        ebb_overlap_add(overlap, bins, y + k * hop);
     }
+    REQUIRE_NEAR(max_difference(x, y + half, count), 0, 1e-6, "round trip");
+    free(y);
+    free(bins);
 }
 
-TEST(streamed_overlap_add_is_the_inverse)
+TEST(overlap_add_returns_the_signal_to_its_ends)
 {
-    struct ebb_stft *stft = ebb_stft_create(2048, 512);
-    struct ebb_overlap *overlap = ebb_overlap_create(stft);
-    static float x[20000], y[40000], bins[2050];
-    fill_noise(x, 20000, 3, 1);
-    for (int again = 0; again < 2; again++) { // finish has reset it
-        size_t frames = ebb_stft_frames(stft, 20000);
-        for (size_t k = 0; k < frames; k++) {
-            ebb_stft_frame_of(stft, x, 20000, k, bins);
-            ebb_overlap_add(overlap, bins, y + k * 512);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct ebb_stft *stft = ebb_stft_create(sizes[i].n, sizes[i].hop);
+        struct ebb_overlap *overlap = ebb_overlap_create(stft);
+        float *x = ebb_fft_alloc(1, sizes[i].count);
+        REQUIRE(stft && overlap && x);
+        fill_noise(x, sizes[i].count, i, 1);
+        for (int again = 0; again < 2; again++) {
+            check_round_trip(overlap, stft, x, sizes[i].count);
+            ebb_overlap_reset(overlap);
         }
-        ebb_overlap_finish(overlap, y + frames * 512);
-        REQUIRE_NEAR(max_difference(x, y + 1024, 20000), 0, 1e-6, "streamed");
+        free(x);
+        ebb_overlap_destroy(&overlap);
+        ebb_stft_destroy(&stft);
     }
-    ebb_overlap_destroy(&overlap);
-    ebb_stft_destroy(&stft);
 }
 
 TEST(sizes_that_make_no_sense_are_refused)

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Test signals: the same on every machine.
 #ifndef EBB_TEST_WAVES_H
 #define EBB_TEST_WAVES_H
+
+#include "larger.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -25,7 +28,7 @@ static inline double max_difference(const float *a, const float *b, size_t count
 {
     double most = 0;
     for (size_t i = 0; i < count; i++)
-        most = fmax(most, fabs((double)a[i] - b[i]));
+        most = larger(most, fabs((double)a[i] - b[i]));
     return most;
 }
 

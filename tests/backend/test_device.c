@@ -1,7 +1,9 @@
-// Devices, buffers, blend, measure, and the threads of `cpu`.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Devices, buffers, blend, sum of squares, and the threads of `cpu`.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backend/cpu/pool.h"
 #include "graph/fixture.h"
@@ -12,6 +14,30 @@ static char logged[512];
 static void log_line(void *user, enum ebb_log_level level, const char *message)
 {
     snprintf(logged, sizeof(logged), "%s", message);
+}
+
+static bool mapped(const char *library)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof(line), maps))
+        found |= strstr(line, library) != NULL;
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
+// The first test: none has opened the loader before.
+TEST(auto_opens_no_loader_where_there_is_no_gpu)
+{
+    if (access("/dev/dri", F_OK) == 0 || access("/dev/nvidiactl", F_OK) == 0 || access("/dev/dxg", F_OK) == 0)
+        SKIP("this machine has a GPU");
+    struct ebb_device *d = ebb_device_create("auto", 1, NULL, NULL);
+    REQUIRE(d && strcmp(ebb_device_kind(d), "cpu") == 0);
+    REQUIRE(strstr(ebb_device_fallback(d), "no GPU") || strstr(ebb_device_fallback(d), "no Vulkan"));
+    REQUIRE(!ebb_device_has_gpu() && !mapped("libvulkan"));
+    ebb_device_destroy(&d);
 }
 
 TEST(devices_have_names)
@@ -26,8 +52,10 @@ TEST(devices_have_names)
     REQUIRE(!d);
     ebb_device_destroy(&d);
 
-    REQUIRE(!ebb_device_create("gpu", 0, NULL, &error) && error.code == EBB_NO_DEVICE && strstr(error.message, "\"gpu\""));
-    REQUIRE(!ebb_device_create("cpu:z80", 0, NULL, &error) && error.code == EBB_NO_DEVICE && strstr(error.message, "z80"));
+    REQUIRE(!ebb_device_create("gpu", 0, NULL, &error) && error.code == EBB_NO_DEVICE &&
+            strstr(error.message, "\"gpu\""));
+    REQUIRE(!ebb_device_create("cpu:z80", 0, NULL, &error) && error.code == EBB_NO_DEVICE &&
+            strstr(error.message, "z80"));
     REQUIRE(!ebb_device_create("cpu", -1, NULL, &error) && error.code == EBB_INVALID);
     REQUIRE(!ebb_device_create("ref:1", 0, NULL, &error) && error.code == EBB_NO_DEVICE);
 
@@ -44,7 +72,8 @@ TEST(the_list_has_the_cpu)
     size_t count = ebb_device_list(infos, 8), found = 0;
     REQUIRE(count >= 1 && ebb_device_list(NULL, 0) == count);
     for (size_t i = 0; i < count && i < 8; i++)
-        found += strcmp(infos[i].name, "cpu") == 0 && infos[i].usable && strstr(infos[i].description, "thread");
+        found += strcmp(infos[i].name, "cpu") == 0 && infos[i].usable &&
+                 strstr(infos[i].description, "thread");
     REQUIRE(found == 1);
 }
 
@@ -56,7 +85,8 @@ TEST(buffers_check_ranges)
         struct ebb_buffer *b = buffer(d, NULL, 5);
         float got[5] = {9, 9, 9, 9, 9}, data[2] = {1, 2};
         REQUIRE(ebb_buffer_read(b, 0, got, 5, &error) == EBB_OK && got[0] == 0 && got[4] == 0);
-        REQUIRE(ebb_buffer_write(b, 3, data, 2, &error) == EBB_OK && ebb_buffer_read(b, 3, got, 2, &error) == EBB_OK);
+        REQUIRE(ebb_buffer_write(b, 3, data, 2, &error) == EBB_OK &&
+                ebb_buffer_read(b, 3, got, 2, &error) == EBB_OK);
         REQUIRE(got[1] == 2 && ebb_buffer_count(b) == 5);
         REQUIRE(ebb_buffer_write(b, 4, data, 2, &error) == EBB_INVALID);
         REQUIRE_STRING(error.message, "write: 2 floats at 4 of a buffer of 5");
@@ -79,8 +109,15 @@ TEST(blend_is_its_formula)
             data[k] = random_floats(N + 3, (uint64_t)k + 1);
             b[k] = buffer(d, data[k], N + 3);
         }
-        struct ebb_blend blend = {.dst = b[0], .terms = 3, .src = {b[0], b[1], b[2]}, .weight = {1.5f, -2, 3},
-                                  .noise_scale = b[3], .clamp = 1.25f, .divide = 0.5f, .count = N, .src_offset = {0, 3, 1},
+        struct ebb_blend blend = {.dst = b[0],
+                                  .terms = 3,
+                                  .src = {b[0], b[1], b[2]},
+                                  .weight = {1.5f, -2, 3},
+                                  .noise_scale = b[3],
+                                  .clamp = 1.25f,
+                                  .divide = 0.5f,
+                                  .count = N,
+                                  .src_offset = {0, 3, 1},
                                   .noise_scale_offset = 2};
         REQUIRE(ebb_blend(d, &blend, NULL) == EBB_OK && ebb_buffer_read(b[0], 0, got, N, NULL) == EBB_OK);
         for (int j = 0; j < N; j++) {
@@ -105,19 +142,17 @@ TEST(blend_is_its_formula)
     }
 }
 
-TEST(measures_are_their_formulas)
+TEST(the_sum_of_squares_is_its_formula)
 {
     const float data[6] = {100, 3, -4, 0.5f, NAN, INFINITY};
     for (int i = 0; hosts[i]; i++) {
         struct ebb_device *d = device(hosts[i], 2);
         struct ebb_buffer *b = buffer(d, data, 6);
-        double value = 0;
-        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM, b, 1, 3, &value, NULL) == EBB_OK && value == -0.5);
-        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM_SQUARES, b, 1, 3, &value, NULL) == EBB_OK && value == 25.25);
-        REQUIRE(ebb_measure(d, EBB_MEASURE_MAX_ABS, b, 1, 3, &value, NULL) == EBB_OK && value == 4);
-        REQUIRE(ebb_measure(d, EBB_MEASURE_NOT_FINITE, b, 1, 3, &value, NULL) == EBB_OK && value == 0);
-        REQUIRE(ebb_measure(d, EBB_MEASURE_NOT_FINITE, b, 0, 6, &value, NULL) == EBB_OK && value == 2);
-        REQUIRE(ebb_measure(d, EBB_MEASURE_SUM, b, 4, 3, &value, NULL) == EBB_INVALID);
+        double sum = 1;
+        REQUIRE(ebb_sum_squares(d, b, 1, 3, &sum, NULL) == EBB_OK && sum == 25.25);
+        REQUIRE(ebb_sum_squares(d, b, 1, 0, &sum, NULL) == EBB_OK && sum == 0);
+        REQUIRE(ebb_sum_squares(d, b, 0, 6, &sum, NULL) == EBB_OK && !isfinite(sum));
+        REQUIRE(ebb_sum_squares(d, b, 4, 3, &sum, NULL) == EBB_INVALID);
         ebb_buffer_destroy(&b);
         ebb_device_destroy(&d);
     }

@@ -1,5 +1,6 @@
-// Work recorded ahead: the same bits as work done at once, on every device there is.
-#include "backend/op.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Tapes: the same bits as the same work done at once, on every device.
+#include "backend/backend.h"
 #include "graph/fixture.h"
 
 enum { SIDE = 6, CHANNELS = 8, COUNT = SIDE * SIDE * CHANNELS };
@@ -23,12 +24,14 @@ static bool set_up(struct rig *rig, const char *name)
         return false;
     struct ebb_graph *g = ebb_graph_create();
     struct ebb_node *x = ebb_input(g, 1, SIDE, SIDE, CHANNELS);
-    x = ebb_conv2d(g, ebb_activate(g, x, EBB_ACT_SILU), weight(&rig->pool, CHANNELS, 3, CHANNELS), NULL, 1, EBB_PAD_SAME);
+    x = ebb_conv2d(g, ebb_activate(g, x, EBB_ACT_SILU), weight(&rig->pool, CHANNELS, 3, CHANNELS), NULL, 1,
+                   EBB_PAD_SAME);
     ebb_output(g, ebb_add_channels(g, x, ebb_step_input(g, 1, CHANNELS)));
     rig->plan = ebb_plan_create(rig->device, g, NULL);
     rig->tape = ebb_tape_create(rig->device, NULL);
     float *steps = random_floats(3 * CHANNELS, 5);
-    REQUIRE(rig->plan && rig->tape && ebb_plan_steps(rig->plan, 3, (const float *const[]){steps}, NULL) == EBB_OK);
+    REQUIRE(rig->plan && rig->tape &&
+            ebb_plan_steps(rig->plan, 3, (const float *const[]){steps}, NULL) == EBB_OK);
     free(steps);
     rig->out = buffer(rig->device, NULL, COUNT);
     rig->twice = buffer(rig->device, NULL, 2 * COUNT);
@@ -57,14 +60,17 @@ static void fill(struct rig *rig, uint64_t seed)
 // Three steps of out = net(x), x = 0.9 x + factor out, and x twice in the end; at once, or onto the tape.
 static void steps(struct rig *rig, bool ahead, float factor)
 {
-    struct ebb_blend update = {.dst = rig->x, .terms = 2, .src = {rig->x, rig->out}, .weight = {0.9f, factor}, .count = COUNT};
-    struct ebb_blend copy = {.dst = rig->twice, .terms = 1, .src = {rig->x}, .weight = {1}, .count = COUNT, .copies = 2};
+    struct ebb_blend update = {
+        .dst = rig->x, .terms = 2, .src = {rig->x, rig->out}, .weight = {0.9f, factor}, .count = COUNT};
+    struct ebb_blend copy = {
+        .dst = rig->twice, .terms = 1, .src = {rig->x}, .weight = {1}, .count = COUNT, .copies = 2};
     if (ahead)
         ebb_tape_clear(rig->tape);
     for (int i = 0; i < 3; i++) {
         REQUIRE((ahead ? ebb_plan_tape(rig->plan, rig->tape, i, &rig->x, &rig->out, NULL)
                        : ebb_plan_run(rig->plan, i, &rig->x, &rig->out, NULL)) == EBB_OK);
-        REQUIRE((ahead ? ebb_tape_blend(rig->tape, &update, NULL) : ebb_blend(rig->device, &update, NULL)) == EBB_OK);
+        REQUIRE((ahead ? ebb_tape_blend(rig->tape, &update, NULL) : ebb_blend(rig->device, &update, NULL)) ==
+                EBB_OK);
         REQUIRE(!ahead || ebb_tape_mark(rig->tape, NULL) == EBB_OK);
     }
     REQUIRE((ahead ? ebb_tape_blend(rig->tape, &copy, NULL) : ebb_blend(rig->device, &copy, NULL)) == EBB_OK);
@@ -96,7 +102,8 @@ TEST(a_tape_does_what_calls_do)
         ebb_buffer_destroy(&rig.out);             // another buffer, perhaps where the old one was
         rig.out = buffer(rig.device, NULL, COUNT);
         REQUIRE(same_as_at_once(&rig, 3, 0.25f));
-        float *more = random_floats(500 * CHANNELS, 6); // more steps than ever: the plan prepares itself again
+        float *more = random_floats(500 * CHANNELS, 6); // more steps than ever: the plan prepares itself
+                                                        // again
         REQUIRE(ebb_plan_steps(rig.plan, 500, (const float *const[]){more}, NULL) == EBB_OK);
         free(more);
         REQUIRE(same_as_at_once(&rig, 3, 0.25f));
@@ -122,7 +129,8 @@ TEST(marks_are_told_and_can_stop_it)
         steps(&rig, true, 1);
         enum ebb_result result = ebb_tape_play(rig.tape, stop_at_two, &told, NULL);
         // So little work is one submit on a device that records: it is done before anything is told.
-        REQUIRE(rig.device->backend->record ? result == EBB_OK && told == 0 : result == EBB_CANCELLED && told == 2);
+        REQUIRE(rig.device->backend->record ? result == EBB_OK && told == 0
+                                            : result == EBB_CANCELLED && told == 2);
         REQUIRE(same_as_at_once(&rig, 4, 0.5f));
         tear_down(&rig);
     }
@@ -133,12 +141,20 @@ TEST(nonsense_is_refused)
     struct rig rig;
     REQUIRE(set_up(&rig, "ref"));
     struct ebb_error error = {0};
-    struct ebb_blend blend = {.dst = rig.x, .terms = 1, .src = {rig.x}, .weight = {1}, .count = COUNT, .copies = 2};
-    REQUIRE(ebb_tape_blend(rig.tape, &blend, &error) == EBB_INVALID && strstr(error.message, "of a buffer of"));
-    blend = (struct ebb_blend){.dst = rig.twice, .terms = 1, .src = {rig.twice}, .src_offset = {COUNT}, .weight = {1}, .count = COUNT,
+    struct ebb_blend blend = {
+        .dst = rig.x, .terms = 1, .src = {rig.x}, .weight = {1}, .count = COUNT, .copies = 2};
+    REQUIRE(ebb_tape_blend(rig.tape, &blend, &error) == EBB_INVALID &&
+            strstr(error.message, "of a buffer of"));
+    blend = (struct ebb_blend){.dst = rig.twice,
+                               .terms = 1,
+                               .src = {rig.twice},
+                               .src_offset = {COUNT},
+                               .weight = {1},
+                               .count = COUNT,
                                .copies = 2};
     REQUIRE(ebb_blend(rig.device, &blend, &error) == EBB_INVALID && strstr(error.message, "overlaps"));
-    REQUIRE(ebb_plan_tape(rig.plan, rig.tape, 3, &rig.x, &rig.out, &error) == EBB_INVALID && strstr(error.message, "step 3"));
+    REQUIRE(ebb_plan_tape(rig.plan, rig.tape, 3, &rig.x, &rig.out, &error) == EBB_INVALID &&
+            strstr(error.message, "step 3"));
     ebb_tape_clear(rig.tape);
     REQUIRE(ebb_tape_play(rig.tape, NULL, NULL, &error) == EBB_OK); // nothing to do
     tear_down(&rig);

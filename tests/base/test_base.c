@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <ebb/memory.h>
+
 #include "base/base.h"
 #include "test.h"
 
@@ -40,6 +43,24 @@ TEST(an_allocation_that_cannot_be_counted_fails)
     void *p = ebb_alloc(0, 0);
     REQUIRE(p != NULL);
     free(p);
+}
+
+TEST(the_bound_of_memory_is_what_the_environment_says)
+{
+    static const struct {
+        const char *text;
+        double bytes;
+    } rows[] = {{"1000", 1000},    {"1G", 1073741824.0}, {"1.5m", 1572864},
+                {"64K", 65536},    {"", 536870912},      {"lots", 536870912},
+                {"-1", 536870912}, {"2GB", 536870912},   {"nan", 536870912}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        setenv("EBB_MEMORY", rows[i].text, 1);
+        REQUIRE_NEAR((double)ebb_memory_bound(), rows[i].bytes, 0, rows[i].text);
+    }
+    setenv("EBB_MEMORY", "99999999T", 1); // more than a machine can address
+    REQUIRE(ebb_memory_bound() == SIZE_MAX / 2);
+    unsetenv("EBB_MEMORY");
+    REQUIRE(ebb_memory_bound() == (size_t)512 << 20);
 }
 
 TEST_MAIN

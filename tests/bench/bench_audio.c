@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // How long the audio floor takes and how well it does:
 //     bench-audio [SOUND FILE ...]
-// Times are medians of processor time over one window of our models (256 frames, 2.73 s). For the files (mono, resampled to 48 kHz): what
-// is lost from mel to magnitude, and from there to sound after some iterations from either start. bench_librosa.py does
-// librosa's side of it.
+// Times are medians of processor time over one window of our models (256 frames, 2.73 s). For the files
+// (mono, resampled to 48 kHz): what is lost from mel to magnitude, and from there to sound after some
+// iterations from either start. bench_librosa.py does librosa's side of it.
+#include "../audio/transforms.h"
+
 #include "audio/mel.h"
-#include "audio/phase.h"
 
 #include <ebb/audio.h>
+#include <ebb/mel.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -51,7 +54,7 @@ static void invert(struct bench *b)
 
 static void random_start(struct bench *b)
 {
-    ebb_phase_random(b->phase, &b->span, 1, 0);
+    start_at_random(b->phase, &b->span, 1);
 }
 
 static void gradient_start(struct bench *b)
@@ -114,7 +117,8 @@ static double mel_difference(const float *want, const float *got)
     return cells ? sum / cells : 0;
 }
 
-// Between the recording's own magnitudes and those from its mel, mean |difference| in dB over the cells heard.
+// Between the recording's own magnitudes and those from its mel, mean |difference| in dB over the cells
+// heard.
 static double invert_difference(struct bench *b)
 {
     static float own[bins * frames];
@@ -142,22 +146,23 @@ static void measure(struct bench *b, struct loss *loss)
             (start ? gradient_start : random_start)(b);
             ebb_phase_iterate(b->phase, &b->span, iterations[i]);
             ebb_phase_synthesise(b->phase, &b->span);
-            loss->convergence[start][i] += ebb_phase_convergence(b->phase, &b->span);
+            loss->convergence[start][i] += convergence_of(b->phase, &b->span);
             ebb_mel_analyse(b->mel, b->phase->signal + b->span.support_from, count, b->again, NULL);
             loss->mel_db[start][i] += mel_difference(b->values, b->again);
         }
     for (int start = 0; start < 2; start++) {
         const struct ebb_stft *stft = b->phase->stft;
-        ebb_stft_forward(b->phase->stft, b->x, count, b->phase->bins);
+        transform_all(b->phase->stft, b->x, count, b->phase->bins);
         for (size_t i = 0; i < frames * stft->real_stride; i++) {
-            const float *bin = b->phase->bins + i / stft->real_stride * stft->bin_stride + 2 * (i % stft->real_stride);
+            const float *bin = b->phase->bins + i / stft->real_stride * stft->bin_stride +
+                               2 * (i % stft->real_stride);
             if (i % stft->real_stride < bins)
                 b->phase->magnitude[i] = hypotf(bin[0], bin[1]);
         }
         (start ? gradient_start : random_start)(b);
         iterate_32(b);
         ebb_phase_synthesise(b->phase, &b->span);
-        loss->own[start] += ebb_phase_convergence(b->phase, &b->span);
+        loss->own[start] += convergence_of(b->phase, &b->span);
     }
     loss->files++;
 }
@@ -183,8 +188,9 @@ static void print(const struct loss *l)
            l->own[0] / l->files, l->own[1] / l->files);
     for (int start = 0; start < 2; start++)
         for (int i = 0; i < 6; i++)
-            printf("%-8s start, %3d iterations: spectral convergence %.4f, mel %.3f dB\n", start ? "gradient" : "random",
-                   iterations[i], l->convergence[start][i] / l->files, l->mel_db[start][i] / l->files);
+            printf("%-8s start, %3d iterations: spectral convergence %.4f, mel %.3f dB\n",
+                   start ? "gradient" : "random", iterations[i], l->convergence[start][i] / l->files,
+                   l->mel_db[start][i] / l->files);
 }
 
 int main(int argc, char **argv)

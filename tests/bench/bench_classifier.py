@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""What classifier guidance does to the shipped model: how often the judge of the recipe hears the label, on rendered sounds.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What classifier guidance does to the shipped model: how often the judge of the recipe hears the label, on
+rendered sounds.
 
-    bench_classifier.py EBB MODEL --work recipe-work [--judge judge.pt] [--count 2]     needs models/recipe's requirements
+    bench_classifier.py EBB MODEL --work recipe-work [--judge judge.pt] [--count 2]
 
-The judge is a net of its own that has heard real training clips only; it is trained here (--judge-steps), and kept in the file
-of --judge if that is named. What the classifier itself says of sounds that it led would be no measure.
+It needs the requirements of models/recipe.
+
+The judge is a net of its own that has heard real training clips only; it is trained here (--judge-steps), and
+kept in the file of --judge if that is named. What the classifier itself says of sounds that it led would be
+no measure.
 """
+
 import argparse
 import subprocess
 import sys
@@ -38,14 +44,35 @@ def hear(args, labels):
 def render(args, names, guidance, classifier):
     """(n, bands, frames) mels of `count` sounds of each label, and the labels."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([args.ebb, "render", "--model", args.model, "--label", "all", "--count", str(args.count), "--seed", "1", "-q",
-                        "--steps", "20", "--guidance", str(guidance), "--classifier-guidance", str(classifier), "-o", folder + "/"],
-                       check=True)
+        subprocess.run(
+            [
+                args.ebb,
+                "render",
+                "--model",
+                args.model,
+                "--label",
+                "all",
+                "--count",
+                str(args.count),
+                "--seed",
+                "1",
+                "-q",
+                "--steps",
+                "20",
+                "--guidance",
+                str(guidance),
+                "--classifier-guidance",
+                str(classifier),
+                "-o",
+                folder + "/",
+            ],
+            check=True,
+        )
         mels, labels = [], []
         for i, name in enumerate(names):
             for file in sorted(Path(folder).glob(f"{name}-s1-*.wav")):
                 samples = torch.from_numpy(soundfile.read(file)[0].astype(np.float32))
-                mels.append(audio.mel(samples)[:, :sfx.FRAMES])
+                mels.append(audio.mel(samples)[:, : sfx.FRAMES])
                 labels.append(i)
         return torch.stack(mels), torch.tensor(labels)
 
@@ -60,7 +87,9 @@ def main():
     parser.add_argument("--count", type=int, default=2)
     parser.add_argument("--settings", default=SETTINGS)
     args = parser.parse_args()
-    listed = subprocess.run([args.ebb, "labels", args.model, "--names"], check=True, capture_output=True, text=True)
+    listed = subprocess.run(
+        [args.ebb, "labels", args.model, "--names"], check=True, capture_output=True, text=True
+    )
     names = sorted(listed.stdout.split())
     ear = hear(args, len(names))
     print("| guidance | classifier guidance | clips | top1 | top3 | log p |\n|---|---|---|---|---|---|")
@@ -68,8 +97,12 @@ def main():
         mels, labels = render(args, names, guidance, classifier)
         scores, _ = judge.listen(ear, mels)
         log_p = torch.log_softmax(scores, 1)[torch.arange(len(labels)), labels].mean()
-        print(f"| {guidance:g} | {classifier:g} | {len(labels)} | {judge.accuracy(scores, labels).mean():.3f} | "
-              f"{judge.accuracy(scores, labels, 3).mean():.3f} | {log_p:.2f} |", flush=True)
+        print(
+            f"| {guidance:g} | {classifier:g} | {len(labels)} | "
+            f"{judge.accuracy(scores, labels).mean():.3f} | "
+            f"{judge.accuracy(scores, labels, 3).mean():.3f} | {log_p:.2f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
-"""What grain (lib/audio/grain.c) does to sounds, by numbers. Needs numpy, scipy, librosa and soundfile; torch and diffusers for `loop`.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What grain (lib/audio/grain.c) does to sounds, by numbers. Needs numpy, scipy, librosa and soundfile; torch
+and diffusers for `loop`.
 
-    bench_grain.py sounds FOLDER [FOLDER]          every WAV of a folder of renders; of the second beside the first
-    bench_grain.py loop LIBEBB MODEL SOUND ...     recordings through the model's autoencoder and back, without and with
+    bench_grain.py sounds FOLDER [FOLDER]        every WAV of a folder of renders; of a second one
+                                                 beside the first
+    bench_grain.py loop LIBEBB MODEL SOUND ...   recordings through the model's autoencoder and back, without
+                                                 and with
 
-Scatter: standard deviation of the transform's dB about their local mean, noise has 5.6. Peak: by how much the loudest partial
-stands above the median of its surroundings in the mean spectrum. Level and distance: of mels in dB, cells within 50 dB of the loudest.
+Scatter: standard deviation of the transform's dB about their local mean, noise has 5.6. Peak: by how much the
+loudest partial stands above the median of its surroundings in the mean spectrum. Level and distance: of mels
+in dB, cells within 50 dB of the loudest.
 """
 
 import ctypes
@@ -40,7 +45,8 @@ def scatter(samples):
 
 
 def peak(samples):
-    """Mean spectrum of 8192 points: 23 frames and more in a window, so that noise is within some dB of its median."""
+    """Mean spectrum of 8192 points: 23 frames and more in a window, so that noise is within some dB of its
+    median."""
     p = 10 * np.log10((np.abs(librosa.stft(samples, n_fft=8192, hop_length=2048)) ** 2).mean(1) + 1e-12)
     return (p - median_filter(p, 69))[8:][p[8:] > p.max() - 40].max()  # surroundings: +- 200 Hz
 
@@ -52,7 +58,7 @@ def sounds(folders):
             samples = read(path)
             label = path.stem.rsplit("-s", 1)[0]
             row = rows.setdefault(label, [[] for _ in folders])
-            row[i].append((scatter(samples), peak(samples), 10 * np.log10((samples ** 2).mean() + 1e-12)))
+            row[i].append((scatter(samples), peak(samples), 10 * np.log10((samples**2).mean() + 1e-12)))
     print(f"{'':20}" + "scatter dB    " + "peak dB    " + "level dBFS")
     for label, row in rows.items():
         if all(row):
@@ -74,8 +80,17 @@ class Library:
         values = np.ascontiguousarray(values, np.float32)
         out = np.zeros(values.shape[1] * HOP - 1, np.float32)
         to = lambda x: x.ctypes.data_as(ctypes.c_void_p)
-        wrong = self.c.ebb_mel_to_sound(self.mel, to(values), ctypes.c_size_t(values.shape[1]), ctypes.c_bool(grain), 16,
-                                        ctypes.c_uint64(seed), to(out), ctypes.c_size_t(len(out)), None)
+        wrong = self.c.ebb_mel_to_sound(
+            self.mel,
+            to(values),
+            ctypes.c_size_t(values.shape[1]),
+            ctypes.c_bool(grain),
+            16,
+            ctypes.c_uint64(seed),
+            to(out),
+            ctypes.c_size_t(len(out)),
+            None,
+        )
         assert wrong == 0
         return out
 
@@ -83,22 +98,36 @@ class Library:
 def loop(library, model, paths):
     import torch
     from diffusers import AutoencoderKL
+
     vae = AutoencoderKL.from_pretrained(model, subfolder="vae").eval()
-    lib, filters = Library(library), librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=BANDS, fmax=RATE / 2, norm=None)
-    print(f"{'':24}" + f"{'scatter: real, smooth, grain':32}" + f"{'power level':16}" + f"{'mean of dB':16}" + "distance")
+    lib, filters = (
+        Library(library),
+        librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=BANDS, fmax=RATE / 2, norm=None),
+    )
+    print(
+        f"{'':24}"
+        + f"{'scatter: real, smooth, grain':32}"
+        + f"{'power level':16}"
+        + f"{'mean of dB':16}"
+        + "distance"
+    )
     total = []
     for seed, path in enumerate(paths):
         samples = np.resize(read(path), FRAMES * HOP - 1)
         real = mel_db(samples, filters)
         values = np.clip((real - CENTRE) / RANGE, -1, 1).astype(np.float32)
         with torch.no_grad():
-            values = vae.decode(vae.encode(torch.from_numpy(values)[None, None]).latent_dist.mean).sample[0, 0].numpy()
+            values = (
+                vae.decode(vae.encode(torch.from_numpy(values)[None, None]).latent_dist.mean)
+                .sample[0, 0]
+                .numpy()
+            )
         heard, row = real > real.max() - 50, [scatter(samples)]
         for grain in (False, True):
             made = lib.sound(values.clip(-1, 1), grain, seed)
             got = mel_db(made, filters)
             off = (got - real)[heard]
-            level = 10 * np.log10((made ** 2).mean() / (samples ** 2).mean())
+            level = 10 * np.log10((made**2).mean() / (samples**2).mean())
             row += [scatter(made), level, off.mean(), np.abs(off).mean()]
         total.append(row)
         show(Path(path).parent.name + "/" + Path(path).stem, row)
@@ -107,7 +136,11 @@ def loop(library, model, paths):
 
 def show(name, r):
     pair = lambda i: f"{r[i]:5.1f} > {r[i + 4]:5.1f}   "
-    print(f"{name[:23]:24}{r[0]:5.1f}, {r[1]:5.1f}, {r[5]:5.1f}             " + "".join(pair(i) for i in (2, 3, 4)), flush=True)
+    print(
+        f"{name[:23]:24}{r[0]:5.1f}, {r[1]:5.1f}, {r[5]:5.1f}             "
+        + "".join(pair(i) for i in (2, 3, 4)),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

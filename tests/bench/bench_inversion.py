@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""How well mels are turned into sound: held-out clips of a prepared bank (models/recipe) from their true mel. Needs
-numpy and scipy, and torch and diffusers for some.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How well mels are turned into sound: held-out clips of a prepared bank (models/recipe) from their true mel.
+Needs numpy and scipy, and torch and diffusers for some.
 
-    OMP_NUM_THREADS=1 python tests/bench/bench_inversion.py LIBEBB WORK [--beside LIBEBB] [--autoencoder MODEL]
+    OMP_NUM_THREADS=1 python tests/bench/bench_inversion.py LIBEBB WORK
+        [--beside LIBEBB] [--autoencoder MODEL]
 
-WORK is what `python -m recipe prepare` made. `--autoencoder`: mels as a model of effects gives them, smoother than true ones.
+WORK is what `python -m recipe prepare` made. `--autoencoder`: mels as a model of effects gives them, smoother
+than true ones.
 
-All measures are blind to phase, which nobody can know. Cells count within 60 dB of the clip's loudest; means over clips:
-cell      |dB| between the transforms' magnitudes, cell by cell: 6.0 of two draws of one noise, 4.4 of its mean to a draw
+All measures are blind to phase, which nobody can know. Cells count within 60 dB of the clip's loudest; means
+over clips:
+cell      |dB| between the transforms' magnitudes, cell by cell: 6.0 of two draws of one noise,
+          4.4 of its mean to a draw
 patch     the same of powers averaged over 9 frames: what noise there is counts little, lines and colour count
 line      the same of 8192-point transforms averaged over 1.4 s: how narrow and how strong partials are
 attack    the same of 256-point transforms averaged over 3 bins, hop 64: how steep attacks are
 converge  spectral convergence, || |X| - |Y| || / || |X| ||
 mel       |dB| between the mel asked for and the mel of what came out
-scatter   standard deviation of dB about their local mean, minus that of the original: above 0 too rough, below too smooth
+scatter   standard deviation of dB about their local mean, minus that of the original: above 0 too
+          rough, below too smooth
 ms        processor time of a window of 2.73 s
 """
 
@@ -30,7 +36,13 @@ from scipy.signal import stft as scipy_stft
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))
 HOP, FRAMES, BANDS = 512, 256, 128
 COUNT = FRAMES * HOP - 1
-METHODS = {"16": (16, True), "16, no grain": (16, False), "8": (8, True), "32": (32, True), "64": (64, True)}  # iterations, grain
+METHODS = {
+    "16": (16, True),
+    "16, no grain": (16, False),
+    "8": (8, True),
+    "32": (32, True),
+    "64": (64, True),
+}  # iterations, grain
 
 
 def pointer(x):
@@ -46,14 +58,25 @@ class Library:
 
     def sound(self, values, grain, seed, iterations):
         out = np.zeros(COUNT, np.float32)
-        wrong = self.c.ebb_mel_to_sound(self.mel, pointer(values), ctypes.c_size_t(FRAMES), ctypes.c_bool(grain), iterations,
-                                        ctypes.c_uint64(seed), pointer(out), ctypes.c_size_t(COUNT), None)
+        wrong = self.c.ebb_mel_to_sound(
+            self.mel,
+            pointer(values),
+            ctypes.c_size_t(FRAMES),
+            ctypes.c_bool(grain),
+            iterations,
+            ctypes.c_uint64(seed),
+            pointer(out),
+            ctypes.c_size_t(COUNT),
+            None,
+        )
         assert wrong == 0
         return out
 
     def analyse(self, samples):
         values = np.zeros((BANDS, len(samples) // HOP + 1), np.float32)
-        self.c.ebb_mel_analyse(self.mel, pointer(samples), ctypes.c_size_t(len(samples)), pointer(values), None)
+        self.c.ebb_mel_analyse(
+            self.mel, pointer(samples), ctypes.c_size_t(len(samples)), pointer(values), None
+        )
         return values
 
 
@@ -85,14 +108,19 @@ def scatter(x):
 def measure(lib, real, made, values):
     a, b = (np.sqrt(power(x, 2048, HOP)) for x in (real, made))
     heard = values > max(values.max() - 1.2, -0.99)
-    return dict(cell=gap(real, made, 2048, HOP, ()), patch=gap(real, made, 2048, HOP, [(1, 9)]),
-                line=gap(real, made, 8192, 2048, [(1, 33)]), attack=gap(real, made, 256, 64, [(0, 3)]),
-                converge=np.linalg.norm(a - b) / np.linalg.norm(a), mel=50 * np.abs(lib.analyse(made) - values)[heard].mean(),
-                scatter=scatter(made) - scatter(real))
+    return dict(
+        cell=gap(real, made, 2048, HOP, ()),
+        patch=gap(real, made, 2048, HOP, [(1, 9)]),
+        line=gap(real, made, 8192, 2048, [(1, 33)]),
+        attack=gap(real, made, 256, 64, [(0, 3)]),
+        converge=np.linalg.norm(a - b) / np.linalg.norm(a),
+        mel=50 * np.abs(lib.analyse(made) - values)[heard].mean(),
+        scatter=scatter(made) - scatter(real),
+    )
 
 
 def pick(bank, kinds, count, seed=7):
-    """Held-out clips of each kind, a window from the middle where they are longer."""
+    """Held-out clips of each kind. Of a longer clip, a window from its middle."""
     rng, out = np.random.default_rng(seed), {}
     for kind in kinds:
         clips = bank.choose(kind, True)
@@ -102,14 +130,21 @@ def pick(bank, kinds, count, seed=7):
 
 
 def through(model):
-    """A mel as the autoencoder of a model gives it back."""
+    """A mel after a model's autoencoder: there and back."""
     import torch
     from diffusers import AutoencoderKL
+
     vae = AutoencoderKL.from_pretrained(model, subfolder="vae").eval()
 
     @torch.no_grad()
     def run(values):
-        return vae.decode(vae.encode(torch.from_numpy(values)[None, None]).latent_dist.mean).sample[0, 0].clamp(-1, 1).numpy()
+        return (
+            vae.decode(vae.encode(torch.from_numpy(values)[None, None]).latent_dist.mean)
+            .sample[0, 0]
+            .clamp(-1, 1)
+            .numpy()
+        )
+
     return run
 
 
@@ -131,6 +166,7 @@ def table(lib, sounds, methods, change):
 
 def main():
     from recipe import data
+
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("work", type=Path)
@@ -142,8 +178,12 @@ def main():
     args = parser.parse_args()
     lib, bank = Library(args.library), data.Bank(args.work)
     builds = {"": lib} | ({"beside, ": Library(args.beside)} if args.beside else {})
-    methods = {build + name: (lambda v, s, b=b, i=i, g=g: b.sound(v, g, s, i)) for name, (i, g) in METHODS.items()
-               for build, b in builds.items() if not args.only or build + name in args.only}
+    methods = {
+        build + name: (lambda v, s, b=b, i=i, g=g: b.sound(v, g, s, i))
+        for name, (i, g) in METHODS.items()
+        for build, b in builds.items()
+        if not args.only or build + name in args.only
+    }
     change = through(args.autoencoder) if args.autoencoder else lambda values: values
     table(lib, pick(bank, args.kinds, args.count), methods, change)
 

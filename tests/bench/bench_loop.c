@@ -1,6 +1,7 @@
-// What a step costs beside the network: bench-loop [MODEL]. Carries out each sampler's instructions on the device, all but the
-// evaluations: its arithmetic, the blends, the noise. Beside it the network's pass, with guidance, as the model recommends.
-// The least of many rounds; one Markdown line per sampler.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Time of a step without the network: bench-loop [MODEL]. Carries out each sampler's instructions on the
+// device, all but the evaluations: its arithmetic, the blends, the noise. Beside it the network's pass, with
+// guidance, as the model recommends. The least of many rounds; one Markdown line per sampler.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include <ebb/net.h>
 
-#include "engine/window.h"
+#include "generate/window.h"
 
 enum { STEPS = 5, ROUNDS = 60 }; // short runs: on a busy machine a long one never has the processor to itself
 
@@ -31,7 +32,7 @@ static double least(const double *x, int count)
 struct bench {
     struct ebb_model *model;
     struct ebb_device *device;
-    struct ebb_recipe recipe;
+    struct ebb_settled settled;
     struct ebb_buffer *slot[EBB_RUN_SLOTS];
     size_t count;
     float *draw;
@@ -45,7 +46,10 @@ static void die(const struct ebb_error *error)
 
 static void blend(struct bench *b, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
-    struct ebb_blend blend = {.dst = b->slot[in->dst], .terms = in->terms, .clamp = (float)in->clamp, .count = b->count};
+    struct ebb_blend blend = {.dst = b->slot[in->dst],
+                              .terms = in->terms,
+                              .clamp = (float)in->clamp,
+                              .count = b->count};
     for (int i = 0; i < in->terms; i++) {
         blend.src[i] = b->slot[in->term[i].slot];
         blend.weight[i] = (float)in->term[i].weight;
@@ -60,7 +64,7 @@ static double beside(struct bench *b, struct ebb_error *error)
     struct ebb_run_instruction in = {.kind = EBB_RUN_STEP};
     struct ebb_counts counts;
     double start = now();
-    struct ebb_run *run = ebb_run_create(&b->recipe.run, error);
+    struct ebb_run *run = ebb_run_create(&b->settled.run, error);
     if (!run)
         die(error);
     while (in.kind != EBB_RUN_DONE) {
@@ -74,7 +78,7 @@ static double beside(struct bench *b, struct ebb_error *error)
         }
         if (in.kind == EBB_RUN_MEASURE) {
             double value;
-            ebb_measure(b->device, EBB_MEASURE_SUM_SQUARES, b->slot[in.src], 0, b->count, &value, error);
+            ebb_sum_squares(b->device, b->slot[in.src], 0, b->count, &value, error);
             ebb_run_measured(run, 1);
         }
     }
@@ -90,7 +94,7 @@ static double network(struct bench *b, const char *folder, struct ebb_error *err
     char path[4096];
     snprintf(path, sizeof(path), "%s/unet", folder);
     struct ebb_net *net = ebb_net_open(path, b->device, error);
-    int shape[4] = {b->recipe.n, b->model->state[0], b->model->state[1], b->model->state[2]};
+    int shape[4] = {b->settled.n, b->model->state[0], b->model->state[1], b->model->state[2]};
     size_t count = b->count * (size_t)shape[0];
     float *x = calloc(count, sizeof(float)), *y = calloc(2 * count, sizeof(float));
     double took[ROUNDS];
@@ -115,12 +119,12 @@ int main(int argc, char **argv)
     const char *folder = argc > 1 ? argv[1] : "models/sfx";
     struct ebb_error error = {0};
     struct bench b = {.device = ebb_device_create("cpu", 0, NULL, &error)};
-    struct ebb_generate_params params;
-    ebb_generate_params_default(&params);
-    params.label = 0;
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
     b.model = b.device ? ebb_model_open(folder, &error) : NULL;
     if (!b.model || ebb_model_load(b.model, b.device, &error) != EBB_OK)
         die(&error);
+    ebb_recipe_set(recipe, "label", ebb_model_label(b.model, 0)->name, NULL);
+    ebb_recipe_set_number(recipe, "steps", STEPS, NULL);
     b.count = ebb_window_count(b.model);
     b.draw = calloc(b.count, sizeof(float));
     for (int i = 0; i < EBB_RUN_SLOTS; i++)
@@ -128,12 +132,11 @@ int main(int argc, char **argv)
             die(&error);
 
     printf("| sampler | beside the network, us per evaluation | of a pass |\n|---|---|---|\n");
-    EBB_EACH_SAMPLER(info) {
-        params.sampler = info->name;
-        params.steps = STEPS;
-        if (info->evals == 0 || ebb_recipe_make(b.model, &params, &b.recipe, &error) != EBB_OK)
+    EBB_EACH_SAMPLER (info) {
+        ebb_recipe_set(recipe, "sampler", info->name, NULL);
+        if (info->evals == 0 || ebb_settle_held(b.model, recipe, &b.settled, &error) != EBB_OK)
             continue;
-        struct ebb_run *can = ebb_run_create(&b.recipe.run, &error); // not those for distilled models
+        struct ebb_run *can = ebb_run_create(&b.settled.run, &error); // not those for distilled models
         if (!can)
             continue;
         ebb_run_destroy(&can);
@@ -146,6 +149,7 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < EBB_RUN_SLOTS; i++)
         ebb_buffer_destroy(&b.slot[i]);
+    ebb_recipe_destroy(&recipe);
     free(b.draw);
     ebb_model_close(&b.model);
     ebb_device_destroy(&b.device);

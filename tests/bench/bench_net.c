@@ -1,7 +1,11 @@
-// Times one pass of a network folder, some input: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES [BATCH [BUSY]]]]].
-// Prints one JSON line; FOLDER is a U-Net or, with HEIGHT and WIDTH of the latent, an autoencoder's decoder. BUSY threads
-// beside it work like an audio thread does: 2.5 ms of every 5.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Times one pass of a network folder, some input: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES
+// [BATCH [BUSY [PRECISION [profile]]]]]]]. Prints one JSON line; FOLDER is a U-Net or, with HEIGHT and WIDTH
+// of the latent, an autoencoder's decoder. BUSY threads beside it work like an audio thread does: 2.5 ms of
+// every
+// 5. PRECISION is fp32 or bf16. `profile` prints a second line, the operations of the last pass.
 #include <ebb/ebb.h>
+#include <ebb/lab.h>
 
 #include <math.h>
 #include <pthread.h>
@@ -48,10 +52,27 @@ static int fail(const struct ebb_error *error)
     return 1;
 }
 
+static void print_profile(struct ebb_device *device)
+{
+    size_t count = ebb_device_profile_read(device, NULL, 0);
+    struct ebb_profile_entry *entries = calloc(count + 1, sizeof(*entries));
+    if (!entries)
+        return;
+    count = ebb_device_profile_read(device, entries, count);
+    printf("{\"profile\": [");
+    for (size_t i = 0; i < count; i++)
+        printf("%s{\"op\": \"%s\", \"times\": 1, \"ms\": %.6f}", i ? ", " : "", entries[i].op,
+               entries[i].seconds * 1e3);
+    printf("]}\n");
+    free(entries);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES [BATCH [BUSY]]]]]\n");
+        fprintf(
+            stderr,
+            "usage: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES [BATCH [BUSY [PRECISION [profile]]]]]]]\n");
         return 2;
     }
     struct ebb_error error = {0};
@@ -60,7 +81,8 @@ int main(int argc, char **argv)
     struct ebb_net *net = device ? ebb_net_open(argv[1], device, &error) : NULL;
     if (!net)
         return fail(&error);
-    enum ebb_net_pass pass = strcmp(ebb_net_class(net), "UNet2DModel") == 0 ? EBB_NET_FORWARD : EBB_NET_DECODE;
+    enum ebb_net_pass pass = strcmp(ebb_net_class(net), "UNet2DModel") == 0 ? EBB_NET_FORWARD
+                                                                            : EBB_NET_DECODE;
     int input[4] = {argc > 7 ? atoi(argv[7]) : 1, 0, atoi(argv[2]), atoi(argv[3])}, output[4];
     for (input[1] = 1; input[1] < 64 && ebb_net_shape(net, pass, input, output, &error) != EBB_OK; input[1]++)
         ;
@@ -71,7 +93,7 @@ int main(int argc, char **argv)
     double *times = calloc((size_t)passes + 1, sizeof(*times)), start, cpu = 0;
     for (size_t i = 0; i < count_of(input); i++)
         x[i] = sinf((float)i * 0.7f);
-    const struct ebb_net_inputs inputs = {.timestep = 500};
+    const struct ebb_net_inputs inputs = {.timestep = 500, .bf16 = argc > 9 && strcmp(argv[9], "bf16") == 0};
     pthread_t busy[16];
     int busy_count = argc > 8 ? atoi(argv[8]) : 0;
     busy_count = busy_count > 16 ? 16 : busy_count;
@@ -80,6 +102,7 @@ int main(int argc, char **argv)
     for (int i = 0; i <= passes; i++) { // pass 0 plans
         if (i == 1)
             cpu = milliseconds(CLOCK_PROCESS_CPUTIME_ID);
+        ebb_device_profile(device, argc > 10 && i == passes);
         start = milliseconds(CLOCK_MONOTONIC);
         if (ebb_net_run(net, pass, input, x, &inputs, y, &error) != EBB_OK)
             return fail(&error);
@@ -93,8 +116,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count_of(output); i++)
         sum += fabs(y[i]);
     qsort(times + 1, (size_t)passes, sizeof(*times), ascending);
-    printf("{\"device\": \"%s\", \"ms_plan\": %.3f, \"ms_min\": %.3f, \"ms_median\": %.3f, \"ms_p99\": %.3f, \"ms_cpu\": %.3f, \"mean_abs\": %.9g}\n",
-           ebb_device_description(device), times[0], times[1], times[1 + passes / 2], times[passes - passes / 100], cpu, sum / (double)count_of(output));
+    printf(
+        "{\"device\": \"%s\", \"ms_plan\": %.3f, \"ms_min\": %.3f, \"ms_median\": %.3f, \"ms_p99\": %.3f, \"ms_cpu\": %.3f, \"mean_abs\": %.9g}\n",
+        ebb_device_description(device), times[0], times[1], times[1 + passes / 2],
+        times[passes - passes / 100], cpu, sum / (double)count_of(output));
+    if (argc > 10)
+        print_profile(device);
     free(x);
     free(y);
     free(times);

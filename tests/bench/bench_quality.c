@@ -1,20 +1,24 @@
-// How near each sampler comes to 200 steps of DDPM, by network evaluations: a Markdown table on standard output.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How near each sampler comes to 200 steps of DDPM, by network evaluations: a Markdown table on standard
+// output.
 //
 //     build/tests/bench/bench-quality [MODEL] [CLIPS] [SAMPLER...]
 //
 // MODEL: models/sfx; CLIPS of each of six labels: 4; SAMPLER: those alone, default all.
 //
-// Guidance is what the model recommends, spacing its own. A clip's mel is described by 3 numbers per band: mean, deviation,
-// and mean change from frame to frame, each over the deviation that it has among all reference clips. Two sets are compared label
-// by label by their energy distance (Szekely 2013), 2 E|a - b| - E|a - a'| - E|b - b'| without the pairs of a clip with itself,
-// and the labels averaged. The reference is twice CLIPS of ddpm in 200 steps; the last row, CLIPS more of the same with other
-// noise, is what can be told apart at all. All samplers start from the same noise.
+// Guidance is what the model recommends, spacing its own. A clip's mel is described by 3 numbers per band:
+// mean, deviation, and mean change from frame to frame, each over the deviation that it has among all
+// reference clips. Two sets are compared label by label by their energy distance (Szekely 2013), 2 E|a - b| -
+// E|a - a'| - E|b - b'| without the pairs of a clip with itself, and the labels averaged. The reference is
+// twice CLIPS of ddpm in 200 steps; the last row, CLIPS more of the same with other noise, is what can be
+// told apart at all. All samplers start from the same noise.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ebb/ebb.h>
+#include <ebb/lab.h>
 
 enum { LABELS = 6, MOST = 64, REFERENCE_STEPS = 200, BUDGETS = 4 };
 static const int budgets[BUDGETS] = {5, 10, 20, 40}; // network evaluations
@@ -55,31 +59,39 @@ static void describe(const struct bench *b, double *out)
     }
 }
 
+// A recipe with a sampler and its steps; the caller destroys it.
+static struct ebb_recipe *recipe_with(const char *sampler, int steps)
+{
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
+    ebb_recipe_set(recipe, "sampler", sampler, NULL);
+    ebb_recipe_set_number(recipe, "steps", steps, NULL);
+    return recipe;
+}
+
 // `count` clips of every label. Returns the evaluations a clip took, or -1 with the error filled.
-static int make(struct bench *b, const char *sampler, int steps, double tolerance, uint64_t seed, int count, double *out,
-                struct ebb_error *error)
+static int make(struct bench *b, const char *sampler, int steps, double tolerance, uint64_t seed, int count,
+                double *out, struct ebb_error *error)
 {
     struct ebb_counts counts = {0};
+    struct ebb_hooks hooks = {sizeof(hooks), .counts = &counts};
+    struct ebb_recipe *recipe = recipe_with(sampler, steps);
+    enum ebb_result result = ebb_recipe_set_seed(recipe, "seed", seed, error);
     int shape[4], evals = 0;
-    for (int k = 0; k < LABELS; k++)
-        for (int i = 0; i < count; i++) {
-            struct ebb_generate_params p;
-            ebb_generate_params_default(&p);
-            p.label = b->label[k];
-            p.sampler = sampler;
-            p.steps = steps;
-            p.seed = seed;
-            p.index = (uint64_t)(k * MOST + i);
-            p.counts = &counts;
-            if (tolerance > 0)
-                p.tuning.rtol = p.tuning.atol = tolerance;
-            if (ebb_generate_latents(b->model, &p, b->latents, b->state, shape, error) != EBB_OK ||
-                ebb_generate_mel(b->model, b->latents, b->state, b->picture, b->mel, error) != EBB_OK)
-                return -1;
-            describe(b, out + (size_t)(k * count + i) * b->features);
-            evals += counts.evals;
-        }
-    return (int)lround((double)evals / (LABELS * count));
+    if (tolerance > 0)
+        ebb_recipe_set_number(recipe, "tolerance", tolerance, NULL);
+    for (int k = 0; k < LABELS * count && result == EBB_OK; k++) {
+        int label = k / count, i = k % count;
+        ebb_recipe_set(recipe, "label", ebb_model_label(b->model, b->label[label])->name, NULL);
+        ebb_recipe_set_seed(recipe, "index", (uint64_t)(label * MOST + i), NULL);
+        result = ebb_generate_latents(b->model, recipe, b->latents, b->state, shape, &hooks, error);
+        if (result == EBB_OK)
+            result = ebb_generate_mel(b->model, b->latents, b->state, b->picture, b->mel, error);
+        if (result == EBB_OK)
+            describe(b, out + (size_t)k * b->features);
+        evals += counts.evals;
+    }
+    ebb_recipe_destroy(&recipe);
+    return result == EBB_OK ? (int)lround((double)evals / (LABELS * count)) : -1;
 }
 
 // ---- distance ----
@@ -105,7 +117,8 @@ static double energy(const struct bench *b, const double *set)
     for (int k = 0; k < LABELS; k++) {
         const double *x = set + (size_t)k * b->clips * b->features;
         const double *r = b->reference + (size_t)k * 2 * b->clips * b->features;
-        sum += 2 * mean_distance(b, x, b->clips, r, 2 * b->clips) - mean_distance(b, x, b->clips, x, b->clips) -
+        sum += 2 * mean_distance(b, x, b->clips, r, 2 * b->clips) -
+               mean_distance(b, x, b->clips, x, b->clips) -
                mean_distance(b, r, 2 * b->clips, r, 2 * b->clips);
     }
     return sum / LABELS;
@@ -147,14 +160,12 @@ static void cell(double distance, int evals, int budget)
 
 static bool can(struct bench *b, const char *sampler)
 {
-    struct ebb_generate_params p;
-    struct ebb_error error;
+    struct ebb_recipe *recipe = recipe_with(sampler, 1);
     int shape[4];
-    ebb_generate_params_default(&p);
-    p.sampler = sampler;
-    p.steps = 1;
-    return strcmp(sampler, "lcm") != 0 && strcmp(sampler, "tcd") != 0 && strcmp(sampler, "cm") != 0 &&
-           ebb_generate_latents(b->model, &p, NULL, 0, shape, &error) == EBB_OK;
+    bool distilled = strcmp(sampler, "lcm") == 0 || strcmp(sampler, "tcd") == 0 || strcmp(sampler, "cm") == 0;
+    bool fits = ebb_generate_latents(b->model, recipe, NULL, 0, shape, NULL, NULL) == EBB_OK;
+    ebb_recipe_destroy(&recipe);
+    return fits && !distilled;
 }
 
 // A tolerance that means something already takes more evaluations than the others are given.
@@ -171,7 +182,10 @@ static void row(struct bench *b, const struct ebb_sampler_info *s)
     printf("| `%s` | %s |", s->name, s->stochastic ? "SDE" : "ODE");
     for (int i = 0; i < BUDGETS && s->evals; i++) {
         // plms and pndm only start with more evaluations per step
-        int extra = strcmp(s->name, "plms") == 0 ? 1 : strcmp(s->name, "pndm") == 0 ? 9 : 0, per = extra ? 1 : s->evals;
+        int extra = strcmp(s->name, "plms") == 0   ? 1
+                    : strcmp(s->name, "pndm") == 0 ? 9
+                                                   : 0,
+            per = extra ? 1 : s->evals;
         int steps = (budgets[i] - extra + per / 2) / per, evals;
         if (steps < (extra > 1 ? 4 : 1)) {
             printf(" |");
@@ -193,7 +207,8 @@ static void choose_labels(struct bench *b)
     for (int k = 0; k < LABELS; k++) {
         int best = -1;
         for (int i = 0; i < b->info->label_count && i < 1024; i++)
-            if (!taken[i] && (best < 0 || ebb_model_label(b->model, i)->score > ebb_model_label(b->model, best)->score))
+            if (!taken[i] &&
+                (best < 0 || ebb_model_label(b->model, i)->score > ebb_model_label(b->model, best)->score))
                 best = i;
         b->label[k] = best;
         if (best >= 0)
@@ -204,11 +219,9 @@ static void choose_labels(struct bench *b)
 static void open_model(struct bench *b, const char *path)
 {
     struct ebb_error error = {0};
-    struct ebb_generate_params p;
     int shape[4];
-    ebb_generate_params_default(&p);
     b->model = ebb_model_open(path, &error);
-    if (!b->model || ebb_generate_latents(b->model, &p, NULL, 0, shape, &error) != EBB_OK)
+    if (!b->model || ebb_generate_latents(b->model, NULL, NULL, 0, shape, NULL, &error) != EBB_OK)
         die(path, &error);
     b->info = ebb_model_info(b->model);
     b->state = (size_t)shape[1] * shape[2] * shape[3];

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // How far two devices are apart after whole runs with a model's default sampler:
-// bench-runs MODEL [SEEDS [DEVICE [OTHER]]], default 32 seeds, vulkan and cpu. A JSON line a seed: relative rms of the final
-// state and of the log-mel made from it, each on its own device.
+// bench-runs MODEL [SEEDS [DEVICE [OTHER]]], default 32 seeds, vulkan and cpu. A JSON line a seed: relative
+// rms of the final state and of the log-mel made from it, each on its own device.
 #include <ebb/ebb.h>
+#include <ebb/lab.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -23,17 +25,15 @@ static int open_side(struct side *side, const char *name, const char *device_nam
 {
     struct ebb_device *device = ebb_device_create(device_name, 0, NULL, error);
     char path[4096];
-    if (!device || ebb_model_find(name, path, sizeof(path), error) != EBB_OK || !(side->model = ebb_model_open(path, error)) ||
-        ebb_model_load(side->model, device, error) != EBB_OK)
+    if (!device || ebb_model_find(name, path, sizeof(path), error) != EBB_OK ||
+        !(side->model = ebb_model_open(path, error)) || ebb_model_load(side->model, device, error) != EBB_OK)
         return fail(error);
     fprintf(stderr, "%s\n", ebb_device_description(device));
     ebb_device_destroy(&device);
 
     const struct ebb_model_info *info = ebb_model_info(side->model);
-    struct ebb_generate_params p;
     int shape[4];
-    ebb_generate_params_default(&p);
-    if (ebb_generate_latents(side->model, &p, NULL, 0, shape, error) != EBB_OK)
+    if (ebb_generate_latents(side->model, NULL, NULL, 0, shape, NULL, error) != EBB_OK)
         return fail(error);
     side->state = (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
     side->mel = (size_t)info->n_mels * (size_t)info->window_frames;
@@ -43,12 +43,14 @@ static int open_side(struct side *side, const char *name, const char *device_nam
 
 static int run(struct side *side, uint64_t seed, struct ebb_error *error)
 {
-    struct ebb_generate_params p;
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
     int shape[4];
-    ebb_generate_params_default(&p);
-    p.seed = seed;
-    if (ebb_generate_latents(side->model, &p, side->values, side->state, shape, error) != EBB_OK ||
-        ebb_generate_mel(side->model, side->values, side->state, side->values + side->state, side->mel, error) != EBB_OK)
+    enum ebb_result result = ebb_recipe_set_seed(recipe, "seed", seed, error);
+    if (result == EBB_OK)
+        result = ebb_generate_latents(side->model, recipe, side->values, side->state, shape, NULL, error);
+    ebb_recipe_destroy(&recipe);
+    if (result != EBB_OK || ebb_generate_mel(side->model, side->values, side->state,
+                                             side->values + side->state, side->mel, error) != EBB_OK)
         return fail(error);
     return 0;
 }
@@ -72,13 +74,15 @@ int main(int argc, char **argv)
     struct ebb_error error = {0};
     struct side a = {0}, b = {0};
     int seeds = argc > 2 ? atoi(argv[2]) : 32;
-    if (open_side(&a, argv[1], argc > 3 ? argv[3] : "vulkan", &error) || open_side(&b, argv[1], argc > 4 ? argv[4] : "cpu", &error))
+    if (open_side(&a, argv[1], argc > 3 ? argv[3] : "vulkan", &error) ||
+        open_side(&b, argv[1], argc > 4 ? argv[4] : "cpu", &error))
         return 1;
     double worst = 0, sum = 0;
     for (int seed = 0; seed < seeds; seed++) {
         if (run(&a, (uint64_t)seed, &error) || run(&b, (uint64_t)seed, &error))
             return 1;
-        double state = relative_rms(a.values, b.values, a.state), mel = relative_rms(a.values + a.state, b.values + b.state, a.mel);
+        double state = relative_rms(a.values, b.values, a.state),
+               mel = relative_rms(a.values + a.state, b.values + b.state, a.mel);
         printf("{\"seed\": %d, \"state\": %.3g, \"log_mel\": %.3g}\n", seed, state, mel);
         fflush(stdout);
         worst = fmax(worst, mel);

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What a dispatch and single convolutions cost on a device, recorded ahead as the step loop does it:
-// bench-vulkan [DEVICE [REPEAT [SMALLER]]]. Prints a JSON line each; SMALLER divides the sides of the maps, for software drivers.
-// Variants are chosen by EBB_VULKAN (fp32, nocoop, nosplit): gpu.sh runs them all.
+// bench-vulkan [DEVICE [REPEAT [SMALLER]]]. Prints a JSON line each; SMALLER divides the sides of the maps,
+// for software drivers. Variants are chosen by EBB_VULKAN (fp32, nocoop, nosplit): gpu.sh runs them all.
 #include <time.h>
 
 #include "fixture.h"
@@ -26,7 +27,8 @@ static double time_tape(struct ebb_tape *tape, struct ebb_buffer *last, int entr
     repeat = repeat > 100 ? 100 : repeat;
     for (int i = 0; i <= repeat; i++) { // the first one warms up
         double start = seconds();
-        if (ebb_tape_play(tape, NULL, NULL, NULL) != EBB_OK || ebb_buffer_read(last, 0, &value, 1, NULL) != EBB_OK)
+        if (ebb_tape_play(tape, NULL, NULL, NULL) != EBB_OK ||
+            ebb_buffer_read(last, 0, &value, 1, NULL) != EBB_OK)
             exit(1);
         times[i] = (seconds() - start) / entries;
     }
@@ -65,7 +67,8 @@ static void bench_conv(struct ebb_device *d, int h, int w, int c, int kernel, in
     if (!plan || !in || !out || ebb_plan_tape(plan, tape, 0, &in, &out, NULL) != EBB_OK)
         exit(1);
     double s = time_tape(tape, out, CONVS, repeat), gflop = 2e-9 * h * w * c * c * kernel * kernel;
-    printf("{\"what\": \"conv %dx%d %d -> %d, %d x %d\", \"us\": %.3f, \"gflops\": %.1f}\n", kernel, kernel, c, c, h, w, 1e6 * s, gflop / s);
+    printf("{\"what\": \"conv %dx%d %d -> %d, %d x %d\", \"us\": %.3f, \"gflops\": %.1f}\n", kernel, kernel,
+           c, c, h, w, 1e6 * s, gflop / s);
     ebb_tape_destroy(&tape);
     ebb_plan_destroy(&plan);
     ebb_buffer_destroy(&in);
@@ -76,18 +79,20 @@ static void bench_conv(struct ebb_device *d, int h, int w, int c, int kernel, in
 int main(int argc, char **argv)
 {
     // Layers of 128 x 256 networks from top to bottom, a linear one, and those of the shipped ones.
-    static const int convs[][4] = {{128, 256, 32, 3}, {64, 128, 64, 3}, {32, 64, 128, 3}, {16, 32, 256, 3}, {8, 16, 512, 3},
-                                   {16, 32, 256, 1}, {16, 32, 64, 3}, {8, 16, 128, 3}, {4, 8, 192, 3}};
+    static const int convs[][4] = {{128, 256, 32, 3}, {64, 128, 64, 3}, {32, 64, 128, 3},
+                                   {16, 32, 256, 3},  {8, 16, 512, 3},  {16, 32, 256, 1},
+                                   {16, 32, 64, 3},   {8, 16, 128, 3},  {4, 8, 192, 3}};
     struct ebb_device *d = device(argc > 1 ? argv[1] : "vulkan", 0);
     int repeat = argc > 2 ? atoi(argv[2]) : 50, smaller = argc > 3 ? atoi(argv[3]) : 1;
     if (!d)
         return 1;
     const char *options = getenv("EBB_VULKAN");
-    printf("{\"device\": \"%s\", \"EBB_VULKAN\": \"%s\"}\n", ebb_device_description(d), options ? options : "");
+    printf("{\"device\": \"%s\", \"EBB_VULKAN\": \"%s\"}\n", ebb_device_description(d),
+           options ? options : "");
     bench_dispatch(d, repeat);
     for (size_t i = 0; i < sizeof(convs) / sizeof(convs[0]); i++)
-        bench_conv(d, convs[i][0] / smaller ? convs[i][0] / smaller : 1, convs[i][1] / smaller ? convs[i][1] / smaller : 1, convs[i][2],
-                   convs[i][3], repeat);
+        bench_conv(d, convs[i][0] / smaller ? convs[i][0] / smaller : 1,
+                   convs[i][1] / smaller ? convs[i][1] / smaller : 1, convs[i][2], convs[i][3], repeat);
     ebb_device_destroy(&d);
     return 0;
 }

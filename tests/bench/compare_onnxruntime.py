@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Times one U-Net pass here, in PyTorch and in onnxruntime, on the same folder in the same run.
 
     compare_onnxruntime.py BENCH_NET UNET_FOLDER [--height 16 --width 32 --threads 2 --rounds 10 --passes 30]
 
 The three take turns, so that a busy machine treats them alike; printed are each one's best and median in
-milliseconds, the processor time of a pass (on a machine with other work, compare that, with --threads 1), and how
-many times ours fits into onnxruntime's. Needs torch, diffusers, onnx and onnxruntime.
+milliseconds, the processor time of a pass (on a machine with other work, compare that, with --threads 1), and
+how many times ours fits into onnxruntime's. Needs torch, diffusers, onnx and onnxruntime.
 """
+
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -18,7 +21,9 @@ import time
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bench_net")
     parser.add_argument("folder")
     parser.add_argument("--height", type=int, default=16)
@@ -26,6 +31,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--passes", type=int, default=30)
+    parser.add_argument("--bf16", action="store_true", help="ours and PyTorch in bfloat16 as well")
     return parser.parse_args()
 
 
@@ -42,17 +48,28 @@ def timed(function, passes):
 
 
 class Ours:
-    def __init__(self, args):
-        self.command = [args.bench_net, args.folder, str(args.height), str(args.width), "cpu", str(args.threads)]
+    def __init__(self, args, bf16=False):
+        self.rest = ["1", "0", "bf16"] if bf16 else []
+        self.command = [
+            args.bench_net,
+            args.folder,
+            str(args.height),
+            str(args.width),
+            "cpu",
+            str(args.threads),
+        ]
 
     def __call__(self, passes):
-        out = json.loads(subprocess.run(self.command + [str(passes)], check=True, capture_output=True).stdout)
+        command = self.command + [str(passes)] + self.rest
+        out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         return [out["ms_min"], out["ms_median"]], out["ms_cpu"]
 
 
 class Torch:
     def __init__(self, args, torch, model):
-        x = torch.randn(1, model.config.in_channels, args.height, args.width).to(memory_format=torch.channels_last)
+        x = torch.randn(1, model.config.in_channels, args.height, args.width, dtype=model.dtype).to(
+            memory_format=torch.channels_last
+        )
         label = torch.zeros(1, dtype=torch.long) if model.config.num_class_embeds else None
         model = model.to(memory_format=torch.channels_last)
 
@@ -83,8 +100,14 @@ class Onnx:
             def forward(self, x, t, label=None):
                 return self.net(x, t, class_labels=label, return_dict=False)[0]
 
-        torch.onnx.export(Plain().eval(), tuple(inputs.values()), path, input_names=list(inputs), opset_version=17,
-                          dynamo=False)
+        torch.onnx.export(
+            Plain().eval(),
+            tuple(inputs.values()),
+            path,
+            input_names=list(inputs),
+            opset_version=17,
+            dynamo=False,
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = args.threads
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -106,6 +129,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         onnx = Onnx(args, torch, model, os.path.join(folder, "net.onnx"))
         peers = {"ours": Ours(args), "onnxruntime": onnx, "pytorch": Torch(args, torch, model)}
+        if args.bf16:
+            peers["ours, bf16"] = Ours(args, True)
+            peers["torch, bf16"] = Torch(args, torch, copy.deepcopy(model).to(torch.bfloat16))
         times, cpu = {name: [] for name in peers}, {name: [] for name in peers}
         for _ in range(args.rounds):
             for name, peer in peers.items():
@@ -113,11 +139,22 @@ def main():
                 times[name] += wall
                 cpu[name].append(processor)
                 time.sleep(0.05)  # the last one's threads stop spinning
-    columns = {"min": (times, min), "median": (times, statistics.median), "processor": (cpu, statistics.median)}
+    columns = {
+        "min": (times, min),
+        "median": (times, statistics.median),
+        "processor": (cpu, statistics.median),
+    }
     for name in peers:
-        print(f"{name:12s}" + "".join(f"  {what} {f(data[name]):8.2f} ms" for what, (data, f) in columns.items()))
+        print(
+            f"{name:12s}"
+            + "".join(f"  {what} {f(data[name]):8.2f} ms" for what, (data, f) in columns.items())
+        )
     ratios = {what: f(data["onnxruntime"]) / f(data["ours"]) for what, (data, f) in columns.items()}
     print("onnxruntime / ours" + "".join(f"  {what} {ratio:.2f}" for what, ratio in ratios.items()))
+    if args.bf16:
+        for slow, fast in (("ours", "ours, bf16"), ("torch, bf16", "ours, bf16")):
+            ratios = {what: f(data[slow]) / f(data[fast]) for what, (data, f) in columns.items()}
+            print(f"{slow} / {fast}" + "".join(f"  {what} {ratio:.2f}" for what, ratio in ratios.items()))
     return 0
 
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""The shipped networks through `ebb eval` against diffusers: max|difference| / max|reference| of one pass each;
-and a recording cleaned by `ebb denoise` and by the recipe.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The shipped networks through `ebb eval` against diffusers: max|difference| / max|reference| of one pass
+each; and a recording cleaned by `ebb denoise` and by the recipe.
 
     eval_shipped.py EBB MODELS [--device cpu]        needs torch, diffusers and numpy
 """
+
 import argparse
 import subprocess
 import sys
@@ -29,7 +31,9 @@ def report(name, ours, theirs):
 
 @torch.no_grad()
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("ebb")
     parser.add_argument("models", type=Path)
     parser.add_argument("--device", default="cpu")
@@ -58,16 +62,25 @@ def main():
 
 
 def compare_denoise(ebb, models, unet):
-    """A whole recording through `ebb denoise` and through the recipe, which draw different noise for the first x."""
+    """A whole recording through `ebb denoise` and through the recipe, which draw different noise for the
+    first x."""
     sys.path.insert(0, str(models))
     from recipe import audio, denoise, judge_denoise
+
     noisy = models.parent / "examples/audio/speech-train-noisy.wav"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.wav"
-        subprocess.run([ebb, "denoise", noisy, out, "--t", "0.9", "--model", models / "denoise"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [ebb, "denoise", noisy, out, "--t", "0.9", "--model", models / "denoise"],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
         ours = torch.from_numpy(audio.read(out)[0])
     theirs = denoise.clean(unet, torch.from_numpy(audio.read(noisy)[0]), 0.9)
-    print(f"a recording, t 0.9           {judge_denoise.si_sdr(theirs, ours):.1f} dB SI-SDR of the one to the other")
+    print(
+        f"a recording, t 0.9           {judge_denoise.si_sdr(theirs, ours):.1f} dB "
+        "SI-SDR of the one to the other"
+    )
 
 
 main()

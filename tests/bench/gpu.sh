@@ -1,8 +1,11 @@
 #!/bin/sh
-# Everything there is to measure on a GPU, in one command: is every variant right there, what does a dispatch cost, what do
-# cooperative matrices and a cut K bring, what does a whole step take, beside PyTorch where it is installed with CUDA.
-#   tests/bench/gpu.sh [OUTPUT]        from the root of the checkout; writes OUTPUT (default gpu.txt) and shows it
-# EBB_BENCH_SMALL=1 runs it on small sizes on whatever Vulkan device there is: a rehearsal, its numbers mean nothing.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Everything there is to measure on a GPU, in one command: is every variant right there, what does a dispatch
+# cost, what do cooperative matrices and a cut K bring, what does a whole step take, beside PyTorch where it
+# is installed with CUDA.
+#   tests/bench/gpu.sh [OUTPUT]   from the root of the checkout; writes OUTPUT (default gpu.txt), shows it
+# EBB_BENCH_SMALL=1 runs it on small sizes on whatever Vulkan device there is: a rehearsal, its numbers mean
+# nothing.
 set -u
 output=${1:-gpu.txt}
 here=$(dirname "$0")
@@ -40,7 +43,8 @@ done
 say "whole steps, with every operation's share"
 for model in sfx denoise; do
     [ -z "${EBB_BENCH_SMALL:-}" ] || model=tests/models/tiny-$model
-    run "$ebb" bench "$model" --device vulkan --steps "$steps" --repeat "$repeat" --profile --trace "$output.$(basename "$model").json"
+    run "$ebb" bench "$model" --device vulkan --steps "$steps" --repeat "$repeat" --profile --trace \
+        "$output.$(basename "$model").json"
 done
 if python3 -c 'import torch, diffusers' 2>/dev/null; then
     random=$(mktemp -d)
@@ -48,7 +52,8 @@ if python3 -c 'import torch, diffusers' 2>/dev/null; then
     # shellcheck disable=SC2086 # words
     run python3 "$here/make_random.py" "$random" $layout
     for variant in fp16 fp16,nocoop; do
-        run env EBB_VULKAN="$variant" "$ebb" bench "$random" --device vulkan --steps "$steps" --repeat 3 --profile
+        run env EBB_VULKAN="$variant" "$ebb" bench "$random" --device vulkan --steps "$steps" --repeat 3 \
+            --profile
     done
     say "PyTorch beside it: sfx with guidance is a batch of 2"
     # shellcheck disable=SC2086

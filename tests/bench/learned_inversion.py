@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""A trial of a learned inversion, beside the library's own: a small net that says how each cell of the sound that the library
-made should be louder or softer, turned in phase, and how much noise belongs there. Needs torch, diffusers, numpy and scipy.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A trial of a learned inversion, beside the library's own: a small net that says how each cell of the sound
+that the library made should be louder or softer, turned in phase, and how much noise belongs there. Needs
+torch, diffusers, numpy and scipy.
 
     OMP_NUM_THREADS=1 python tests/bench/learned_inversion.py train LIBEBB WORK NET [--minutes 60]
     OMP_NUM_THREADS=1 python tests/bench/learned_inversion.py measure LIBEBB WORK NET [--generated MELS]
 
-WORK is what `python -m recipe prepare` made. The net is of the Vocos kind (Siuzdak 2023): ConvNeXt blocks over the frames of a mel, a
-head that speaks of the cells of an STFT. What it learns by is the energy distance of spectra (Gritsenko 2020): two sounds
-of one mel, with other noise in them, must be as far from the true one as from each other. It needs no critic and, unlike
-a mean error, is not least where noise is smeared.
+WORK is what `python -m recipe prepare` made. The net is of the Vocos kind (Siuzdak 2023): ConvNeXt blocks
+over the frames of a mel, a head that speaks of the cells of an STFT. What it learns by is the energy distance
+of spectra (Gritsenko 2020): two sounds of one mel, with other noise in them, must be as far from the true one
+as from each other. It needs no critic and, unlike a mean error, is not least where noise is smeared.
 """
 
 import argparse
@@ -56,7 +58,7 @@ class Finish(nn.Module):
         self.head.bias.data = torch.cat([torch.zeros(3 * BINS), torch.full((BINS,), -2.0)])
 
     def say(self, mel, base):
-        """What is multiplied with the sound there is, and the level of the noise that is added; both (n, BINS, frames)."""
+        """The factor of the library's sound, and the level of the noise to add; both (n, BINS, frames)."""
         x = self.blocks(self.look(torch.cat([mel, audio.to_net(audio.mel_power(base))], 1)))
         tone, re, im, noise = self.head(self.norm(x.transpose(1, 2))).transpose(1, 2).chunk(4, 1)
         turn = torch.complex(1 + re, im)
@@ -77,16 +79,20 @@ def white_noise(count, length, generator=None):
 
 # ---- what is learned from ----
 
+
 class Windows:
-    """Windows of sound, their mels, and the sounds that the library makes of these, without grain; a half of the effects' mels have been
-    through the autoencoder of models/sfx, smooth as generated ones are."""
+    """Windows of sound, their mels, and the library's sounds of these mels, without grain. Half of the
+    effects' mels went through the autoencoder of models/sfx, so that they are as smooth as generated ones.
+    """
 
     def __init__(self, lib, work, count, held, seed=1):
         bank, rng = data.Bank(work), np.random.default_rng(seed)
         smooth, share = bench.through(Path(data.__file__).parents[1] / "sfx"), np.array(list(KINDS.values()))
         clips = {kind: bank.choose(kind, held) for kind in KINDS}
-        self.real, self.base, self.mel = (np.zeros(size, np.float16) for size in (
-            (count, COUNT), (count, COUNT), (count, audio.BANDS, FRAMES)))
+        self.real, self.base, self.mel = (
+            np.zeros(size, np.float16)
+            for size in ((count, COUNT), (count, COUNT), (count, audio.BANDS, FRAMES))
+        )
         for i in range(count):
             kind = rng.choice(list(KINDS), p=share / share.sum())
             clip = clips[kind][rng.integers(len(clips[kind]))]
@@ -99,10 +105,13 @@ class Windows:
             self.base[i] = lib.sound(torch.from_numpy(mel), False, i).numpy()
 
     def draw(self, chosen):
-        return (torch.from_numpy(part[chosen].astype(np.float32)) for part in (self.real, self.mel, self.base))
+        return (
+            torch.from_numpy(part[chosen].astype(np.float32)) for part in (self.real, self.mel, self.base)
+        )
 
 
 # ---- how far two sounds are from each other ----
+
 
 def spectra(x):
     out = []
@@ -114,9 +123,16 @@ def spectra(x):
 
 
 def apart(a, b, floor):
-    """Per clip. Differences of log powers, above a floor, and of roots of magnitudes: what is loud counts for more."""
-    return sum(((p + floor).log() - (q + floor).log()).abs().mean((1, 2)) + 4 * ((p + floor) ** 0.25 - (q + floor) ** 0.25).abs().mean((1, 2))
-               / ((q + floor) ** 0.25).mean((1, 2)) for p, q in zip(a, b))
+    """The distance of spectra, per clip: differences of log powers above a floor, and of roots of magnitudes,
+    in which loud cells count for more.
+    """
+    return sum(
+        ((p + floor).log() - (q + floor).log()).abs().mean((1, 2))
+        + 4
+        * ((p + floor) ** 0.25 - (q + floor) ** 0.25).abs().mean((1, 2))
+        / ((q + floor) ** 0.25).mean((1, 2))
+        for p, q in zip(a, b)
+    )
 
 
 def energy_loss(net, real, mel, base):
@@ -155,12 +171,15 @@ def train(lib, work, path, minutes, windows, batch, rate):
             best.load_state_dict(average.weights)
             with torch.no_grad():
                 torch.manual_seed(1 + step)
-                off = np.mean([energy_loss(best, *held.draw(np.arange(i, i + 8))).item() for i in range(0, 48, 8)])
+                off = np.mean(
+                    [energy_loss(best, *held.draw(np.arange(i, i + 8))).item() for i in range(0, 48, 8)]
+                )
             print(f"{spent:5.1f} min, step {step}: {mean:.4f}, held out {off:.4f}", flush=True)
             torch.save(dict(net=average.weights, step=step), path)
 
 
 # ---- what it is worth ----
+
 
 def finisher(lib, path):
     net = Finish().eval()
@@ -171,23 +190,26 @@ def finisher(lib, path):
         base = lib.sound(mel, False, seed)[None]
         white = white_noise(1, base.shape[1], torch.Generator().manual_seed(seed))
         return audio.istft(net(mel.float()[None], audio.stft(base), white), base.shape[1])[0]
+
     return sound
 
 
 def speech_scores(makers, bank, count):
-    """PESQ and STOI of held-back speech through its mel and back."""
+    """PESQ and STOI of held-out speech that went to its mel and back."""
     print(f"\n{'speech':22}{'PESQ':>9}{'STOI':>9}")
     clips = bench.pick(bank, ["speech"], count)["speech"]
     for name, make in makers.items():
         scores = []
         for seed, real in enumerate(clips):
-            made = make(audio.mel(torch.from_numpy(np.append(real, np.float32(0)))), seed)[:len(real)]
+            made = make(audio.mel(torch.from_numpy(np.append(real, np.float32(0)))), seed)[: len(real)]
             scores.append(judge_denoise.speech_scores(torch.from_numpy(real), made))
         print(f"{name:22}" + "".join(f"{value:9.3f}" for value in np.mean(scores, 0)), flush=True)
 
 
 def judged(makers, work, path, seed, steps):
-    """Generated mels, one of each held-back clip's label, to sound; by the judge that `evaluate` uses."""
+    """Turns generated mels, one for the label of each held-out clip, into sound. Their measure is the judge
+    of `evaluate`.
+    """
     seen = sfx.Windows(work)
     ear = judge_sfx.trained_judge(work, seen, steps, seed)
     held = judge.listen(ear, seen.held)[1]
@@ -196,20 +218,37 @@ def judged(makers, work, path, seed, steps):
     for name, make in makers.items():
         heard = torch.stack([audio.mel(make(mel, i)) for i, mel in enumerate(kept["mels"])])
         scores, embedding = judge.listen(ear, heard)
-        print(f"{name:22}{judge.accuracy(scores, kept['labels']).mean():9.3f}{judge.frechet(embedding, held):9.2f}", flush=True)
+        print(
+            f"{name:22}{judge.accuracy(scores, kept['labels']).mean():9.3f}"
+            f"{judge.frechet(embedding, held):9.2f}",
+            flush=True,
+        )
 
 
 def measure(path, lib, work, net, args):
     finish = finisher(lib, net)
-    makers = {"library": lambda mel, seed: lib.sound(mel, True, seed), "library, no grain": lambda mel, seed: lib.sound(mel, False, seed),
-              "learned": finish}
+    makers = {
+        "library": lambda mel, seed: lib.sound(mel, True, seed),
+        "library, no grain": lambda mel, seed: lib.sound(mel, False, seed),
+        "learned": finish,
+    }
     numbers = bench.Library(path)
-    more = lambda values: torch.from_numpy(np.pad(values, ((0, 0), (0, 1)), "edge"))  # covers what the bench compares
-    methods = {name: (lambda values, seed, make=make: make(more(values), seed).numpy()[:bench.COUNT]) for name, make in makers.items()}
+    more = lambda values: torch.from_numpy(
+        np.pad(values, ((0, 0), (0, 1)), "edge")
+    )  # covers what the bench compares
+    methods = {
+        name: (lambda values, seed, make=make: make(more(values), seed).numpy()[: bench.COUNT])
+        for name, make in makers.items()
+    }
     bank = data.Bank(work)
     bench.table(numbers, bench.pick(bank, ["speech", "sfx"], args.count), methods, lambda values: values)
     print("\nthrough the autoencoder:")
-    bench.table(numbers, bench.pick(bank, ["sfx"], args.count), methods, bench.through(Path(data.__file__).parents[1] / "sfx"))
+    bench.table(
+        numbers,
+        bench.pick(bank, ["sfx"], args.count),
+        methods,
+        bench.through(Path(data.__file__).parents[1] / "sfx"),
+    )
     speech_scores(makers, bank, args.count)
     if args.generated:
         judged(makers, work, args.generated, args.judge_seed, args.judge_steps)
@@ -226,7 +265,11 @@ def main():
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--count", type=int, default=16, help="clips of each kind")
-    parser.add_argument("--generated", type=Path, help="for the judge: torch.save of mels (n, BANDS, 256) and labels (n), as sfx.generate gives them")
+    parser.add_argument(
+        "--generated",
+        type=Path,
+        help="for the judge: torch.save of mels (n, BANDS, 256) and labels (n), as sfx.generate gives them",
+    )
     parser.add_argument("--judge-seed", type=int, default=5)
     parser.add_argument("--judge-steps", type=int, default=900)
     args = parser.parse_args()

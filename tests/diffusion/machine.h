@@ -1,4 +1,6 @@
-// Carries out a run's instructions on plain doubles: `count` numbers per slot and a network that is a function.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Carries out a run's instructions on plain doubles: `count` numbers per slot and a network that is a
+// function.
 #ifndef EBB_TEST_DIFFUSION_MACHINE_H
 #define EBB_TEST_DIFFUSION_MACHINE_H
 
@@ -12,7 +14,8 @@
 enum { MACHINE_COUNT = 4096 };
 
 // out = what the network says of x at (alpha, sigma); `second` (learned variance) may be NULL.
-typedef void machine_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out, double *second, int count);
+typedef void machine_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out,
+                         double *second, int count);
 
 struct machine {
     machine_net *net;
@@ -76,9 +79,7 @@ static inline void machine_do(struct machine *m, struct ebb_run *run, const stru
         m->net(m->data, in, scaled, dst, in->dst2 >= 0 ? m->slot[in->dst2] : NULL, m->count);
         m->evals++;
         break;
-    case EBB_RUN_BLEND:
-        machine_blend(m, in);
-        break;
+    case EBB_RUN_BLEND: machine_blend(m, in); break;
     case EBB_RUN_NOISE:
         memset(dst, 0, (size_t)m->count * sizeof(double));
         if (m->noise)
@@ -99,15 +100,12 @@ static inline void machine_do(struct machine *m, struct ebb_run *run, const stru
         for (int i = 0; i < m->count; i++)
             dst[i] = sqrt(fmax(0, src[i]));
         break;
-    case EBB_RUN_MEASURE:
-        ebb_run_measured(run, machine_measure(m, in));
-        break;
+    case EBB_RUN_MEASURE: ebb_run_measured(run, machine_measure(m, in)); break;
     case EBB_RUN_STEP:
         if (m->after_step)
             m->after_step(m->data, in, m->slot[0], m->count);
         break;
-    case EBB_RUN_DONE:
-        break;
+    case EBB_RUN_DONE: break;
     }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "diffusion/guidance.h"
 
 #include "test.h"
@@ -12,7 +13,7 @@ TEST(two_conventions)
     REQUIRE(w[0] == 0 && w[1] == 1);
 
     for (double strength = 0.5; strength < 8; strength *= 2) {
-        g.scale = ebb_guidance_of_w(strength);
+        g.scale = 1 + strength;
         REQUIRE(ebb_guidance_weights(&g, 0.5, w) == 2);
         REQUIRE_NEAR(w[0] * u + w[1] * c, (1 + strength) * c - strength * u, 1e-12, "w");
         REQUIRE_NEAR(w[0] * u + w[1] * c, u + g.scale * (c - u), 1e-12, "g");
@@ -59,7 +60,8 @@ TEST(classifier)
     for (int p = 0; p < EBB_PREDICTIONS; p++) {
         struct ebb_prediction_weights w = ebb_prediction_to_eps(p, alpha, sigma, 0.5);
         double more = out + ebb_guidance_of_classifier(scale, p, alpha, sigma, 0.5) * grad;
-        REQUIRE_NEAR((w.x * x + w.out * more) - (w.x * x + w.out * out), -scale * sigma * grad, 1e-12, ebb_prediction_name(p));
+        REQUIRE_NEAR((w.x * x + w.out * more) - (w.x * x + w.out * out), -scale * sigma * grad, 1e-12,
+                     ebb_prediction_name(p));
     }
 }
 
@@ -76,11 +78,11 @@ TEST(bad_guidance_is_refused)
     struct ebb_guidance good;
     ebb_guidance_default(&good);
     REQUIRE(ebb_guidance_check(&good, NULL) == EBB_OK);
-#define BAD(field, value, word)                                                                                          \
-    do {                                                                                                                 \
-        struct ebb_guidance g = good;                                                                                    \
-        g.field = (value);                                                                                               \
-        refused(&g, word);                                                                                               \
+#define BAD(field, value, word)                                                                              \
+    do {                                                                                                     \
+        struct ebb_guidance g = good;                                                                        \
+        g.field = (value);                                                                                   \
+        refused(&g, word);                                                                                   \
     } while (0)
     BAD(scale, NAN, "guidance is");
     BAD(scale, -1, "0 to 1000");
@@ -115,7 +117,8 @@ TEST(scales_of_a_classifier_are_checked)
     const double wrong[] = {-1e-9, 1001, NAN, INFINITY};
     for (int i = 0; i < 4; i++) {
         g.classifier = wrong[i];
-        REQUIRE(ebb_guidance_check(&g, &error) == EBB_INVALID && strstr(error.message, "classifier guidance is"));
+        REQUIRE(ebb_guidance_check(&g, &error) == EBB_INVALID &&
+                strstr(error.message, "classifier guidance is"));
     }
     g.classifier = 1000;
     REQUIRE(ebb_guidance_check(&g, &error) == EBB_OK);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "diffusion/noise.h"
 
 #include <stdlib.h>
@@ -14,7 +15,9 @@ static uint32_t bits(float x)
 // Random123's kat_vectors.
 TEST(philox_known_answers)
 {
-    static const uint32_t c[3][4] = {{0}, {~0U, ~0U, ~0U, ~0U}, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}};
+    static const uint32_t c[3][4] = {{0},
+                                     {~0U, ~0U, ~0U, ~0U},
+                                     {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}};
     static const uint32_t k[3][2] = {{0}, {~0U, ~0U}, {0xa4093822, 0x299f31d0}};
     static const uint32_t want[3][4] = {{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
                                         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
@@ -29,7 +32,8 @@ TEST(philox_known_answers)
 // Counter layout and transform, against Python's math module: the format of version 1.
 TEST(philox_normals_are_version_1)
 {
-    static const uint32_t want[8] = {0xbf0cfcaf, 0x3ef37c52, 0xbf0aa18b, 0xbe87d8b6, 0xbfb12827, 0x3f8b5998, 0x3e914ef6, 0x3f53bd52};
+    static const uint32_t want[8] = {0xbf0cfcaf, 0x3ef37c52, 0xbf0aa18b, 0xbe87d8b6,
+                                     0xbfb12827, 0x3f8b5998, 0x3e914ef6, 0x3f53bd52};
     float out[8];
     ebb_noise_philox(0x123456789abcdef0, 7, 3, 0, 8, out);
     for (int i = 0; i < 8; i++)
@@ -85,10 +89,10 @@ static void require_draw(struct ebb_torch_noise *noise, const uint32_t *want, si
 TEST(torch_sixteen)
 {
     static const uint32_t want[2][16] = {
-        {0xbf901b85, 0xbf93808a, 0xbe804bd6, 0xbede255d, 0x3f594515, 0x3f312783, 0xbea1cc6d, 0xc0075fc1, 0x3ea50138, 0xbfa1b4f4,
-         0x3eb330ff, 0x3e9dc3bb, 0x3df56f77, 0x3f9e6b93, 0x3f8ef28e, 0xbe7d367c},
-        {0x3ff6a529, 0x3fbe5f53, 0x3f669567, 0xc006c0db, 0x3f2dacd5, 0xbf9e0591, 0xbd306786, 0xbfcd65ba, 0xbf408bf0, 0x3fd3095b,
-         0xbec8f2f6, 0xbfb3a966, 0xbf3a566e, 0xbf0f36d1, 0xbf44d2a0, 0x3f432f9f}};
+        {0xbf901b85, 0xbf93808a, 0xbe804bd6, 0xbede255d, 0x3f594515, 0x3f312783, 0xbea1cc6d, 0xc0075fc1,
+         0x3ea50138, 0xbfa1b4f4, 0x3eb330ff, 0x3e9dc3bb, 0x3df56f77, 0x3f9e6b93, 0x3f8ef28e, 0xbe7d367c},
+        {0x3ff6a529, 0x3fbe5f53, 0x3f669567, 0xc006c0db, 0x3f2dacd5, 0xbf9e0591, 0xbd306786, 0xbfcd65ba,
+         0xbf408bf0, 0x3fd3095b, 0xbec8f2f6, 0xbfb3a966, 0xbf3a566e, 0xbf0f36d1, 0xbf44d2a0, 0x3f432f9f}};
     struct ebb_torch_noise noise;
     ebb_torch_noise_seed(&noise, 0);
     require_draw(&noise, want[0], 16);
@@ -96,14 +100,16 @@ TEST(torch_sixteen)
     require_draw(&noise, want[1], 16);
 }
 
-// torch.manual_seed(42), then randn(5), randn(4), randn(20): the cached normal survives, the tail is drawn anew.
+// torch.manual_seed(42), then randn(5), randn(4), randn(20): the cached normal survives, the tail is drawn
+// anew.
 TEST(torch_sizes_in_a_row)
 {
     static const uint32_t five[] = {0x3eac62ae, 0x3e03e69d, 0x3e7016e7, 0x3e6bdc6c, 0xbf8fb9c2};
     static const uint32_t four[] = {0xbe3eccd8, 0x400d532c, 0xbf2353c6, 0x3eec5e56};
-    static const uint32_t twenty[] = {0xbf4214e2, 0x3f8a0650, 0x3f4d0144, 0x3fd71e93, 0x3d0f003f, 0x3ea4679d, 0x3fc96bbb,
-                                      0xbf58708e, 0x3fa7f9b2, 0x3f2fe9b1, 0xbf8b6a19, 0xbeb5e821, 0xbfb582fd, 0x3f6571d7,
-                                      0x3d4c6997, 0x401111e8, 0x3f96e7dd, 0xbede70cf, 0xbfb1746d, 0xbfa4a2b6};
+    static const uint32_t twenty[] = {0xbf4214e2, 0x3f8a0650, 0x3f4d0144, 0x3fd71e93, 0x3d0f003f,
+                                      0x3ea4679d, 0x3fc96bbb, 0xbf58708e, 0x3fa7f9b2, 0x3f2fe9b1,
+                                      0xbf8b6a19, 0xbeb5e821, 0xbfb582fd, 0x3f6571d7, 0x3d4c6997,
+                                      0x401111e8, 0x3f96e7dd, 0xbede70cf, 0xbfb1746d, 0xbfa4a2b6};
     struct ebb_torch_noise noise;
     ebb_torch_noise_seed(&noise, 42);
     require_draw(&noise, five, 5);
@@ -129,12 +135,35 @@ static double angle(const float *a, const float *b, int count)
     return acos(product(a, b, count) / size(a, count) / size(b, count));
 }
 
+// A second channel by its definition: so much of the first channel's draw, and of the draw with bit 31.
+TEST(a_second_channel_departs_in_every_draw)
+{
+    enum { COUNT = 4096 };
+    static float one[COUNT], own[COUNT], two[COUNT];
+    for (uint32_t number = 0; number < 3; number++) {
+        ebb_noise_philox(3, 9, number, 5, COUNT, one);
+        ebb_noise_philox(3, 9, number + 0x80000000u, 5, COUNT, own);
+        for (int i = 0; i <= 4; i++) {
+            struct ebb_noise_path path = {3, 4, 0, i / 4.0};
+            double squares = 0;
+            ebb_noise_draw(&path, 9, number, 5, COUNT, two, NULL);
+            for (int k = 0; k < COUNT; k++) {
+                double want = cos(i * M_PI / 8) * one[k] + sin(i * M_PI / 8) * own[k];
+                REQUIRE(fabs(two[k] - want) < 1e-6);
+                squares += (double)two[k] * two[k] / COUNT;
+            }
+            REQUIRE_NEAR(squares, 1, 0.1, "variance");
+            REQUIRE(i > 0 || memcmp(one, two, sizeof(one)) == 0);
+        }
+    }
+}
+
 // Between vectors of one length, by its definition: of that length, at that share of the angle between them.
 TEST(between_two_seeds_lies_an_arc)
 {
     enum { COUNT = 4096 };
     static float a[COUNT], b[COUNT], x[COUNT], scratch[COUNT];
-    struct ebb_noise_path path = {3, 4, 0};
+    struct ebb_noise_path path = {3, 4, 0, 0};
     ebb_noise_philox(3, 9, 2, 0, COUNT, a);
     ebb_noise_philox(4, 9, 2, 0, COUNT, b);
     ebb_noise_draw(&path, 9, 2, 0, COUNT, x, NULL);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // RePaint where everything is known: two numbers that belong together, one of them held.
 #include "test.h"
 
@@ -6,8 +7,10 @@
 
 static const double TIE = 0.9, HELD = 1.5; // correlation of the pair; what the first of them is held at
 
-// x_0 = (a, b), both N(0, 1), E[ab] = TIE: along the diagonals u = (a + b) / sqrt 2 and v they are independent.
-static void pair_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out, double *second, int count)
+// x_0 = (a, b), both N(0, 1), E[ab] = TIE: along the diagonals u = (a + b) / sqrt 2 and v they are
+// independent.
+static void pair_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out,
+                     double *second, int count)
 {
     struct ebb_prediction_weights w = ebb_prediction_from_x0(EBB_PREDICT_EPS, in->alpha, in->sigma, 0.5);
     for (int i = 0; i < count; i += 2) {
@@ -58,7 +61,8 @@ static double miss(const char *sampler, int resample, int *evals)
         return NAN;
     }
     double *noise = first;
-    m = (struct machine){.net = pair_net, .noise = normal, .after_step = hold, .data = &noise, .count = MACHINE_COUNT};
+    m = (struct machine){
+        .net = pair_net, .noise = normal, .after_step = hold, .data = &noise, .count = MACHINE_COUNT};
     normal(NULL, 0, first, MACHINE_COUNT);
     memcpy(m.slot[0], first, sizeof(first));
     machine_run(&m, run);
@@ -76,7 +80,8 @@ TEST(doing_steps_again_makes_old_and_new_agree)
     const char *const samplers[] = {"ddpm", "ddim", "dpmpp-2m", "heun"};
     for (int i = 0; i < 4; i++) {
         int evals;
-        double once = miss(samplers[i], 1, &evals), few = miss(samplers[i], 4, &evals), many = miss(samplers[i], 16, &evals);
+        double once = miss(samplers[i], 1, &evals), few = miss(samplers[i], 4, &evals),
+               many = miss(samplers[i], 16, &evals);
         printf("# %s: off by %.3f, %.3f, %.3f\n", samplers[i], once, few, many);
         REQUIRE(few < 0.7 * once && many < 0.7 * few);
         REQUIRE(once > 0.2 && many < 0.12);
@@ -87,7 +92,7 @@ TEST(doing_steps_again_makes_old_and_new_agree)
 TEST(every_sampler_can_do_steps_again_or_says_so)
 {
     int ran = 0, evals;
-    EBB_EACH_SAMPLER(info) {
+    EBB_EACH_SAMPLER (info) {
         double off = miss(info->name, 6, &evals);
         ran += !isnan(off);
         if (off > 0.25)

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "test.h"
 
-#include "diffusion/method.h"
+#include "diffusion/emit.h"
 #include "machine.h"
 
 static struct ebb_schedule *linear(void)
@@ -16,7 +17,8 @@ struct constant {
 };
 
 // A network that always has x_0 in mind.
-static void constant_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out, double *second, int count)
+static void constant_net(void *data, const struct ebb_run_instruction *in, const double *x, double *out,
+                         double *second, int count)
 {
     const struct constant *c = data;
     struct ebb_prediction_weights w = ebb_prediction_from_x0(c->prediction, in->alpha, in->sigma, 0.5);
@@ -36,7 +38,7 @@ static void some_noise(void *data, uint64_t draw, double *out, int count)
 TEST(every_sampler_finds_a_constant)
 {
     struct ebb_schedule *s = linear();
-    EBB_EACH_SAMPLER(info) {
+    EBB_EACH_SAMPLER (info) {
         for (int p = 0; p <= EBB_PREDICT_FLOW && strcmp(info->name, "cm") != 0; p++) {
             struct ebb_run_params params;
             ebb_run_params_default(&params);
@@ -62,8 +64,10 @@ TEST(every_sampler_finds_a_constant)
             if (listed != 0 && listed != m.evals)
                 TEST_FAIL("%s lists %d evaluations and makes %d", info->name, listed, m.evals);
             struct ebb_run_outline outline;
-            if (ebb_run_outline(run, &outline) != (listed > 0) || (listed > 0 && (outline.evals != m.evals || outline.draws != m.draws)))
-                TEST_FAIL("%s: %d evaluations and %d draws are outlined", info->name, outline.evals, outline.draws);
+            if (ebb_run_outline(run, &outline) != (listed > 0) ||
+                (listed > 0 && (outline.evals != m.evals || outline.draws != m.draws)))
+                TEST_FAIL("%s: %d evaluations and %d draws are outlined", info->name, outline.evals,
+                          outline.draws);
             if ((m.draws > 0) != info->stochastic)
                 TEST_FAIL("%s draws %d times", info->name, m.draws);
             if (info->evals && m.evals > info->evals * 12)
@@ -75,7 +79,8 @@ TEST(every_sampler_finds_a_constant)
     ebb_schedule_destroy(&s);
 }
 
-static void require_steps(const char *spacing, double start, int steps, int offset, const double *want, int count)
+static void require_steps(const char *spacing, double start, int steps, int offset, const double *want,
+                          int count)
 {
     struct ebb_schedule *s = linear();
     struct ebb_run_params params;
@@ -119,15 +124,18 @@ TEST(visits_are_the_times_of_the_evaluations)
     REQUIRE(fabs(t[0] - 1) < 1e-9 && t[1] < t[0]);
     struct ebb_error error = {0};
     REQUIRE(ebb_sampler_visits("rk45", s, NULL, 4, t, 64, &error) == 0 && error.code == EBB_UNSUPPORTED);
-    REQUIRE(ebb_sampler_visits("ddim", s, "trail", 4, t, 64, &error) == 0 && strstr(error.message, "trailing"));
+    REQUIRE(ebb_sampler_visits("ddim", s, "trail", 4, t, 64, &error) == 0 &&
+            strstr(error.message, "trailing"));
     REQUIRE(ebb_sampler_visits("nosuch", s, NULL, 4, t, 64, &error) == 0 && strstr(error.message, "ddpm"));
-    EBB_EACH_SAMPLER(info) {
+    EBB_EACH_SAMPLER (info) {
         struct ebb_schedule_params p;
         ebb_schedule_params_default(&p);
         p.name = strcmp(info->name, "cm") == 0 ? "edm" : "linear";
         struct ebb_schedule *own = ebb_schedule_create(&p, NULL);
         int count = ebb_sampler_visits(info->name, own, "karras", 12, t, 64, NULL);
-        bool within = info->evals == 0 ? count == 0 : strcmp(info->name, "cm") == 0 || (count >= 12 && count <= 12 * info->evals);
+        bool within = info->evals == 0
+                          ? count == 0
+                          : strcmp(info->name, "cm") == 0 || (count >= 12 && count <= 12 * info->evals);
         if (!within)
             TEST_FAIL("%s visits %d times", info->name, count);
         ebb_schedule_destroy(&own);
@@ -135,7 +143,8 @@ TEST(visits_are_the_times_of_the_evaluations)
     ebb_schedule_destroy(&s);
 }
 
-// Every schedule with every sampler and spacing, the state left where it is: nothing overflows, and the constant is found.
+// Every schedule with every sampler and spacing, the state left where it is: nothing overflows, and the
+// constant is found.
 TEST(every_schedule_runs_with_every_sampler)
 {
     static const char *const schedules[] = {"linear", "cosine", "laplace", "ve", "edm", "flow"};
@@ -145,9 +154,12 @@ TEST(every_schedule_runs_with_every_sampler)
         sp.name = schedules[k];
         struct ebb_schedule *s = ebb_schedule_create(&sp, NULL);
         REQUIRE(s);
-        enum ebb_prediction prediction = k == 3 ? EBB_PREDICT_SCORE : k == 4 ? EBB_PREDICT_EDM : k == 5 ? EBB_PREDICT_FLOW : EBB_PREDICT_V;
-        EBB_EACH_SAMPLER(info) {
-            for (const struct ebb_spacing *spacing = ebb_spacings; spacing->name; spacing++) {
+        enum ebb_prediction prediction = k == 3   ? EBB_PREDICT_SCORE
+                                         : k == 4 ? EBB_PREDICT_EDM
+                                         : k == 5 ? EBB_PREDICT_FLOW
+                                                  : EBB_PREDICT_V;
+        EBB_EACH_SAMPLER (info) {
+            EBB_EACH_SPACING (spacing) {
                 if (strcmp(info->name, "cm") == 0 && k != 4)
                     continue;
                 struct ebb_run_params params;
@@ -196,11 +208,11 @@ TEST(bad_runs_are_refused)
     struct ebb_run_params good;
     ebb_run_params_default(&good);
     good.schedule = s;
-#define BAD(field, value, word)                                                                                          \
-    do {                                                                                                                 \
-        struct ebb_run_params p = good;                                                                                  \
-        p.field = (value);                                                                                               \
-        refused(&p, word);                                                                                               \
+#define BAD(field, value, word)                                                                              \
+    do {                                                                                                     \
+        struct ebb_run_params p = good;                                                                      \
+        p.field = (value);                                                                                   \
+        refused(&p, word);                                                                                   \
     } while (0)
     BAD(sampler, "ddmp", "ddpm, ddim");
     BAD(sampler, NULL, "ddpm, ddim");
@@ -214,7 +226,7 @@ TEST(bad_runs_are_refused)
     BAD(start, 1.01, "start");
     BAD(end, 1, "end");
     BAD(eta, -0.1, "eta");
-    BAD(eta, NAN, "eta");
+    BAD(eta, 1.1, "eta"); // not a number is the sampler's own
     BAD(clip, -1, "clip");
     BAD(threshold_ratio, 2, "threshold_ratio");
     BAD(s_churn, NAN, "s_churn");
@@ -243,7 +255,7 @@ TEST(zero_terminal_snr_runs)
     ebb_schedule_params_default(&p);
     p.zero_terminal_snr = true;
     struct ebb_schedule *s = ebb_schedule_create(&p, NULL);
-    EBB_EACH_SAMPLER(info) {
+    EBB_EACH_SAMPLER (info) {
         struct ebb_run_params params;
         if (strcmp(info->name, "cm") == 0)
             continue;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include <ebb/schedule.h>
 
 #include "test.h"
@@ -41,7 +42,7 @@ static struct ebb_schedule *of_abar(double abar)
 static double noised(double abar, double x0, double eps)
 {
     struct ebb_schedule *s = of_abar(abar);
-    struct ebb_gaussian g = ebb_forward(s, 0, 0.5);
+    struct ebb_gaussian g = ebb_schedule_forward(s, 0, 0.5);
     ebb_schedule_destroy(&s);
     return g.x * x0 + g.sd * eps;
 }
@@ -73,7 +74,7 @@ TEST(worked_numbers)
 TEST(no_signal_at_all)
 {
     struct ebb_schedule *s = make("linear", true);
-    struct ebb_gaussian g = ebb_forward(s, 0, 1);
+    struct ebb_gaussian g = ebb_schedule_forward(s, 0, 1);
     REQUIRE(g.x == 0 && g.sd == 1); // whatever x_0
     REQUIRE(ebb_schedule_snr(s, 1) == 0 && ebb_schedule_t_of_snr(s, 0) == 1);
     ebb_schedule_destroy(&s);
@@ -91,11 +92,11 @@ TEST(worked_reverse_mean)
     p.table_count = 2;
     struct ebb_schedule *s = ebb_schedule_create(&p, NULL);
     REQUIRE(s);
-    struct ebb_gaussian posterior = ebb_posterior(s, 1, 0.5);
+    struct ebb_gaussian posterior = ebb_schedule_posterior(s, 1, 0.5);
     struct ebb_prediction_weights w = ebb_prediction_to_x0(EBB_PREDICT_EPS, sqrt(0.5), sqrt(0.5), 0.5);
     REQUIRE_NEAR(posterior.x * 0.7 + posterior.x0 * (w.x * 0.7 + w.out * 0.2), 0.7081, 5e-5, "mu");
     REQUIRE_NEAR(posterior.sd * posterior.sd, 0.1 * (1 - 0.5 / 0.9) / 0.5, 1e-12, "fixed small variance");
-    struct ebb_gaussian step = ebb_forward(s, 0.5, 1);
+    struct ebb_gaussian step = ebb_schedule_forward(s, 0.5, 1);
     REQUIRE_NEAR(step.x, sqrt(0.9), 1e-12, "forward step");
     REQUIRE_NEAR(step.sd, sqrt(0.1), 1e-12, "forward step");
     ebb_schedule_destroy(&s);
@@ -117,7 +118,7 @@ TEST(linear_ends_where_it_should)
 
 TEST(every_schedule_falls_and_reads_both_ways)
 {
-    for (const struct ebb_schedule_kind *k = ebb_schedules; k->name; k++) {
+    EBB_EACH_SCHEDULE_KIND (k) {
         for (int zero = 0; zero < 2; zero++) {
             if (zero && (strcmp(k->name, "ve") == 0 || strcmp(k->name, "edm") == 0))
                 continue;
@@ -141,25 +142,28 @@ TEST(every_schedule_falls_and_reads_both_ways)
     }
 }
 
-// Steps composed equal the closed form in mean and variance, and Bayes holds: posterior times forward is the joint.
+// Steps composed equal the closed form in mean and variance, and Bayes holds: posterior times forward is the
+// joint.
 TEST(forward_process_is_consistent)
 {
-    for (const struct ebb_schedule_kind *k = ebb_schedules; k->name; k++) {
+    EBB_EACH_SCHEDULE_KIND (k) {
         struct ebb_schedule *s = make(k->name, false);
         double mean = 1, variance = 0;
         for (int i = 0; i < 1000; i++) {
-            struct ebb_gaussian step = ebb_forward(s, i / 1000.0, (i + 1) / 1000.0);
+            struct ebb_gaussian step = ebb_schedule_forward(s, i / 1000.0, (i + 1) / 1000.0);
             mean *= step.x;
             variance = variance * step.x * step.x + step.sd * step.sd;
             if (i % 100 != 7)
                 continue;
-            struct ebb_gaussian closed = ebb_forward(s, 0, (i + 1) / 1000.0);
+            struct ebb_gaussian closed = ebb_schedule_forward(s, 0, (i + 1) / 1000.0);
             REQUIRE_NEAR(mean, closed.x, 1e-9, k->name);
             REQUIRE_NEAR(variance, closed.sd * closed.sd, 1e-9 * (1 + variance), k->name);
 
-            struct ebb_gaussian before = ebb_forward(s, 0, i / 1000.0), back = ebb_posterior(s, (i + 1) / 1000.0, i / 1000.0);
+            struct ebb_gaussian before = ebb_schedule_forward(s, 0, i / 1000.0),
+                                back = ebb_schedule_posterior(s, (i + 1) / 1000.0, i / 1000.0);
             REQUIRE_NEAR(back.x * closed.x + back.x0, before.x, 1e-9, k->name);
-            REQUIRE_NEAR(back.x * back.x * closed.sd * closed.sd + back.sd * back.sd, before.sd * before.sd, 1e-9 * (1 + variance), k->name);
+            REQUIRE_NEAR(back.x * back.x * closed.sd * closed.sd + back.sd * back.sd, before.sd * before.sd,
+                         1e-9 * (1 + variance), k->name);
         }
         ebb_schedule_destroy(&s);
     }
@@ -167,9 +171,13 @@ TEST(forward_process_is_consistent)
 
 TEST(predictions_agree)
 {
-    static const double levels[][2] = {{0.9, 0.4358898943540674}, {0.1, 0.99498743710662}, {1, 20}, {0.3, 0.7}};
+    static const double levels[][2] = {{0.9, 0.4358898943540674},
+                                       {0.1, 0.99498743710662},
+                                       {1, 20},
+                                       {0.3, 0.7}};
     for (size_t l = 0; l < 4; l++) {
-        double alpha = levels[l][0], sigma = levels[l][1], x0 = 0.37, eps = -1.2, x = alpha * x0 + sigma * eps;
+        double alpha = levels[l][0], sigma = levels[l][1], x0 = 0.37, eps = -1.2,
+               x = alpha * x0 + sigma * eps;
         for (int p = 0; p < EBB_PREDICTIONS; p++) {
             struct ebb_prediction_weights from = ebb_prediction_from_x0(p, alpha, sigma, 0.5);
             double out = from.x * x + from.out * x0;

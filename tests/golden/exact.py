@@ -1,8 +1,11 @@
-"""A diffusers scheduler that computes in float64, on the float32 tables it made: what it means, without what it rounds.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A diffusers scheduler that computes in float64, on its own float32 tables: the exact values that it rounds.
 
-On a schedule whose first sigma is large (20 291 on a cosine), x + d * dt takes thousands from thousands and keeps a few units:
-float32 leaves 1e-3 of them wrong. The loops of KDPM2, Heun and DEIS end up to 1e-2 away from their own float64 loops there.
+On a schedule whose first sigma is large (20 291 on a cosine), x + d * dt takes thousands from thousands and
+keeps a few units: float32 leaves 1e-3 of them wrong. The loops of KDPM2, Heun and DEIS end up to 1e-2 away
+from their own float64 loops there.
 """
+
 import importlib
 
 import torch

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes tests/golden/audio/*.f32 (little-endian float32, row-major) with librosa and diffusers' Mel class.
 
     python tests/golden/make_audio.py        (librosa 0.11, diffusers 0.35 or later)
 
 tests/audio/test_golden.c knows the shapes and lists the same mels.
 """
+
 import pathlib
 
 import librosa
@@ -61,9 +63,18 @@ def griffin_lim(x):
     save("griffin-lim-magnitude", s)
     save("griffin-lim-phase", phase)
     for n in (0, 1, 2, 4):
-        save(f"griffin-lim-{n}", librosa.griffinlim(
-            s, n_iter=n, hop_length=hop, n_fft=n_fft, momentum=0.99, pad_mode="constant",
-            random_state=np.random.default_rng(seed)))
+        save(
+            f"griffin-lim-{n}",
+            librosa.griffinlim(
+                s,
+                n_iter=n,
+                hop_length=hop,
+                n_fft=n_fft,
+                momentum=0.99,
+                pad_mode="constant",
+                random_state=np.random.default_rng(seed),
+            ),
+        )
 
 
 def main():

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/classifier: tiny random classifiers of noisy states, their scores, and the gradient that PyTorch's
-autograd finds of the log probability of a label (or of a mixture of labels).
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes tests/golden/classifier: tiny random classifiers of noisy states, their scores, and the gradient that
+PyTorch's autograd finds of the log probability of a label (or of a mixture of labels).
 
-    python3 tests/golden/make_classifier.py     # needs torch, diffusers, safetensors; writes tests/golden/classifier
-    python3 tests/golden/make_classifier.py loops     # last states of guided DDIM loops: tests/golden/latents-led*.f32
+    python3 tests/golden/make_classifier.py           # writes tests/golden/classifier
+    python3 tests/golden/make_classifier.py loops     # last states of guided DDIM loops: latents-led*.f32
 
-A folder holds config.json and safetensors, classifier.json (timestep, shares of the labels per item) and in.npy, scores.npy,
-gradient.npy: float32, (n, c, h, w) and (n, labels, 1, 1). The network is put together here from diffusers' U-Net.
+It needs torch, diffusers and safetensors.
+
+A folder holds config.json and safetensors, classifier.json (timestep, shares of the labels per item) and
+in.npy, scores.npy, gradient.npy: float32, (n, c, h, w) and (n, labels, 1, 1). The network is put together
+here from diffusers' U-Net.
 """
 
 import json
@@ -30,7 +34,9 @@ class Encoder(torch.nn.Module):
         down = config["down_block_types"]
         unet = UNet2DModel(out_channels=1, up_block_types=("UpBlock2D",) * len(down), **config)
         self.unet_config, self.center = unet.config, unet.config.center_input_sample
-        names = ["time_embedding", "conv_in", "down_blocks"] + (["mid_block"] if unet.mid_block is not None else [])
+        names = ["time_embedding", "conv_in", "down_blocks"] + (
+            ["mid_block"] if unet.mid_block is not None else []
+        )
         self.time_proj = unet.time_proj
         for name in names:
             setattr(self, name, getattr(unet, name))
@@ -82,7 +88,9 @@ def nchw(x):
 
 def case(name, shape, timestep, targets, **config):
     folder, labels = HERE / name, len(targets[0])
-    net = randomise(Encoder(labels, in_channels=shape[1], layers_per_block=1, **{"norm_num_groups": 2, **config}))
+    net = randomise(
+        Encoder(labels, in_channels=shape[1], layers_per_block=1, **{"norm_num_groups": 2, **config})
+    )
     save(net, folder, labels)
     x = torch.randn(shape, requires_grad=True)
     net, exact = net.double(), x.double()
@@ -97,15 +105,51 @@ def case(name, shape, timestep, targets, **config):
 def main():
     torch.manual_seed(17)
     plain, low = ("DownBlock2D", "DownBlock2D"), ("DownBlock2D", "AttnDownBlock2D")
-    case("plain", (2, 2, 8, 12), 731, [[0, 1, 0], [0, 0, 1]], block_out_channels=(4, 8), down_block_types=plain,
-         add_attention=False)
-    case("attention", (1, 3, 8, 8), 20, [[0, 0, 0.75, 0.25]], block_out_channels=(8, 16), down_block_types=low,
-         attention_head_dim=4)
-    case("film", (2, 2, 12, 8), 400.5, [[1, 0], [0, 1]], block_out_channels=(4, 8, 8), act_fn="gelu",
-         down_block_types=("ResnetDownsampleBlock2D", "AttnDownBlock2D", "DownBlock2D"), attention_head_dim=8,
-         resnet_time_scale_shift="scale_shift", attn_norm_num_groups=4, mid_block_scale_factor=1.4142)
-    case("corner", (1, 5, 8, 4), 3, [[0, 0, 0, 0, 1]], block_out_channels=(6, 9), down_block_types=plain, norm_num_groups=3,
-         downsample_padding=0, act_fn="mish", center_input_sample=True, attention_head_dim=3, mid_block_type=None)
+    case(
+        "plain",
+        (2, 2, 8, 12),
+        731,
+        [[0, 1, 0], [0, 0, 1]],
+        block_out_channels=(4, 8),
+        down_block_types=plain,
+        add_attention=False,
+    )
+    case(
+        "attention",
+        (1, 3, 8, 8),
+        20,
+        [[0, 0, 0.75, 0.25]],
+        block_out_channels=(8, 16),
+        down_block_types=low,
+        attention_head_dim=4,
+    )
+    case(
+        "film",
+        (2, 2, 12, 8),
+        400.5,
+        [[1, 0], [0, 1]],
+        block_out_channels=(4, 8, 8),
+        act_fn="gelu",
+        down_block_types=("ResnetDownsampleBlock2D", "AttnDownBlock2D", "DownBlock2D"),
+        attention_head_dim=8,
+        resnet_time_scale_shift="scale_shift",
+        attn_norm_num_groups=4,
+        mid_block_scale_factor=1.4142,
+    )
+    case(
+        "corner",
+        (1, 5, 8, 4),
+        3,
+        [[0, 0, 0, 0, 1]],
+        block_out_channels=(6, 9),
+        down_block_types=plain,
+        norm_num_groups=3,
+        downsample_padding=0,
+        act_fn="mish",
+        center_input_sample=True,
+        attention_head_dim=3,
+        mid_block_type=None,
+    )
 
 
 def load(folder):
@@ -123,13 +167,16 @@ def gradient(net, x, t, label):
 
 
 def led(name, label, scale, labels=None, guidance=1.0, steps=10, seed=42):
-    """DDIM; eps' = eps - scale sigma grad, grad no larger than what moves x_0 by 1 (rms). `labels`: with, without."""
+    """DDIM; eps' = eps - scale sigma grad, grad no larger than what moves x_0 by 1 (rms). `labels`: with,
+    without."""
     models = HERE.parent.parent / "models"
     unet = UNet2DModel.from_pretrained(models / name, subfolder="unet").float().eval()
     classifier = load(models / "tiny-led" / "classifier")
     schedule = DDIMScheduler.from_pretrained(models / name, subfolder="scheduler")
     schedule.set_timesteps(steps)
-    x = torch.randn((1, unet.config.in_channels, *unet.config.sample_size), generator=torch.Generator().manual_seed(seed))
+    x = torch.randn(
+        (1, unet.config.in_channels, *unet.config.sample_size), generator=torch.Generator().manual_seed(seed)
+    )
     for t in schedule.timesteps:
         with torch.no_grad():
             if labels:
@@ -139,7 +186,7 @@ def led(name, label, scale, labels=None, guidance=1.0, steps=10, seed=42):
                 out = unet(x, t).sample
         alpha, sigma = schedule.alphas_cumprod[t] ** 0.5, (1 - schedule.alphas_cumprod[t]) ** 0.5
         grad = gradient(classifier, x, float(t), label)
-        grad *= min(1, float(alpha / (sigma ** 2 * grad.square().mean().sqrt())))
+        grad *= min(1, float(alpha / (sigma**2 * grad.square().mean().sqrt())))
         change = -scale * sigma * grad  # of eps; v = (eps - sigma x) / alpha
         out = out + (change / alpha if schedule.config.prediction_type == "v_prediction" else change)
         x = schedule.step(out, t, x).prev_sample
@@ -147,7 +194,10 @@ def led(name, label, scale, labels=None, guidance=1.0, steps=10, seed=42):
 
 
 def loops():
-    for name, x in {"latents-led": led("tiny-led", 1, 5), "latents-led-guided": led("tiny-sfx", 2, 5, [2, 4], 2.0)}.items():
+    for name, x in {
+        "latents-led": led("tiny-led", 1, 5),
+        "latents-led-guided": led("tiny-sfx", 2, 5, [2, 4], 2.0),
+    }.items():
         (HERE.parent / f"{name}.f32").write_bytes(x.numpy().astype("<f4").tobytes())
 
 

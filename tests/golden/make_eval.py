@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Golden files of `ebb eval`: single passes of the tiny models' networks by PyTorch and diffusers.
 
-    python tests/golden/make_eval.py        (torch, diffusers, numpy)
+python tests/golden/make_eval.py        (torch, diffusers, numpy)
 """
 
 import os

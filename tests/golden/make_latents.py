@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Last states of diffusers' own loop on the tiny models, float32, (1, c, h, w).
 
-    python3 tests/golden/make_latents.py     # needs torch and diffusers; writes tests/golden/latents-*.f32
+python3 tests/golden/make_latents.py     # needs torch and diffusers; writes tests/golden/latents-*.f32
 """
 
 import pathlib

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Whole loops of diffusers' schedulers on tests/models/tiny-sfx: seed 42, 10 steps, no label, no guidance.
 
-    python3 tests/golden/make_loops.py [NAME...]     # needs torch and diffusers 0.42; writes tests/golden/loops
+    python3 tests/golden/make_loops.py [NAME...]   # needs torch and diffusers 0.42; writes tests/golden/loops
 
-For each case NAME.json is the scheduler_config.json and NAME.npy the last state, float32, (1, c, h, w). Where diffusers' float32
-costs the loop more than 1e-4 of max|x|, NAME.exact.npy is what its own arithmetic in float64 comes to (exact.py).
+For each case NAME.json is the scheduler_config.json and NAME.npy the last state, float32, (1, c, h, w). Where
+diffusers' float32 costs the loop more than 1e-4 of max|x|, NAME.exact.npy is what its own arithmetic in
+float64 comes to (exact.py).
 """
 
 import contextlib
@@ -30,7 +32,10 @@ LINEAR_V = {"prediction_type": "v_prediction"}
 
 CASES = {
     "ddpm": ("DDPMScheduler", {}),
-    "ddpm-large-trailing": ("DDPMScheduler", {**V, "variance_type": "fixed_large", "timestep_spacing": "trailing"}),
+    "ddpm-large-trailing": (
+        "DDPMScheduler",
+        {**V, "variance_type": "fixed_large", "timestep_spacing": "trailing"},
+    ),
     "ddim": ("DDIMScheduler", {"prediction_type": "sample", "timestep_spacing": "linspace"}),
     "ddim-zero-snr": ("DDIMScheduler", {**V, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}),
     "euler": ("EulerDiscreteScheduler", {**LINEAR_V, "use_karras_sigmas": True}),
@@ -41,7 +46,10 @@ CASES = {
     "kdpm2-a": ("KDPM2AncestralDiscreteScheduler", {**LINEAR_V, "use_karras_sigmas": True}),
     "lms": ("LMSDiscreteScheduler", {"prediction_type": "v_prediction"}),
     "dpm-multi": ("DPMSolverMultistepScheduler", {**LINEAR_V, "use_karras_sigmas": True}),
-    "dpm-multi-sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "prediction_type": "sample"}),
+    "dpm-multi-sde": (
+        "DPMSolverMultistepScheduler",
+        {"algorithm_type": "sde-dpmsolver++", "prediction_type": "sample"},
+    ),
     "dpm-multi-3": ("DPMSolverMultistepScheduler", {**LINEAR_V, "solver_order": 3, "use_lu_lambdas": True}),
     "dpm-single": ("DPMSolverSinglestepScheduler", {**V, "solver_order": 2}),
     "unipc": ("UniPCMultistepScheduler", {**V, "solver_order": 3}),
@@ -58,20 +66,48 @@ CASES = {
     "score-sde-ve": ("ScoreSdeVeScheduler", {"sigma_max": 50.0}),
     "cm": ("CMStochasticIterativeScheduler", {}),
     "sa-solver-noise": ("SASolverScheduler", {**LINEAR_V, "algorithm_type": "noise_prediction"}),
-    "flow-dpm": ("DPMSolverMultistepScheduler", {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": 3.0}),
-    "flow-unipc": ("UniPCMultistepScheduler", {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}),
-    "flow-dynamic": ("FlowMatchEulerDiscreteScheduler", {"use_dynamic_shifting": True, "shift_terminal": 0.1}),
+    "flow-dpm": (
+        "DPMSolverMultistepScheduler",
+        {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": 3.0},
+    ),
+    "flow-unipc": (
+        "UniPCMultistepScheduler",
+        {"use_flow_sigmas": True, "prediction_type": "flow_prediction"},
+    ),
+    "flow-dynamic": (
+        "FlowMatchEulerDiscreteScheduler",
+        {"use_dynamic_shifting": True, "shift_terminal": 0.1},
+    ),
     "flow-stochastic": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": True}),
 }
 
-# Every class on a cosine, where the first sigma is 20 291: plain, with Karras sigmas, with zero terminal SNR. What
-# diffusers cannot do is left out: with Karras sigmas the solvers run over their tables and KDPM2 is not finite; KDPM2Ancestral is
-# so with leading alone.
-for cls in ("DDPM", "DDIM", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "KDPM2Discrete", "KDPM2AncestralDiscrete",
-            "LMSDiscrete", "DPMSolverMultistep", "DPMSolverSinglestep", "UniPCMultistep", "DEISMultistep", "SASolver", "LCM", "TCD"):
+# Every class on a cosine, where the first sigma is 20 291: plain, with Karras sigmas, with zero terminal SNR.
+# What diffusers cannot do is left out: with Karras sigmas the solvers run over their tables and KDPM2 is not
+# finite; KDPM2Ancestral is so with leading alone.
+for cls in (
+    "DDPM",
+    "DDIM",
+    "EulerDiscrete",
+    "EulerAncestralDiscrete",
+    "HeunDiscrete",
+    "KDPM2Discrete",
+    "KDPM2AncestralDiscrete",
+    "LMSDiscrete",
+    "DPMSolverMultistep",
+    "DPMSolverSinglestep",
+    "UniPCMultistep",
+    "DEISMultistep",
+    "SASolver",
+    "LCM",
+    "TCD",
+):
     has = inspect.signature(getattr(diffusers, cls + "Scheduler").__init__).parameters
     plain = {**V, "timestep_spacing": "leading"} if cls == "KDPM2AncestralDiscrete" else V
-    ways = {"": {}, "-karras": {"use_karras_sigmas": True}, "-zero": {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}}
+    ways = {
+        "": {},
+        "-karras": {"use_karras_sigmas": True},
+        "-zero": {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"},
+    }
     for way, more in ways.items():
         if all(key in has for key in more):
             CASES[f"cosine-{cls}{way}"] = (cls + "Scheduler", {**plain, **more})
@@ -97,13 +133,17 @@ def step(scheduler, net, x, t, i, generator, context):
     takes = inspect.signature(scheduler.step).parameters
     answer = call(x, t)
     with context:
-        return scheduler.step(answer, t, x, **({"generator": generator} if "generator" in takes else {})).prev_sample
+        return scheduler.step(
+            answer, t, x, **({"generator": generator} if "generator" in takes else {})
+        ).prev_sample
 
 
 @torch.no_grad()
 def run(net, cls, config, float64, steps=10, seed=42):
     scheduler = getattr(diffusers, cls)(**config)
-    scheduler.set_timesteps(steps, **({"mu": mu_of(config, net.config.sample_size)} if config.get("use_dynamic_shifting") else {}))
+    scheduler.set_timesteps(
+        steps, **({"mu": mu_of(config, net.config.sample_size)} if config.get("use_dynamic_shifting") else {})
+    )
     if isinstance(scheduler, diffusers.ScoreSdeVeScheduler):
         scheduler.set_sigmas(steps)
     generator = torch.Generator().manual_seed(seed)
@@ -113,7 +153,9 @@ def run(net, cls, config, float64, steps=10, seed=42):
     draw = getattr(draws, "randn_tensor", None)
     if float64:  # the same normals: torch draws others in float64
         x = x.double()
-        draws.randn_tensor = lambda shape, generator=None, **_: draw(shape, generator=generator, dtype=torch.float32).double()
+        draws.randn_tensor = lambda shape, generator=None, **_: draw(
+            shape, generator=generator, dtype=torch.float32
+        ).double()
     context = exact(scheduler) if float64 else contextlib.nullcontext()
     for i, t in enumerate(scheduler.timesteps):
         x = step(scheduler, net, x, t, i, generator, context)
@@ -128,7 +170,10 @@ if __name__ == "__main__":
         cls, config = CASES[name]
         try:
             x = run(net, cls, config, False)
-        except (IndexError, AssertionError):  # two visited times round to the same: it starts at the second, and runs over its end
+        except (
+            IndexError,
+            AssertionError,
+        ):  # two visited times round to the same: it starts at the second, and runs over its end
             print(f"{name:36} left out, diffusers fails")
             continue
         better = run(net, cls, config, True) if cls != "ScoreSdeVeScheduler" else x

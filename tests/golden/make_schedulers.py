@@ -1,13 +1,16 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes tests/golden/schedulers.txt: what diffusers' schedulers do to eight numbers, step by step.
 
     python tests/golden/make_schedulers.py        (diffusers 0.42, torch)
 
-A case is a few lines of text: `case`, `class`, `key NAME VALUE`..., `steps`, then in order what happened: `start` (the noise
-of the start), `call` (time the network is told as a hex double, its input, its output), `noise` (what the scheduler drew)
-and `final` (the state after the last step). Vectors are float32 bits in hex. The "network" is a fixed smooth function, its
-answers are in the file, so nobody has to compute it again. Where float32 says little the scheduler computes in float64
-(exact.py says why), and its states are float64 bits.
+A case is a few lines of text: `case`, `class`, `key NAME VALUE`..., `steps`, then in order what happened:
+`start` (the noise of the start), `call` (time the network is told as a hex double, its input, its output),
+`noise` (what the scheduler drew) and `final` (the state after the last step). Vectors are float32 bits in
+hex. The "network" is a fixed smooth function, its answers are in the file, so nobody has to compute it again.
+Where float32 says little the scheduler computes in float64 (exact.py says why), and its states are float64
+bits.
 """
+
 import contextlib
 import importlib
 import inspect
@@ -35,13 +38,20 @@ out = []
 
 def vector(x):
     x = x.detach().reshape(-1).numpy()
-    return "".join(f"{w:016x}" for w in x.view(np.uint64)) if x.dtype == np.float64 else "".join(f"{w:08x}" for w in x.view(np.uint32))
+    return (
+        "".join(f"{w:016x}" for w in x.view(np.uint64))
+        if x.dtype == np.float64
+        else "".join(f"{w:08x}" for w in x.view(np.uint32))
+    )
 
 
 def ill_conditioned(config):
     """Large first sigmas; alphas of flow matching just above 0; SA-Solver's exp(h) - 1 on eps."""
-    return (config.get("beta_schedule") == "squaredcos_cap_v2" or config.get("use_flow_sigmas", False)
-            or config.get("algorithm_type") == "noise_prediction")
+    return (
+        config.get("beta_schedule") == "squaredcos_cap_v2"
+        or config.get("use_flow_sigmas", False)
+        or config.get("algorithm_type") == "noise_prediction"
+    )
 
 
 def double(t):
@@ -79,7 +89,13 @@ def run(name, cls, config, steps, **kwargs):
     double64 = ill_conditioned(config)
     lines = [f"case {name}", f"class {cls}"]
     for key, value in config.items():
-        text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+        text = (
+            f'"{value}"'
+            if isinstance(value, str)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else repr(value)
+        )
         lines.append(f"key {key} {text}")
     lines += [f"eta {kwargs['eta']}"] if "eta" in kwargs else []
     lines.append(f"steps {steps}")
@@ -96,7 +112,11 @@ def run(name, cls, config, steps, **kwargs):
         scheduler.set_sigmas(steps)
     if cls == "DPMSolverSDEScheduler":
         scheduler.noise_sampler = draw
-    if cls in ("DDPMScheduler", "DDIMScheduler") and scheduler.alphas_cumprod[scheduler.timesteps[0]] == 0 and config["prediction_type"] == "epsilon":
+    if (
+        cls in ("DDPMScheduler", "DDIMScheduler")
+        and scheduler.alphas_cumprod[scheduler.timesteps[0]] == 0
+        and config["prediction_type"] == "epsilon"
+    ):
         print("left out, diffusers divides by zero and clips what comes of it:", name)
         return
     channels = 2 if config.get("variance_type", "").startswith("learned") else 1
@@ -144,10 +164,13 @@ def cases(cls, steps, *axes, base=None, **kwargs):
         if key in seen:
             continue
         seen.add(key)
-        name = cls.replace("Scheduler", "") + "".join(f" {v if not isinstance(v, bool) else k if v else 'no ' + k}" for k, v in config.items())
+        name = cls.replace("Scheduler", "") + "".join(
+            f" {v if not isinstance(v, bool) else k if v else 'no ' + k}" for k, v in config.items()
+        )
         try:
             run(name, cls, config, steps, **kwargs)
-        except IndexError:  # two visited times round to the same: diffusers starts at the second of them and runs over its end
+        except IndexError:
+            # Two visited times round to the same: diffusers starts at the second and runs over its end.
             print("left out, diffusers fails:", name)
         except (ValueError, NotImplementedError) as why:
             print("left out, diffusers refuses:", name, "|", str(why)[:80])
@@ -161,18 +184,40 @@ three = of("prediction_type", "epsilon", "sample", "v_prediction")
 two = of("prediction_type", "epsilon", "v_prediction")
 spacings = of("timestep_spacing", "leading", "linspace", "trailing")
 zero = [{"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}]
-grids = [{}] + of("use_karras_sigmas", True) + of("use_exponential_sigmas", True) + of("use_beta_sigmas", True)
+grids = (
+    [{}] + of("use_karras_sigmas", True) + of("use_exponential_sigmas", True) + of("use_beta_sigmas", True)
+)
 betas = of("beta_schedule", "linear", "scaled_linear", "squaredcos_cap_v2")
 sd = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 cases("DDPMScheduler", 5, three, spacings)
-cases("DDPMScheduler", 4, of("variance_type", "fixed_small_log", "fixed_large", "learned", "learned_range"), of("steps_offset", 0, 1))
-cases("DDPMScheduler", 4, of("beta_schedule", "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"))
-cases("DDPMScheduler", 4, [{"thresholding": True, "sample_max_value": 1.5}, {"clip_sample": False}, {"clip_sample_range": 2.0}])
+cases(
+    "DDPMScheduler",
+    4,
+    of("variance_type", "fixed_small_log", "fixed_large", "learned", "learned_range"),
+    of("steps_offset", 0, 1),
+)
+cases(
+    "DDPMScheduler",
+    4,
+    of("beta_schedule", "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"),
+)
+cases(
+    "DDPMScheduler",
+    4,
+    [{"thresholding": True, "sample_max_value": 1.5}, {"clip_sample": False}, {"clip_sample_range": 2.0}],
+)
 cases("DDPMScheduler", 4, zero)
-cases("DDPMScheduler", 4, [{"trained_betas": [0.01 * (1 + i) for i in range(20)]}], base={"num_train_timesteps": 20})
+cases(
+    "DDPMScheduler",
+    4,
+    [{"trained_betas": [0.01 * (1 + i) for i in range(20)]}],
+    base={"num_train_timesteps": 20},
+)
 cases("DDIMScheduler", 5, three, spacings)
-cases("DDIMScheduler", 5, [{"set_alpha_to_one": False, "steps_offset": 1, "clip_sample": False}], two, base=sd)
+cases(
+    "DDIMScheduler", 5, [{"set_alpha_to_one": False, "steps_offset": 1, "clip_sample": False}], two, base=sd
+)
 cases("DDIMScheduler", 8, three, spacings, eta=0.7)
 cases("DDIMScheduler", 4, zero)
 cases("DDIMInverseScheduler", 5, two, of("timestep_spacing", "leading", "trailing"))
@@ -183,8 +228,23 @@ cases("PNDMScheduler", 5, [{"skip_prk_steps": True, "steps_offset": 1, "set_alph
 
 cases("EulerDiscreteScheduler", 5, three, spacings)
 cases("EulerDiscreteScheduler", 5, two, grids)
-cases("EulerDiscreteScheduler", 5, [{"interpolation_type": "log_linear"}, {"final_sigmas_type": "sigma_min"}, {"steps_offset": 1, "timestep_spacing": "leading"},
-                                    {"timestep_type": "continuous", "prediction_type": "v_prediction", "use_karras_sigmas": True, "sigma_min": 0.002, "sigma_max": 700.0}], base=sd)
+cases(
+    "EulerDiscreteScheduler",
+    5,
+    [
+        {"interpolation_type": "log_linear"},
+        {"final_sigmas_type": "sigma_min"},
+        {"steps_offset": 1, "timestep_spacing": "leading"},
+        {
+            "timestep_type": "continuous",
+            "prediction_type": "v_prediction",
+            "use_karras_sigmas": True,
+            "sigma_min": 0.002,
+            "sigma_max": 700.0,
+        },
+    ],
+    base=sd,
+)
 for cls in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"):
     cases(cls, 4, zero)
 cases("EulerAncestralDiscreteScheduler", 5, two, spacings)
@@ -201,31 +261,101 @@ cases("KDPM2AncestralDiscreteScheduler", 7, grids[:3])
 
 cases("DPMSolverMultistepScheduler", 5, three, spacings)
 cases("DPMSolverMultistepScheduler", 6, grids + of("use_lu_lambdas", True), betas[1:])
-cases("DPMSolverMultistepScheduler", 6, of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"), of("solver_order", 1, 2, 3), of("solver_type", "midpoint", "heun"))
-cases("DPMSolverMultistepScheduler", 6, of("algorithm_type", "dpmsolver"), of("solver_order", 1, 2, 3), of("solver_type", "midpoint", "heun"), base={"final_sigmas_type": "sigma_min"})
-cases("DPMSolverMultistepScheduler", 6, of("algorithm_type", "sde-dpmsolver"), of("solver_order", 2), of("solver_type", "midpoint", "heun"), base={"final_sigmas_type": "sigma_min"})
-cases("DPMSolverMultistepScheduler", 16, of("lower_order_final", True, False), of("final_sigmas_type", "zero", "sigma_min"), base={"solver_order": 3})
-cases("DPMSolverMultistepScheduler", 5, [{"euler_at_final": True, "final_sigmas_type": "sigma_min"}, {"thresholding": True}, {"lambda_min_clipped": -5.1, "beta_schedule": "squaredcos_cap_v2"},
-                                         {"steps_offset": 1, "timestep_spacing": "leading"}])
+cases(
+    "DPMSolverMultistepScheduler",
+    6,
+    of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"),
+    of("solver_order", 1, 2, 3),
+    of("solver_type", "midpoint", "heun"),
+)
+cases(
+    "DPMSolverMultistepScheduler",
+    6,
+    of("algorithm_type", "dpmsolver"),
+    of("solver_order", 1, 2, 3),
+    of("solver_type", "midpoint", "heun"),
+    base={"final_sigmas_type": "sigma_min"},
+)
+cases(
+    "DPMSolverMultistepScheduler",
+    6,
+    of("algorithm_type", "sde-dpmsolver"),
+    of("solver_order", 2),
+    of("solver_type", "midpoint", "heun"),
+    base={"final_sigmas_type": "sigma_min"},
+)
+cases(
+    "DPMSolverMultistepScheduler",
+    16,
+    of("lower_order_final", True, False),
+    of("final_sigmas_type", "zero", "sigma_min"),
+    base={"solver_order": 3},
+)
+cases(
+    "DPMSolverMultistepScheduler",
+    5,
+    [
+        {"euler_at_final": True, "final_sigmas_type": "sigma_min"},
+        {"thresholding": True},
+        {"lambda_min_clipped": -5.1, "beta_schedule": "squaredcos_cap_v2"},
+        {"steps_offset": 1, "timestep_spacing": "leading"},
+    ],
+)
 cases("DPMSolverMultistepScheduler", 5, zero)
 cases("DPMSolverSinglestepScheduler", 6, three)
 cases("DPMSolverSinglestepScheduler", 6, grids)
 for steps in (6, 7, 8):
-    cases("DPMSolverSinglestepScheduler", steps, of("solver_order", 1, 2, 3), of("solver_type", "midpoint", "heun"))
-cases("DPMSolverSinglestepScheduler", 6, of("algorithm_type", "sde-dpmsolver++"), of("solver_order", 2, 3), of("solver_type", "midpoint", "heun"))
-cases("DPMSolverSinglestepScheduler", 6, of("algorithm_type", "dpmsolver"), of("solver_order", 2, 3), of("lower_order_final", True, False), base={"final_sigmas_type": "sigma_min"})
+    cases(
+        "DPMSolverSinglestepScheduler",
+        steps,
+        of("solver_order", 1, 2, 3),
+        of("solver_type", "midpoint", "heun"),
+    )
+cases(
+    "DPMSolverSinglestepScheduler",
+    6,
+    of("algorithm_type", "sde-dpmsolver++"),
+    of("solver_order", 2, 3),
+    of("solver_type", "midpoint", "heun"),
+)
+cases(
+    "DPMSolverSinglestepScheduler",
+    6,
+    of("algorithm_type", "dpmsolver"),
+    of("solver_order", 2, 3),
+    of("lower_order_final", True, False),
+    base={"final_sigmas_type": "sigma_min"},
+)
 cases("UniPCMultistepScheduler", 5, three, spacings)
 cases("UniPCMultistepScheduler", 6, grids)
 cases("UniPCMultistepScheduler", 6, of("solver_order", 1, 2, 3), of("solver_type", "bh1", "bh2"))
-cases("UniPCMultistepScheduler", 6, of("solver_order", 1, 2, 3), of("solver_type", "bh1", "bh2"), base={"final_sigmas_type": "sigma_min"})
-cases("UniPCMultistepScheduler", 6, of("predict_x0", False), of("solver_order", 2, 3), base={"final_sigmas_type": "sigma_min"})
+cases(
+    "UniPCMultistepScheduler",
+    6,
+    of("solver_order", 1, 2, 3),
+    of("solver_type", "bh1", "bh2"),
+    base={"final_sigmas_type": "sigma_min"},
+)
+cases(
+    "UniPCMultistepScheduler",
+    6,
+    of("predict_x0", False),
+    of("solver_order", 2, 3),
+    base={"final_sigmas_type": "sigma_min"},
+)
 cases("UniPCMultistepScheduler", 5, zero)
 cases("DEISMultistepScheduler", 5, three, spacings)
 cases("DEISMultistepScheduler", 6, of("solver_order", 1, 2, 3))
 
 cases("SASolverScheduler", 5, three, spacings)
 cases("SASolverScheduler", 8, grids[:3])
-cases("SASolverScheduler", 8, of("predictor_order", 1, 2, 3), of("corrector_order", 1, 2, 3), of("lower_order_final", True, False))
+cases(
+    "SASolverScheduler",
+    8,
+    of("predictor_order", 1, 2, 3),
+    of("corrector_order", 1, 2, 3),
+    of("lower_order_final", True, False),
+)
 
 cases("LCMScheduler", 4, three)
 cases("LCMScheduler", 3, zero)
@@ -237,7 +367,12 @@ cases("EDMEulerScheduler", 5, two, of("sigma_schedule", "karras", "exponential")
 cases("EDMEulerScheduler", 5, of("final_sigmas_type", "sigma_min"))
 cases("EDMDPMSolverMultistepScheduler", 6, two, of("sigma_schedule", "karras", "exponential"))
 cases("EDMDPMSolverMultistepScheduler", 6, of("solver_order", 1, 3), of("solver_type", "midpoint", "heun"))
-cases("EDMDPMSolverMultistepScheduler", 6, of("algorithm_type", "sde-dpmsolver++"), of("solver_type", "midpoint", "heun"))
+cases(
+    "EDMDPMSolverMultistepScheduler",
+    6,
+    of("algorithm_type", "sde-dpmsolver++"),
+    of("solver_type", "midpoint", "heun"),
+)
 cases("FlowMatchEulerDiscreteScheduler", 5, of("shift", 1.0, 3.0))
 cases("FlowMatchEulerDiscreteScheduler", 5, grids[1:])
 cases("FlowMatchHeunDiscreteScheduler", 5, of("shift", 1.0, 3.0))
@@ -245,11 +380,29 @@ cases("ScoreSdeVeScheduler", 6, [{}, {"snr": 0.3, "sigma_max": 50.0}])
 cases("CMStochasticIterativeScheduler", 1, [{}])
 cases("CMStochasticIterativeScheduler", 4, of("clip_denoised", True, False))
 
-# Every class x prediction x spacing x {plain, Karras, zero SNR}, where it has them, on both kinds of schedule.
+# Every class x prediction x spacing x {plain, Karras, zero SNR}, where it has them, on both kinds of
+# schedule.
 cosine = {"beta_schedule": "squaredcos_cap_v2"}
-for cls in ("DDPM", "DDIM", "DDIMInverse", "PNDM", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "KDPM2Discrete",
-            "KDPM2AncestralDiscrete", "LMSDiscrete", "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "UniPCMultistep",
-            "DEISMultistep", "SASolver", "LCM", "TCD"):
+for cls in (
+    "DDPM",
+    "DDIM",
+    "DDIMInverse",
+    "PNDM",
+    "EulerDiscrete",
+    "EulerAncestralDiscrete",
+    "HeunDiscrete",
+    "KDPM2Discrete",
+    "KDPM2AncestralDiscrete",
+    "LMSDiscrete",
+    "DPMSolverMultistep",
+    "DPMSolverSinglestep",
+    "DPMSolverSDE",
+    "UniPCMultistep",
+    "DEISMultistep",
+    "SASolver",
+    "LCM",
+    "TCD",
+):
     cls += "Scheduler"
     has = inspect.signature(class_of(cls)).parameters
     bent = [{}] + [{key: True} for key in ("use_karras_sigmas", "rescale_betas_zero_snr") if key in has]
@@ -261,18 +414,74 @@ for cls in ("DDPM", "DDIM", "DDIMInverse", "PNDM", "EulerDiscrete", "EulerAncest
 # Solvers and Euler on flow matching.
 flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
 dynamic = {"use_dynamic_shifting": True}
-for cls in ("DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "SASolverScheduler"):
-    cases(cls, 6, of("flow_shift", 1.0, 3.0), of("prediction_type", "flow_prediction", "epsilon", "sample"), base=flow)
+for cls in (
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "UniPCMultistepScheduler",
+    "DEISMultistepScheduler",
+    "SASolverScheduler",
+):
+    cases(
+        cls,
+        6,
+        of("flow_shift", 1.0, 3.0),
+        of("prediction_type", "flow_prediction", "epsilon", "sample"),
+        base=flow,
+    )
     if cls != "SASolverScheduler":
         cases(cls, 6, [dynamic], base=flow)
-cases("DPMSolverMultistepScheduler", 6, of("solver_order", 2, 3), of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"), of("final_sigmas_type", "zero", "sigma_min"), base=flow)
-cases("UniPCMultistepScheduler", 6, [{"shift_terminal": 0.1}, {"final_sigmas_type": "sigma_min"}, {"use_karras_sigmas": True, "sigma_min": 0.01, "sigma_max": 200.0}], base=flow)
+cases(
+    "DPMSolverMultistepScheduler",
+    6,
+    of("solver_order", 2, 3),
+    of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"),
+    of("final_sigmas_type", "zero", "sigma_min"),
+    base=flow,
+)
+cases(
+    "UniPCMultistepScheduler",
+    6,
+    [
+        {"shift_terminal": 0.1},
+        {"final_sigmas_type": "sigma_min"},
+        {"use_karras_sigmas": True, "sigma_min": 0.01, "sigma_max": 200.0},
+    ],
+    base=flow,
+)
 cases("UniPCMultistepScheduler", 6, of("disable_corrector", [0], [1, 3]))
-cases("FlowMatchEulerDiscreteScheduler", 5, [{"stochastic_sampling": True}, {"shift_terminal": 0.1}, {"shift_terminal": 0.1, "shift": 3.0, "stochastic_sampling": True}])
-cases("FlowMatchEulerDiscreteScheduler", 5, [dynamic], of("time_shift_type", "exponential", "linear"), [{}, {"base_shift": 0.3, "max_shift": 1.5}])
+cases(
+    "FlowMatchEulerDiscreteScheduler",
+    5,
+    [
+        {"stochastic_sampling": True},
+        {"shift_terminal": 0.1},
+        {"shift_terminal": 0.1, "shift": 3.0, "stochastic_sampling": True},
+    ],
+)
+cases(
+    "FlowMatchEulerDiscreteScheduler",
+    5,
+    [dynamic],
+    of("time_shift_type", "exponential", "linear"),
+    [{}, {"base_shift": 0.3, "max_shift": 1.5}],
+)
 cases("FlowMatchEulerDiscreteScheduler", 5, grids[1:], of("shift", 3.0))
-cases("SASolverScheduler", 8, of("predictor_order", 1, 2, 3), of("corrector_order", 1, 2, 3), two, base={"algorithm_type": "noise_prediction"})
-cases("DPMSolverMultistepScheduler", 6, of("beta_schedule", "squaredcos_cap_v2"), of("use_lu_lambdas", True, False), of("lambda_min_clipped", -5.1), of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"))
+cases(
+    "SASolverScheduler",
+    8,
+    of("predictor_order", 1, 2, 3),
+    of("corrector_order", 1, 2, 3),
+    two,
+    base={"algorithm_type": "noise_prediction"},
+)
+cases(
+    "DPMSolverMultistepScheduler",
+    6,
+    of("beta_schedule", "squaredcos_cap_v2"),
+    of("use_lu_lambdas", True, False),
+    of("lambda_min_clipped", -5.1),
+    of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"),
+)
 
 path = pathlib.Path(__file__).with_name("schedulers.txt")
 path.write_text("\n".join(out) + "\n")

@@ -1,4 +1,6 @@
-// What graph and backend tests share: random weights and buffers that clean up, evaluation of a graph on a device.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What graph and backend tests share: random weights and buffers that clean up, evaluation of a graph on a
+// device.
 #ifndef EBB_TESTS_FIXTURE_H
 #define EBB_TESTS_FIXTURE_H
 
@@ -6,6 +8,7 @@
 #include <stdlib.h>
 
 #include "graph/graph.h"
+#include "graph/node.h"
 #include "graph/plan.h"
 #include "graph/plan_private.h"
 #include "test.h"
@@ -22,6 +25,13 @@ static inline float *random_floats(size_t count, uint64_t seed)
     for (size_t i = 0; data && i < count; i++)
         data[i] = random_float(&seed);
     return data;
+}
+
+// (n, h, w, c); zeros for a node that a failed graph did not make.
+static inline void node_shape(const struct ebb_node *x, int shape[4])
+{
+    const int of[4] = {x ? x->n : 0, x ? x->h : 0, x ? x->w : 0, x ? x->c : 0};
+    memcpy(shape, of, sizeof(of));
 }
 
 // Weights of one test; freed together.
@@ -42,11 +52,21 @@ static inline struct ebb_weight *weight(struct pool *pool, int cout, int k, int 
     return pool->weights[pool->count++] = w;
 }
 
+// (cout, 1, k, cin), for 1-D convolutions.
+static inline struct ebb_weight *weight_1d(struct pool *pool, int cout, int k, int cin)
+{
+    struct ebb_weight *w = weight(pool, cout, 1, k * cin);
+    w->kw = k;
+    w->cin = cin;
+    return w;
+}
+
 static inline void pool_clear(struct pool *pool)
 {
     for (int i = 0; i < pool->count; i++) {
         ebb_weight_release(pool->weights[i]);
         free((void *)pool->weights[i]->data);
+        free((void *)pool->weights[i]->panels.data);
         free(pool->weights[i]);
     }
     pool->count = 0;

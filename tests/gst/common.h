@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What both test programs need: the plugin loaded into a registry of its own, collected sound, messages.
 #ifndef EBB_TEST_GST_H
 #define EBB_TEST_GST_H
@@ -25,23 +26,29 @@ static inline void setup_gst(int *argc, char ***argv)
     }
 }
 
-#define GST_TEST_MAIN                                                                                                    \
-    int main(int argc, char **argv)                                                                                      \
-    {                                                                                                                    \
-        setup_gst(&argc, &argv);                                                                                         \
-        int result = test_main();                                                                                        \
-        if (!result) /* a failed test leaves its pipeline running */                                                     \
-            gst_deinit();                                                                                                \
-        return result;                                                                                                   \
+#define GST_TEST_MAIN                                                                                        \
+    int main(int argc, char **argv)                                                                          \
+    {                                                                                                        \
+        setup_gst(&argc, &argv);                                                                             \
+        int result = test_main(argc, argv);                                                                  \
+        if (!result) /* a failed test leaves its pipeline running */                                         \
+            gst_deinit();                                                                                    \
+        return result;                                                                                       \
     }
+
+// Seconds, under sanitizers and on a busy machine: what comes at all has come by then.
+enum { PATIENCE = 120 };
+// Seconds within which one evaluation ends even by plain loops, there too; the whole computation is hundreds
+// of them.
+enum { LONG = 20 };
 
 static inline double seconds_since(gint64 begin)
 {
     return (double)(g_get_monotonic_time() - begin) / 1e6;
 }
 
-// An element in a harness, with a bus to read its messages from. `line` as for gst-launch, one filter. The bus comes
-// first: a harness starts its element at once.
+// An element in a harness, with a bus to read its messages from. `line` as for gst-launch, one filter. The
+// bus comes first: a harness starts its element at once.
 static inline GstHarness *harness_new(const char *line)
 {
     GstElement *element = gst_object_ref_sink(gst_parse_launch(line, NULL));
@@ -76,10 +83,11 @@ static inline void drop_messages(GstElement *element)
     gst_object_unref(bus);
 }
 
-// The first ERROR (or WARNING) says this domain and code, and its text holds `text`.
-static inline int message_is(GstElement *element, GstMessageType type, GQuark domain, gint code, const char *text)
+// The first ERROR (or WARNING, or INFO) says this domain and code, and its text holds `text`.
+static inline int message_is(GstElement *element, GstMessageType type, GQuark domain, gint code,
+                             const char *text)
 {
-    GstMessage *message = wait_message(element, type, 20);
+    GstMessage *message = wait_message(element, type, PATIENCE);
     if (!message) {
         printf("# no message came\n");
         return 0;
@@ -87,8 +95,10 @@ static inline int message_is(GstElement *element, GstMessageType type, GQuark do
     GError *error = NULL;
     if (type == GST_MESSAGE_ERROR)
         gst_message_parse_error(message, &error, NULL);
-    else
+    else if (type == GST_MESSAGE_WARNING)
         gst_message_parse_warning(message, &error, NULL);
+    else
+        gst_message_parse_info(message, &error, NULL);
     int good = error->domain == domain && error->code == code && strstr(error->message, text);
     if (!good)
         printf("# got %s %d: %s\n", g_quark_to_string(error->domain), error->code, error->message);
@@ -97,19 +107,34 @@ static inline int message_is(GstElement *element, GstMessageType type, GQuark do
     return good;
 }
 
+// Whether a property that is an enumeration has the value of this name.
+static inline int choice_is(GstElement *element, const char *property, const char *name)
+{
+    gint value = -1;
+    g_object_get(element, property, &value, NULL);
+    GParamSpec *pspec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
+    if (!G_IS_PARAM_SPEC_ENUM(pspec))
+        return 0;
+    const GEnumValue *found = g_enum_get_value(G_PARAM_SPEC_ENUM(pspec)->enum_class, value);
+    return found && strcmp(found->value_nick, name) == 0;
+}
+
 // Bytes of all buffers, and what their timestamps said.
 struct sound {
     GByteArray *bytes;
     guint buffers, gaps, disconts;
-    GstClockTime first;     // PTS
-    GstClockTime end;       // of the last buffer
-    gboolean exact;         // each buffer began where the one before ended
+    GstClockTime first;      // PTS
+    GstClockTime end;        // of the last buffer
+    gboolean exact;          // each buffer began where the one before ended
     gsize smallest, largest; // bytes
 };
 
 static inline void sound_init(struct sound *sound)
 {
-    *sound = (struct sound){.bytes = g_byte_array_new(), .first = GST_CLOCK_TIME_NONE, .exact = TRUE, .smallest = G_MAXSIZE};
+    *sound = (struct sound){.bytes = g_byte_array_new(),
+                            .first = GST_CLOCK_TIME_NONE,
+                            .exact = TRUE,
+                            .smallest = G_MAXSIZE};
 }
 
 static inline void sound_clear(struct sound *sound)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A copy of a tiny model in a folder of its own, to be spoilt.
 #ifndef EBB_TEST_SCRATCH_H
 #define EBB_TEST_SCRATCH_H
@@ -88,10 +89,11 @@ static inline void scratch_replace(const char *name, const char *old, const char
 static inline void scratch_student(void)
 {
     scratch_make("models/tiny-sfx");
-    scratch_replace("ebb.json",
-                    ",\n  {\n   \"name\": \"wind\",\n   \"kind\": \"texture\",\n   \"score\": 0.5\n  },\n"
-                    "  {\n   \"name\": \"bell\",\n   \"kind\": \"event\",\n   \"score\": 0.5\n  }\n ],\n \"no_label\": 4,",
-                    "\n ],\n \"student\": {\"first_class\": 2, \"steps\": 3},");
+    scratch_replace(
+        "ebb.json",
+        ",\n  {\n   \"name\": \"wind\",\n   \"kind\": \"texture\",\n   \"score\": 0.5\n  },\n"
+        "  {\n   \"name\": \"bell\",\n   \"kind\": \"event\",\n   \"score\": 0.5\n  }\n ],\n \"no_label\": 4,",
+        "\n ],\n \"student\": {\"first_class\": 2, \"steps\": 3},");
 }
 
 static inline void scratch_poke(const char *name, long offset, const void *data, size_t size)

@@ -1,4 +1,6 @@
-// Whatever is wrong with a folder: one sentence that names it, at once, and nothing left behind.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Damaged model folders: each is refused when it is opened, with a sentence that names the damage, and
+// leaves no memory behind.
 #include <time.h>
 
 #include <ebb/model.h>
@@ -53,7 +55,8 @@ static void edits_refused(const char *model, const struct edit *edits, size_t co
 
 TEST(the_copies_themselves_are_good)
 {
-    static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise", "models/tiny-led"};
+    static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise",
+                                        "models/tiny-led"};
     for (int i = 0; i < 4; i++) {
         scratch_make(names[i]);
         struct ebb_error error = {0};
@@ -70,60 +73,84 @@ TEST(the_copies_themselves_are_good)
 TEST(edited_json)
 {
     static const struct edit cases[] = {
-        {"unet/config.json", "UNet2DModel", "UNet2DConditionModel", EBB_UNSUPPORTED, "unet/config.json", "UNet2DConditionModel"},
+        {"unet/config.json", "UNet2DModel", "UNet3DConditionModel", EBB_UNSUPPORTED, "unet/config.json",
+         "UNet3DConditionModel"},
         {"unet/config.json", "\"UNet2DModel\"", "7", EBB_CORRUPT, "_class_name", "7"},
         {"vae/config.json", "AutoencoderKL", "VQModel", EBB_UNSUPPORTED, "vae/config.json", "VQModel"},
-        {"unet/config.json", "\"DownBlock2D\"", "\"SkipDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types[0]", "SkipDownBlock2D"},
-        {"unet/config.json", "\"UpBlock2D\"", "\"KUpBlock2D\"", EBB_UNSUPPORTED, "up_block_types[1]", "KUpBlock2D"},
-        {"unet/config.json", "\"UNetMidBlock2D\"", "\"UNetMidBlock2DCrossAttn\"", EBB_UNSUPPORTED, "mid_block_type", "CrossAttn"},
+        {"unet/config.json", "\"DownBlock2D\"", "\"KDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types[0]",
+         "KDownBlock2D"},
+        {"unet/config.json", "\"DownBlock2D\"", "\"SkipDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types",
+         "Skip blocks alone"},
+        {"unet/config.json", "\"UpBlock2D\"", "\"KUpBlock2D\"", EBB_UNSUPPORTED, "up_block_types[1]",
+         "KUpBlock2D"},
+        {"unet/config.json", "\"UNetMidBlock2D\"", "\"UNetMidBlock2DCrossAttn\"", EBB_UNSUPPORTED,
+         "mid_block_type", "CrossAttn"},
         {"unet/config.json", "\"silu\"", "\"tanh\"", EBB_UNSUPPORTED, "act_fn", "tanh"},
-        {"unet/config.json", "\"default\"", "\"ada_group\"", EBB_UNSUPPORTED, "resnet_time_scale_shift", "ada_group"},
-        {"unet/config.json", "\"positional\"", "\"rotary\"", EBB_UNSUPPORTED, "time_embedding_type", "rotary"},
-        {"unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"projection\"", EBB_UNSUPPORTED,
-         "class_embed_type", "projection"},
-        {"unet/config.json", "\"downsample_padding\": 1", "\"downsample_padding\": 2", EBB_CORRUPT, "downsample_padding", "0 to 1"},
-        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": \"one\"", EBB_CORRUPT, "layers_per_block", "\"one\""},
-        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": 2", EBB_CORRUPT, "resnets.1", "(16, 32, 3, 3)"},
-        {"unet/config.json", "\"in_channels\": 4", "\"in_channels\": 5", EBB_CORRUPT, "(8, 4, 3, 3)", "(8, 5, 3, 3)"},
-        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED, "norm_num_groups", "divisor"},
-        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 0", EBB_CORRUPT, "norm_num_groups", "0"},
-        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": null", EBB_CORRUPT, "norm_num_groups", "null"},
+        {"unet/config.json", "\"default\"", "\"ada_group\"", EBB_UNSUPPORTED, "resnet_time_scale_shift",
+         "ada_group"},
+        {"unet/config.json", "\"positional\"", "\"rotary\"", EBB_UNSUPPORTED, "time_embedding_type",
+         "rotary"},
+        {"unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"projection\"",
+         EBB_UNSUPPORTED, "class_embed_type", "projection"},
+        {"unet/config.json", "\"downsample_padding\": 1", "\"downsample_padding\": 2", EBB_CORRUPT,
+         "downsample_padding", "0 to 1"},
+        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": \"one\"", EBB_CORRUPT,
+         "layers_per_block", "\"one\""},
+        {"unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": 2", EBB_CORRUPT, "resnets.1",
+         "(16, 32, 3, 3)"},
+        {"unet/config.json", "\"in_channels\": 4", "\"in_channels\": 5", EBB_CORRUPT, "(8, 4, 3, 3)",
+         "(8, 5, 3, 3)"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED,
+         "norm_num_groups", "divisor"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 0", EBB_CORRUPT,
+         "norm_num_groups", "0"},
+        {"unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": null", EBB_UNSUPPORTED,
+         "norm_num_groups", "null"},
         {"unet/config.json", "\"norm_eps\": 1e-05", "\"norm_eps\": NaN", EBB_CORRUPT, "norm_eps", "a number"},
-        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8.5,", EBB_CORRUPT,
-         "block_out_channels", "8.5"},
-        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8, 8,", EBB_CORRUPT,
-         "down_block_types", "3 blocks"},
+        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8.5,",
+         EBB_CORRUPT, "block_out_channels", "8.5"},
+        {"unet/config.json", "\"block_out_channels\": [\n    8,", "\"block_out_channels\": [\n    8, 8,",
+         EBB_CORRUPT, "down_block_types", "3 blocks"},
         {"unet/config.json", "{", "{\"act_fn\": \"silu\", ", EBB_CORRUPT, "unet/config.json", "duplicate"},
         {"unet/config.json", "}", "", EBB_CORRUPT, "unet/config.json", "line"},
         {"unet/config.json", "{", "[", EBB_CORRUPT, "unet/config.json", "line"},
-        {"scheduler/scheduler_config.json", "DDIMScheduler", "ScoreSdeVpScheduler", EBB_UNSUPPORTED, "scheduler_config.json", "ScoreSdeVp"},
-        {"scheduler/scheduler_config.json", "squaredcos_cap_v2", "wavy", EBB_UNSUPPORTED, "beta_schedule", "wavy"},
-        {"scheduler/scheduler_config.json", "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": []", EBB_CORRUPT,
-         "num_train_timesteps", "number"},
-        {"scheduler/scheduler_config.json", "\"trained_betas\": null", "\"trained_betas\": [0.1, NaN]", EBB_CORRUPT,
-         "trained_betas[1]", "a number"},
-        {"scheduler/scheduler_config.json", "v_prediction", "guess", EBB_UNSUPPORTED, "prediction_type", "guess"},
+        {"scheduler/scheduler_config.json", "DDIMScheduler", "ScoreSdeVpScheduler", EBB_UNSUPPORTED,
+         "scheduler_config.json", "ScoreSdeVp"},
+        {"scheduler/scheduler_config.json", "squaredcos_cap_v2", "wavy", EBB_UNSUPPORTED, "beta_schedule",
+         "wavy"},
+        {"scheduler/scheduler_config.json", "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": []",
+         EBB_CORRUPT, "num_train_timesteps", "an integer"},
+        {"scheduler/scheduler_config.json", "\"trained_betas\": null", "\"trained_betas\": [0.1, NaN]",
+         EBB_CORRUPT, "trained_betas[1]", "a number"},
+        {"scheduler/scheduler_config.json", "v_prediction", "guess", EBB_UNSUPPORTED, "prediction_type",
+         "guess"},
         {"ebb.json", "\"format\": 1", "\"format\": 2", EBB_CORRUPT, "ebb.json", "format"},
         {"ebb.json", "\"format\": 1,", "", EBB_CORRUPT, "format", "missing"},
         {"ebb.json", "\"generate\"", "\"destroy\"", EBB_UNSUPPORTED, "kind", "destroy"},
         {"ebb.json", "\"labels\": [", "\"labels\": [7, ", EBB_CORRUPT, "labels", "objects"},
-        {"ebb.json", "\"labels\": [", "\"labels\": [{\"name\": \"a\"}, {\"name\": \"b\"}, ", EBB_CORRUPT, "labels", "at most 5"},
+        {"ebb.json", "\"labels\": [", "\"labels\": [{\"name\": \"a\"}, {\"name\": \"b\"}, ", EBB_CORRUPT,
+         "labels", "at most 5"},
         {"ebb.json", "\"texture\"", "\"drone\"", EBB_UNSUPPORTED, "labels[0].kind", "drone"},
         {"ebb.json", "\"score\": 0.5", "\"score\": 5", EBB_CORRUPT, "labels[0].score", "5"},
         {"ebb.json", "\"score\": 0.5", "\"guidance\": -1", EBB_CORRUPT, "labels[0].guidance", "-1"},
         {"ebb.json", "\"score\": 0.5", "\"guidance\": \"much\"", EBB_CORRUPT, "labels[0].guidance", "number"},
         {"ebb.json", "\"no_label\": 4", "\"no_label\": 5", EBB_CORRUPT, "no_label", "5"},
-        {"ebb.json", "\"default_label\": \"rain\"", "\"default_label\": \"snow\"", EBB_CORRUPT, "default_label", "snow"},
-        {"ebb.json", "\"sample_rate\": 48000", "\"sample_rate\": true", EBB_CORRUPT, "mel.sample_rate", "true"},
+        {"ebb.json", "\"default_label\": \"rain\"", "\"default_label\": \"snow\"", EBB_CORRUPT,
+         "default_label", "snow"},
+        {"ebb.json", "\"sample_rate\": 48000", "\"sample_rate\": true", EBB_CORRUPT, "mel.sample_rate",
+         "true"},
         {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 96", EBB_CORRUPT, "height", "16"},
         {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 100", EBB_CORRUPT, "mel bands", "fold"},
         {"ebb.json", "\"std\": 0.75", "\"std\": 0", EBB_CORRUPT, "latent.std", "0"},
         {"ebb.json", "\"shape\": [\n   4", "\"shape\": [\n   3", EBB_CORRUPT, "channel count", "3"},
         {"ebb.json", "dpmpp-2m", "magic", EBB_UNSUPPORTED, "recommended.sampler", "magic"},
         {"ebb.json", "\"steps\": 4", "\"steps\": 1e9", EBB_CORRUPT, "recommended.steps", "1000"},
-        {"ebb.json", "\"steps\": 4", "\"steps\": 4, \"guidance_from\": 0.5, \"guidance_to\": 0.2", EBB_CORRUPT, "recommended.guidance_to", "0.5"},
-        {"ebb.json", "\"no_label\": 4", "\"student\": {\"first_class\": 2}, \"no_label\": 4", EBB_CORRUPT, "student.first_class", "behind the teacher's"},
-        {"ebb.json", "\"no_label\": 4", "\"student\": {\"steps\": 0}, \"no_label\": 4", EBB_CORRUPT, "student.steps", "0"},
+        {"ebb.json", "\"steps\": 4", "\"steps\": 4, \"guidance_from\": 0.5, \"guidance_to\": 0.2",
+         EBB_CORRUPT, "recommended.guidance_to", "0.5"},
+        {"ebb.json", "\"no_label\": 4", "\"student\": {\"first_class\": 2}, \"no_label\": 4", EBB_CORRUPT,
+         "student.first_class", "behind the teacher's"},
+        {"ebb.json", "\"no_label\": 4", "\"student\": {\"steps\": 0}, \"no_label\": 4", EBB_CORRUPT,
+         "student.steps", "0"},
         {"ebb.json", "safetensors\": \"a", "safetensors\": \"b", EBB_CORRUPT, WEIGHTS, "SHA-256"},
         {"ebb.json", "safetensors\": \"", "safetensors\": \"x", EBB_CORRUPT, "sha256.unet", "hex"},
         {"ebb.json", "\"name\": \"rain\"", "\"name\": \"\xff\"", EBB_CORRUPT, "ebb.json", "decode byte 0xff"},
@@ -150,14 +177,60 @@ TEST(sizes_that_are_too_large_together)
     scratch_remove();
 }
 
+TEST(products_that_take_more_memory_than_is_allowed)
+{
+    scratch_make("models/tiny-sfx");
+    scratch_replace("ebb.json", "\"window_frames\": 256", "\"window_frames\": 65536");
+    refused("a long window", EBB_UNSUPPORTED, "x 65536", "EBB_MEMORY=");
+    scratch_make("models/tiny-sfx");
+    setenv("EBB_MEMORY", "1M", 1);
+    refused("a small bound", EBB_UNSUPPORTED, "a mel spectrogram of", "EBB_MEMORY=");
+    unsetenv("EBB_MEMORY");
+    scratch_replace("ebb.json", "\"n_fft\": 2048", "\"n_fft\": 65536");
+    setenv("EBB_MEMORY", "100M", 1);
+    refused("a large transform", EBB_UNSUPPORTED, "a spectrogram of 32769 x 256", "EBB_MEMORY=");
+    unsetenv("EBB_MEMORY");
+    scratch_remove();
+}
+
+TEST(one_shard_under_many_names)
+{
+    enum { TENSORS = 4000, NAMES = 256 };
+    static char header[TENSORS * 80], index[NAMES * 40 + 100];
+    size_t n = 0, m = (size_t)sprintf(index, "{\"weight_map\": {");
+    header[n++] = '{';
+    for (int i = 0; i < TENSORS; i++)
+        n += (size_t)sprintf(header + n,
+                             "%s\"ema.%d\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}",
+                             i ? "," : "", i);
+    strcpy(header + n, "}");
+    scratch_make("models/tiny-sfx");
+    scratch_safetensors(WEIGHTS, header, 0);
+    for (int i = 0; i < NAMES; i++) {
+        char name[40];
+        sprintf(name, "unet/s%03d", i);
+        REQUIRE(link(scratch_path(WEIGHTS), scratch_path(name)) == 0);
+        m += (size_t)sprintf(index + m, "%s\"ema.%d\": \"s%03d\"", i ? "," : "", i, i);
+    }
+    strcpy(index + m, "}}");
+    REQUIRE(unlink(scratch_path(WEIGHTS)) == 0);
+    scratch_write("unet/diffusion_pytorch_model.safetensors.index.json", index, strlen(index));
+    refused("256 names", EBB_CORRUPT, "24000 tensors in 6 files", "20000 in all");
+    scratch_remove();
+}
+
 TEST(tables_of_automatic_t)
 {
     static const struct edit cases[] = {
-        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1], [0, 0]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "rising"},
-        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1.5]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "0 to 1"},
-        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0]], \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "pairs"},
-        {"ebb.json", "\"t_default\"", "\"auto_doubt\": {}, \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt", "list"},
-        {"ebb.json", "\"auto_t\": [", "\"auto_t\": [7, ", EBB_CORRUPT, "denoise.auto_t", "pairs"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1], [0, 0]], \"t_default\"", EBB_CORRUPT,
+         "denoise.auto_doubt", "rising"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1.5]], \"t_default\"", EBB_CORRUPT,
+         "denoise.auto_doubt", "0 to 1"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0]], \"t_default\"", EBB_CORRUPT,
+         "denoise.auto_doubt[0]", "a pair"},
+        {"ebb.json", "\"t_default\"", "\"auto_doubt\": {}, \"t_default\"", EBB_CORRUPT, "denoise.auto_doubt",
+         "list"},
+        {"ebb.json", "\"auto_t\": [", "\"auto_t\": [7, ", EBB_CORRUPT, "denoise.auto_t[0]", "a pair"},
     };
     edits_refused("models/tiny-denoise", cases, sizeof(cases) / sizeof(cases[0]));
     scratch_remove();
@@ -180,13 +253,19 @@ TEST(json_beyond_all_measure)
 
 TEST(things_that_are_not_there)
 {
-    static const struct { const char *gone; enum ebb_result code; } cases[] = {
-        {"unet/config.json", EBB_NOT_FOUND}, {WEIGHTS, EBB_NOT_FOUND}, {"unet", EBB_WRONG_TYPE},
-        {"vae/config.json", EBB_NOT_FOUND}, {"scheduler/scheduler_config.json", EBB_NOT_FOUND}};
+    static const struct {
+        const char *gone;
+        enum ebb_result code;
+    } cases[] = {{"unet/config.json", EBB_NOT_FOUND},
+                 {WEIGHTS, EBB_NOT_FOUND},
+                 {"unet", EBB_WRONG_TYPE},
+                 {"vae/config.json", EBB_NOT_FOUND},
+                 {"scheduler/scheduler_config.json", EBB_NOT_FOUND}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         scratch_make("models/tiny-sfx");
         run("rm -r '%s'%s", scratch_path(cases[i].gone), "");
-        refused(cases[i].gone, cases[i].code, scratch, cases[i].code == EBB_WRONG_TYPE ? "unet" : cases[i].gone);
+        refused(cases[i].gone, cases[i].code, scratch,
+                cases[i].code == EBB_WRONG_TYPE ? "unet" : cases[i].gone);
     }
     scratch_make(NULL);
     refused("empty folder", EBB_WRONG_TYPE, scratch, "not a model folder");
@@ -198,6 +277,8 @@ TEST(things_that_are_not_there)
     scratch_remove();
 }
 
+#define LFS_POINTER "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 20900000\n"
+
 TEST(things_that_are_something_else)
 {
     scratch_make("models/tiny-sfx");
@@ -208,7 +289,14 @@ TEST(things_that_are_something_else)
     refused("a pipe", EBB_WRONG_TYPE, WEIGHTS, "special");
     scratch_make("models/tiny-sfx");
     run("mv '%s' '%s'", scratch_path(WEIGHTS), scratch_path("unet/diffusion_pytorch_model.bin"));
-    refused("a pickle", EBB_UNSUPPORTED, "diffusion_pytorch_model.bin", "safetensors");
+    refused("safetensors under another name", EBB_CORRUPT, "diffusion_pytorch_model.bin",
+            "a safetensors file");
+    scratch_make("models/tiny-sfx");
+    scratch_write(WEIGHTS, LFS_POINTER, strlen(LFS_POINTER));
+    refused("a pointer for weights", EBB_CORRUPT, WEIGHTS, "Git LFS");
+    scratch_make("models/tiny-sfx");
+    scratch_write("unet/config.json", LFS_POINTER, strlen(LFS_POINTER));
+    refused("a pointer for a config", EBB_CORRUPT, "unet/config.json", "Git LFS");
     scratch_make("models/tiny-sfx");
     run("cp '%s' '%s'", scratch_path("ebb.json"), scratch_path(WEIGHTS));
     refused("other data", EBB_CORRUPT, WEIGHTS, "not safetensors");
@@ -217,9 +305,9 @@ TEST(things_that_are_something_else)
     if (geteuid() != 0) // root reads everything
         refused("unreadable", EBB_UNREADABLE, "unet/config.json", "ermission");
     scratch_make("models/tiny-sfx");
-    run("rm '%s'; echo '{\"_class_name\": \"StableDiffusionPipeline\"}' > '%s'", scratch_path("ebb.json"),
+    run("rm '%s'; echo '{\"_class_name\": \"StableDiffusionXLPipeline\"}' > '%s'", scratch_path("ebb.json"),
         scratch_path("model_index.json"));
-    refused("another pipeline", EBB_UNSUPPORTED, "model_index.json", "StableDiffusionPipeline");
+    refused("another pipeline", EBB_UNSUPPORTED, "model_index.json", "StableDiffusionXLPipeline");
     scratch_remove();
 }
 
@@ -231,7 +319,10 @@ TEST(damaged_weights)
     static const double parts[] = {0.99, 0.5, 0.05, 0.001, 0};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         REQUIRE(truncate(scratch_path(WEIGHTS), (off_t)(parts[i] * (double)info.st_size)) == 0);
-        refused("cut short", EBB_CORRUPT, WEIGHTS, parts[i] > 0.001 ? "cut short" : "bytes");
+        refused("cut short", EBB_CORRUPT, WEIGHTS,
+                parts[i] > 0.001 ? "cut short"
+                : parts[i] > 0   ? "bytes"
+                                 : "empty");
     }
 
     scratch_make("models/tiny-sfx");
@@ -257,20 +348,28 @@ TEST(damaged_weights)
 TEST(classifiers_that_do_not_fit)
 {
     static const struct edit cases[] = {
-        {"classifier/config.json", "EncoderUNet2DModel", "UNet2DModel", EBB_UNSUPPORTED, "classifier/config.json", "EncoderUNet2DModel"},
-        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 5", EBB_CORRUPT, CLASSIFIER, "expected (5"},
+        {"classifier/config.json", "EncoderUNet2DModel", "UNet2DModel", EBB_UNSUPPORTED,
+         "classifier/config.json", "EncoderUNet2DModel"},
+        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 5", EBB_CORRUPT, CLASSIFIER,
+         "expected (5"},
         {"classifier/config.json", "\"num_labels\": 4,", "", EBB_CORRUPT, "num_labels", "missing"},
-        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 0", EBB_CORRUPT, "num_labels", "1 to"},
+        {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 0", EBB_CORRUPT, "num_labels",
+         "1 to"},
         {"classifier/config.json", "\"mean\"", "\"max\"", EBB_UNSUPPORTED, "pool", "max"},
-        {"classifier/config.json", "\"kick\"", "\"snare\"", EBB_CORRUPT, "label 1 of its classifier is \"snare\"", "kick"},
+        {"classifier/config.json", "\"kick\"", "\"snare\"", EBB_CORRUPT,
+         "label 1 of its classifier is \"snare\"", "kick"},
         {"classifier/config.json", "\"kick\"", "7", EBB_CORRUPT, "label 1 of its classifier is \"\"", "kick"},
-        {"classifier/config.json", "\"in_channels\": 4", "\"in_channels\": 8", EBB_CORRUPT, "(8, 4, 3, 3)", "(8, 8, 3, 3)"},
-        {"classifier/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED, "classifier/config.json", "divisor"},
-        {"classifier/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"timestep\"", EBB_UNSUPPORTED,
-         "class_embed_type", "told no class"},
-        {"classifier/config.json", "\"AttnDownBlock2D\"", "\"KDownBlock2D\"", EBB_UNSUPPORTED, "down_block_types[1]", "KDownBlock2D"},
+        {"classifier/config.json", "\"in_channels\": 4", "\"in_channels\": 8", EBB_CORRUPT, "(8, 4, 3, 3)",
+         "(8, 8, 3, 3)"},
+        {"classifier/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3", EBB_UNSUPPORTED,
+         "classifier/config.json", "divisor"},
+        {"classifier/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"timestep\"",
+         EBB_UNSUPPORTED, "class_embed_type", "told no class"},
+        {"classifier/config.json", "\"AttnDownBlock2D\"", "\"KDownBlock2D\"", EBB_UNSUPPORTED,
+         "down_block_types[1]", "KDownBlock2D"},
         {"classifier/config.json", "{", "[", EBB_CORRUPT, "classifier/config.json", "line"},
-        {"ebb.json", "{\n   \"name\": \"rain\",\n   \"kind\": \"texture\"\n  },", "", EBB_CORRUPT, "number of labels of its classifier", "3"},
+        {"ebb.json", "{\n   \"name\": \"rain\",\n   \"kind\": \"texture\"\n  },", "", EBB_CORRUPT,
+         "number of labels of its classifier", "3"},
         {"ebb.json", "safetensors\": \"7", "safetensors\": \"8", EBB_CORRUPT, CLASSIFIER, "SHA-256"},
     };
     edits_refused("models/tiny-led", cases, sizeof(cases) / sizeof(cases[0]));
@@ -297,7 +396,8 @@ TEST(classifiers_that_do_not_fit)
 
 TEST(made_up_headers)
 {
-#define ENTRY(dtype, shape, offsets) "{\"a\": {\"dtype\": \"" dtype "\", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
+#define ENTRY(dtype, shape, offsets)                                                                         \
+    "{\"a\": {\"dtype\": \"" dtype "\", \"shape\": " shape ", \"data_offsets\": " offsets "}}"
     static const struct {
         const char *header;
         size_t bytes;
@@ -322,30 +422,38 @@ TEST(made_up_headers)
         {ENTRY("F4", "[1]", "[0, 0]"), 0, "do not give"},
         {"{\"__metadata__\": {\"a\": 1}}", 0, "strings"},
         {"{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}, "
-         "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [4, 12]}}", 12, "overlap"},
+         "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [4, 12]}}",
+         12, "overlap"},
         {"{\"a\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}, "
-         "\"a\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}", 0, "duplicate"},
-        {"{\"conv_in.weight\": {\"dtype\": \"F32\", \"shape\": [8, 36], \"data_offsets\": [0, 1152]}}", 1152, "(8, 4, 3, 3)"},
+         "\"a\": {\"dtype\": \"F32\", \"shape\": [0], \"data_offsets\": [0, 0]}}",
+         0, "duplicate"},
+        {"{\"conv_in.weight\": {\"dtype\": \"F32\", \"shape\": [8, 36], \"data_offsets\": [0, 1152]}}", 1152,
+         "(8, 4, 3, 3)"},
         {"{\"conv_in.bias\": {\"dtype\": \"I64\", \"shape\": [8], \"data_offsets\": [0, 64]}}", 64, "I64"},
-        {"{\"bad\\u001b[31mname\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", 4, "bad?[31mname"},
+        {"{\"bad\\u001b[31mname\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}}", 4,
+         "bad?[31mname"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         scratch_make("models/tiny-sfx");
         scratch_safetensors(WEIGHTS, cases[i].header, cases[i].bytes);
-        refused(cases[i].header, strcmp(cases[i].word, "I64") == 0 ? EBB_UNSUPPORTED : EBB_CORRUPT, WEIGHTS, cases[i].word);
+        refused(cases[i].header, strcmp(cases[i].word, "I64") == 0 ? EBB_UNSUPPORTED : EBB_CORRUPT, WEIGHTS,
+                cases[i].word);
     }
     scratch_remove();
 }
 
 TEST(shards_that_do_not_fit)
 {
-    static const struct { const char *old, *new, *word; } cases[] = {
+    static const struct {
+        const char *old, *new, *word;
+    } cases[] = {
         {"diffusion_pytorch_model-00001", "../diffusion_pytorch_model-00001", "same folder"},
         {"diffusion_pytorch_model-00001", "/etc/diffusion_pytorch_model-00001", "same folder"},
-        {"\"diffusion_pytorch_model-00001-of-00003.safetensors\"", "7", "same folder"},
+        {"\"diffusion_pytorch_model-00001-of-00003.safetensors\"", "7", "a string"},
         {"-00001-of-00003", "-00002-of-00003", "is not in"},
         {"\"weight_map\"", "\"map\"", "weight_map"},
-        {"\"weight_map\": {", "\"weight_map\": {\"more\": \"diffusion_pytorch_model-00001-of-00003.safetensors\",", "is not in"},
+        {"\"weight_map\": {",
+         "\"weight_map\": {\"more\": \"diffusion_pytorch_model-00001-of-00003.safetensors\",", "is not in"},
         {"\"conv_in.bias\"", "\"conv_in.other\"", "is not in"},
     };
     struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
@@ -368,11 +476,13 @@ TEST(shards_that_do_not_fit)
     scratch_remove();
 }
 
-// Any single damage to the header or the configs: refused or harmless, never a crash (the sanitizers look on).
+// Any single damage to the header or the configs: refused or harmless, never a crash (the sanitizers look
+// on).
 TEST(random_damage)
 {
-    static const char *const files[] = {WEIGHTS, "unet/config.json", "ebb.json", "scheduler/scheduler_config.json", CLASSIFIER,
-                                        "classifier/config.json"};
+    static const char *const files[] = {WEIGHTS,    "unet/config.json",
+                                        "ebb.json", "scheduler/scheduler_config.json",
+                                        CLASSIFIER, "classifier/config.json"};
     uint32_t state = 1;
     scratch_make("models/tiny-led");
     for (int f = 0; f < 6; f++) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Reads a .npy of float32 as numpy writes it.
 #ifndef EBB_TEST_NPY_H
 #define EBB_TEST_NPY_H

@@ -1,5 +1,6 @@
-// The classifier and its gradient against PyTorch's autograd (tests/golden/make_classifier.py) and against differences of its
-// own scores.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The classifier and its gradient against PyTorch's autograd (tests/golden/make_classifier.py) and against
+// differences of its own scores.
 #include <math.h>
 #include <stdlib.h>
 
@@ -53,13 +54,15 @@ static void read_steps(struct golden *g, const char *name)
     path_of(path, name, "classifier.json");
     json_t *root = json_load_file(path, 0, NULL), *targets = json_object_get(root, "targets");
     REQUIRE(root && (int)json_array_size(targets) == g->shape[0]);
-    int width = ebb_classifier_time_input(g->network->classifier);
+    int width = ebb_classifier_time_input(ebb_network_classifier(g->network));
     g->target = calloc((size_t)(g->shape[0] * g->labels), sizeof(float));
     g->time = calloc((size_t)(g->shape[0] * width), sizeof(float));
     for (int n = 0; n < g->shape[0]; n++) {
-        ebb_classifier_embed(g->network->classifier, json_number_value(json_object_get(root, "timestep")), g->time + n * width);
+        ebb_classifier_embed(ebb_network_classifier(g->network),
+                             json_number_value(json_object_get(root, "timestep")), g->time + n * width);
         for (int k = 0; k < g->labels; k++)
-            g->target[n * g->labels + k] = (float)json_number_value(json_array_get(json_array_get(targets, (size_t)n), (size_t)k));
+            g->target[n * g->labels + k] = (float)json_number_value(
+                json_array_get(json_array_get(targets, (size_t)n), (size_t)k));
     }
     json_decref(root);
 }
@@ -75,10 +78,10 @@ static struct golden open_golden(const char *name, const char *device)
     g.device = ebb_device_create(device, 2, NULL, &error);
     if (!g.device)
         TEST_FAIL("%s", error.message);
-    g.network = ebb_network_open(path, "EncoderUNet2DModel", &error);
+    g.network = ebb_network_open(path, EBB_ROLE_CLASSIFIER, &error);
     if (!g.network || ebb_network_load(&g.network, g.device, &error))
         TEST_FAIL("%s", error.message);
-    g.labels = ebb_classifier_labels(g.network->classifier);
+    g.labels = ebb_classifier_labels(ebb_network_classifier(g.network));
     g.x = read_npy(name, "in.npy", g.shape, &g.count);
     g.want_gradient = read_npy(name, "gradient.npy", s, &count);
     REQUIRE(memcmp(s, g.shape, sizeof(s)) == 0);
@@ -87,7 +90,8 @@ static struct golden open_golden(const char *name, const char *device)
     read_steps(&g, name);
 
     struct ebb_graph *graph = ebb_graph_create();
-    REQUIRE(ebb_classifier_build(g.network->classifier, graph, g.shape[0], g.shape[2], g.shape[3], &error) == EBB_OK);
+    REQUIRE(ebb_classifier_build(ebb_network_classifier(g.network), graph, g.shape[0], g.shape[2], g.shape[3],
+                                 &error) == EBB_OK);
     g.plan = ebb_plan_create(g.device, graph, &error);
     if (!g.plan)
         TEST_FAIL("%s", error.message);
@@ -202,7 +206,8 @@ TEST(the_gradient_is_that_of_differences)
     for (int i = 0; i < NAMES; i++) {
         struct golden g = open_golden(names[i], "ref");
         float scores[MOST_ITEMS * MOST_LABELS];
-        float *gradient = malloc(g.count * sizeof(float)), *ignored = malloc(g.count * sizeof(float)), *direction = malloc(g.count * sizeof(float));
+        float *gradient = malloc(g.count * sizeof(float)), *ignored = malloc(g.count * sizeof(float)),
+              *direction = malloc(g.count * sizeof(float));
         evaluate(&g, 0, NULL, scores, gradient);
         // Along the gradient itself, where the slope is its length.
         double length = 0, value[4];
@@ -230,7 +235,7 @@ TEST(sizes_are_checked)
     struct golden g = open_golden("plain", "ref");
     struct ebb_error error = {0};
     struct ebb_graph *graph = ebb_graph_create();
-    REQUIRE(ebb_classifier_build(g.network->classifier, graph, 1, 8, 7, &error) == EBB_INVALID);
+    REQUIRE(ebb_classifier_build(ebb_network_classifier(g.network), graph, 1, 8, 7, &error) == EBB_INVALID);
     REQUIRE(strstr(error.message, "multiples of 2"));
     ebb_graph_destroy(&graph);
     close_golden(&g);

@@ -1,8 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh disable=SC2034 # who sources this uses what is set here
 # Sourced by the scripts here: TAP in POSIX sh. $1 is ebb, $2 the helper, $3 the folder of the tests.
 absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 ebb=$(absolute "$1") helper=$(absolute "$2") data=$(absolute "$3")
 EBB_MODEL_PATH=$data/models:$data/../models
 export EBB_MODEL_PATH
+# No GPU, whatever the machine has; nor a search for one at each start. test_devices.sh is for those.
+export VK_ICD_FILENAMES=/nonexistent VK_DRIVER_FILES=/nonexistent
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -22,7 +26,8 @@ ok() {
     fi
 }
 
-# fails CODE WORDS COMMAND...: passes when the command exits with CODE and its message is one that holds WORDS.
+# fails CODE WORDS COMMAND...: passes when the command exits with CODE and its message is one that holds
+# WORDS.
 fails() {
     expected=$1 words=$2
     shift 2
@@ -42,6 +47,14 @@ fails() {
 differ() {
     "$@"
     [ $? -eq 1 ]
+}
+
+# interrupt PID: once it is ready for that (it catches signal 2: the second bit of the mask) and has begun its
+# work.
+interrupt() {
+    while kill -0 "$1" && ! grep -qs '^SigCgt:.*[2367abef]$' "/proc/$1/status"; do sleep 0.1; done
+    sleep 1
+    kill -INT "$1"
 }
 
 # quietly COMMAND...: its output aside.

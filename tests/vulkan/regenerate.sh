@@ -1,5 +1,7 @@
 #!/bin/sh
-# The words in shaders/generated are what a new enough glslang makes of their source today. Skipped (77) with an older one.
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The words in shaders/generated equal the output of glslang for today's sources. Skipped (77) with an older
+# glslang.
 set -eu
 shaders=$1
 major=$(glslangValidator --version | sed -n 's/^Glslang Version: [0-9]*:\([0-9]*\)\..*/\1/p')

@@ -1,13 +1,16 @@
-// Whole runs on Vulkan: recorded ahead, played in chunks, against the CPU; and what happens when the device fails in the middle.
-// Without a usable device every test here is skipped; EBB_REQUIRE_VULKAN=1 makes that a failure.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Whole runs on Vulkan: recorded ahead, played in chunks, against the CPU; and what happens when the device
+// fails in the middle. Without a usable device every test here is skipped; EBB_REQUIRE_VULKAN=1 makes that a
+// failure.
 #include <pthread.h>
 #include <stdlib.h>
 
 #include <ebb/ebb.h>
+#include <ebb/lab.h>
 
-#include "backend/op.h"
-#include "backend/vulkan/context.h"
-#include "model/folder.h"
+#include "backend/backend.h"
+#include "backend/vulkan/device.h"
+#include "model/model.h"
 #include "test.h"
 
 // Set from the data that whole_runs_agree_with_the_cpu prints: 1.9e-6 at worst in 32 bits, 2.0e-3 in 16.
@@ -47,27 +50,30 @@ static struct ebb_vk *vk_of(const struct ebb_model *model)
 }
 
 // The final state of a run and its log-mel; count: of both together.
-static enum ebb_result generate(struct ebb_model *model, const struct ebb_generate_params *params, float *out, size_t *count,
-                                struct ebb_error *error)
+static enum ebb_result generate(struct ebb_model *model, const struct ebb_recipe *recipe, float *out,
+                                size_t *count, const struct ebb_hooks *hooks, struct ebb_error *error)
 {
     const struct ebb_model_info *info = ebb_model_info(model);
     int shape[4];
-    enum ebb_result result = ebb_generate_latents(model, params, NULL, 0, shape, error);
+    enum ebb_result result = ebb_generate_latents(model, recipe, NULL, 0, shape, NULL, error);
     if (result != EBB_OK)
         return result;
-    size_t latents = (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3], cells = (size_t)info->n_mels * (size_t)info->window_frames;
+    size_t latents = (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3],
+           cells = (size_t)info->n_mels * (size_t)info->window_frames;
     *count = latents + cells;
     if (!out)
         return EBB_OK;
-    result = ebb_generate_latents(model, params, out, latents, shape, error);
+    result = ebb_generate_latents(model, recipe, out, latents, shape, hooks, error);
     return result == EBB_OK ? ebb_generate_mel(model, out, latents, out + latents, cells, error) : result;
 }
 
-static float *must_generate(struct ebb_model *model, const struct ebb_generate_params *params, size_t *count)
+static float *must_generate(struct ebb_model *model, const struct ebb_recipe *recipe,
+                            const struct ebb_hooks *hooks, size_t *count)
 {
     struct ebb_error error = {0};
-    float *out = generate(model, params, NULL, count, &error) == EBB_OK ? calloc(*count, sizeof(float)) : NULL;
-    if (!out || generate(model, params, out, count, &error) != EBB_OK)
+    float *out = generate(model, recipe, NULL, count, NULL, &error) == EBB_OK ? calloc(*count, sizeof(float))
+                                                                              : NULL;
+    if (!out || generate(model, recipe, out, count, hooks, &error) != EBB_OK)
         TEST_FAIL("%s", error.message);
     return out;
 }
@@ -79,35 +85,39 @@ enum { OBSERVED = true };
 enum { OBSERVED = false };
 #endif
 
-static struct ebb_generate_params few_steps(uint64_t seed)
+// Draws noise at each step.
+static struct ebb_recipe *few_steps(uint64_t seed, int steps)
 {
-    struct ebb_generate_params p;
-    ebb_generate_params_default(&p);
-    p.seed = seed;
-    p.steps = 2;
-    p.sampler = "euler-a"; // draws noise at each step
-    return p;
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
+    REQUIRE(recipe && ebb_recipe_set(recipe, "sampler", "euler-a", NULL) == EBB_OK);
+    REQUIRE(ebb_recipe_set_seed(recipe, "seed", seed, NULL) == EBB_OK);
+    REQUIRE(ebb_recipe_set_number(recipe, "steps", steps, NULL) == EBB_OK);
+    return recipe;
 }
 
 TEST(a_run_twice_is_the_same_bits_however_it_is_cut)
 {
     struct ebb_model *model = open_vulkan();
-    struct ebb_generate_params one = few_steps(1), two = few_steps(2);
+    struct ebb_recipe *one = few_steps(1, 2), *two = few_steps(2, 2);
     size_t count;
-    float *first = must_generate(model, &one, &count), *other = must_generate(model, &two, &count); // the same list, other noise
-    float *again = must_generate(model, &one, &count);
-    REQUIRE(memcmp(first, again, count * sizeof(float)) == 0 && memcmp(first, other, count * sizeof(float)) != 0);
+    float *first = must_generate(model, one, NULL, &count),
+          *other = must_generate(model, two, NULL, &count); // the same list, other noise
+    float *again = must_generate(model, one, NULL, &count);
+    REQUIRE(memcmp(first, again, count * sizeof(float)) == 0 &&
+            memcmp(first, other, count * sizeof(float)) != 0);
     ebb_model_close(&model);
 
     model = open_vulkan();
     vk_of(model)->chunk_cost = 1; // every dispatch a submit
-    float *cut = must_generate(model, &one, &count);
+    float *cut = must_generate(model, one, NULL, &count);
     REQUIRE(memcmp(first, cut, count * sizeof(float)) == 0);
     ebb_model_close(&model);
     free(first);
     free(other);
     free(again);
     free(cut);
+    ebb_recipe_destroy(&one);
+    ebb_recipe_destroy(&two);
 }
 
 struct listener {
@@ -129,23 +139,21 @@ TEST(progress_is_told_between_chunks_and_stops_the_run)
     struct ebb_model *model = open_vulkan();
     vk_of(model)->chunk_cost = 1;
     struct listener listener = {.stop_at = -1};
-    struct ebb_generate_params p = few_steps(1);
-    p.steps = 4;
-    p.progress = listen;
-    p.user = &listener;
+    struct ebb_recipe *recipe = few_steps(1, 4);
+    struct ebb_hooks hooks = {sizeof(hooks), .progress = listen, .user = &listener};
     size_t count;
-    float *whole = must_generate(model, &p, &count), *room = calloc(count, sizeof(float));
+    float *whole = must_generate(model, recipe, &hooks, &count), *room = calloc(count, sizeof(float));
     REQUIRE(listener.calls > 3 && listener.last > 0.6);
 
     listener = (struct listener){.stop_at = listener.calls / 2};
     struct ebb_error error = {0};
-    REQUIRE(generate(model, &p, room, &count, &error) == EBB_CANCELLED);
-    p.progress = NULL;
-    float *after = must_generate(model, &p, &count);
+    REQUIRE(generate(model, recipe, room, &count, &hooks, &error) == EBB_CANCELLED);
+    float *after = must_generate(model, recipe, NULL, &count);
     REQUIRE(memcmp(whole, after, count * sizeof(float)) == 0);
     free(whole);
     free(after);
     free(room);
+    ebb_recipe_destroy(&recipe);
     ebb_model_close(&model);
 }
 
@@ -162,7 +170,8 @@ static double relative_rms(const float *got, const float *want, size_t count)
 }
 
 // The tiny U-Net's answer to noise, with and without a label.
-static void evaluate_on(const char *device_name, const int shape[4], const float *input, double timestep, float *output)
+static void evaluate_on(const char *device_name, const int shape[4], const float *input, double timestep,
+                        float *output)
 {
     struct ebb_error error = {0};
     const char *data = getenv("EBB_TEST_DATA");
@@ -187,7 +196,7 @@ TEST(one_evaluation_agrees_with_the_cpu)
     static float input[COUNT], got[COUNT], want[COUNT];
     const double timesteps[] = {0, 321.5, 999};
     for (size_t i = 0; i < sizeof(timesteps) / sizeof(timesteps[0]); i++) {
-        ebb_normal_noise(i, 0, 0, input, COUNT);
+        ebb_noise_normal(i, 0, 0, input, COUNT);
         evaluate_on("vulkan", shape, input, timesteps[i], got);
         evaluate_on("cpu", shape, input, timesteps[i], want);
         double relative = relative_rms(got, want, COUNT);
@@ -202,17 +211,19 @@ TEST(whole_runs_agree_with_the_cpu)
     struct ebb_error error = {0};
     struct ebb_model *model = open_vulkan(), *cpu = open_on("cpu", &error);
     REQUIRE(cpu);
-    const int SEEDS = OBSERVED || vk_of(model)->instance->validating ? 2 : 32; // slow, and the same calls are seen each time
+    const int SEEDS = OBSERVED || vk_of(model)->instance->validating ? 2 : 32; // slow, and the same calls are
+                                                                               // seen each time
     bool half = vk_of(model)->fp16;
     double worst = 0, mean = 0;
     for (int seed = 0; seed < SEEDS; seed++) {
-        struct ebb_generate_params p;
-        ebb_generate_params_default(&p);
-        p.seed = (uint64_t)seed;
+        struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
+        REQUIRE(recipe && ebb_recipe_set_seed(recipe, "seed", (uint64_t)seed, NULL) == EBB_OK);
         size_t count;
-        float *got = must_generate(model, &p, &count), *want = must_generate(cpu, &p, &count);
+        float *got = must_generate(model, recipe, NULL, &count),
+              *want = must_generate(cpu, recipe, NULL, &count);
+        ebb_recipe_destroy(&recipe);
         double relative = relative_rms(got, want, count);
-        worst = fmax(worst, relative);
+        worst = larger(worst, relative);
         mean += relative / SEEDS;
         free(got);
         free(want);
@@ -240,7 +251,8 @@ TEST(a_batch_of_four_is_four_singles)
     while (input[1] < 16 && ebb_net_shape(net, EBB_NET_FORWARD, input, output, &error) != EBB_OK)
         input[1]++;
     size_t in = (size_t)input[1] * H * W, out = (size_t)output[1] * (size_t)output[2] * (size_t)output[3];
-    float *x = calloc(N * in, sizeof(float)), *all = calloc(N * out, sizeof(float)), *one = calloc(out, sizeof(float));
+    float *x = calloc(N * in, sizeof(float)), *all = calloc(N * out, sizeof(float)),
+          *one = calloc(out, sizeof(float));
     for (size_t i = 0; i < N * in; i++)
         x[i] = sinf(0.7f * (float)i);
     const struct ebb_net_inputs inputs = {.timestep = 500};
@@ -270,8 +282,9 @@ static void *work(void *user)
     struct worker *w = user;
     for (uint64_t seed = 0; seed < 3; seed++) {
         free(w->out);
-        struct ebb_generate_params p = few_steps(seed);
-        w->out = must_generate(w->model, &p, &w->count);
+        struct ebb_recipe *recipe = few_steps(seed, 2);
+        w->out = must_generate(w->model, recipe, NULL, &w->count);
+        ebb_recipe_destroy(&recipe);
     }
     return NULL;
 }
@@ -300,16 +313,24 @@ static int calls_left;
 static VkResult failure;
 static struct ebb_vk_device_table real;
 
-#define FAILING(name, parameters, arguments)                                                                             \
-    static VKAPI_ATTR VkResult VKAPI_CALL failing_##name parameters                                                      \
-    {                                                                                                                    \
-        return calls_left-- == 0 ? failure : real.name arguments;                                               \
+#define FAILING(name, parameters, arguments)                                                                 \
+    static VKAPI_ATTR VkResult VKAPI_CALL failing_##name parameters                                          \
+    {                                                                                                        \
+        return calls_left-- == 0 ? failure : real.name arguments;                                            \
     }
-FAILING(AllocateMemory, (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *c, VkDeviceMemory *m), (d, i, c, m))
-FAILING(AllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *i, VkCommandBuffer *b), (d, i, b))
-FAILING(CreateBuffer, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *c, VkBuffer *b), (d, i, c, b))
-FAILING(CreateDescriptorPool, (VkDevice d, const VkDescriptorPoolCreateInfo *i, const VkAllocationCallbacks *c, VkDescriptorPool *p), (d, i, c, p))
-FAILING(AllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *i, VkDescriptorSet *s), (d, i, s))
+FAILING(AllocateMemory,
+        (VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *c, VkDeviceMemory *m),
+        (d, i, c, m))
+FAILING(AllocateCommandBuffers, (VkDevice d, const VkCommandBufferAllocateInfo *i, VkCommandBuffer *b),
+        (d, i, b))
+FAILING(CreateBuffer, (VkDevice d, const VkBufferCreateInfo *i, const VkAllocationCallbacks *c, VkBuffer *b),
+        (d, i, c, b))
+FAILING(CreateDescriptorPool,
+        (VkDevice d, const VkDescriptorPoolCreateInfo *i, const VkAllocationCallbacks *c,
+         VkDescriptorPool *p),
+        (d, i, c, p))
+FAILING(AllocateDescriptorSets, (VkDevice d, const VkDescriptorSetAllocateInfo *i, VkDescriptorSet *s),
+        (d, i, s))
 FAILING(EndCommandBuffer, (VkCommandBuffer b), (b))
 FAILING(QueueSubmit, (VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence f), (q, n, i, f))
 FAILING(WaitSemaphores, (VkDevice d, const VkSemaphoreWaitInfo *i, uint64_t t), (d, i, t))
@@ -345,7 +366,8 @@ static const struct {
     {"WaitSemaphores", VK_ERROR_DEVICE_LOST, EBB_DEVICE_FAILED, 1},
 };
 
-// Opens the tiny model and generates with the n-th call of function `which` failing. False: there were fewer calls.
+// Opens the tiny model and generates with the n-th call of function `which` failing. False: there were fewer
+// calls.
 static bool fails_at(int which, int n)
 {
     struct ebb_error error = {0};
@@ -357,17 +379,19 @@ static bool fails_at(int which, int n)
     vk->chunk_cost = 80000000; // some submits a run
     break_table(vk, which);
     struct ebb_model *model = open_on("vulkan", &error);
-    struct ebb_generate_params p = few_steps(1);
+    struct ebb_recipe *recipe = few_steps(1, 2);
     float *room = calloc(1 << 20, sizeof(float));
     size_t count;
-    bool good = model && generate(model, &p, room, &count, &error) == EBB_OK;
+    bool good = model && generate(model, recipe, room, &count, NULL, &error) == EBB_OK;
     bool reached = calls_left < 0;
     vk->vk = real;
     ebb_model_close(&model);
     ebb_device_destroy(&device);
+    ebb_recipe_destroy(&recipe);
     free(room);
     if (reached && (good || error.code != breaks[which].code || !strstr(error.message, "while")))
-        TEST_FAIL("%s, call %d: %s, code %d, \"%s\"", breaks[which].name, n, good ? "went well" : "failed", (int)error.code, error.message);
+        TEST_FAIL("%s, call %d: %s, code %d, \"%s\"", breaks[which].name, n, good ? "went well" : "failed",
+                  (int)error.code, error.message);
     if (!reached && !good)
         TEST_FAIL("%s, call %d: %s", breaks[which].name, n, error.message);
     return reached;
@@ -390,16 +414,17 @@ TEST(auto_plays_on_the_cpu_when_the_model_does_not_fit)
     struct ebb_error error = {0};
     struct ebb_model *automatic = open_on("auto", &error);
     bool gpu = automatic && strcmp(ebb_device_kind(automatic->device), "vulkan") == 0;
-    struct ebb_generate_params p = few_steps(1);
+    struct ebb_recipe *recipe = few_steps(1, 2);
     float *room = calloc(1 << 20, sizeof(float));
     size_t count;
-    bool good = automatic && generate(automatic, &p, room, &count, &error) == EBB_OK;
+    bool good = automatic && generate(automatic, recipe, room, &count, NULL, &error) == EBB_OK;
     const char *why = automatic ? ebb_device_fallback(automatic->device) : NULL;
     bool told = why && strstr(why, "memory") && strcmp(ebb_device_kind(automatic->device), "cpu") == 0;
     vk->vk = real;
     physical->software = software;
     ebb_model_close(&automatic);
     ebb_model_close(&model);
+    ebb_recipe_destroy(&recipe);
     free(room);
     if (!gpu || !good || !told)
         TEST_FAIL("on a GPU first: %d, plays: %d, says why: %d, \"%s\"", gpu, good, told, error.message);
@@ -420,10 +445,11 @@ TEST(every_failing_call_of_a_run_is_an_error_and_the_next_open_works)
         REQUIRE(n > 0);
     }
     model = open_vulkan();
-    struct ebb_generate_params p = few_steps(1);
+    struct ebb_recipe *recipe = few_steps(1, 2);
     size_t count;
-    float *result = must_generate(model, &p, &count);
+    float *result = must_generate(model, recipe, NULL, &count);
     REQUIRE(result);
+    ebb_recipe_destroy(&recipe);
     free(result);
     ebb_model_close(&model);
 }

@@ -1,18 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/winograd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/profile.h"
 #include "base/base.h"
 
 static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
-    [EBB_OP_CONV] = &cpu_conv,    [EBB_OP_MAP] = &cpu_map,             [EBB_OP_NORM] = &cpu_norm,
-    [EBB_OP_POOL] = &cpu_pool_op, [EBB_OP_ATTENTION] = &cpu_attention,
-    [EBB_OP_MEAN] = &cpu_mean,    [EBB_OP_SOFTMAX] = &cpu_softmax,     [EBB_OP_SPREAD] = &cpu_spread,
-    [EBB_OP_ACT_GRAD] = &cpu_act_grad, [EBB_OP_NORM_GRAD] = &cpu_norm_grad, [EBB_OP_ATTENTION_GRAD] = &cpu_attention_grad,
+#define OP(NAME, name, words) [EBB_OP_##NAME] = &cpu_##name,
+#include "backend/ops.def"
+#undef OP
 };
 
 struct prepared {
@@ -22,8 +22,8 @@ struct prepared {
     size_t scratch_floats;
 };
 
-// The best instruction set that this machine has and this build was made for; `name` ("avx2", "plain"; NULL: the best)
-// asks for another, for tests.
+// The best instruction set that this machine has and this build knows. For tests, `name` asks for another one
+// ("avx2", "plain"; NULL: the best).
 static const struct cpu_kernels *choose_kernels(const char *name)
 {
     const struct cpu_kernels *list[3];
@@ -44,7 +44,18 @@ static const struct cpu_kernels *choose_kernels(const char *name)
     return NULL;
 }
 
-// Physical cores that this process may run on: threads of one core share its arithmetic.
+// NULL: this machine or build has none, and float32 is used. The definition stands behind "cpu:plain" alone.
+static const struct cpu_bf16_kernels *choose_bf16(const struct cpu_kernels *chosen)
+{
+#ifdef EBB_CPU_BF16
+    if (chosen == &cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
+        return &cpu_bf16_kernels_avx512;
+#endif
+    return chosen == &cpu_kernels_plain ? &cpu_bf16_kernels_plain : NULL;
+}
+
+// Number of physical cores that this process may use. Two threads of one core share its arithmetic units, so
+// more threads would not be faster.
 static int physical_cores(void)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN), cores = 0;
@@ -71,7 +82,8 @@ static void cpu_close(struct ebb_device *device)
     device->state = NULL;
 }
 
-static enum ebb_result cpu_open(struct ebb_device *device, const char *which, int threads, struct ebb_error *error)
+static enum ebb_result cpu_open(struct ebb_device *device, const char *which, int threads,
+                                struct ebb_error *error)
 {
     const struct cpu_kernels *best = choose_kernels(which);
     if (!best)
@@ -84,8 +96,10 @@ static enum ebb_result cpu_open(struct ebb_device *device, const char *which, in
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for the threads of a device");
     }
     cpu->kernels = best;
-    snprintf(device->description, sizeof(device->description), "cpu: %d thread%s, %s", threads, threads == 1 ? "" : "s",
-             best->title);
+    cpu->bf16 = choose_bf16(best);
+    device->bf16 = cpu->bf16 != NULL;
+    snprintf(device->description, sizeof(device->description), "cpu: %d thread%s, %s", threads,
+             threads == 1 ? "" : "s", best->title);
     return EBB_OK;
 }
 
@@ -102,42 +116,72 @@ static void cpu_release(struct ebb_device *device, void *data)
     free(prepared);
 }
 
-static enum ebb_result prepare_op(const struct cpu_device *cpu, const struct ebb_program *program, const struct ebb_op *op,
-                                  struct cpu_op *out, struct ebb_error *error)
+static enum ebb_result prepare_op(const struct cpu_device *cpu, const struct ebb_program *program,
+                                  const struct ebb_op *op, struct cpu_op *out, struct ebb_error *error)
 {
     out->op = op;
-    out->dst = &program->tensors[op->dst];
+    out->bf16 = program->bf16 && cpu->bf16;
+    out->dst = &program->operands[op->dst];
     for (int i = 0; i < EBB_OP_SOURCES; i++)
-        out->src[i] = op->src[i] < 0 ? NULL : &program->tensors[op->src[i]];
+        out->src[i] = op->src[i] < 0 ? NULL : &program->operands[op->src[i]];
     return kernels[op->kind]->prepare ? kernels[op->kind]->prepare(cpu, out, error) : EBB_OK;
 }
 
-static void *cpu_prepare(struct ebb_device *device, const struct ebb_program *program, struct ebb_error *error)
+#ifndef EBB_HOLD_FLOATS // another number for measurements: -Dc_args=-DEBB_HOLD_FLOATS=0
+#define EBB_HOLD_FLOATS (1 << 25)
+#endif
+
+// Whether the transformed weights of a program are held. That pays for small networks alone: see the table
+// "What do weights cost in memory?" in docs/measurements.md.
+static bool may_hold(const struct ebb_program *program)
 {
-    struct prepared *prepared = ebb_alloc(1, sizeof(*prepared));
-    if (prepared)
-        prepared->ops = ebb_alloc((size_t)program->op_count, sizeof(*prepared->ops));
-    if (!prepared || !prepared->ops) {
-        free(prepared);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
-        return NULL;
-    }
-    prepared->program = program;
+    size_t floats = 0;
+    for (int i = 0; i < program->op_count; i++)
+        if (program->ops[i].kind == EBB_OP_CONV)
+            floats += winograd_worth(&program->ops[i], &program->operands[program->ops[i].dst]);
+    return floats <= EBB_HOLD_FLOATS;
+}
+
+static enum ebb_result prepare_ops(const struct cpu_device *cpu, struct prepared *prepared,
+                                   struct ebb_error *error)
+{
+    const struct ebb_program *program = prepared->program;
     enum ebb_result result = EBB_OK;
+    bool hold = may_hold(program);
+    prepared->ops = ebb_alloc((size_t)program->op_count, sizeof(*prepared->ops));
+    if (!prepared->ops)
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
     for (int i = 0; result == EBB_OK && i < program->op_count; i++) {
-        result = prepare_op(device->state, program, &program->ops[i], &prepared->ops[i], error);
+        const struct ebb_op *op = &program->ops[i];
+        prepared->ops[i].hold = hold && op->kind == EBB_OP_CONV &&
+                                winograd_worth(op, &program->operands[op->dst]) > 0;
+        result = prepare_op(cpu, program, op, &prepared->ops[i], error);
         size_t need = prepared->ops[i].scratch;
         prepared->scratch_floats = need > prepared->scratch_floats ? need : prepared->scratch_floats;
     }
     if (result == EBB_OK && !(prepared->scratch = ebb_host_alloc(prepared->scratch_floats)))
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for %zu floats of scratch", prepared->scratch_floats);
-    if (result == EBB_OK)
-        return prepared;
-    cpu_release(device, prepared);
-    return NULL;
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for %zu floats of scratch",
+                          prepared->scratch_floats);
+    return result;
 }
 
-static void add_to_profile(struct ebb_device *device, const struct ebb_program *program, const struct ebb_op *op, double start)
+static enum ebb_result cpu_prepare(struct ebb_device *device, const struct ebb_program *program, void **out,
+                                   struct ebb_error *error)
+{
+    struct prepared *prepared = ebb_alloc(1, sizeof(*prepared));
+    if (!prepared)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
+    prepared->program = program;
+    enum ebb_result result = prepare_ops(device->state, prepared, error);
+    if (result == EBB_OK)
+        *out = prepared;
+    else
+        cpu_release(device, prepared);
+    return result;
+}
+
+static void add_to_profile(struct ebb_device *device, const struct ebb_program *program,
+                           const struct ebb_op *op, double start)
 {
     double seconds = ebb_profile_now() - start;
     char name[80];
@@ -145,14 +189,16 @@ static void add_to_profile(struct ebb_device *device, const struct ebb_program *
     ebb_profile_add(device, name, start, seconds);
 }
 
-static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step, struct ebb_buffer *const *inputs,
-                               struct ebb_buffer *const *outputs, struct ebb_error *error)
+static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step,
+                               struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                               struct ebb_error *error)
 {
     const struct prepared *prepared = data;
     const struct cpu_device *cpu = device->state;
     struct cpu_run run = {
         .host = {prepared->program, inputs, outputs, step},
         .kernels = cpu->kernels,
+        .bf16 = cpu->bf16,
         .pool = cpu->pool,
         .scratch = prepared->scratch,
     };
@@ -166,11 +212,6 @@ static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step, 
     return EBB_OK;
 }
 
-static size_t cpu_memory(const void *data)
-{
-    return ((const struct prepared *)data)->scratch_floats * sizeof(float);
-}
-
 const struct ebb_backend ebb_backend_cpu = {
     .kind = "cpu",
     .open = cpu_open,
@@ -181,9 +222,8 @@ const struct ebb_backend ebb_backend_cpu = {
     .read = ebb_host_read,
     .blend = ebb_host_blend,
     .threshold = ebb_host_threshold,
-    .measure = ebb_host_measure,
+    .sum_squares = ebb_host_sum_squares,
     .prepare = cpu_prepare,
     .run = cpu_run,
     .release = cpu_release,
-    .memory = cpu_memory,
 };

@@ -1,4 +1,5 @@
-// The CPU backend: NHWC float32, each op a few jobs for the threads.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The CPU backend: float32, (n, h, w, c). Each op is a few jobs for the threads of the pool.
 #ifndef EBB_BACKEND_CPU_CPU_H
 #define EBB_BACKEND_CPU_CPU_H
 
@@ -8,64 +9,95 @@
 
 struct cpu_device {
     const struct cpu_kernels *kernels;
+    const struct cpu_bf16_kernels *bf16; // NULL: none
     struct cpu_pool *pool;
 };
 
 // One op of a prepared program.
 struct cpu_op {
     const struct ebb_op *op;
-    const struct ebb_tensor *dst, *src[EBB_OP_SOURCES];
-    const struct cpu_conv *conv; // how a convolution is done
+    const struct ebb_operand *dst, *src[EBB_OP_SOURCES];
+    const struct cpu_conv *conv; // the method of a convolution
     size_t scratch;              // floats
+    bool bf16;                   // a convolution may be one of bfloat16
+    bool hold;                   // prepare() may hold a second form of the weights
 };
 
-// A program at one step; what every job is handed, with its op.
+// One run of a program, as jobs receive it with their op.
 struct cpu_run {
     struct ebb_host_run host;
     const struct cpu_kernels *kernels;
+    const struct cpu_bf16_kernels *bf16;
     struct cpu_pool *pool;
-    float *scratch; // as much as the op asked for; 64-byte aligned
+    float *scratch; // cpu_op.scratch floats, 64-byte aligned
 };
 
-// A row per op: prepare (may be NULL) fills `scratch` and packs weights, run does it.
+// The kernel of an op. prepare() sets cpu_op.scratch and packs weights; it may be NULL. run() computes the
+// op.
 struct cpu_kernel {
     enum ebb_result (*prepare)(const struct cpu_device *device, struct cpu_op *op, struct ebb_error *error);
     void (*run)(const struct cpu_run *run, const struct cpu_op *op);
     void (*release)(struct cpu_op *op);
 };
 
-extern const struct cpu_kernel cpu_conv, cpu_map, cpu_norm, cpu_pool_op, cpu_attention;
-extern const struct cpu_kernel cpu_mean, cpu_softmax, cpu_spread, cpu_act_grad, cpu_norm_grad, cpu_attention_grad;
+enum { CPU_STRIP = 64 }; // channels of one unit where a job is cut by channels
+
+static inline int cpu_strips(int channels)
+{
+    return (channels + CPU_STRIP - 1) / CPU_STRIP;
+}
+
+static inline size_t cpu_pixels(const struct ebb_operand *x)
+{
+    return (size_t)x->h * (size_t)x->w;
+}
+
+// cpu_conv and so on: a row per op, in the file that has its kernel.
+#define OP(NAME, name, words) extern const struct cpu_kernel cpu_##name;
+#include "backend/ops.def"
+#undef OP
 
 // ---- the load, shared by conv and map ----
 
 struct cpu_source {
-    const float *src[2], *affine; // affine: of item 0
+    const float *src[2], *affine;    // affine: of item 0
     int c[2], channels, h, w, shift; // h, w: of the sources, before upsampling
     enum ebb_act act;
+    float slope;
+    void (*load)(const struct cpu_load *load); // NULL: that of the kernels
 };
 struct cpu_source cpu_source_of(const struct cpu_run *run, const struct cpu_op *op);
-// Row y (after upsampling, inside) of item n to dst, pixel after pixel.
-void cpu_source_row(const struct cpu_kernels *kernels, const struct cpu_source *source, int n, int y, float *dst);
+// Writes row y of item n to dst, pixel after pixel; y counts after upsampling and is inside the image.
+void cpu_source_row(const struct cpu_kernels *kernels, const struct cpu_source *source, int n, int y,
+                    float *dst);
+
+// The same for `count` pixels from x on.
+void cpu_source_part(const struct cpu_kernels *kernels, const struct cpu_source *source, int n, int y, int x,
+                     int count, float *dst);
 
 // ---- weights ----
 
-// Panels of CPU_PANEL output channels, each (kh * kw * cin, width): k in the order of memory, width 32, or 16 for a
-// last panel of at most 16 channels; padded with zeros.
+// The panels of a weight: its own, or float32 packed from its plain numbers.
 struct cpu_panels {
     struct ebb_packed packed;
-    float *data;
-    int count;
+    struct ebb_panels held;
+    const float *data; // `held` as float32; NULL: in 16 bits
+    float *owned;
+    int count, channels;
     size_t depth; // kh * kw * cin
 };
-const struct cpu_panels *cpu_panels_get(struct ebb_weight *weight);
+const struct cpu_panels *cpu_panels_get(struct ebb_weight *weight); // NULL: out of memory
+// Panels [first, first + count) as float32: where they are, or at `scratch`.
+const float *cpu_panels_load(const struct cpu_panels *panels, int first, int count,
+                             const struct cpu_kernels *kernels, struct cpu_pool *pool, float *scratch);
 int cpu_panel_width(int channels, int panel);
 // Rows k of `depth`, `channels` columns at src + k * k_step + column * column_step, to panels at dst.
-void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, size_t k_step, size_t column_step);
+void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, size_t k_step,
+                     size_t column_step);
 size_t cpu_panels_floats(size_t depth, int channels);
 
 // out (pixels, columns) = a (pixels, depth) times panels of `columns` columns.
-void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth, const float *panels,
-                  int columns, float *out, size_t out_step);
+void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth,
+                  const float *panels, int columns, float *out, size_t out_step);
 
 #endif

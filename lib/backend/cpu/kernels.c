@@ -1,144 +1,49 @@
-// Compiled once for each instruction set; CPU_KERNELS names the table, CPU_NAME and CPU_TITLE the instruction set.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inner loops. This file is compiled once for each instruction set: CPU_KERNELS is the table's name,
+// CPU_NAME and CPU_TITLE are the instruction set's.
 #include "backend/cpu/kernels.h"
 
 #include <math.h>
 
 #include "backend/cpu/vector.h"
 
-// Arrays of vectors stay in registers only where loops over them are unrolled.
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 64")
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-// Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must fit.
-#if defined(__AVX512F__)
-enum { PIXELS = 8 };
-#elif defined(__AVX2__) || defined(__aarch64__)
-enum { PIXELS = 3 };
-#else
-enum { PIXELS = 1 };
-#endif
-
-// Weights come from far away at first: asked for this many floats before they are needed.
-enum { AHEAD = 2048 };
-
-// With sanitizers on, gcc 12 unrolls before it knows how far, and warns of what no iteration reaches; the sanitizers themselves
-// watch these bounds.
-#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Warray-bounds"
-#endif
-
-// ---- sums of products ----
-
-INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int pixels, int vectors)
-{
-    for (int i = 0; i < pixels; i++) {
-        size_t at = (size_t)(first + i) * r->out_step;
-        for (int j = 0; j < vectors; j++) {
-            int column = j * LANES, rest = r->columns - column;
-            vec v = sum[i * vectors + j];
-            if (r->add)
-                v += load(r->add + column);
-            if (rest >= LANES) {
-                if (r->residual)
-                    v += load(r->residual + at + column);
-                store(r->out + at + column, v * splat(r->scale));
-            } else if (rest > 0) {
-                if (r->residual)
-                    v += load_some(r->residual + at + column, rest);
-                store_some(r->out + at + column, v * splat(r->scale), rest);
-            }
-        }
-    }
-}
-
-INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
-{
-    vec sum[PIXELS * 32 / LANES];
-    const float *b = r->panel;
-    const size_t step = r->step;
-    UNROLL for (int i = 0; i < pixels * vectors; i++) sum[i] = splat(0);
-    for (int run = 0; run < r->runs; run++) {
-        const float *a = r->a + (size_t)first * step + (size_t)run * r->run_step;
-        for (int k = 0; k < r->run; k++, b += vectors * LANES) {
-            UNROLL for (int j = 0; j < vectors * LANES; j += 16) __builtin_prefetch(b + AHEAD + j);
-            UNROLL for (int i = 0; i < pixels; i++) {
-                vec x = splat(a[(size_t)i * step + (size_t)k]);
-                UNROLL for (int j = 0; j < vectors; j++) sum[i * vectors + j] += x * load(b + j * LANES);
-            }
-        }
-    }
-    vec done[PIXELS * 32 / LANES]; // a copy, so that `sum` itself needs no place in memory
-    UNROLL for (int i = 0; i < pixels * vectors; i++) done[i] = sum[i];
-    finish_tile(r, done, first, pixels, vectors);
-}
-
-// The last pixels of a row, fewer than PIXELS.
-INLINE void tail(const struct cpu_row *r, int first, const int vectors)
-{
-    switch (r->pixels - first) {
-#if defined(__AVX512F__)
-    case 7:
-        tile(r, first, 7, vectors);
-        break;
-    case 6:
-        tile(r, first, 6, vectors);
-        break;
-    case 5:
-        tile(r, first, 5, vectors);
-        break;
-    case 4:
-        tile(r, first, 4, vectors);
-        break;
-    case 3:
-        tile(r, first, 3, vectors);
-        break;
-#endif
-    case 2:
-        tile(r, first, 2, vectors);
-        break;
-    case 1:
-        tile(r, first, 1, vectors);
-        break;
-    default:
-        break;
-    }
-}
-
-static void row_wide(const struct cpu_row *r)
-{
-    int first = 0;
-    for (; first + PIXELS <= r->pixels; first += PIXELS)
-        tile(r, first, PIXELS, 32 / LANES);
-    tail(r, first, 32 / LANES);
-}
-
-static void row_narrow(const struct cpu_row *r)
-{
-    int first = 0;
-    for (; first + PIXELS <= r->pixels; first += PIXELS)
-        tile(r, first, PIXELS, 16 / LANES);
-    tail(r, first, 16 / LANES);
-}
-
-static void row(const struct cpu_row *r)
-{
-    if (r->width == 32)
-        row_wide(r);
-    else
-        row_narrow(r);
-}
+#define MULTIPLY_ADD(sum, x, w) ((sum) + (x) * (w))
+#include "backend/cpu/rows.h"
 
 // ---- the load: affine and activation ----
 
-static float rare(enum ebb_act act, float x)
+// erfc(z), z >= 0, to 2e-7 of itself: the fit of Numerical Recipes (erfc_chebyshev).
+INLINE vec erfc_of(vec z)
 {
-    if (act == EBB_ACT_GELU)
-        return 0.5f * x * (1 + erff(x * 0.70710678f));
-    return x * tanhf(x > 30 ? x : log1pf(expf(x))); // Mish
+    static const float fit[] = {0.17087277f,  -0.82215223f, 1.48851587f, -1.13520398f, 0.27886807f,
+                                -0.18628806f, 0.09678418f,  0.37409196f, 1.00002368f,  -1.26551223f};
+    vec t = splat(1) / (splat(1) + splat(0.5f) * z), p = splat(fit[0]);
+    for (int i = 1; i < 10; i++)
+        p = p * t + splat(fit[i]);
+    return t * vexp(p - z * z);
+}
+
+INLINE vec gelu(vec x)
+{
+    veci negative = x < splat(0);
+    vec half = splat(0.5f) * x * erfc_of(choose(negative, -x, x) * splat(0.70710678f));
+    return choose(negative, half, x - half);
+}
+
+INLINE vec sigmoid(vec x)
+{
+    return splat(1) / (splat(1) + vexp(-x));
+}
+
+// Twice the argument of the tanh in EBB_ACT_GELU_TANH: x (1 + tanh(u)) / 2 is x sigmoid(2 u).
+INLINE vec gelu_argument(vec x)
+{
+    return splat(1.59576912f) * x * (splat(1) + splat(0.044715f) * x * x);
+}
+
+static float mish(float x)
+{
+    return x * tanhf(x > 30 ? x : log1pf(expf(x)));
 }
 
 INLINE vec activate(enum ebb_act act, vec x)
@@ -147,10 +52,23 @@ INLINE vec activate(enum ebb_act act, vec x)
         return x / (splat(1) + vexp(-x));
     if (act == EBB_ACT_RELU)
         return choose(x > splat(0), x, splat(0));
+    if (act == EBB_ACT_GELU)
+        return gelu(x);
+    if (act == EBB_ACT_GELU_TANH)
+        return x * sigmoid(gelu_argument(x));
+    if (act == EBB_ACT_QUICK_GELU)
+        return x * sigmoid(splat(1.702f) * x);
+    if (act == EBB_ACT_TANH)
+        return splat(2) * sigmoid(splat(2) * x) - splat(1);
     if (act != EBB_ACT_NONE)
         for (int i = 0; i < LANES; i++)
-            x[i] = rare(act, x[i]);
+            x[i] = mish(x[i]);
     return x;
+}
+
+INLINE vec leaky(float slope, vec x)
+{
+    return choose(x > splat(0), x, x * splat(slope));
 }
 
 INLINE void load_as(const struct cpu_load *l, enum ebb_act act)
@@ -163,13 +81,13 @@ INLINE void load_as(const struct cpu_load *l, enum ebb_act act)
             vec x = load(src + c);
             if (l->a)
                 x = x * load(l->a + c) + load(l->b + c);
-            store(dst + c, activate(act, x));
+            store(dst + c, act == EBB_ACT_LEAKY ? leaky(l->slope, x) : activate(act, x));
         }
         if (rest) {
             vec x = load_some(src + whole, rest);
             if (l->a)
                 x = x * load_some(l->a + whole, rest) + load_some(l->b + whole, rest);
-            store_some(dst + whole, activate(act, x), rest);
+            store_some(dst + whole, act == EBB_ACT_LEAKY ? leaky(l->slope, x) : activate(act, x), rest);
         }
     }
 }
@@ -177,19 +95,26 @@ INLINE void load_as(const struct cpu_load *l, enum ebb_act act)
 static void load_row(const struct cpu_load *l)
 {
     switch (l->act) {
-    case EBB_ACT_NONE:
-        load_as(l, EBB_ACT_NONE);
-        break;
-    case EBB_ACT_SILU:
-        load_as(l, EBB_ACT_SILU);
-        break;
-    default:
-        load_as(l, l->act);
-        break;
+    case EBB_ACT_NONE: load_as(l, EBB_ACT_NONE); break;
+    case EBB_ACT_SILU: load_as(l, EBB_ACT_SILU); break;
+    case EBB_ACT_GELU: load_as(l, EBB_ACT_GELU); break;
+    case EBB_ACT_LEAKY: load_as(l, EBB_ACT_LEAKY); break;
+    default: load_as(l, l->act); break;
     }
 }
 
-static void finish(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale)
+static void gate(float *dst, const float *x, const float *gate, int count, enum ebb_act act)
+{
+    const int whole = count / LANES * LANES, rest = count - whole;
+    for (int i = 0; i < whole; i += LANES)
+        store(dst + i, load(x + i) * activate(act, load(gate + i)));
+    if (rest)
+        store_some(dst + whole, load_some(x + whole, rest) * activate(act, load_some(gate + whole, rest)),
+                   rest);
+}
+
+static void finish(float *x, size_t step, int pixels, int channels, const float *vector,
+                   const float *residual, float scale)
 {
     for (int p = 0; p < pixels; p++) {
         float *y = x + (size_t)p * step;
@@ -204,7 +129,8 @@ static void finish(float *x, size_t step, int pixels, int channels, const float 
 INLINE void input_side(const vec d[6], vec out[6], const int n)
 {
     if (n == 6) {
-        vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2], e = splat(2) * (d[3] - d[1]);
+        vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2],
+            e = splat(2) * (d[3] - d[1]);
         out[0] = splat(4) * d[0] - splat(5) * d[2] + d[4];
         out[1] = a + b;
         out[2] = a - b;
@@ -235,20 +161,27 @@ INLINE void output_side(const vec m[6], vec out[4], const int n)
     }
 }
 
-INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane, const int n, const int count)
+INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane,
+                              const int n, const int count)
 {
     vec rows[6][6], column[6], out[6];
-    UNROLL for (int j = 0; j < n; j++) {
-        UNROLL for (int i = 0; i < n; i++) {
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        UNROLL
+        for (int i = 0; i < n; i++) {
             const float *at = src + (size_t)i * line + (size_t)j * step;
             column[i] = count == LANES ? load(at) : load_some(at, count);
         }
         input_side(column, out, n);
-        UNROLL for (int i = 0; i < n; i++) rows[i][j] = out[i];
+        UNROLL
+        for (int i = 0; i < n; i++)
+            rows[i][j] = out[i];
     }
-    UNROLL for (int i = 0; i < n; i++) {
+    UNROLL
+    for (int i = 0; i < n; i++) {
         input_side(rows[i], out, n);
-        UNROLL for (int j = 0; j < n; j++) {
+        UNROLL
+        for (int j = 0; j < n; j++) {
             float *at = dst + (size_t)(n * i + j) * plane;
             if (count == LANES)
                 store(at, out[j]);
@@ -277,46 +210,78 @@ static void winograd2_in(const float *src, size_t line, int channels, float *dst
     winograd_in(src, line, channels, dst, plane, 4);
 }
 
-INLINE void winograd_out_lanes(const struct cpu_winograd_out *o, int first, const int n, const int count)
+#include "backend/cpu/winograd_out.h" // needs output_side()
+
+// ---- Toom and Cook's F(4, 4) in one dimension, at the points 0, 1, -1, 2, -2, 1/2 and infinity ----
+
+INLINE void toom4_in_lanes(const float *src, size_t step, float *dst, size_t plane, const int count)
 {
-    vec rows[4][6], column[6], out[4], add = load(o->add + first);
-    UNROLL for (int j = 0; j < n; j++) {
-        UNROLL for (int i = 0; i < n; i++) column[i] = load(o->products + (size_t)(n * i + j) * o->plane + first);
-        output_side(column, out, n);
-        UNROLL for (int i = 0; i < n - 2; i++) rows[i][j] = out[i];
-    }
-    for (int i = 0; i < o->rows; i++) {
-        output_side(rows[i], out, n);
-        for (int j = 0; j < o->pixels; j++) {
-            size_t at = (size_t)i * o->line + (size_t)j * o->step + (size_t)first;
-            vec v = out[j] + add;
-            if (o->residual)
-                v += count == LANES ? load(o->residual + at) : load_some(o->residual + at, count);
-            if (count == LANES)
-                store(o->out + at, v * splat(o->scale));
-            else
-                store_some(o->out + at, v * splat(o->scale), count);
-        }
+    vec d[7], s[5], w[3], out[7];
+    UNROLL
+    for (int i = 0; i < 7; i++)
+        d[i] = count == LANES ? load(src + (size_t)i * step) : load_some(src + (size_t)i * step, count);
+    UNROLL
+    for (int i = 1; i < 5; i++)
+        s[i] = d[i + 1] - splat(0.5f) * d[i];
+    UNROLL
+    for (int i = 0; i < 3; i++)
+        w[i] = d[i + 4] - splat(5) * d[i + 2] + splat(4) * d[i];
+    vec a = s[4] - splat(4) * s[2], b = s[3] - splat(4) * s[1], c = s[4] - s[2], e = s[3] - s[1];
+    out[0] = w[1] - splat(0.5f) * w[0];
+    out[1] = a + b;
+    out[2] = a - b;
+    out[3] = c + splat(2) * e;
+    out[4] = c - splat(2) * e;
+    out[5] = w[1];
+    out[6] = w[2] - splat(0.5f) * w[1];
+    UNROLL
+    for (int i = 0; i < 7; i++) {
+        if (count == LANES)
+            store(dst + (size_t)i * plane, out[i]);
+        else
+            store_some(dst + (size_t)i * plane, out[i], count);
     }
 }
 
-INLINE void winograd_out(const struct cpu_winograd_out *o, const int n)
+static void toom4_in(const float *src, size_t step, int channels, float *dst, size_t plane)
+{
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        toom4_in_lanes(src + c, step, dst + c, plane, LANES);
+    if (c < channels)
+        toom4_in_lanes(src + c, step, dst + c, plane, channels - c);
+}
+
+INLINE void toom4_out_lanes(const struct cpu_winograd_out *o, int first, const int count)
+{
+    vec m[7], out[4], add = load(o->add + first);
+    UNROLL
+    for (int i = 0; i < 7; i++)
+        m[i] = load(o->products + (size_t)i * o->plane + first);
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+    out[0] = m[0] + a + c + m[5];
+    out[1] = b + splat(2) * d + splat(0.5f) * m[5];
+    out[2] = a + splat(4) * c + splat(0.25f) * m[5];
+    out[3] = b + splat(8) * d + splat(0.125f) * m[5] + m[6];
+    for (int i = 0; i < o->pixels; i++) {
+        size_t at = (size_t)i * o->step + (size_t)first;
+        vec v = out[i] + add;
+        if (o->residual)
+            v += count == LANES ? load(o->residual + at) : load_some(o->residual + at, count);
+        if (count == LANES)
+            store(o->out + at, v * splat(o->scale));
+        else
+            store_some(o->out + at, v * splat(o->scale), count);
+    }
+}
+
+static void toom4_out(const struct cpu_winograd_out *o)
 {
     int c = 0;
     for (; c + LANES <= o->columns; c += LANES)
-        winograd_out_lanes(o, c, n, LANES);
+        toom4_out_lanes(o, c, LANES);
     if (c < o->columns)
-        winograd_out_lanes(o, c, n, o->columns - c);
-}
-
-static void winograd4_out(const struct cpu_winograd_out *o)
-{
-    winograd_out(o, 6);
-}
-
-static void winograd2_out(const struct cpu_winograd_out *o)
-{
-    winograd_out(o, 4);
+        toom4_out_lanes(o, c, o->columns - c);
 }
 
 // ---- statistics, softmax ----
@@ -350,7 +315,8 @@ static void sums(const float *x, size_t step, int pixels, int channels, double *
 
 // ---- gradients ----
 
-static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum, double *product)
+static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum,
+                     double *product)
 {
     int c = 0;
     for (; c + LANES <= channels; c += LANES) {
@@ -379,6 +345,16 @@ static float rare_slope(enum ebb_act act, float x)
 {
     if (act == EBB_ACT_GELU)
         return 0.5f * (1 + erff(x * 0.70710678f)) + x * expf(-0.5f * x * x) * 0.39894228f;
+    if (act == EBB_ACT_GELU_TANH) {
+        float t = tanhf(0.79788456f * (x + 0.044715f * x * x * x));
+        return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * 0.79788456f * (1 + 0.134145f * x * x);
+    }
+    if (act == EBB_ACT_QUICK_GELU) {
+        float s = 1 / (1 + expf(-1.702f * x));
+        return s * (1 + 1.702f * x * (1 - s));
+    }
+    if (act == EBB_ACT_TANH)
+        return 1 - tanhf(x) * tanhf(x);
     float t = tanhf(x > 30 ? x : log1pf(expf(x))); // Mish
     return t + x * (1 - t * t) / (1 + expf(-x));
 }
@@ -447,9 +423,26 @@ static float softmax(float *x, int count, float factor)
     return total;
 }
 
+extern const struct cpu_weight_kernels CPU_WEIGHT_KERNELS;
+
 const struct cpu_kernels CPU_KERNELS = {
-    .name = CPU_NAME, .title = CPU_TITLE, .row = row, .load = load_row, .finish = finish, .sums = sums,
-    .winograd4_in = winograd4_in, .winograd2_in = winograd2_in,
-    .winograd4_out = winograd4_out, .winograd2_out = winograd2_out, .tiles = PIXELS == 8 ? 8 : 9, .softmax = softmax,
-    .products = products, .slope = slope, .combine = combine,
+    .name = CPU_NAME,
+    .title = CPU_TITLE,
+    .weights = &CPU_WEIGHT_KERNELS,
+    .row = row,
+    .load = load_row,
+    .gate = gate,
+    .finish = finish,
+    .sums = sums,
+    .winograd4_in = winograd4_in,
+    .winograd2_in = winograd2_in,
+    .winograd4_out = winograd4_out,
+    .winograd2_out = winograd2_out,
+    .toom4_in = toom4_in,
+    .toom4_out = toom4_out,
+    .tiles = PIXELS == 8 ? 8 : 9,
+    .softmax = softmax,
+    .products = products,
+    .slope = slope,
+    .combine = combine,
 };

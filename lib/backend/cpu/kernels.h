@@ -1,22 +1,25 @@
-// The inner loops, compiled once for each instruction set from kernels.c and chosen when the device is opened.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inner loops, compiled once for each instruction set from kernels.c and chosen when the device is
+// opened.
 #ifndef EBB_BACKEND_CPU_KERNELS_H
 #define EBB_BACKEND_CPU_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "backend/weight.h"
 
-enum { CPU_PANEL = 32 }; // output channels that a panel of packed weights holds
+enum { CPU_PANEL = EBB_PANEL };
 
-// `pixels` pixels of one panel: out[p][j] = (sum_k a(p, k) panel[k][j] + add[j] + residual[p][j]) * scale, where the
-// sources of pixel p are `runs` runs of `run` floats, at a + p * step + r * run_step.
+// `pixels` pixels of one panel: out[p][j] = (sum_k a(p, k) panel[k][j] + add[j] + residual[p][j]) * scale,
+// where the sources of pixel p are `runs` runs of `run` floats, at a + p * step + r * run_step.
 struct cpu_row {
     const float *a;
     size_t step, run_step;
     int runs, run, pixels;
-    const float *panel;    // (runs * run, width)
-    int width;             // 16 or 32
-    int columns;           // of them stored, 1..width
+    const float *panel; // (runs * run, width)
+    int width;          // 16 or 32
+    int columns;        // of them stored, 1..width
     float *out;
     size_t out_step;
     const float *add;      // `width` floats, or NULL
@@ -32,6 +35,7 @@ struct cpu_load {
     int pixels, channels, shift;
     const float *a, *b;
     enum ebb_act act;
+    float slope;
 };
 
 // dst[p * channels + c] = g[..] * act'(x[..] * a[c] + b[c]); a may be NULL: no affine part.
@@ -49,28 +53,54 @@ struct cpu_winograd_out {
     size_t plane;
     float *out;
     const float *residual, *add;
-    size_t line, step; // floats between output rows, between pixels
+    size_t line, step;         // floats between output rows, between pixels
     int rows, pixels, columns; // stored: at most the tile's and a panel's width
     float scale;
 };
 
+// G g G^T of rows [first, first + count) of the input channels of a panel, (9, cin, width); out: (points,
+// cin, width).
+struct cpu_winograd_weights {
+    const void *panel;
+    enum ebb_number number;
+    int cin, width, first, count;
+    float *out;
+};
+
+// See weight_kernels.c.
+struct cpu_weight_kernels {
+    void (*widen)(enum ebb_number number, const void *src, size_t count, float *dst);
+    void (*winograd4)(const struct cpu_winograd_weights *weights);
+    void (*winograd2)(const struct cpu_winograd_weights *weights);
+};
+
 struct cpu_kernels {
     const char *name, *title; // "avx512", "AVX-512"
+    const struct cpu_weight_kernels *weights;
     void (*row)(const struct cpu_row *row);
     void (*load)(const struct cpu_load *load);
+    // dst[i] = x[i] * act(gate[i])
+    void (*gate)(float *dst, const float *x, const float *gate, int count, enum ebb_act act);
     // x[p * step + c] = (x + vector[c] + residual[p * step + c]) * scale; NULL: none.
-    void (*finish)(float *x, size_t step, int pixels, int channels, const float *vector, const float *residual, float scale);
-    // B^T d B of a 6x6 (4x4) patch of `channels`-wide pixels, `line` floats between rows; points lie `plane` floats apart.
+    void (*finish)(float *x, size_t step, int pixels, int channels, const float *vector,
+                   const float *residual, float scale);
+    // B^T d B of a 6x6 (4x4) patch of `channels`-wide pixels, `line` floats between rows; points lie `plane`
+    // floats apart.
     void (*winograd4_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
     void (*winograd2_in)(const float *src, size_t line, int channels, float *dst, size_t plane);
     // (A^T m A + add + residual) * scale
     void (*winograd4_out)(const struct cpu_winograd_out *out);
     void (*winograd2_out)(const struct cpu_winograd_out *out);
+    // The same in one dimension, for 4 outputs of 4 taps: 7 inputs of `channels`, `step` floats apart, to 7
+    // points; the outputs of `out` are one row.
+    void (*toom4_in)(const float *src, size_t step, int channels, float *dst, size_t plane);
+    void (*toom4_out)(const struct cpu_winograd_out *out);
     int tiles; // that a block of Winograd products should have
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
     // sums[c] and products[c]: sum of g and of g x over pixels, in double.
-    void (*products)(const float *g, const float *x, size_t step, int pixels, int channels, double *sums, double *products);
+    void (*products)(const float *g, const float *x, size_t step, int pixels, int channels, double *sums,
+                     double *products);
     void (*slope)(const struct cpu_slope *slope);
     // dst[p][c] = g[p][c] * k[c] + x[p][c] * k[channels + c] + k[2 * channels + c]; x NULL: g[p][c] * k[c].
     void (*combine)(float *dst, const float *g, const float *x, int pixels, int channels, const float *k);
@@ -78,6 +108,28 @@ struct cpu_kernels {
     float (*softmax)(float *row, int count, float factor);
 };
 
+// Convolutions in bfloat16. A pair of numbers, the first in the low half, stands where kernels of float32
+// have one float: `row` has pairs in struct cpu_row, where `run`, `step` and `run_step` count pairs.
+struct cpu_bf16_kernels {
+    const char *title;
+    void (*row)(const struct cpu_row *row);
+    void (*narrow)(const float *src, size_t count, uint16_t *dst);
+    // As those of struct cpu_kernels, as exactly as bfloat16 needs it: the load of SiLU, and sums as float32.
+    void (*load_silu)(const struct cpu_load *load);
+    void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
+    // Rows of a panel, (count, width), to (count / 2, width, 2).
+    void (*pairs)(const float *rows, size_t width, size_t count, uint16_t *out);
+    void (*winograd4_in)(const float *src, size_t line, int channels, uint16_t *dst, size_t plane);
+    void (*winograd2_in)(const float *src, size_t line, int channels, uint16_t *dst, size_t plane);
+    void (*winograd4_out)(const struct cpu_winograd_out *out);
+    void (*winograd2_out)(const struct cpu_winograd_out *out);
+    // Two input channels of a panel, (9, 2, width) where `place` floats lie between places, to (width, 2) at
+    // points that lie `plane` numbers apart.
+    void (*winograd4_weights)(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane);
+    void (*winograd2_weights)(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane);
+};
+
+extern const struct cpu_bf16_kernels cpu_bf16_kernels_plain, cpu_bf16_kernels_avx512;
 extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
 
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/cpu/pool.h"
 
 #include <pthread.h>
@@ -9,12 +10,12 @@
 
 #include "base/base.h"
 
-// Looks this often for work before sleeping, about 30 us: longer than the gap between two ops, shorter than what a
-// thread that needs the core would notice.
+// A thread looks for work this often before it sleeps: about 30 us. That is longer than the gap between two
+// ops, and too short to disturb another thread that needs the core.
 enum { SPINS = 1000 };
 
-// A thread's share of a job in one word, end << 32 | next, so that a unit is claimed by one exchange. An exchange that
-// succeeds claims a unit of the job that is being done now, however long the thread was away before it.
+// A thread's share of a job in one word, end << 32 | next: one exchange claims a unit. An exchange that
+// succeeds claims a unit of the present job, however long the system had stopped the thread before it.
 struct share {
     _Alignas(64) _Atomic uint64_t state;
 };
@@ -26,7 +27,7 @@ struct worker {
 };
 
 struct cpu_pool {
-    int threads, workers; // workers: threads - 1, as many as could be started
+    int threads, workers; // workers: threads that were started, at most threads - 1
     struct share *shares;
     struct worker *worker;
     void (*work)(void *context, int unit, int thread);
@@ -48,7 +49,7 @@ static void relax(void)
 #endif
 }
 
-// Claims a unit of a share: its number, or -1. Its job cannot end before the unit is done.
+// Claims a unit of a share and returns its number, or -1. The job does not end before the unit is done.
 static int claim(struct share *share)
 {
     uint64_t state = atomic_load_explicit(&share->state, memory_order_acquire);
@@ -154,7 +155,7 @@ int cpu_pool_threads(const struct cpu_pool *pool)
     return pool->threads;
 }
 
-// Waits for units that other threads have begun: short, unless the system has put one of them aside.
+// Waits for the units that other threads have begun. That is short, unless the system has stopped a thread.
 static void wait_for_rest(struct cpu_pool *pool)
 {
     for (int spins = 0; atomic_load_explicit(&pool->left, memory_order_acquire) > 0; spins++) {
@@ -165,7 +166,8 @@ static void wait_for_rest(struct cpu_pool *pool)
     }
 }
 
-void cpu_pool_run(struct cpu_pool *pool, int units, void (*work)(void *context, int unit, int thread), void *context)
+void cpu_pool_run(struct cpu_pool *pool, int units, void (*work)(void *context, int unit, int thread),
+                  void *context)
 {
     bool alone = units < 2 || pool->workers == 0 || pthread_mutex_trylock(&pool->busy) != 0;
     if (alone) {

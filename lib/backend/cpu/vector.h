@@ -1,5 +1,6 @@
-// Vectors of as many floats as one register of the instruction set that this file is compiled for holds, through the
-// compiler's vector extensions.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Vectors of floats, by the compiler's vector extensions. A vector fills one register of the instruction
+// set that the file is compiled for.
 #ifndef EBB_BACKEND_CPU_VECTOR_H
 #define EBB_BACKEND_CPU_VECTOR_H
 
@@ -54,8 +55,8 @@ static inline vec choose(veci mask, vec a, vec b)
     return (vec)(((veci)a & mask) | ((veci)b & ~mask));
 }
 
-// e^x, x clamped to where the result is a normal number; within 2 units in the last place. x = n ln 2 + r, the
-// polynomial is Cephes' expf.
+// e^x, x clamped to where the result is a normal number; within 2 units in the last place. x = n ln 2 + r,
+// the polynomial is Cephes' expf.
 static inline vec vexp(vec x)
 {
     x = choose(x < splat(-87.0f), splat(-87.0f), x);

@@ -1,15 +1,24 @@
-// Convolution 3x3, stride 1, by Winograd's F(4x4, 3x3) or F(2x2, 3x3) (Lavin and Gray 2016): a 6x6 or 4x4 patch of input
-// and the kernel are transformed, multiplied point by point (36 or 16 products of matrices, 4 or 2.25 times less work),
-// and transformed back to 4x4 or 2x2 outputs. A chunk of tiles at a time: the transformed input stays in the cache.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Convolution 3x3, stride 1, by Winograd's F(4x4, 3x3) or F(2x2, 3x3) (Lavin and Gray 2016): a 6x6 or 4x4
+// patch of input and the kernel are transformed, multiplied point by point (36 or 16 products of matrices, 4
+// or 2.25 times less work), and transformed back to 4x4 or 2x2 outputs. A chunk of tiles at a time: the
+// transformed input stays in the cache.
 #include "backend/cpu/winograd.h"
 
 #include <stdlib.h>
 
 #include "base/base.h"
 
-enum { CHUNK_FLOATS = 1 << 18, LEAST_TILES = 8, DEPTH = 16 };
+enum {
+    CHUNK_FLOATS = 1 << 18,  // transformed input at a time, about
+    LARGE_CHUNK = 1 << 21,   // the same where the transformed weights do not stay in the cache
+    WEIGHT_FLOATS = 1 << 22, // transformed weights at a time, about
+    LEAST_TILES = 8,
+    HOLD_TILES = 24, // at most so many tiles are multiplied faster than their weights are transformed
+    SLICE = 32       // input channels of one unit that transforms weights
+};
 
-// Panels as for direct convolution, each (points, cin, width).
+// Weights transformed ahead: panels as for direct convolution, each (points, cin, width).
 struct winograd_panels {
     struct ebb_packed packed;
     float *data;
@@ -21,87 +30,105 @@ static void panels_destroy(struct ebb_packed *packed)
     free(packed);
 }
 
-static const double G4[6][3] = {{1.0 / 4, 0, 0},
-                                {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                {0, 0, 1}};
-static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-
-// G g G^T, n x n points, for `count` <= DEPTH pairs of channels; `step` floats lie between the kernel's values. out:
-// (n * n, DEPTH).
-static void transform_kernels(const double G[][3], int n, const float *g, size_t step, int count, float *out)
-{
-    double rows[6][3][DEPTH];
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < 3; j++) {
-            const float *top = g + (size_t)j * step, *middle = top + 3 * step, *bottom = middle + 3 * step;
-            for (int k = 0; k < count; k++)
-                rows[i][j][k] = G[i][0] * top[k] + G[i][1] * middle[k] + G[i][2] * bottom[k];
-        }
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++, out += DEPTH)
-            for (int k = 0; k < count; k++)
-                out[k] = (float)(G[j][0] * rows[i][0][k] + G[j][1] * rows[i][1][k] + G[j][2] * rows[i][2][k]);
-}
-
-struct pack_job {
-    const struct cpu_device *device;
-    const struct ebb_weight *weight;
-    float *data;
-    int size;
+struct transform_job {
+    const struct cpu_kernels *kernels;
+    const struct cpu_bf16_kernels *bf16; // NULL: float32
+    const struct cpu_panels *panels;
+    float *out;
+    int size, first, cin, slices; // first: the panel at `out`
 };
 
-static void pack_panel(void *context, int panel, int thread)
+static void transform_float32(const struct transform_job *job, const struct cpu_winograd_weights *w)
 {
-    const struct pack_job *job = context;
-    const struct ebb_weight *weight = job->weight;
-    int points = (job->size + 2) * (job->size + 2), width = cpu_panel_width(weight->cout, panel), first = panel * CPU_PANEL;
-    int valid = weight->cout - first < width ? weight->cout - first : width;
-    size_t cin = (size_t)weight->cin, plane = cin * (size_t)width;
-    float *out = job->data + (size_t)points * cin * (size_t)first, block[36 * DEPTH];
+    (job->size == 4 ? job->kernels->weights->winograd4 : job->kernels->weights->winograd2)(w);
+}
 
-    for (int k = 0; k < weight->cin; k += DEPTH) {
-        int count = weight->cin - k < DEPTH ? weight->cin - k : DEPTH;
-        for (int c = 0; c < valid; c++) {
-            transform_kernels(job->size == 4 ? G4 : G2, job->size + 2, weight->data + (size_t)(first + c) * 9 * cin + k, cin,
-                              count, block);
-            for (int point = 0; point < points; point++)
-                for (int i = 0; i < count; i++)
-                    out[(size_t)point * plane + (size_t)((k + i) * width + c)] = block[point * DEPTH + i];
-        }
+// Two input channels at a time.
+static void transform_bf16(const struct transform_job *job, const struct cpu_winograd_weights *w)
+{
+    size_t width = (size_t)w->width, plane = (size_t)w->cin * width;
+    float two[9 * 2 * CPU_PANEL];
+    for (int i = w->first; i < w->first + w->count; i += 2) {
+        size_t at = (size_t)i * width;
+        bool wide = w->number == EBB_FLOAT32;
+        for (size_t k = 0; k < 9 && !wide; k++)
+            job->kernels->weights->widen(w->number, (const uint16_t *)w->panel + k * plane + at, 2 * width,
+                                         two + k * 2 * width);
+        (job->size == 4 ? job->bf16->winograd4_weights
+                        : job->bf16->winograd2_weights)(wide ? (const float *)w->panel + at : two,
+                                                        wide ? plane : 2 * width, width,
+                                                        (uint16_t *)w->out + at, plane);
     }
 }
+
+static void transform_slice(void *context, int unit, int thread)
+{
+    const struct transform_job *job = context;
+    const struct ebb_panels *held = &job->panels->held;
+    int panel = job->first + unit / job->slices, slice = unit % job->slices, left = job->cin - slice * SLICE;
+    size_t at = (size_t)panel * CPU_PANEL * job->panels->depth,
+           points = (size_t)((job->size + 2) * (job->size + 2));
+    size_t to = points * (size_t)job->cin * (size_t)(panel - job->first) * CPU_PANEL;
+    struct cpu_winograd_weights weights = {
+        .panel = (const char *)held->data + at * ebb_number_size(held->number),
+        .number = held->number,
+        .cin = job->cin,
+        .width = cpu_panel_width(job->panels->channels, panel),
+        .first = slice * SLICE,
+        .count = left < SLICE ? left : SLICE,
+        .out = job->out + (job->bf16 ? to / 2 : to),
+    };
+    (job->bf16 ? transform_bf16 : transform_float32)(job, &weights);
+}
+
+// G g G^T of `count` panels from job->first on, to job->out.
+static void transform_weights(struct transform_job *job, struct cpu_pool *pool, int count)
+{
+    job->cin = (int)(job->panels->depth / 9);
+    job->slices = (job->cin + SLICE - 1) / SLICE;
+    cpu_pool_run(pool, count * job->slices, transform_slice, job);
+}
+
+struct hold_job {
+    const struct cpu_device *device;
+    const struct cpu_panels *panels;
+    int size;
+    bool bf16;
+};
 
 static struct ebb_packed *panels_make(const struct ebb_weight *weight, void *context)
 {
-    struct pack_job *job = context;
-    struct winograd_panels *panels = ebb_alloc(1, sizeof(*panels));
+    const struct hold_job *job = context;
+    struct winograd_panels *held = ebb_alloc(1, sizeof(*held));
     size_t points = (size_t)((job->size + 2) * (job->size + 2));
-    if (panels)
-        panels->data = ebb_host_alloc(points * cpu_panels_floats((size_t)weight->cin, weight->cout));
-    if (!panels || !panels->data) {
-        free(panels);
+    if (held)
+        held->data = ebb_pages_alloc(points * cpu_panels_floats((size_t)weight->cin, weight->cout),
+                                     job->bf16 ? sizeof(uint16_t) : sizeof(float));
+    if (!held || !held->data) {
+        free(held);
         return NULL;
     }
-    panels->packed.destroy = panels_destroy;
-    job->weight = weight;
-    job->data = panels->data;
-    cpu_pool_run(job->device->pool, (weight->cout + CPU_PANEL - 1) / CPU_PANEL, pack_panel, job);
-    return &panels->packed;
+    held->packed.destroy = panels_destroy;
+    struct transform_job transform = {.kernels = job->device->kernels,
+                                      .bf16 = job->bf16 ? job->device->bf16 : NULL,
+                                      .panels = job->panels,
+                                      .out = held->data,
+                                      .size = job->size};
+    transform_weights(&transform, job->device->pool, job->panels->count);
+    return &held->packed;
 }
 
-static int tiles_of(const struct ebb_tensor *dst, int size)
+static int tiles_of(const struct ebb_operand *dst, int size)
 {
     return ((dst->h + size - 1) / size) * ((dst->w + size - 1) / size);
 }
 
-// The transformed weights are 4 or 1.8 times as many to read: that pays when enough tiles use them. What hangs over the
-// edge is computed in vain: at most a half.
-int winograd_size(const struct ebb_weight *weight, const struct ebb_tensor *dst, int stride, int pad)
+// The transformed weights are 4 or 1.8 times as many, which pays if enough tiles use them. Outputs beyond the
+// image's edge are computed in vain: at most a half of all may be.
+int winograd_size(const struct ebb_weight *weight, const struct ebb_operand *dst, int stride, int pad)
 {
-    if (weight->kh != 3 || weight->kw != 3 || stride != 1 || pad != 1 || weight->cin < 16 || weight->cout < 16)
+    if (weight->kh != 3 || weight->kw != 3 || stride != 1 || pad != 1 || weight->cin < 16 ||
+        weight->cout < 16)
         return 0;
     for (int size = 4; size >= 2; size -= 2)
         if (tiles_of(dst, size) >= LEAST_TILES && 2 * dst->h * dst->w >= tiles_of(dst, size) * size * size)
@@ -109,25 +136,70 @@ int winograd_size(const struct ebb_weight *weight, const struct ebb_tensor *dst,
     return 0;
 }
 
-bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size, struct ebb_weight *weight,
-                      const struct ebb_tensor *dst)
+size_t winograd_worth(const struct ebb_op *op, const struct ebb_operand *dst)
+{
+    const struct ebb_weight *weight = op->weight;
+    int size = winograd_size(weight, dst, op->stride, op->pad);
+    bool worth = size && dst->n * tiles_of(dst, size) <= HOLD_TILES;
+    return worth ? (size_t)((size + 2) * (size + 2)) * cpu_panels_floats((size_t)weight->cin, weight->cout)
+                 : 0;
+}
+
+// Numbers to floats: two that are rounded take the place of one.
+static size_t floats_of(const struct winograd *w, size_t numbers)
+{
+    return w->bf16 ? numbers / 2 : numbers;
+}
+
+// Sizes of the tiles, of what is done at a time, and of the scratch it needs.
+static void measure(const struct cpu_device *device, struct winograd *w, const struct ebb_operand *dst)
+{
+    size_t panel = floats_of(w, (size_t)w->points * (size_t)w->cin * CPU_PANEL);
+    int count = w->panels->count, group = (int)(WEIGHT_FLOATS / panel);
+    group = group < 1 ? 1 : group;
+    w->group = w->held || group > count ? count : group;
+    w->weights = w->held ? 0 : (size_t)w->group * panel;
+
+    int chunk = (w->group < count ? LARGE_CHUNK : CHUNK_FLOATS) / (w->points * w->cin),
+        block = device->kernels->tiles;
+    chunk = (chunk / block > 1 ? chunk / block : 1) * block;
+    w->rows = (dst->h + w->size - 1) / w->size;
+    w->columns = (dst->w + w->size - 1) / w->size;
+    w->tiles = dst->n * w->rows * w->columns;
+    w->chunk_rows = dst->n * w->rows; // everything, or rows of one item
+    if (w->tiles > chunk)
+        w->chunk_rows = chunk / w->columns < 1         ? 1
+                        : chunk / w->columns < w->rows ? chunk / w->columns
+                                                       : w->rows;
+    w->chunk = w->chunk_rows * w->columns;
+    w->padded_lines = w->chunk == w->tiles ? dst->n * (w->size * w->rows + 2) : w->size * w->chunk_rows + 2;
+    w->products = (size_t)w->points * (size_t)block * CPU_PANEL;
+    w->transformed = floats_of(w, (size_t)w->points * (size_t)w->chunk * (size_t)w->cin);
+    w->scratch = w->transformed + (size_t)cpu_pool_threads(device->pool) * w->products + w->weights;
+}
+
+bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size,
+                      struct ebb_weight *weight, const struct ebb_operand *dst, bool hold, bool bf16)
 {
     static const char owner;
-    struct pack_job job = {.device = device, .size = size};
-    w->panels = (const struct winograd_panels *)ebb_packed_get(weight, &owner, size, panels_make, &job);
+    w->panels = cpu_panels_get(weight);
+    if (!w->panels)
+        return false;
     w->cin = weight->cin;
     w->size = size;
     w->points = (size + 2) * (size + 2);
-    w->rows = (dst->h + size - 1) / size;
-    w->columns = (dst->w + size - 1) / size;
-    w->tiles = dst->n * w->rows * w->columns;
-    int chunk = CHUNK_FLOATS / (w->points * w->cin), block = device->kernels->tiles;
-    chunk = (chunk / block > 1 ? chunk / block : 1) * block;
-    w->chunk = chunk < w->tiles ? chunk : w->tiles;
-    w->products = (size_t)w->points * (size_t)block * CPU_PANEL;
-    w->transformed = (size_t)w->points * (size_t)w->chunk * (size_t)w->cin;
-    w->scratch = w->transformed + (size_t)cpu_pool_threads(device->pool) * w->products;
-    return w->panels != NULL;
+    w->bf16 = bf16;
+    if (hold) {
+        enum { BF16_FORM = 16 };
+        struct hold_job job = {device, w->panels, size, bf16};
+        w->held = (const struct winograd_panels *)ebb_packed_get(weight, &owner,
+                                                                 size + (bf16 ? BF16_FORM : 0), panels_make,
+                                                                 &job);
+        if (!w->held)
+            return false;
+    }
+    measure(device, w, dst);
+    return true;
 }
 
 static void transform_tile(void *context, int unit, int thread)
@@ -137,21 +209,31 @@ static void transform_tile(void *context, int unit, int thread)
     int tile = job->first + unit, item = tile / (w->rows * w->columns);
     int y = tile / w->columns % w->rows * w->size, x = tile % w->columns * w->size;
     size_t line = (size_t)(w->size * w->columns + 2) * (size_t)w->cin;
-    const float *src = job->padded + ((size_t)item * (size_t)(w->size * w->rows + 2) + (size_t)y) * line + (size_t)(x * w->cin);
-    (w->size == 4 ? job->kernels->winograd4_in : job->kernels->winograd2_in)(src, line, w->cin, job->scratch + (size_t)unit * (size_t)w->cin, (size_t)w->chunk * (size_t)w->cin);
+    size_t from = (size_t)(item * (w->size * w->rows + 2) + y - job->first_line);
+    const float *src = job->padded + from * line + (size_t)(x * w->cin);
+    float *out = job->scratch + w->weights + floats_of(w, (size_t)unit * (size_t)w->cin);
+    size_t plane = (size_t)w->chunk * (size_t)w->cin;
+    if (w->bf16)
+        (w->size == 4 ? job->bf16->winograd4_in : job->bf16->winograd2_in)(src, line, w->cin, (uint16_t *)out,
+                                                                           plane);
+    else
+        (w->size == 4 ? job->kernels->winograd4_in : job->kernels->winograd2_in)(src, line, w->cin, out,
+                                                                                 plane);
 }
 
 // The outputs of one tile and one panel.
-static void store_tile(const struct winograd_job *job, int tile, int panel, const float *products, size_t plane)
+static void store_tile(const struct winograd_job *job, int tile, int panel, const float *products,
+                       size_t plane)
 {
     const struct winograd *w = job->winograd;
-    const struct ebb_tensor *dst = job->dst_shape;
+    const struct ebb_operand *dst = job->dst_shape;
     int item = tile / (w->rows * w->columns);
     int y = tile / w->columns % w->rows * w->size, x = tile % w->columns * w->size;
     int rest = dst->c - panel * CPU_PANEL, width = cpu_panel_width(dst->c, panel);
     size_t channels = (size_t)dst->c;
-    size_t at = (((size_t)item * (size_t)dst->h + (size_t)y) * (size_t)dst->w + (size_t)x) * channels + (size_t)panel * CPU_PANEL;
-    (w->size == 4 ? job->kernels->winograd4_out : job->kernels->winograd2_out)(&(struct cpu_winograd_out){
+    size_t at = (((size_t)item * (size_t)dst->h + (size_t)y) * (size_t)dst->w + (size_t)x) * channels +
+                (size_t)panel * CPU_PANEL;
+    struct cpu_winograd_out out = {
         .products = products,
         .plane = plane,
         .out = job->dst + at,
@@ -163,7 +245,11 @@ static void store_tile(const struct winograd_job *job, int tile, int panel, cons
         .pixels = dst->w - x < w->size ? dst->w - x : w->size,
         .columns = rest < width ? rest : width,
         .scale = job->scale,
-    });
+    };
+    if (w->bf16)
+        (w->size == 4 ? job->bf16->winograd4_out : job->bf16->winograd2_out)(&out);
+    else
+        (w->size == 4 ? job->kernels->winograd4_out : job->kernels->winograd2_out)(&out);
 }
 
 // One panel of a few tiles: all products, then back.
@@ -171,18 +257,19 @@ static void multiply_block(void *context, int unit, int thread)
 {
     const struct winograd_job *job = context;
     const struct winograd *w = job->winograd;
-    int block = job->kernels->tiles, blocks = (job->count + block - 1) / block, panel = unit / blocks;
+    int block = job->kernels->tiles, blocks = (job->count + block - 1) / block;
+    int panel = job->panel + unit / blocks;
     int from = unit % blocks * block, count = job->count - from < block ? job->count - from : block;
     int width = cpu_panel_width(job->dst_shape->c, panel);
-    size_t cin = (size_t)w->cin, plane = (size_t)block * (size_t)width;
-    float *products = job->scratch + w->transformed + (size_t)thread * w->products;
+    size_t cin = floats_of(w, (size_t)w->cin), plane = (size_t)block * (size_t)width;
+    float *products = job->scratch + w->weights + w->transformed + (size_t)thread * w->products;
     struct cpu_row row = {
-        .a = job->scratch + (size_t)from * cin,
+        .a = job->scratch + w->weights + (size_t)from * cin,
         .step = cin,
         .runs = 1,
-        .run = w->cin,
+        .run = (int)cin,
         .pixels = count,
-        .panel = w->panels->data + (size_t)w->points * cin * (size_t)panel * CPU_PANEL,
+        .panel = job->weights + (size_t)w->points * cin * (size_t)(panel - job->panel) * CPU_PANEL,
         .width = width,
         .columns = width,
         .out = products,
@@ -190,7 +277,7 @@ static void multiply_block(void *context, int unit, int thread)
         .scale = 1,
     };
     for (int point = 0; point < w->points; point++) {
-        job->kernels->row(&row);
+        (w->bf16 ? job->bf16->row : job->kernels->row)(&row);
         row.a += (size_t)w->chunk * cin;
         row.panel += cin * (size_t)width;
         row.out += plane;
@@ -199,13 +286,39 @@ static void multiply_block(void *context, int unit, int thread)
         store_tile(job, job->first + from + i, panel, products + (size_t)i * (size_t)width, plane);
 }
 
+// The tiles of the chunk times all weights, a group of panels at a time. Where one group is all, it stays
+// transformed for the next chunk.
+static void multiply_chunk(struct winograd_job *job)
+{
+    const struct winograd *w = job->winograd;
+    int block = job->kernels->tiles, blocks = (job->count + block - 1) / block;
+    for (job->panel = 0; job->panel < w->panels->count; job->panel += w->group) {
+        int left = w->panels->count - job->panel, panels = left < w->group ? left : w->group;
+        job->weights = w->held ? w->held->data : job->scratch;
+        if (!w->held && (job->first == 0 || w->group < w->panels->count))
+            transform_weights(&(struct transform_job){.kernels = job->kernels,
+                                                      .bf16 = w->bf16 ? job->bf16 : NULL,
+                                                      .panels = w->panels,
+                                                      .out = job->scratch,
+                                                      .size = w->size,
+                                                      .first = job->panel},
+                              job->pool, panels);
+        cpu_pool_run(job->pool, panels * blocks, multiply_block, job);
+    }
+}
+
 void winograd_run(struct winograd_job *job)
 {
     const struct winograd *w = job->winograd;
-    int panels = (job->dst_shape->c + CPU_PANEL - 1) / CPU_PANEL, block = job->kernels->tiles;
-    for (job->first = 0; job->first < w->tiles; job->first += w->chunk) {
-        job->count = w->tiles - job->first < w->chunk ? w->tiles - job->first : w->chunk;
+    int all = w->tiles / w->columns, lines = w->size * w->rows + 2; // rows of tiles; lines of an item
+    for (int row = 0, rows; row < all; row += rows) {
+        int left = w->rows - row % w->rows;
+        rows = w->chunk_rows == all || w->chunk_rows < left ? w->chunk_rows : left;
+        job->first = row * w->columns;
+        job->count = rows * w->columns;
+        job->first_line = row / w->rows * lines + row % w->rows * w->size;
+        job->load(job->context, job->first_line, rows == all ? w->padded_lines : w->size * rows + 2);
         cpu_pool_run(job->pool, job->count, transform_tile, job);
-        cpu_pool_run(job->pool, panels * ((job->count + block - 1) / block), multiply_block, job);
+        multiply_chunk(job);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/ref/ref.h"
 
 #include <stdio.h>
@@ -6,13 +7,13 @@
 #include "base/base.h"
 
 static void (*const kernels[EBB_OP_COUNT])(const struct ebb_host_run *run, const struct ebb_op *op) = {
-    [EBB_OP_CONV] = ref_conv, [EBB_OP_MAP] = ref_map,           [EBB_OP_NORM] = ref_norm,
-    [EBB_OP_POOL] = ref_pool, [EBB_OP_ATTENTION] = ref_attention,
-    [EBB_OP_MEAN] = ref_mean, [EBB_OP_SOFTMAX] = ref_softmax,   [EBB_OP_SPREAD] = ref_spread,
-    [EBB_OP_ACT_GRAD] = ref_act_grad, [EBB_OP_NORM_GRAD] = ref_norm_grad, [EBB_OP_ATTENTION_GRAD] = ref_attention_grad,
+#define OP(NAME, name, words) [EBB_OP_##NAME] = ref_##name,
+#include "backend/ops.def"
+#undef OP
 };
 
-static enum ebb_result ref_open(struct ebb_device *device, const char *which, int threads, struct ebb_error *error)
+static enum ebb_result ref_open(struct ebb_device *device, const char *which, int threads,
+                                struct ebb_error *error)
 {
     if (which)
         return ebb_fail(error, EBB_NO_DEVICE, "device ref takes no \":%s\"", which);
@@ -24,18 +25,25 @@ static void ref_close(struct ebb_device *device)
 {
 }
 
-static void *ref_prepare(struct ebb_device *device, const struct ebb_program *program, struct ebb_error *error)
+static enum ebb_result ref_prepare(struct ebb_device *device, const struct ebb_program *program,
+                                   void **prepared, struct ebb_error *error)
 {
     struct ebb_program *copy = ebb_alloc(1, sizeof(*copy));
-    if (copy)
-        *copy = *program;
-    else
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
-    return copy;
+    bool room = copy != NULL;
+    for (int i = 0; room && i < program->op_count; i++)
+        room = !program->ops[i].weight || ebb_weight_plain(program->ops[i].weight);
+    if (!room) {
+        free(copy);
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
+    }
+    *copy = *program;
+    *prepared = copy;
+    return EBB_OK;
 }
 
-static enum ebb_result ref_run(struct ebb_device *device, void *prepared, int step, struct ebb_buffer *const *inputs,
-                               struct ebb_buffer *const *outputs, struct ebb_error *error)
+static enum ebb_result ref_run(struct ebb_device *device, void *prepared, int step,
+                               struct ebb_buffer *const *inputs, struct ebb_buffer *const *outputs,
+                               struct ebb_error *error)
 {
     const struct ebb_program *program = prepared;
     struct ebb_host_run run = {program, inputs, outputs, step};
@@ -49,11 +57,6 @@ static void ref_release(struct ebb_device *device, void *prepared)
     free(prepared);
 }
 
-static size_t ref_memory(const void *prepared)
-{
-    return 0;
-}
-
 const struct ebb_backend ebb_backend_ref = {
     .kind = "ref",
     .open = ref_open,
@@ -64,9 +67,8 @@ const struct ebb_backend ebb_backend_ref = {
     .read = ebb_host_read,
     .blend = ebb_host_blend,
     .threshold = ebb_host_threshold,
-    .measure = ebb_host_measure,
+    .sum_squares = ebb_host_sum_squares,
     .prepare = ref_prepare,
     .run = ref_run,
     .release = ref_release,
-    .memory = ref_memory,
 };

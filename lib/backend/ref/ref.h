@@ -1,4 +1,6 @@
-// The reference: plain loops, sums in double. It is the specification of every op and the oracle of the tests.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The backend ref: plain loops, sums in double. It specifies every op, and tests compare the other backends
+// with it.
 #ifndef EBB_BACKEND_REF_H
 #define EBB_BACKEND_REF_H
 
@@ -16,18 +18,9 @@ double ref_load_at(const struct ref_load *load, int n, int y, int x, int c);
 // Sum of products.
 double ref_dot(const float *a, const float *b, int count);
 
-void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_map(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_norm(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_pool(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_attention(const struct ebb_host_run *run, const struct ebb_op *op);
-
-// grad.c
-void ref_mean(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_softmax(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_spread(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_act_grad(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_norm_grad(const struct ebb_host_run *run, const struct ebb_op *op);
-void ref_attention_grad(const struct ebb_host_run *run, const struct ebb_op *op);
+// ref_conv() and so on: one function per op, in ops.c and ops_backward.c.
+#define OP(NAME, name, words) void ref_##name(const struct ebb_host_run *run, const struct ebb_op *op);
+#include "backend/ops.def"
+#undef OP
 
 #endif

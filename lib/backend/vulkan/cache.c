@@ -1,6 +1,6 @@
-// Compiled pipelines on disk: $XDG_CACHE_HOME/ebb (or ~/.cache/ebb), a file per device. Its head is checked before the
-// driver sees the rest; a file that does not fit is ignored and written anew. Without a place to save them they are
-// compiled each time: a line in the log, no error.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backend/vulkan/cache.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend/vulkan/context.h"
+#include <ebb/output.h>
+
 #include "base/base.h"
+#include "base/fnv.h"
 
 static const char magic[8] = "ebbvk01";
 enum { MOST_BYTES = 64 << 20 };
@@ -19,17 +21,9 @@ struct head {
     uint32_t vendor, device, driver_version;
     uint8_t uuid[VK_UUID_SIZE];
     uint32_t reserved; // 0: no padding, so that heads compare as bytes
-    uint64_t size; // of what follows
-    uint64_t sum;  // FNV-1a of what follows: a torn or damaged file never reaches the driver
+    uint64_t size;     // bytes after the head
+    uint64_t sum;      // FNV-1a of these bytes: a torn or damaged file never reaches the driver
 };
-
-static uint64_t fnv1a(const unsigned char *data, size_t size)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ data[i]) * 0x100000001b3u;
-    return hash;
-}
 
 static struct head make_head(const struct ebb_vk *vk, const void *data, size_t size)
 {
@@ -37,7 +31,7 @@ static struct head make_head(const struct ebb_vk *vk, const void *data, size_t s
                         .device = vk->physical->device,
                         .driver_version = vk->physical->driver_version,
                         .size = size,
-                        .sum = fnv1a(data, size)};
+                        .sum = ebb_fnv1a(EBB_FNV1A_START, data, size)};
     memcpy(head.magic, magic, sizeof(magic));
     memcpy(head.uuid, vk->physical->cache_uuid, VK_UUID_SIZE);
     return head;
@@ -49,7 +43,8 @@ static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t
     bool given = base && *base == '/'; // a relative path counts as none, says the XDG specification
     if (!given && (!home || !*home))
         return false;
-    int length = given ? snprintf(folder, size, "%s/ebb", base) : snprintf(folder, size, "%s/.cache/ebb", home);
+    int length = given ? snprintf(folder, size, "%s/ebb", base)
+                       : snprintf(folder, size, "%s/.cache/ebb", home);
     if (length < 0 || (size_t)length + 64 > size)
         return false;
     snprintf(path, size, "%s/vulkan-%08x-%08x-%s.bin", folder, vk->physical->vendor, vk->physical->device,
@@ -57,7 +52,7 @@ static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t
     return true;
 }
 
-// What follows the head, if all of it is ours and whole.
+// The bytes after the head, if the file is whole and of this device and driver.
 static void *read_body(const struct ebb_vk *vk, FILE *file, size_t *size)
 {
     struct head head, want = {0};
@@ -86,7 +81,7 @@ static void *read_file(const struct ebb_vk *vk, const char *path, size_t *size, 
     return data;
 }
 
-// ~/.cache itself too; both may exist already.
+// Makes ~/.cache as well; both folders may exist already.
 static void make_folder(char *folder)
 {
     char *slash = strrchr(folder, '/');
@@ -96,7 +91,7 @@ static void make_folder(char *folder)
     mkdir(folder, 0700);
 }
 
-VkPipelineCache ebb_vk_cache_open(struct ebb_vk *vk, const struct ebb_log *log)
+static enum ebb_result open_cache(struct ebb_vk *vk, const struct ebb_log *log, struct ebb_error *error)
 {
     char folder[1024], path[1024];
     size_t size = 0;
@@ -107,35 +102,34 @@ VkPipelineCache ebb_vk_cache_open(struct ebb_vk *vk, const struct ebb_log *log)
         if (access(folder, W_OK | X_OK) != 0)
             ebb_logf(log, EBB_LOG_WARNING, "%s: %s; compiled shaders are not kept", folder, strerror(errno));
     }
-    VkPipelineCacheCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO, .initialDataSize = size, .pInitialData = data};
-    VkPipelineCache cache = VK_NULL_HANDLE; // works too, only slower
-    vk->vk.CreatePipelineCache(vk->device, &info, NULL, &cache);
+    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                      .initialDataSize = size,
+                                      .pInitialData = data};
+    vk->vk.CreatePipelineCache(vk->device, &info, NULL, &vk->cache); // a device without a cache works too,
+                                                                     // only slower
     ebb_logf(log, EBB_LOG_DEBUG, "Vulkan pipeline cache: %zu bytes", size);
     free(data);
-    return cache;
+    return EBB_OK;
 }
 
-// To a temporary name, then renamed: two processes may save at once.
+// Two processes may save at once. A pipeline that is not kept is compiled again.
 static void write_file(const struct ebb_vk *vk, const char *path, const void *data, size_t size)
 {
-    char temporary[1100];
-    snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    if (!file)
-        return;
     struct head head = make_head(vk, data, size);
-    bool written = fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(data, 1, size, file) == size;
-    if (fclose(file) != 0 || !written || rename(temporary, path) != 0)
-        unlink(temporary);
+    struct ebb_output *output = ebb_output_create(path, NULL);
+    if (output && ebb_output_write(output, &head, sizeof(head), NULL) == EBB_OK &&
+        ebb_output_write(output, data, size, NULL) == EBB_OK)
+        ebb_output_finish(output, NULL);
+    ebb_output_destroy(&output);
 }
 
-void ebb_vk_cache_save(struct ebb_vk *vk)
+static void save(struct ebb_vk *vk)
 {
     char folder[1024], path[1024];
     size_t size = 0;
     if (!vk->cache || vk->failure.code != EBB_OK || !cache_path(vk, folder, path, sizeof(path)) ||
-        vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, NULL) != VK_SUCCESS || !size || size > MOST_BYTES)
+        vk->vk.GetPipelineCacheData(vk->device, vk->cache, &size, NULL) != VK_SUCCESS || !size ||
+        size > MOST_BYTES)
         return;
     void *data = malloc(size);
     make_folder(folder);
@@ -143,3 +137,11 @@ void ebb_vk_cache_save(struct ebb_vk *vk)
         write_file(vk, path, data, size);
     free(data);
 }
+
+static void close_cache(struct ebb_vk *vk)
+{
+    save(vk);
+    vk->vk.DestroyPipelineCache(vk->device, vk->cache, NULL);
+}
+
+const struct ebb_vk_part ebb_vk_cache_part = {open_cache, close_cache};

@@ -1,18 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/vulkan/tape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/vulkan/buffer.h"
-#include "backend/vulkan/call.h"
+#include "backend/vulkan/buffer_ops.h"
 #include "backend/vulkan/program.h"
-#include "backend/vulkan/sets.h"
 #include "base/base.h"
 
 struct chunk {
     VkCommandBuffer commands;
-    uint64_t value; // of the timeline, once it is done
-    int marks;      // passed by then
+    uint64_t value; // the timeline's value when the chunk is done
+    int marks;      // marks passed at its end
     char until[80]; // its last op
 };
 
@@ -26,7 +25,7 @@ struct ebb_vk_tape {
 struct recorder {
     struct ebb_vk_tape *tape;
     struct chunk *open; // NULL: none
-    uint64_t cost;      // of the open one
+    uint64_t cost;      // of the open chunk
     int marks;
 };
 
@@ -50,7 +49,8 @@ static enum ebb_result begin_chunk(struct recorder *r, struct ebb_error *error)
                                         .commandPool = vk->pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                         .commandBufferCount = 1};
-    enum ebb_result result = ebb_vk_check(vk, vk->vk.AllocateCommandBuffers(vk->device, &info, &chunk->commands),
+    enum ebb_result result = ebb_vk_check(vk,
+                                          vk->vk.AllocateCommandBuffers(vk->device, &info, &chunk->commands),
                                           "making a command buffer", error);
     if (result != EBB_OK)
         return result;
@@ -70,8 +70,8 @@ static enum ebb_result end_chunk(struct recorder *r, struct ebb_error *error)
     return ebb_vk_end(r->tape->vk, chunk->commands, error);
 }
 
-static enum ebb_result put(struct recorder *r, const struct ebb_vk_dispatch *d, VkDescriptorSet outside, int step,
-                           struct ebb_error *error)
+static enum ebb_result put(struct recorder *r, const struct ebb_vk_dispatch *d, VkDescriptorSet outside,
+                           int step, struct ebb_error *error)
 {
     struct ebb_vk *vk = r->tape->vk;
     enum ebb_result result = r->open ? EBB_OK : begin_chunk(r, error);
@@ -86,9 +86,12 @@ static enum ebb_result put(struct recorder *r, const struct ebb_vk_dispatch *d, 
 static enum ebb_result put_call(struct recorder *r, struct ebb_vk_call *call, struct ebb_error *error)
 {
     VkDescriptorSet found[2];
-    enum ebb_result result = ebb_vk_sets_find(r->tape->vk, r->tape->sets, call->inside, call->outside, found, error);
+    enum ebb_result result = ebb_vk_sets_find(r->tape->vk, r->tape->sets, call->inside, call->outside, found,
+                                              error);
     call->dispatch.inside = found[0];
-    return result == EBB_OK ? put(r, &call->dispatch, found[1], 0, error) : result;
+    if (result == EBB_OK)
+        result = put(r, &call->dispatch, found[1], 0, error);
+    return result;
 }
 
 static enum ebb_result put_blend(struct recorder *r, const struct ebb_blend *blend, struct ebb_error *error)
@@ -101,22 +104,26 @@ static enum ebb_result put_blend(struct recorder *r, const struct ebb_blend *ble
     return result;
 }
 
-static enum ebb_result put_threshold(struct recorder *r, const struct ebb_threshold *threshold, struct ebb_error *error)
+static enum ebb_result put_threshold(struct recorder *r, const struct ebb_threshold *threshold,
+                                     struct ebb_error *error)
 {
     struct ebb_vk_call call;
     enum ebb_result result = ebb_vk_threshold_call(r->tape->vk, threshold, &call, error);
-    return result == EBB_OK ? put_call(r, &call, error) : result;
+    if (result == EBB_OK)
+        result = put_call(r, &call, error);
+    return result;
 }
 
-static enum ebb_result put_run(struct recorder *r, const struct ebb_tape_entry *entry, struct ebb_error *error)
+static enum ebb_result put_run(struct recorder *r, const struct ebb_tape_entry *entry,
+                               struct ebb_error *error)
 {
     const struct ebb_vk_program *program = entry->program.prepared;
     const struct ebb_vk_memory *outside[EBB_VK_OUTSIDES];
     VkDescriptorSet found[2];
     ebb_vk_outside(program, entry->buffers, entry->buffers + entry->program.inputs, outside);
     enum ebb_result result = ebb_vk_sets_find(r->tape->vk, r->tape->sets, NULL, outside, found, error);
-    for (int i = 0; i < program->count && result == EBB_OK; i++)
-        result = put(r, &program->dispatches[i], found[1], entry->step, error);
+    for (int i = 0; i < program->ops.count && result == EBB_OK; i++)
+        result = put(r, &program->ops.dispatches[i], found[1], entry->step, error);
     return result;
 }
 
@@ -132,10 +139,13 @@ static enum ebb_result put_all(struct ebb_vk_tape *tape, const struct ebb_tape_e
         case EBB_TAPE_RUN: result = put_run(&r, &entries[i], error); break;
         case EBB_TAPE_MARK: r.marks++; break;
         }
-    return result == EBB_OK ? end_chunk(&r, error) : result;
+    if (result == EBB_OK)
+        result = end_chunk(&r, error);
+    return result;
 }
 
-// Sets for two passes of each blend, or one of anything else, at most; and the pair that a search wants to see free.
+// Room for sets: at most two passes of a blend, one of any other operation; and one more pair, because a
+// search frees all sets when less than a pair is left.
 static int sets_needed(const struct ebb_tape_entry *entries, size_t count)
 {
     int sets = 2;
@@ -155,23 +165,24 @@ static void destroy(struct ebb_vk_tape *tape)
     free(tape);
 }
 
-void *ebb_vk_tape_record(struct ebb_device *device, const struct ebb_tape_entry *entries, size_t count, struct ebb_error *error)
+enum ebb_result ebb_vk_tape_record(struct ebb_device *device, const struct ebb_tape_entry *entries,
+                                   size_t count, void **recorded, struct ebb_error *error)
 {
     struct ebb_vk *vk = device->state;
     struct ebb_vk_tape *tape = ebb_alloc(1, sizeof(*tape));
-    if (!tape) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a tape");
-        return NULL;
-    }
+    if (!tape)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a tape");
     tape->vk = vk;
     pthread_mutex_lock(&vk->lock);
-    if (!(tape->sets = ebb_vk_sets_create(vk, sets_needed(entries, count), error)) ||
-        put_all(tape, entries, count, error) != EBB_OK) {
+    enum ebb_result result = ebb_vk_sets_create(vk, sets_needed(entries, count), &tape->sets, error);
+    if (result == EBB_OK)
+        result = put_all(tape, entries, count, error);
+    if (result == EBB_OK)
+        *recorded = tape;
+    else
         destroy(tape);
-        tape = NULL;
-    }
     pthread_mutex_unlock(&vk->lock);
-    return tape;
+    return result;
 }
 
 void ebb_vk_tape_erase(struct ebb_device *device, void *recorded)
@@ -184,17 +195,19 @@ void ebb_vk_tape_erase(struct ebb_device *device, void *recorded)
 
 // ---- playing ----
 
-// What was queued before comes first; and a command buffer may not be queued again while it still runs.
+// Work that was queued before comes first. A command buffer must not be queued again while it still runs.
 static enum ebb_result make_ready(struct ebb_vk_tape *tape, struct ebb_error *error)
 {
     struct ebb_vk *vk = tape->vk;
     pthread_mutex_lock(&vk->lock);
     enum ebb_result result = ebb_vk_submit(vk, error);
     pthread_mutex_unlock(&vk->lock);
-    uint64_t last = 0; // a play that was stopped may have left later chunks with older values
+    uint64_t last = 0; // the largest value: after a play that was stopped, later chunks have older values
     for (int i = 0; i < tape->count; i++)
         last = tape->chunks[i].value > last ? tape->chunks[i].value : last;
-    return result == EBB_OK ? ebb_vk_wait(vk, last, error) : result;
+    if (result == EBB_OK)
+        result = ebb_vk_wait(vk, last, error);
+    return result;
 }
 
 static enum ebb_result submit(struct ebb_vk *vk, struct chunk *chunk, struct ebb_error *error)
@@ -208,7 +221,8 @@ static enum ebb_result submit(struct ebb_vk *vk, struct chunk *chunk, struct ebb
     return result;
 }
 
-// Keeps a few chunks queued, so that the device never waits for the host, and tells how far the older ones are.
+// Keeps a few chunks queued, so that the device never waits for the host, and reports the progress of the
+// older chunks.
 enum ebb_result ebb_vk_tape_play(struct ebb_device *device, void *recorded, ebb_tape_tell tell, void *user,
                                  struct ebb_error *error)
 {

@@ -1,16 +1,18 @@
-// Pseudo linear multistep (Liu 2022, PNDM): eps mixed with the weights of Adams and Bashforth, then moved along the line
-// that DDIM takes. PLMS starts with one step of two evaluations, PNDM with three of Runge and Kutta's four.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Pseudo linear multistep (Liu 2022, PNDM): eps mixed with the weights of Adams and Bashforth, then moved
+// along the line that DDIM takes. PLMS starts with one step of two evaluations, PNDM with three of Runge and
+// Kutta's four.
 #include <math.h>
 
-#include "diffusion/compat.h"
+#include "diffusion/quirks.h"
 #include "diffusion/samplers/samplers.h"
 
 enum { START = SLOT_FREE, MIX };
 
-// diffusers mixes what the network says and takes eps from the mixture; we mix eps.
+// diffusers mixes the network's outputs and computes eps from the mixture; Ebb mixes eps.
 static int remember(struct ebb_run *run)
 {
-    if (!run->compat) {
+    if (!run->quirks) {
         run_remember_eps(run);
         return run->past[0].slot;
     }
@@ -20,11 +22,13 @@ static int remember(struct ebb_run *run)
 }
 
 // x = slot[src] at `from`, moved to `to` with the eps of the mixture.
-static void transfer(struct ebb_run *run, const struct ebb_level *from, const struct ebb_level *to, int src)
+static void transfer(struct ebb_run *run, const struct ebb_noise_level *from,
+                     const struct ebb_noise_level *to, int src)
 {
     int eps = MIX;
-    if (run->compat) {
-        struct ebb_prediction_weights w = ebb_prediction_to_eps(run->params.prediction, from->alpha, from->sigma, 0.5);
+    if (run->quirks) {
+        struct ebb_prediction_weights w = ebb_prediction_to_eps(run->params.prediction, from->alpha,
+                                                                from->sigma, 0.5);
         RUN_BLEND(run, MIX, {src, w.x}, {MIX, w.out});
     }
     double keep = to->alpha / from->alpha;
@@ -33,7 +37,10 @@ static void transfer(struct ebb_run *run, const struct ebb_level *from, const st
 
 static void adams_bashforth(struct ebb_run *run)
 {
-    static const double weight[4][4] = {{1}, {3. / 2, -1. / 2}, {23. / 12, -16. / 12, 5. / 12}, {55. / 24, -59. / 24, 37. / 24, -9. / 24}};
+    static const double weight[4][4] = {{1},
+                                        {3. / 2, -1. / 2},
+                                        {23. / 12, -16. / 12, 5. / 12},
+                                        {55. / 24, -59. / 24, 37. / 24, -9. / 24}};
     const struct run_past *m = run->past;
     const double *w = weight[(run->seen < 4 ? run->seen : 4) - 1];
     RUN_BLEND(run, MIX, {m[0].slot, w[0]}, {m[1].slot, w[1]}, {m[2].slot, w[2]}, {m[3].slot, w[3]});
@@ -49,10 +56,10 @@ static bool no_signal(struct ebb_run *run)
     return true;
 }
 
-// The second evaluation of the first step: at the guess, its eps averaged in but not remembered.
+// The second evaluation of the first step, at the guess. Its eps enters the average and is not remembered.
 static void first_step(struct ebb_run *run)
 {
-    const struct ebb_level *now = run_now(run), *next = run_next(run);
+    const struct ebb_noise_level *now = run_now(run), *next = run_next(run);
     int first = remember(run);
     if (next->sigma == 0 || run->steps == 1) {
         RUN_BLEND(run, MIX, {first, 1});
@@ -64,10 +71,10 @@ static void first_step(struct ebb_run *run)
     RUN_BLEND(run, MIX, {first, 1});
     transfer(run, now, run_target(run), SLOT_X);
     run_ask(run, next, SLOT_X);
-    if (!run->compat)
+    if (!run->quirks)
         run_eps_said(run, next, SLOT_X, SLOT_OUT);
     RUN_BLEND(run, MIX, {first, 0.5}, {SLOT_OUT, 0.5});
-    struct ebb_level from = run->compat ? run->compat_from : *now;
+    struct ebb_noise_level from = run->quirks ? run->again_from : *now;
     transfer(run, &from, next, START);
 }
 
@@ -87,19 +94,22 @@ static void plms(struct ebb_run *run)
 
 static const struct ebb_sampler_method method_plms = {.slots = MIX + 1, .step = plms};
 
-// One step of Runge and Kutta in the pseudo sense: three moves to the middle and the end, eps weighed 1 2 2 1.
+// One pseudo step of Runge and Kutta: three moves to the middle and the end; the weights of eps are 1, 2, 2,
+// 1.
 enum { SUM = MIX + 1 };
 
 static void runge_kutta(struct ebb_run *run)
 {
-    const struct ebb_level *now = run_now(run), *next = run_target(run);
-    struct ebb_level middle = run->middle ? run->middle[run->step]
-                                          : ebb_level_at_step(run->params.schedule, 0.5 * (now->step + next->step));
-    const struct ebb_level *at[3] = {&middle, &middle, next}, *to[3] = {&middle, &middle, next};
-    struct ebb_level early = middle;
-    if (run->compat) { // diffusers' first guess is half a stride below, though it is asked about as the middle
+    const struct ebb_noise_level *now = run_now(run), *next = run_target(run);
+    struct ebb_noise_level middle = run->middle ? run->middle[run->step]
+                                                : ebb_noise_level_at_step(run->params.schedule,
+                                                                          0.5 * (now->step + next->step));
+    const struct ebb_noise_level *at[3] = {&middle, &middle, next}, *to[3] = {&middle, &middle, next};
+    struct ebb_noise_level early = middle;
+    // diffusers' first guess lies half a stride below, but the network is told the time of the middle.
+    if (run->quirks) {
         int stride = ebb_schedule_steps(run->params.schedule) / run->steps;
-        early = ebb_level_at_step(run->params.schedule, now->step - stride / 2);
+        early = ebb_noise_level_at_step(run->params.schedule, now->step - stride / 2);
         to[0] = &early;
     }
     const double weight[3] = {1. / 3, 1. / 3, 1. / 6};
@@ -110,7 +120,7 @@ static void runge_kutta(struct ebb_run *run)
     for (int i = 0; i < 3; i++) {
         transfer(run, now, to[i], START);
         run_ask(run, at[i], SLOT_X);
-        if (!run->compat)
+        if (!run->quirks)
             run_eps_said(run, at[i], SLOT_X, SLOT_OUT);
         RUN_BLEND(run, SUM, {SUM, 1}, {SLOT_OUT, weight[i]});
         RUN_BLEND(run, MIX, {SLOT_OUT, 1});
@@ -135,7 +145,8 @@ static void pndm(struct ebb_run *run)
 
 static const struct ebb_sampler_method method_pndm = {.slots = SUM + 1, .step = pndm};
 
-// iPNDM (Zhang 2023, after Liu 2022): no start of its own, the weights of as many values as there are; an evaluation a step.
+// iPNDM (Zhang 2023, after Liu 2022): one evaluation a step, and no special start. The weights are those of
+// as many values as there are.
 static void ipndm(struct ebb_run *run)
 {
     if (no_signal(run))
@@ -149,8 +160,11 @@ static void ipndm(struct ebb_run *run)
 static const struct ebb_sampler_method method_ipndm = {.slots = MIX + 1, .step = ipndm};
 
 const struct ebb_sampler_info samplers_plms[] = {
-    {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false, .method = &method_plms},
-    {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false, .method = &method_pndm},
-    {"ipndm", "Improved pseudo linear multistep: the same weights, started by lower orders", "Zhang 2023", 2, 1, false, .method = &method_ipndm},
+    {"plms", "Pseudo linear multistep, what Stable Diffusion folders ask for", "Liu 2022", 2, 2, false,
+     .method = &method_plms},
+    {"pndm", "The same, started by three Runge-Kutta steps of four evaluations", "Liu 2022", 2, 4, false,
+     .method = &method_pndm},
+    {"ipndm", "Improved pseudo linear multistep: the same weights, started by lower orders", "Zhang 2023", 2,
+     1, false, .method = &method_ipndm},
     SAMPLERS_END,
 };

@@ -1,6 +1,7 @@
-// Adaptive Dormand and Prince 5(4) on the probability-flow ODE, d(x / alpha) / dr = eps over the ratio r = sigma / alpha
-// (Song 2021, section 4.3). The error is measured against atol + rtol * |x|; a step that misses is taken back. The last
-// slope of a step is the first of the next.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Adaptive Dormand and Prince 5(4) on the probability-flow ODE, d(x / alpha) / dr = eps over the ratio r =
+// sigma / alpha (Song 2021, section 4.3). The error is measured against atol + rtol * |x|; a step that misses
+// is taken back. The last slope of a step is the first of the next.
 #include <math.h>
 
 #include "diffusion/samplers/samplers.h"
@@ -19,9 +20,10 @@ static const double tableau[7][6] = {
     {9017. / 3168, -355. / 33, 46732. / 5247, 49. / 176, -5103. / 18656},
     {35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84},
 };
-static const double fault[7] = {71. / 57600, 0, -71. / 16695, 71. / 1920, -17253. / 339200, 22. / 525, -1. / 40};
+static const double fault[7] = {71. / 57600,      0,         -71. / 16695, 71. / 1920,
+                                -17253. / 339200, 22. / 525, -1. / 40};
 
-static void slope(struct ebb_run *run, const struct ebb_level *at, int src, int dst)
+static void slope(struct ebb_run *run, const struct ebb_noise_level *at, int src, int dst)
 {
     run_estimate(run, at, src, CLEAN);
     run_eps_of(run, at, src, CLEAN, dst);
@@ -30,9 +32,9 @@ static void slope(struct ebb_run *run, const struct ebb_level *at, int src, int 
 static void attempt(struct ebb_run *run)
 {
     double r = run->number[R], h = run->number[H];
-    struct ebb_level at = run->level;
+    struct ebb_noise_level at = run->level;
     for (int i = 1; i < 7; i++) {
-        at = ebb_level_at_lambda(run->params.schedule, -log(r + node[i] * h));
+        at = ebb_noise_level_at_lambda(run->params.schedule, -log(r + node[i] * h));
         struct ebb_run_term terms[7] = {{SLOT_X, at.alpha / run->level.alpha}};
         for (int j = 0; j < i; j++)
             terms[j + 1] = (struct ebb_run_term){SLOPE + j, at.alpha * h * tableau[i][j]};
@@ -50,27 +52,30 @@ static void attempt(struct ebb_run *run)
 
 static void begin(struct ebb_run *run)
 {
-    const struct ebb_level *end = &run->grid[run->steps];
+    const struct ebb_noise_level *end = &run->grid[run->steps];
     run->level = run->grid[0];
-    if (run_is_nothing(run, &run->level)) { // one step of Euler's to where there is some signal
-        struct ebb_level from = run->level;
-        run->level = ebb_level_at_lambda(run->params.schedule, -log(fmin(RUN_NOTHING, ebb_schedule_ratio_max(run->params.schedule))));
+    if (run_is_nothing(run, &run->level)) { // no signal yet: one Euler step to a level with signal
+        struct ebb_noise_level from = run->level;
+        run->level = ebb_noise_level_at_lambda(run->params.schedule,
+                                               -log(fmin(RUN_NOTHING,
+                                                         ebb_schedule_ratio_max(run->params.schedule))));
         run_estimate(run, &from, SLOT_X, CLEAN);
         run_move(run, &from, &run->level, SLOT_X, CLEAN, SLOT_X);
     }
     run->number[R] = run->level.sigma / run->level.alpha;
-    run->number[R_END] = end->sigma > 0 ? end->sigma / end->alpha : ebb_schedule_ratio_min(run->params.schedule);
+    run->number[R_END] = end->sigma > 0 ? end->sigma / end->alpha
+                                        : ebb_schedule_ratio_min(run->params.schedule);
     run->number[H] = 0.1 * (run->number[R_END] - run->number[R]);
     slope(run, &run->level, SLOT_X, SLOPE);
 }
 
-// Keeps the step; at the end what noise is left is taken away by the last slope.
+// Accepts the step. At the end, the last slope removes the rest of the noise.
 static void accept(struct ebb_run *run)
 {
     run->number[R] += run->number[H];
-    run->level = ebb_level_at_lambda(run->params.schedule, -log(run->number[R]));
+    run->level = ebb_noise_level_at_lambda(run->params.schedule, -log(run->number[R]));
     bool done = run->number[R] <= run->number[R_END] * (1 + 1e-12);
-    const struct ebb_level *end = &run->grid[run->steps];
+    const struct ebb_noise_level *end = &run->grid[run->steps];
     if (done && end->sigma == 0) {
         RUN_BLEND(run, SLOT_X, {GUESS, 1 / run->level.alpha}, {SLOPE + 6, -run->number[R]});
         run->level = *end;
@@ -79,7 +84,7 @@ static void accept(struct ebb_run *run)
         RUN_BLEND(run, SLOPE, {SLOPE + 6, 1});
     }
 
-    run->step = (int)run->number[COUNT]++; // only counts; the levels are our own
+    run->step = (int)run->number[COUNT]++; // a count; the levels are not those of the grid
     run_step_to(run, &run->level);
     run->queue[run->count - 1].steps = done ? run->step + 1 : run->step + 2;
     if (done)
@@ -115,6 +120,7 @@ static void rk45(struct ebb_run *run)
 static const struct ebb_sampler_method method_rk45 = {.slots = RK_SLOTS, .measures = true, .step = rk45};
 
 const struct ebb_sampler_info samplers_rk45[] = {
-    {"rk45", "Adaptive Dormand-Prince on the probability-flow ODE, rtol and atol", "Song 2021", 5, 0, false, .method = &method_rk45},
+    {"rk45", "Adaptive Dormand-Prince on the probability-flow ODE, rtol and atol", "Song 2021", 5, 0, false,
+     .method = &method_rk45},
     SAMPLERS_END,
 };

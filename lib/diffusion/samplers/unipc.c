@@ -1,7 +1,9 @@
-// UniPC (Zhao 2023): a multistep predictor in lambda whose step is corrected once the next evaluation is there.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// UniPC (Zhao 2023): a multistep predictor in lambda whose step is corrected once the next evaluation is
+// there.
 #include <math.h>
 
-#include "diffusion/compat.h"
+#include "diffusion/quirks.h"
 #include "diffusion/samplers/samplers.h"
 
 enum { LAST = SLOT_FREE, UNIPC_SLOTS, MAX_ORDER = 3 };
@@ -33,12 +35,13 @@ static void solve(double a[MAX_ORDER][MAX_ORDER], double *b, int count)
 }
 
 struct bh {
-    double phi, b, rho[MAX_ORDER], rk[MAX_ORDER]; // rho[order - 1] belongs to the newest of the corrector
+    double phi, b, rho[MAX_ORDER], rk[MAX_ORDER]; // rho[order - 1]: of the corrector's newest estimate
 };
 
-// Weights for a step of h with history at `past` (past[0] is where the step starts). `order` differences are used: order - 1
-// of the history, and the new one (corrector).
-static struct bh bh_weights(const struct run_past *past, double h, int order, bool corrector, bool noise, bool bh1)
+// Weights for a step of h with the history at `past`; the step starts at past[0]. `order` differences are
+// used: order - 1 of the history, and the new one in the corrector.
+static struct bh bh_weights(const struct run_past *past, double h, int order, bool corrector, bool noise,
+                            bool bh1)
 {
     double hh = noise ? h : -h, phi = expm1(hh), term = phi / hh - 1, factorial = 1;
     struct bh w = {.phi = phi, .b = bh1 ? hh : phi};
@@ -68,24 +71,27 @@ static struct ebb_run_term scaled(struct ebb_run_term t, double by)
 }
 
 // x = slot[src] at past[0]'s level, stepped to `to`. `fresh` is the estimate at `to` (corrector) or -1.
-static void uni_step(struct ebb_run *run, const struct run_past *past, const struct ebb_level *to, int src, int fresh, int order)
+static void uni_step(struct ebb_run *run, const struct run_past *past, const struct ebb_noise_level *to,
+                     int src, int fresh, int order)
 {
-    const struct ebb_compat *c = run->compat;
-    bool noise = c && c->noise_prediction;
-    const struct ebb_level *from = &past[0].at;
-    double keep = noise ? to->alpha / from->alpha : to->sigma / from->sigma, gain = -(noise ? to->sigma : to->alpha);
+    const struct ebb_quirks *q = run->quirks;
+    bool noise = q && q->noise_prediction;
+    const struct ebb_noise_level *from = &past[0].at;
+    double keep = noise ? to->alpha / from->alpha : to->sigma / from->sigma,
+           gain = -(noise ? to->sigma : to->alpha);
     double h = to->lambda - from->lambda;
     if (!isfinite(h)) {
         RUN_BLEND(run, SLOT_X, {src, keep}, {past[0].slot, -gain * (noise ? 0 : 1)});
         return;
     }
 
-    struct bh w = bh_weights(past, h, order, fresh >= 0, noise, c && c->bh1);
+    struct bh w = bh_weights(past, h, order, fresh >= 0, noise, q && q->bh1);
     double m0 = gain * w.phi;
     struct ebb_run_term terms[EBB_RUN_TERMS] = {{src, keep}};
     int count = 2;
     for (int i = 0; i < order - 1; i++) {
-        struct ebb_run_term t = scaled((struct ebb_run_term){past[i + 1].slot, 1}, gain * w.b * w.rho[i] / w.rk[i]);
+        struct ebb_run_term t = scaled((struct ebb_run_term){past[i + 1].slot, 1},
+                                       gain * w.b * w.rho[i] / w.rk[i]);
         m0 -= t.weight;
         terms[count++] = t;
     }
@@ -100,18 +106,18 @@ static void uni_step(struct ebb_run *run, const struct run_past *past, const str
 
 static void unipc(struct ebb_run *run)
 {
-    const struct ebb_compat *c = run->compat;
-    if (c && c->noise_prediction)
+    const struct ebb_quirks *q = run->quirks;
+    if (q && q->noise_prediction)
         run_remember_eps(run);
     else
         run_remember(run);
-    bool corrected = !c || run->step < 1 || run->step > 64 || !(c->uncorrected >> (run->step - 1) & 1);
-    if (corrected && run->seen > 1 && isfinite(run->past[1].at.lambda)) // the step that led here, once more
+    bool corrected = !q || run->step < 1 || run->step > 64 || !(q->uncorrected >> (run->step - 1) & 1);
+    if (corrected && run->seen > 1 && isfinite(run->past[1].at.lambda)) // repeats the step that led here
         uni_step(run, run->past + 1, run_now(run), LAST, run->past[0].slot, (int)run->number[0]);
     RUN_BLEND(run, LAST, {SLOT_X, 1});
 
-    int order = c ? c->order : 2, left = run->steps - run->step;
-    if (c ? c->lower_order_final : !isfinite(run_next(run)->lambda))
+    int order = q ? q->order : 2, left = run->steps - run->step;
+    if (q ? q->lower_order_final : !isfinite(run_next(run)->lambda))
         order = left < order ? left : order;
     order = run->seen < order ? run->seen : order;
     if (order > 1 && !isfinite(run->past[order - 1].at.lambda))
@@ -124,6 +130,7 @@ static void unipc(struct ebb_run *run)
 static const struct ebb_sampler_method method_unipc = {.slots = UNIPC_SLOTS, .step = unipc};
 
 const struct ebb_sampler_info samplers_unipc[] = {
-    {"unipc", "UniPC-2, each step corrected by the next evaluation", "Zhao 2023", 3, 1, false, .method = &method_unipc},
+    {"unipc", "UniPC-2, each step corrected by the next evaluation", "Zhao 2023", 3, 1, false,
+     .method = &method_unipc},
     SAMPLERS_END,
 };

@@ -1,31 +1,42 @@
-// How a call that can fail says so: a code the caller can act on and a sentence a person can act on.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Errors: a call that can fail returns a code for the program and writes a sentence for the person.
 #ifndef EBB_ERROR_H
 #define EBB_ERROR_H
 
+#include <stddef.h>
+
 #include <ebb/export.h>
+
+EBB_BEGIN_DECLS
 
 enum ebb_result {
     EBB_OK = 0,
-    EBB_INVALID,       // an argument or setting is outside what is allowed
-    EBB_NOT_FOUND,     // no such file, model, label, device or name
-    EBB_UNREADABLE,    // it is there but cannot be read
-    EBB_UNWRITABLE,    // cannot be written: permissions, disk full
-    EBB_WRONG_TYPE,    // readable, but another kind of thing than asked for
-    EBB_UNSUPPORTED,   // the right kind of thing, with an option we do not have
-    EBB_CORRUPT,       // truncated, inconsistent, checksum wrong, not finite
-    EBB_OUT_OF_MEMORY, // host or device
-    EBB_NO_DEVICE,     // the device asked for cannot be used here
-    EBB_DEVICE_FAILED, // a device was lost or returned nonsense
-    EBB_CANCELLED,     // the caller's progress function asked to stop
+    EBB_INVALID,       // an argument or a setting is outside its range
+    EBB_NOT_FOUND,     // there is no file, model, label, device or choice of that name
+    EBB_UNREADABLE,    // a file is there but cannot be read
+    EBB_UNWRITABLE,    // a file cannot be written: permissions, disk full
+    EBB_WRONG_TYPE,    // a file is of another kind than the call needs: a text file as a sound
+    EBB_UNSUPPORTED,   // a file is of the right kind, with an option that Ebb does not have
+    EBB_CORRUPT,       // a file is truncated or inconsistent, a checksum is wrong, a number is not finite
+    EBB_OUT_OF_MEMORY, // on the host or on the device
+    EBB_NO_DEVICE,     // the named device cannot be used here
+    EBB_DEVICE_FAILED, // a device was lost or returned wrong values
+    EBB_CANCELLED,     // the caller's progress function stopped the call
 };
 
-// Filled by a failing call when the caller passes one; left alone on success. Plain data, nothing to free.
+// A failing call fills it, unless the caller passes NULL; a successful call leaves it alone. Plain data,
+// nothing to free. The struct will never have more than these two fields.
 struct ebb_error {
     enum ebb_result code;
-    char message[512]; // one sentence, UTF-8, names the thing, what was found and what was expected
+    char message[512]; // one sentence, UTF-8: the thing by name, the value found and the value expected
 };
 
-// The code in lower-case words, "out of memory"; a static string, never NULL.
+// The code in lower-case words, such as "out of memory"; a static string, never NULL.
 EBB_API const char *ebb_result_name(enum ebb_result result);
+
+// The one of the `count` names that is spelled most like `text`, for messages; NULL if none is near.
+EBB_API const char *ebb_near_name(const char *text, const char *const *names, size_t count);
+
+EBB_END_DECLS
 
 #endif

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Whether anybody listens by the clock: only then does a source that is too slow have to say so.
+#ifndef GST_DIFFUSE_PACING_H
+#define GST_DIFFUSE_PACING_H
+
+#include <gst/gst.h>
+
+// Whether a sink of the pipeline follows the clock. An element alone may stand in anything: TRUE.
+gboolean diffuse_pipeline_keeps_time(GstElement *element);
+
+#endif

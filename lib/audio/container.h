@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Where the samples stand in a sound file of chunks, and how many bytes its header promises. Of WAV, RF64,
+// RIFX, AIFF, 8SVX, Wave64, CAF and AU: the headers that recorders and pipes leave unfinished.
+#ifndef EBB_AUDIO_CONTAINER_H
+#define EBB_AUDIO_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Looks at `size` bytes at a place of the file; false if they are not all there.
+typedef bool ebb_peek(void *file, uint64_t at, void *bytes, size_t size);
+
+struct ebb_container;
+
+// Bytes that libsndfile is to see in place of those of the file.
+struct ebb_patch {
+    uint64_t at;
+    unsigned char bytes[4];
+};
+
+enum { EBB_MOST_CHUNKS = 4096, EBB_MOST_PATCHES = 32 }; // a real file has some ten chunks
+
+struct ebb_layout {
+    const struct ebb_container *container; // NULL: none of these
+    uint64_t size_at;                      // where the size of the samples stands
+    uint64_t data;                         // where the samples begin; 0: they were not found
+    uint64_t promised;                     // bytes
+    bool open;       // the size is one that programs write who do not know it: until the end
+    bool endless;    // the size says nothing at all
+    int coding;      // of WAV: its format tag
+    uint64_t chunks; // seen on the way
+
+    // Where an RF64 is shown: libsndfile knows that name alone, not BW64, and does not pass over the byte
+    // behind a chunk of an odd size.
+    struct ebb_patch patches[EBB_MOST_PATCHES];
+    size_t patched;
+};
+
+void ebb_layout_find(struct ebb_layout *layout, ebb_peek *peek, void *file);
+
+// Whether it is an RF64, or a BW64.
+bool ebb_layout_is_wide(const struct ebb_layout *layout);
+
+// Whether a pipe of it can be read as it comes.
+bool ebb_layout_streams(const struct ebb_layout *layout);
+
+// Whether the container is a plain WAV, of 32-bit sizes, whose samples an RF64 can hold too.
+bool ebb_layout_can_be_rf64(const struct ebb_layout *layout);
+
+// The size field for so many bytes of samples; returns its length, 0: the field cannot hold the number.
+size_t ebb_layout_size_field(const struct ebb_layout *layout, uint64_t bytes, unsigned char field[8]);
+
+// After samples of this size chunks stand that end where the file does, so that an open size was meant: no
+// samples.
+bool ebb_layout_is_empty(const struct ebb_layout *layout, uint64_t file_size, ebb_peek *peek, void *file);
+
+// How many of the last bytes of an endless WAV are chunks that its writer put behind the samples.
+enum { EBB_TAIL_BYTES = 64 };
+size_t ebb_wav_tail(const unsigned char *last, size_t count);
+
+// Whether an Ogg ends as it should, with a whole page that says so. `last`: the file's last bytes, or fewer.
+enum { EBB_OGG_TAIL = 1 << 17 }; // more than the longest page
+bool ebb_ogg_ends(const unsigned char *last, size_t count);
+
+// Whether these eight bytes begin a chunk of WAV: four letters and a size.
+bool ebb_wav_is_chunk(const unsigned char bytes[8]);
+
+#endif

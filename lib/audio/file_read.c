@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Reading a sound file, piece by piece or whole, through libsndfile.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <sndfile.h>
+
+#include <ebb/audio.h>
+#include <ebb/memory.h>
+
+#include "audio/file_metadata.h"
+#include "audio/input.h"
+#include "base/base.h"
+
+struct ebb_sound_reader {
+    struct ebb_sound_input *input; // NULL: libsndfile knows the file by its name
+    SNDFILE *file;
+    char warning[300]; // "": nothing is missing
+    char *name;        // for messages
+    size_t position;
+    struct ebb_sound_info info;
+    struct ebb_sound_metadata *metadata;
+};
+
+// The least of our formats that holds this subtype's samples.
+static enum ebb_wav_format format_of(int sndfile_format)
+{
+    switch (sndfile_format & SF_FORMAT_SUBMASK) {
+    case SF_FORMAT_PCM_S8:
+    case SF_FORMAT_PCM_U8:
+    case SF_FORMAT_PCM_16:
+    case SF_FORMAT_ULAW:
+    case SF_FORMAT_ALAW:
+    case SF_FORMAT_ALAC_16: return EBB_WAV_16;
+    case SF_FORMAT_PCM_24:
+    case SF_FORMAT_ALAC_20:
+    case SF_FORMAT_ALAC_24: return EBB_WAV_24;
+    case SF_FORMAT_PCM_32:
+    case SF_FORMAT_ALAC_32: return EBB_WAV_32I;
+    case SF_FORMAT_DOUBLE: return EBB_WAV_64F;
+    default: return EBB_WAV_32F;
+    }
+}
+
+// libsndfile's own word for "nobody knows" is its largest number.
+static size_t claimed_frames(const struct ebb_sound_reader *reader, const SF_INFO *sf)
+{
+    bool unknown = (reader->input && ebb_sound_input_endless(reader->input)) ||
+                   sf->frames >= SF_COUNT_MAX / 2;
+    return sf->frames <= 0 ? 0 : unknown ? SIZE_MAX : (size_t)sf->frames;
+}
+
+// A few formats are known by the ending of the file's name alone.
+static SNDFILE *open_by_name(struct ebb_sound_reader *reader, const char *path, SF_INFO *sf)
+{
+    struct stat info;
+    *sf = (SF_INFO){0};
+    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return NULL;
+    ebb_sound_input_close(&reader->input);
+    return sf_open(path, SFM_READ, sf);
+}
+
+static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *path, SF_INFO *sf,
+                                 struct ebb_error *error)
+{
+    reader->input = ebb_sound_input_open(path, error);
+    if (!reader->input)
+        return error->code;
+    reader->file = ebb_sound_input_start(reader->input, sf);
+    bool alien = !reader->file && sf_error(NULL) == SF_ERR_UNRECOGNISED_FORMAT;
+    if (!reader->file && ebb_sound_input_failure(reader->input, error) != EBB_OK)
+        return error->code;
+    if (alien && !ebb_sound_input_gave_up(reader->input))
+        reader->file = open_by_name(reader, path, sf);
+    bool coded = !reader->file && sf_error(NULL) == SF_ERR_UNSUPPORTED_ENCODING;
+    if (!reader->file)
+        return ebb_fail(error, alien ? EBB_WRONG_TYPE : coded ? EBB_UNSUPPORTED : EBB_CORRUPT,
+                        "%s: not a sound file that can be read (%s)", reader->name, sf_strerror(NULL));
+    return sf->frames > 0 ? EBB_OK : ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", reader->name);
+}
+
+static void warn_cut(struct ebb_sound_reader *reader)
+{
+    uint64_t promised = 0, there = 0;
+    if (reader->input && ebb_sound_input_cut(reader->input, &promised, &there))
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: cut off: %llu bytes of samples were promised, %llu are there", reader->name,
+                 (unsigned long long)promised, (unsigned long long)there);
+    else if (reader->input && ebb_sound_input_lacks_end(reader->input))
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: cut off: the last page of the Ogg stream is missing", reader->name);
+}
+
+struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_error *error)
+{
+    SF_INFO sf = {0};
+    error = EBB_ERROR(error);
+    struct ebb_sound_reader *reader = calloc(1, sizeof(*reader));
+    if (reader)
+        reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
+    if (!reader || !reader->name) {
+        free(reader);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        return NULL;
+    }
+    enum ebb_result result = open_file(reader, path, &sf, error);
+    if (result == EBB_OK && !(reader->metadata = metadata_read(reader->input, reader->file, &sf)))
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+    if (result != EBB_OK) {
+        ebb_sound_reader_close(&reader);
+        return NULL;
+    }
+    reader->info = (struct ebb_sound_info){
+        .frames = claimed_frames(reader, &sf),
+        .channels = sf.channels,
+        .rate = sf.samplerate,
+        .format = format_of(sf.format),
+        .comment = sf_get_string(reader->file, SF_STR_COMMENT),
+    };
+    reader->info.recipe = reader->metadata->recipe ? reader->metadata->recipe : reader->info.comment;
+    warn_cut(reader);
+    return reader;
+}
+
+void ebb_sound_reader_close(struct ebb_sound_reader **reader)
+{
+    if (!*reader)
+        return;
+    if ((*reader)->file)
+        sf_close((*reader)->file);
+    ebb_sound_input_close(&(*reader)->input);
+    ebb_sound_metadata_destroy(&(*reader)->metadata);
+    free((*reader)->name);
+    free(*reader);
+    *reader = NULL;
+}
+
+const struct ebb_sound_info *ebb_sound_reader_info(const struct ebb_sound_reader *reader)
+{
+    return &reader->info;
+}
+
+const struct ebb_sound_metadata *ebb_sound_reader_metadata(const struct ebb_sound_reader *reader)
+{
+    return reader->metadata;
+}
+
+const char *ebb_sound_reader_warning(const struct ebb_sound_reader *reader)
+{
+    return *reader->warning ? reader->warning : NULL;
+}
+
+// Nothing is there where samples were expected: if that is the end of the file, its rest was cut off.
+static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_error *error)
+{
+    if (reader->position == 0 && reader->info.frames == SIZE_MAX)
+        return ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", reader->name);
+    bool promised = reader->info.frames != SIZE_MAX && reader->position < reader->info.frames;
+    const char *why = sf_error(reader->file) != SF_ERR_NO_ERROR ? sf_strerror(reader->file) : "";
+    if (!promised && !*why) {
+        warn_cut(reader);
+        return EBB_OK;
+    }
+    bool cut = reader->position > 0 && (!reader->input || ebb_sound_input_at_end(reader->input));
+    if (!cut)
+        return ebb_fail(error, EBB_CORRUPT, "%s: cannot be read after %zu frames%s%s", reader->name,
+                        reader->position, *why ? ": " : "", why);
+    warn_cut(reader);
+    if (!*reader->warning && promised)
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: cut off: %zu frames were promised, %zu are there", reader->name,
+                 reader->info.frames, reader->position);
+    else if (!*reader->warning)
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: cut off: it has no end after %zu frames (%s)", reader->name, reader->position, why);
+    return EBB_OK;
+}
+
+// Either of the two types of samples; the other is NULL.
+static enum ebb_result read_block(struct ebb_sound_reader *reader, float *samples, double *doubles,
+                                  size_t frames, size_t *got, struct ebb_error *error)
+{
+    sf_count_t count = samples ? sf_readf_float(reader->file, samples, (sf_count_t)frames)
+                               : sf_readf_double(reader->file, doubles, (sf_count_t)frames);
+    *got = count > 0 ? (size_t)count : 0;
+    if (reader->input && ebb_sound_input_failure(reader->input, error) != EBB_OK)
+        return error ? error->code : EBB_UNREADABLE;
+    size_t channels = (size_t)reader->info.channels;
+    for (size_t i = 0; i < *got * channels; i++)
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one of the two is given
+        if (!isfinite(samples ? (double)samples[i] : doubles[i]))
+            return ebb_fail(error, EBB_CORRUPT, "%s: sample %zu of channel %zu is not a number", reader->name,
+                            reader->position + i / channels, i % channels);
+    reader->position += *got;
+    return *got < frames ? end_early(reader, error) : EBB_OK;
+}
+
+enum ebb_result ebb_sound_reader_read(struct ebb_sound_reader *reader, float *samples, size_t frames,
+                                      size_t *got, struct ebb_error *error)
+{
+    return read_block(reader, samples, NULL, frames, got, error);
+}
+
+enum ebb_result ebb_sound_reader_read_double(struct ebb_sound_reader *reader, double *samples, size_t frames,
+                                             size_t *got, struct ebb_error *error)
+{
+    return read_block(reader, NULL, samples, frames, got, error);
+}
+
+// ---- whole files ----
+
+enum ebb_result ebb_sound_alloc(struct ebb_sound *sound, size_t frames, int channels, int rate,
+                                struct ebb_error *error)
+{
+    *sound = (struct ebb_sound){0};
+    if (channels < 1 || rate < 1)
+        return ebb_fail(error, EBB_INVALID, "a sound of %d channels at %d Hz, expected 1 or more of both",
+                        channels, rate);
+    if (frames <= (size_t)-1 / sizeof(float) / (size_t)channels)
+        sound->samples = ebb_alloc(frames * (size_t)channels, sizeof(float));
+    if (!sound->samples)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for %zu frames", frames);
+
+    sound->frames = frames;
+    sound->channels = channels;
+    sound->rate = rate;
+    return EBB_OK;
+}
+
+void ebb_sound_clear(struct ebb_sound *sound)
+{
+    if (!sound)
+        return;
+
+    free(sound->samples);
+    free(sound->comment);
+    free(sound->warning);
+    *sound = (struct ebb_sound){0};
+}
+
+// Uncompressed samples take twice to four times the bytes of their file.
+static enum ebb_result check_room(const struct ebb_sound_reader *reader, size_t frames,
+                                  struct ebb_error *error)
+{
+    enum { EXPANSION = 4 };
+    uint64_t frame = (uint64_t)reader->info.channels * sizeof(float);
+    uint64_t bytes = reader->input ? ebb_sound_input_bytes(reader->input) : 0;
+    uint64_t bound = ebb_memory_bound() > EXPANSION * bytes ? ebb_memory_bound() : EXPANSION * bytes;
+    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a file that opens has channels
+    if (frames <= bound / frame)
+        return EBB_OK;
+    return ebb_fail(
+        error, EBB_UNSUPPORTED,
+        "%s: its samples take more than %llu MiB of memory; EBB_MEMORY=%lluM in the environment allows it",
+        reader->name, (unsigned long long)(bound >> 20),
+        (unsigned long long)(frames > UINT64_MAX / frame / 2 ? 2 * (bound >> 20)
+                                                             : (frames * frame >> 20) + 1));
+}
+
+// Grows as the samples come: a header that lies about the length costs nothing.
+static enum ebb_result grow(struct ebb_sound_reader *reader, struct ebb_sound *sound, double **doubles,
+                            size_t frames, struct ebb_error *error)
+{
+    size_t channels = (size_t)sound->channels;
+    bool fits = frames <= (size_t)-1 / 4 / sizeof(double) / channels;
+    float *samples = fits ? realloc(sound->samples, frames * channels * sizeof(float)) : NULL;
+    sound->samples = samples ? samples : sound->samples;
+    double *wide = samples && doubles ? realloc(*doubles, frames * channels * sizeof(double)) : NULL;
+    if (wide)
+        *doubles = wide;
+    if (samples && (wide || !doubles))
+        return EBB_OK;
+    return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory for %zu frames", reader->name, frames);
+}
+
+// The next block behind what `sound` has.
+static enum ebb_result append_block(struct ebb_sound_reader *reader, struct ebb_sound *sound, double *doubles,
+                                    size_t frames, size_t *got, struct ebb_error *error)
+{
+    size_t channels = (size_t)sound->channels, at = sound->frames * channels;
+    if (!doubles)
+        return ebb_sound_reader_read(reader, sound->samples + at, frames, got, error);
+    enum ebb_result result = ebb_sound_reader_read_double(reader, doubles + at, frames, got, error);
+    for (size_t i = at; i < at + *got * channels; i++)
+        sound->samples[i] = (float)doubles[i];
+    return result;
+}
+
+static enum ebb_result read_samples(struct ebb_sound_reader *reader, struct ebb_sound *sound,
+                                    double **doubles, struct ebb_error *error)
+{
+    size_t capacity = 0, promised = reader->info.frames;
+    enum ebb_result result = promised == SIZE_MAX ? EBB_OK : check_room(reader, promised, error);
+    for (size_t step = 1 << 16, got = step; got == step && result == EBB_OK;) {
+        if (capacity - sound->frames < step) {
+            capacity = capacity ? 2 * capacity : promised < 1 << 20 ? promised + 2 * step : 1 << 20;
+            result = grow(reader, sound, doubles, capacity, error);
+        }
+        got = 0;
+        if (result == EBB_OK)
+            result = append_block(reader, sound, doubles ? *doubles : NULL, step, &got, error);
+        sound->frames += got;
+        if (result == EBB_OK && promised == SIZE_MAX)
+            result = check_room(reader, sound->frames, error);
+    }
+    return result;
+}
+
+static enum ebb_result copy_text(const char *text, char **copy, struct ebb_error *error)
+{
+    if (text && !(*copy = strdup(text)))
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a sound's texts");
+    return EBB_OK;
+}
+
+static enum ebb_result read_all(struct ebb_sound_reader *reader, struct ebb_sound *sound, double **doubles,
+                                struct ebb_error *error)
+{
+    *sound = (struct ebb_sound){.channels = reader->info.channels, .rate = reader->info.rate};
+    enum ebb_result result = copy_text(reader->info.comment, &sound->comment, error);
+    if (result == EBB_OK)
+        result = read_samples(reader, sound, doubles, error);
+    if (result == EBB_OK)
+        result = copy_text(ebb_sound_reader_warning(reader), &sound->warning, error);
+    if (result != EBB_OK)
+        ebb_sound_clear(sound);
+    return result;
+}
+
+enum ebb_result ebb_sound_reader_read_all(struct ebb_sound_reader *reader, struct ebb_sound *sound,
+                                          struct ebb_error *error)
+{
+    return read_all(reader, sound, NULL, error);
+}
+
+enum ebb_result ebb_sound_reader_read_all_double(struct ebb_sound_reader *reader, struct ebb_sound *sound,
+                                                 double **doubles, struct ebb_error *error)
+{
+    *doubles = NULL;
+    enum ebb_result result = read_all(reader, sound, doubles, error);
+    if (result != EBB_OK) {
+        free(*doubles);
+        *doubles = NULL;
+    }
+    return result;
+}
+
+enum ebb_result ebb_sound_read(const char *path, struct ebb_sound *sound, struct ebb_error *error)
+{
+    *sound = (struct ebb_sound){0};
+    error = EBB_ERROR(error);
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, error);
+    if (!reader)
+        return error->code;
+    enum ebb_result result = ebb_sound_reader_read_all(reader, sound, error);
+    ebb_sound_reader_close(&reader);
+    return result;
+}

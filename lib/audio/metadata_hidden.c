@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What FLAC, Ogg and W64 files hold and libsndfile does not tell of: taken where a WAV has a place for it,
+// named where it has none.
+#include <stdlib.h>
+#include <string.h>
+
+#include "file_metadata.h"
+
+enum {
+    MOST_BLOCKS = 1000,  // looked at
+    OGG_LOOK = 64 << 10, // where an Ogg's comments begin, and end unless they hold pictures
+};
+
+struct block {
+    unsigned char *body;
+    size_t size;
+};
+
+static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t size, struct block *block)
+{
+    *block = (struct block){malloc(size + 1), size};
+    if (block->body && ebb_sound_input_look(input, at, block->body, size))
+        return true;
+    free(block->body);
+    return false;
+}
+
+// A chunk of the WAV that was encoded: `flac --keep-foreign-metadata` leaves each in a block of its own.
+// false: out of memory.
+static bool take_foreign(struct ebb_sound_metadata *m, const struct block *block, bool *behind)
+{
+    const unsigned char *chunk = block->body + 4;
+    size_t left = block->size - 4;
+    char id[5] = {0};
+    if (left < 8)
+        return true;
+    memcpy(id, chunk, 4);
+    *behind = *behind || strcmp(id, "data") == 0;
+    uint32_t size = wav_get32(chunk + 4);
+    if (metadata_is_of_the_samples(chunk) || strcmp(id, "RIFF") == 0 || strcmp(id, "RF64") == 0 ||
+        size > left - 8)
+        return true;
+    struct wav_chunk *kept = wav_chunks_add(&m->chunks, id, chunk + 8, size);
+    if (kept)
+        kept->behind = *behind;
+    m->bytes += size;
+    return kept != NULL;
+}
+
+static bool take_application(struct ebb_sound_metadata *m, const struct block *block, bool *behind)
+{
+    if (block->size >= 4 && memcmp(block->body, "riff", 4) == 0)
+        return take_foreign(m, block, behind);
+    metadata_lose(m, "application data");
+    return true;
+}
+
+static bool take_flac_block(struct ebb_sound_metadata *m, const struct ebb_sound_input *input, int type,
+                            uint64_t at, size_t size, bool *behind)
+{
+    enum { APPLICATION = 2, COMMENTS = 4, CUE_SHEET = 5, PICTURE = 6 };
+    struct block block;
+    if (type == CUE_SHEET || type == PICTURE)
+        metadata_lose(m, type == PICTURE ? "a picture" : "a cue sheet");
+    if (type != APPLICATION && type != COMMENTS)
+        return true;
+    if (size > METADATA_MOST_BYTES - m->bytes || !read_block(input, at, size, &block)) {
+        metadata_lose(m, type == COMMENTS ? "comments" : "application data");
+        return true;
+    }
+    bool ok = type == COMMENTS ? metadata_from_vorbis(m, block.body, block.size)
+                               : take_application(m, &block, behind);
+    free(block.body);
+    return ok;
+}
+
+static bool take_flac_blocks(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
+{
+    unsigned char head[4];
+    uint64_t at = 4;
+    bool last = false, behind = false, ok = true;
+    for (int i = 0; i < MOST_BLOCKS && ok && !last && ebb_sound_input_look(input, at, head, sizeof(head));
+         i++) {
+        size_t size = (size_t)(head[1] << 16 | head[2] << 8 | head[3]);
+        last = head[0] & 0x80;
+        ok = take_flac_block(m, input, head[0] & 0x7f, at + sizeof(head), size, &behind);
+        at += sizeof(head) + size;
+    }
+    return ok;
+}
+
+// The comments are the second packet; they are looked for by what they begin with.
+static bool take_ogg_comments(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
+{
+    static const char *const marks[] = {"\3vorbis", "OpusTags"};
+    size_t size = ebb_sound_input_bytes(input) < OGG_LOOK ? (size_t)ebb_sound_input_bytes(input) : OGG_LOOK;
+    struct block block;
+    if (!read_block(input, 0, size, &block))
+        return true;
+    bool ok = true;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks) && ok; i++) {
+        size_t length = strlen(marks[i]);
+        unsigned char *found = memmem(block.body, size, marks[i], length);
+        if (found)
+            ok = metadata_from_vorbis(m, found + length, size - (size_t)(found - block.body) - length);
+    }
+    free(block.body);
+    return ok;
+}
+
+// A W64 names its chunks by 16 bytes, the first four of which are the letters of a WAV's.
+static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
+{
+    static const char known[] = "fmt fact data junk levl";
+    uint64_t at = 40, end = ebb_sound_input_bytes(input);
+    unsigned char head[24];
+    for (int i = 0; i < MOST_BLOCKS && ebb_sound_input_look(input, at, head, sizeof(head)); i++) {
+        char name[5] = {0};
+        uint64_t size = wav_get64(head + 16);
+        memcpy(name, head, 4);
+        for (int k = 0; k < 4; k++)
+            name[k] = name[k] >= ' ' && name[k] < 0x7f ? name[k] : '?';
+        if (!strstr(known, name))
+            metadata_lose(m, "%s", name);
+        if (size < sizeof(head) || size > end - at)
+            return;
+        at += (size + 7) & ~(uint64_t)7;
+    }
+}
+
+bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
+{
+    unsigned char head[4];
+    if (!ebb_sound_input_look(input, 0, head, sizeof(head)))
+        return true;
+    if (memcmp(head, "fLaC", 4) == 0)
+        return take_flac_blocks(metadata, input);
+    if (memcmp(head, "OggS", 4) == 0)
+        return take_ogg_comments(metadata, input);
+    if (memcmp(head, "riff", 4) == 0)
+        name_w64_chunks(metadata, input);
+    return true;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "wav_chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t wav_get16(const unsigned char *at)
+{
+    return at[0] | (uint32_t)at[1] << 8;
+}
+
+uint32_t wav_get32(const unsigned char *at)
+{
+    return wav_get16(at) | wav_get16(at + 2) << 16;
+}
+
+uint64_t wav_get64(const unsigned char *at)
+{
+    return wav_get32(at) | (uint64_t)wav_get32(at + 4) << 32;
+}
+
+void wav_put(unsigned char *at, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        at[i] = (unsigned char)(value >> (8 * i));
+}
+
+struct wav_chunk *wav_chunks_add(struct wav_chunks *list, const char *id, const void *body, uint32_t size)
+{
+    struct wav_chunk *grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
+    if (!grown)
+        return NULL;
+    list->items = grown;
+
+    struct wav_chunk *chunk = grown + list->count;
+    *chunk = (struct wav_chunk){.size = size, .body = calloc((size_t)size + 1, 1)};
+    if (!chunk->body)
+        return NULL;
+    memcpy(chunk->id, id, 4);
+    if (body)
+        memcpy(chunk->body, body, size);
+    list->count++;
+    return chunk;
+}
+
+bool wav_chunks_copy(struct wav_chunks *to, const struct wav_chunks *from)
+{
+    bool ok = true;
+    for (size_t i = 0; i < from->count && ok; i++) {
+        const struct wav_chunk *chunk = from->items + i;
+        struct wav_chunk *copy = wav_chunks_add(to, chunk->id, chunk->body, chunk->size);
+        ok = copy != NULL;
+        if (ok)
+            copy->behind = chunk->behind;
+    }
+    return ok;
+}
+
+void wav_chunks_clear(struct wav_chunks *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].body);
+    free(list->items);
+    *list = (struct wav_chunks){0};
+}
+
+bool wav_chunk_append(struct wav_chunk *chunk, const void *bytes, size_t count)
+{
+    size_t size = (size_t)chunk->size + (chunk->size & 1), even = count + (count & 1);
+    unsigned char *grown = even < count || size + even > UINT32_MAX ? NULL
+                                                                    : realloc(chunk->body, size + even + 1);
+    if (!grown)
+        return false;
+    memset(grown + chunk->size, 0, size + even + 1 - chunk->size);
+    if (count)
+        memcpy(grown + size, bytes, count);
+    chunk->body = grown;
+    chunk->size = (uint32_t)(size + even);
+    return true;
+}
+
+bool wav_chunk_append_field(struct wav_chunk *chunk, const char *id, const void *body, uint32_t size)
+{
+    unsigned char head[8];
+    memcpy(head, id, 4);
+    wav_put(head + 4, size, 4);
+    return wav_chunk_append(chunk, head, sizeof(head)) && wav_chunk_append(chunk, body, size);
+}
+
+bool wav_chunk_is_list(const struct wav_chunk *chunk, const char *type)
+{
+    return memcmp(chunk->id, "LIST", 4) == 0 && chunk->size >= 4 && memcmp(chunk->body, type, 4) == 0;
+}
+
+bool wav_chunk_next_field(const struct wav_chunk *list, size_t *at, struct wav_field *field)
+{
+    size_t begin = *at ? *at : 4;
+    if (begin + 8 > list->size)
+        return false;
+    const unsigned char *head = list->body + begin;
+    uint32_t size = wav_get32(head + 4);
+    if (size > list->size - begin - 8)
+        return false; // a size that lies ends the list
+    *field = (struct wav_field){head, head + 8, size};
+    *at = begin + 8 + size + (size & 1);
+    return true;
+}
+
+uint64_t wav_chunks_bytes(const struct wav_chunks *list, bool behind)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].behind == behind)
+            bytes += 8 + (uint64_t)list->items[i].size + (list->items[i].size & 1);
+    return bytes;
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inner loops of convolutions in bfloat16: numbers are rounded to 8 significant bits, their products are
+// summed as float32. This file is compiled for AVX512-BF16, and for every processor as the definition that
+// tests compare with. CPU_BF16_KERNELS is the table's name.
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/vector.h"
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
+
+// Two numbers a lane, the first in the low half.
+static inline vec multiply_add(vec sum, vec x, vec w)
+{
+#ifdef __AVX512BF16__
+    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)w);
+#else
+    veci high = (veci)splat(-0.0f) >> 15; // 0xffff0000
+    sum += (vec)((veci)x & high) * (vec)((veci)w & high);
+    return sum + (vec)((veci)x << 16) * (vec)((veci)w << 16);
+#endif
+}
+
+#define MULTIPLY_ADD(sum, x, w) multiply_add(sum, x, w)
+#include "backend/cpu/rows.h"
+
+// To the nearest, ties to even; numbers are finite.
+static inline vech narrow_lanes(vec x)
+{
+#ifdef __AVX512BF16__
+    return (vech)_mm512_cvtneps_pbh((__m512)x);
+#else
+    veci bits = (veci)x;
+    return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, vech);
+#endif
+}
+
+INLINE void store_narrow(uint16_t *p, vec x, int count)
+{
+    vech v = narrow_lanes(x);
+    memcpy(p, &v, (size_t)count * sizeof(*p));
+}
+
+static void narrow(const float *src, size_t count, uint16_t *dst)
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        store_narrow(dst + i, load(src + i), LANES);
+    if (i < count)
+        store_narrow(dst + i, load_some(src + i, (int)(count - i)), (int)(count - i));
+}
+
+// Rows k and k + 1 of a panel become pairs.
+INLINE void store_pairs(uint16_t *out, vec first, vec second)
+{
+    veci low = __builtin_convertvector(narrow_lanes(first), veci),
+         high = __builtin_convertvector(narrow_lanes(second), veci);
+    veci both = (low & 0xffff) | high << 16;
+    memcpy(out, &both, sizeof(both));
+}
+
+static void pairs(const float *rows, size_t width, size_t count, uint16_t *out)
+{
+    for (size_t k = 0; k + 2 <= count; k += 2)
+        for (size_t c = 0; c < width; c += LANES)
+            store_pairs(out + k * width + 2 * c, load(rows + k * width + c),
+                        load(rows + (k + 1) * width + c));
+}
+
+// ---- the load of what is rounded afterwards ----
+
+// x / (1 + e^-x) to 2e-4 of itself: a twentieth of what bfloat16 resolves.
+static inline vec silu(vec x)
+{
+#ifdef __AVX512BF16__
+    __m512 t = _mm512_mul_ps((__m512)x, _mm512_set1_ps(-1.44269504f)), f = _mm512_reduce_ps(t, 0);
+    vec p = splat(0.99992807f) +
+            (vec)f * (splat(0.69326099f) + (vec)f * (splat(0.24261112f) + (vec)f * splat(0.05517166f)));
+    __m512 power = _mm512_scalef_ps((__m512)p, _mm512_sub_ps(t, f));
+    return x * (vec)_mm512_rcp14_ps(_mm512_add_ps(_mm512_set1_ps(1), power));
+#else
+    return x / (splat(1) + vexp(-x));
+#endif
+}
+
+INLINE vec affine(const struct cpu_load *l, vec x, int c, int count)
+{
+    if (!l->a)
+        return x;
+    return count == LANES ? x * load(l->a + c) + load(l->b + c)
+                          : x * load_some(l->a + c, count) + load_some(l->b + c, count);
+}
+
+static void load_silu(const struct cpu_load *l)
+{
+    const int whole = l->channels / LANES * LANES, rest = l->channels - whole;
+    for (int p = 0; p < l->pixels; p++) {
+        const float *src = l->src + (size_t)(p >> l->shift) * l->src_step;
+        float *dst = l->dst + (size_t)p * l->dst_step;
+        for (int c = 0; c < whole; c += LANES)
+            store(dst + c, silu(affine(l, load(src + c), c, LANES)));
+        if (rest)
+            store_some(dst + whole, silu(affine(l, load_some(src + whole, rest), whole, rest)), rest);
+    }
+}
+
+// Sums of at most a few hundred pixels.
+static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
+{
+    for (int c = 0; c < channels; c += LANES) {
+        int count = channels - c < LANES ? channels - c : LANES;
+        vec s = splat(0), q = splat(0);
+        for (int p = 0; p < pixels; p++) {
+            const float *at = x + (size_t)p * step + c;
+            vec v = count == LANES ? load(at) : load_some(at, count);
+            s += v;
+            q += v * v;
+        }
+        for (int i = 0; i < count; i++) {
+            sum[c + i] = s[i];
+            squares[c + i] = q[i];
+        }
+    }
+}
+
+// ---- Winograd F(4x4, 3x3) at the points 0, +-A, +-B and infinity, and F(2x2, 3x3); n is 6 or 4 points ----
+// A third of the rounding error of the usual points, 1 and 2; both are exact in bfloat16.
+
+#define A 0.75f
+#define B 1.5f
+
+INLINE void input_side(const vec d[6], vec out[6], const int n)
+{
+    if (n == 6) {
+        vec a = d[4] - splat(B * B) * d[2], b = splat(A) * (d[3] - splat(B * B) * d[1]);
+        vec c = d[4] - splat(A * A) * d[2], e = splat(B) * (d[3] - splat(A * A) * d[1]);
+        out[0] = splat(A * A * B * B) * d[0] - splat(A * A + B * B) * d[2] + d[4];
+        out[1] = a + b;
+        out[2] = a - b;
+        out[3] = c + e;
+        out[4] = c - e;
+        out[5] = splat(A * A * B * B) * d[1] - splat(A * A + B * B) * d[3] + d[5];
+    } else {
+        out[0] = d[0] - d[2];
+        out[1] = d[1] + d[2];
+        out[2] = d[2] - d[1];
+        out[3] = d[1] - d[3];
+    }
+}
+
+INLINE void kernel_side(const vec g[3], vec out[6], const int n)
+{
+    if (n == 6) {
+        const float a = 1 / (2 * A * A * (A * A - B * B)), b = 1 / (2 * B * B * (B * B - A * A));
+        vec even_a = splat(a) * (g[0] + splat(A * A) * g[2]), odd_a = splat(a * A) * g[1];
+        vec even_b = splat(b) * (g[0] + splat(B * B) * g[2]), odd_b = splat(b * B) * g[1];
+        out[0] = splat(1 / (A * A * B * B)) * g[0];
+        out[1] = even_a + odd_a;
+        out[2] = even_a - odd_a;
+        out[3] = even_b + odd_b;
+        out[4] = even_b - odd_b;
+        out[5] = g[2];
+    } else {
+        vec even = splat(0.5f) * (g[0] + g[2]), odd = splat(0.5f) * g[1];
+        out[0] = g[0];
+        out[1] = even + odd;
+        out[2] = even - odd;
+        out[3] = g[2];
+    }
+}
+
+INLINE void output_side(const vec m[6], vec out[4], const int n)
+{
+    vec a = m[1] + m[2], b = m[1] - m[2];
+    if (n == 6) {
+        vec c = m[3] + m[4], d = m[3] - m[4];
+        out[0] = m[0] + a + c;
+        out[1] = splat(A) * b + splat(B) * d;
+        out[2] = splat(A * A) * a + splat(B * B) * c;
+        out[3] = splat(A * A * A) * b + splat(B * B * B) * d + m[5];
+    } else {
+        out[0] = m[0] + a;
+        out[1] = b - m[3];
+        out[2] = out[3] = splat(0); // not stored
+    }
+}
+
+INLINE void in_lanes(const float *src, size_t line, size_t step, uint16_t *dst, size_t plane, const int n,
+                     const int count)
+{
+    vec rows[6][6], column[6], out[6];
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        UNROLL
+        for (int i = 0; i < n; i++) {
+            const float *at = src + (size_t)i * line + (size_t)j * step;
+            column[i] = count == LANES ? load(at) : load_some(at, count);
+        }
+        input_side(column, out, n);
+        UNROLL
+        for (int i = 0; i < n; i++)
+            rows[i][j] = out[i];
+    }
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        input_side(rows[i], out, n);
+        UNROLL
+        for (int j = 0; j < n; j++)
+            store_narrow(dst + (size_t)(n * i + j) * plane, out[j], count);
+    }
+}
+
+INLINE void in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane, const int n)
+{
+    int c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, LANES);
+    if (c < channels)
+        in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, channels - c);
+}
+
+static void winograd4_in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane)
+{
+    in(src, line, channels, dst, plane, 6);
+}
+
+static void winograd2_in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane)
+{
+    in(src, line, channels, dst, plane, 4);
+}
+
+#include "backend/cpu/winograd_out.h" // needs output_side()
+
+// LANES columns of two input channels: pairs at every point.
+INLINE void weights_lanes(const float *src, size_t place, size_t width, uint16_t *dst, size_t plane,
+                          const int n)
+{
+    vec rows[2][6][3], column[3], first[6], second[6];
+    for (int k = 0; k < 2; k++)
+        for (int j = 0; j < 3; j++) {
+            for (int i = 0; i < 3; i++)
+                column[i] = load(src + (size_t)(3 * i + j) * place + (size_t)k * width);
+            kernel_side(column, first, n);
+            for (int i = 0; i < n; i++)
+                rows[k][i][j] = first[i];
+        }
+    for (int i = 0; i < n; i++) {
+        kernel_side(rows[0][i], first, n);
+        kernel_side(rows[1][i], second, n);
+        for (int j = 0; j < n; j++)
+            store_pairs(dst + (size_t)(n * i + j) * plane, first[j], second[j]);
+    }
+}
+
+INLINE void weights(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane, const int n)
+{
+    for (size_t c = 0; c < width; c += LANES)
+        weights_lanes(rows + c, place, width, out + 2 * c, plane, n);
+}
+
+static void winograd4_weights(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane)
+{
+    weights(rows, place, width, out, plane, 6);
+}
+
+static void winograd2_weights(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane)
+{
+    weights(rows, place, width, out, plane, 4);
+}
+
+const struct cpu_bf16_kernels CPU_BF16_KERNELS = {
+    .title = CPU_TITLE,
+    .row = row,
+    .narrow = narrow,
+    .load_silu = load_silu,
+    .sums = sums,
+    .pairs = pairs,
+    .winograd4_in = winograd4_in,
+    .winograd2_in = winograd2_in,
+    .winograd4_out = winograd4_out,
+    .winograd2_out = winograd2_out,
+    .winograd4_weights = winograd4_weights,
+    .winograd2_weights = winograd2_weights,
+};

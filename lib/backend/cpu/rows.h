@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// row(): the sums of products, in registers. The file that includes this defines MULTIPLY_ADD(sum, x, w): a
+// sum with the product of two numbers of 32 bits, or with those of the two pairs of bfloat16 that they hold.
+#ifndef EBB_BACKEND_CPU_ROWS_H
+#define EBB_BACKEND_CPU_ROWS_H
+
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/vector.h"
+
+// Arrays of vectors stay in registers only where loops over them are unrolled.
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+// Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must
+// fit.
+#if defined(__AVX512F__)
+enum { PIXELS = 8 };
+#elif defined(__AVX2__) || defined(__aarch64__)
+enum { PIXELS = 3 };
+#else
+enum { PIXELS = 1 };
+#endif
+
+// Weights are fetched into the cache this many floats before they are needed.
+enum { AHEAD = 2048 };
+
+// With sanitizers on, gcc 12 unrolls a loop before it knows the bound, and warns of accesses that no
+// iteration makes. The sanitizers themselves watch these bounds.
+#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+
+// ---- sums of products ----
+
+INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int pixels, int vectors)
+{
+    for (int i = 0; i < pixels; i++) {
+        size_t at = (size_t)(first + i) * r->out_step;
+        for (int j = 0; j < vectors; j++) {
+            int column = j * LANES, rest = r->columns - column;
+            vec v = sum[i * vectors + j];
+            if (r->add)
+                v += load(r->add + column);
+            if (rest >= LANES) {
+                if (r->residual)
+                    v += load(r->residual + at + column);
+                store(r->out + at + column, v * splat(r->scale));
+            } else if (rest > 0) {
+                if (r->residual)
+                    v += load_some(r->residual + at + column, rest);
+                store_some(r->out + at + column, v * splat(r->scale), rest);
+            }
+        }
+    }
+}
+
+INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
+{
+    vec sum[PIXELS * 32 / LANES];
+    const float *b = r->panel;
+    const size_t step = r->step;
+    UNROLL
+    for (int i = 0; i < pixels * vectors; i++)
+        sum[i] = splat(0);
+    for (int run = 0; run < r->runs; run++) {
+        const float *a = r->a + (size_t)first * step + (size_t)run * r->run_step;
+        for (int k = 0; k < r->run; k++, b += vectors * LANES) {
+            UNROLL
+            for (int j = 0; j < vectors * LANES; j += 16)
+                __builtin_prefetch(b + AHEAD + j);
+            UNROLL
+            for (int i = 0; i < pixels; i++) {
+                vec x = splat(a[(size_t)i * step + (size_t)k]);
+                UNROLL
+                for (int j = 0; j < vectors; j++)
+                    sum[i * vectors + j] = MULTIPLY_ADD(sum[i * vectors + j], x, load(b + j * LANES));
+            }
+        }
+    }
+    vec done[PIXELS * 32 / LANES]; // a copy, so that `sum` itself needs no place in memory
+    UNROLL
+    for (int i = 0; i < pixels * vectors; i++)
+        done[i] = sum[i];
+    finish_tile(r, done, first, pixels, vectors);
+}
+
+// The last pixels of a row, fewer than PIXELS.
+INLINE void tail(const struct cpu_row *r, int first, const int vectors)
+{
+    switch (r->pixels - first) {
+#if defined(__AVX512F__)
+    case 7: tile(r, first, 7, vectors); break;
+    case 6: tile(r, first, 6, vectors); break;
+    case 5: tile(r, first, 5, vectors); break;
+    case 4: tile(r, first, 4, vectors); break;
+    case 3: tile(r, first, 3, vectors); break;
+#endif
+    case 2: tile(r, first, 2, vectors); break;
+    case 1: tile(r, first, 1, vectors); break;
+    default: break;
+    }
+}
+
+static void row_wide(const struct cpu_row *r)
+{
+    int first = 0;
+    for (; first + PIXELS <= r->pixels; first += PIXELS)
+        tile(r, first, PIXELS, 32 / LANES);
+    tail(r, first, 32 / LANES);
+}
+
+static void row_narrow(const struct cpu_row *r)
+{
+    int first = 0;
+    for (; first + PIXELS <= r->pixels; first += PIXELS)
+        tile(r, first, PIXELS, 16 / LANES);
+    tail(r, first, 16 / LANES);
+}
+
+static void row(const struct cpu_row *r)
+{
+    if (r->width == 32)
+        row_wide(r);
+    else
+        row_narrow(r);
+}
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "diffusers/convert.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+// Each converts `count` numbers: plain loops without branches, which compilers turn into vectors.
+
+static void from_f32(const unsigned char *p, size_t count, float *out)
+{
+    memcpy(out, p, count * sizeof(*out));
+}
+
+static void from_f64(const unsigned char *p, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double value;
+        memcpy(&value, p + i * sizeof(value), sizeof(value));
+        out[i] = (float)value;
+    }
+}
+
+static void from_bf16(const unsigned char *p, size_t count, float *out)
+{
+    ebb_widen(EBB_BFLOAT16, p, count, out);
+}
+
+static void from_f16(const unsigned char *p, size_t count, float *out)
+{
+    ebb_widen(EBB_FLOAT16, p, count, out);
+}
+
+static const struct reader {
+    const char *dtype;
+    size_t size;
+    void (*read)(const unsigned char *p, size_t count, float *out);
+} readers[] = {{"F32", 4, from_f32}, {"F16", 2, from_f16}, {"BF16", 2, from_bf16}, {"F64", 8, from_f64}};
+
+static const struct reader *find(const char *dtype)
+{
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
+        if (strcmp(readers[i].dtype, dtype) == 0)
+            return &readers[i];
+    return NULL;
+}
+
+bool ebb_convertible(const char *dtype)
+{
+    return find(dtype) != NULL;
+}
+
+// Exponent bits all set: infinite or not a number.
+static bool all_finite(const float *x, size_t count)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof(bits));
+        bad |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !bad;
+}
+
+bool ebb_convert(const char *dtype, const void *data, size_t outer, size_t middle, size_t inner,
+                 float *scratch, float *out)
+{
+    const struct reader *reader = find(dtype);
+    const unsigned char *p = data;
+    size_t row = middle * inner;
+    if (!reader)
+        return false;
+    if (middle == 1 || inner == 1) {
+        reader->read(p, outer * row, out);
+        return all_finite(out, outer * row);
+    }
+
+    bool good = true;
+    for (size_t o = 0; o < outer; o++, p += row * reader->size, out += row) {
+        reader->read(p, row, scratch);
+        good &= all_finite(scratch, row);
+        for (size_t i = 0; i < inner; i++)
+            for (size_t m = 0; m < middle; m++)
+                out[i * middle + m] = scratch[m * inner + i];
+    }
+    return good;
+}
+
+// ---- panels ----
+
+enum ebb_number ebb_convert_number(const char *dtype)
+{
+    return strcmp(dtype, "F16") == 0 ? EBB_FLOAT16 : strcmp(dtype, "BF16") == 0 ? EBB_BFLOAT16 : EBB_FLOAT32;
+}
+
+// One panel: `valid` rows of (cin, places) become columns of (places, cin, width); the rest is 0. False: a
+// number has all bits of its exponent set.
+#define PACK_PANEL(name, type, exponent)                                                                     \
+    static bool name(const unsigned char *p, size_t valid, size_t cin, size_t places, size_t width,          \
+                     type *out)                                                                              \
+    {                                                                                                        \
+        size_t row = cin * places;                                                                           \
+        type bad = 0;                                                                                        \
+        for (size_t i = 0; i < cin; i++)                                                                     \
+            for (size_t k = 0; k < places; k++) {                                                            \
+                type *to = out + (k * cin + i) * width;                                                      \
+                for (size_t c = 0; c < valid; c++) {                                                         \
+                    type bits;                                                                               \
+                    memcpy(&bits, p + (c * row + i * places + k) * sizeof(type), sizeof(bits));              \
+                    bad |= (bits & (exponent)) == (exponent);                                                \
+                    to[c] = bits;                                                                            \
+                }                                                                                            \
+                memset(to + valid, 0, (width - valid) * sizeof(type));                                       \
+            }                                                                                                \
+        return !bad;                                                                                         \
+    }
+PACK_PANEL(pack_f32, uint32_t, 0x7f800000)
+PACK_PANEL(pack_f16, uint16_t, 0x7c00)
+PACK_PANEL(pack_bf16, uint16_t, 0x7f80)
+
+bool ebb_convert_panels(const char *dtype, const void *data, size_t cout, size_t cin, size_t places,
+                        float *scratch, void *panels)
+{
+    const struct reader *reader = find(dtype);
+    enum ebb_number number = ebb_convert_number(dtype);
+    size_t row = cin * places, size = ebb_number_size(number);
+    bool good = reader != NULL, narrow = good && reader->size > size;
+    for (size_t first = 0; good && first < cout; first += EBB_PANEL) {
+        size_t width = (size_t)ebb_panel_width((int)cout, (int)first / EBB_PANEL), left = cout - first;
+        size_t valid = left < width ? left : width;
+        const unsigned char *p = (const unsigned char *)data + first * row * reader->size;
+        void *out = (char *)panels + first * row * size;
+        if (narrow) {
+            reader->read(p, valid * row, scratch);
+            p = (const unsigned char *)scratch;
+        }
+        switch (number) {
+        case EBB_FLOAT16: good = pack_f16(p, valid, cin, places, width, out); break;
+        case EBB_BFLOAT16: good = pack_bf16(p, valid, cin, places, width, out); break;
+        default: good = pack_f32(p, valid, cin, places, width, out); break;
+        }
+    }
+    return good;
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The diffused state as the mel it stands for, and back: through the autoencoder where there is one.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "model/workspace.h"
+
+struct ebb_coder { // half of an autoencoder, for states with `w` columns
+    struct ebb_coder *next;
+    int w;
+    bool encodes;
+    struct ebb_plan *plan;
+    struct ebb_buffer *input, *output;
+    float *latent; // the decoder's input or the encoder's output
+};
+
+static void destroy_coder(struct ebb_coder **coder)
+{
+    struct ebb_coder *d = *coder;
+    if (!d)
+        return;
+    ebb_buffer_destroy(&d->input);
+    ebb_buffer_destroy(&d->output);
+    ebb_plan_destroy(&d->plan);
+    free(d->latent);
+    free(d);
+    *coder = NULL;
+}
+
+void ebb_coders_destroy(struct ebb_coder **coders)
+{
+    while (*coders) {
+        struct ebb_coder *coder = *coders;
+        *coders = coder->next;
+        destroy_coder(&coder);
+    }
+}
+
+// Of the autoencoder's pictures.
+static size_t channels_of(const struct ebb_model *model)
+{
+    return (size_t)ebb_autoencoder_out_channels(model->vae);
+}
+
+static enum ebb_result plan_coder(struct ebb_model *model, struct ebb_coder *d, struct ebb_error *error)
+{
+    int h = model->state[1], c = model->state[0], frames = d->w * model->state_stride;
+    size_t cells = (size_t)model->info.n_mels * frames * channels_of(model),
+           latent = (size_t)h * d->w * c * (d->encodes ? 2 : 1);
+    struct ebb_graph *graph = ebb_graph_create();
+    if (!graph)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a graph");
+
+    int rows = d->encodes ? model->info.n_mels : h, columns = d->encodes ? frames : d->w;
+    bool down = model->time_down;
+    enum ebb_result result = (d->encodes ? ebb_encoder_build
+                                         : ebb_decoder_build)(model->vae, graph, 1, down ? columns : rows,
+                                                              down ? rows : columns, error);
+    if (result != EBB_OK) {
+        ebb_graph_destroy(&graph);
+        return result;
+    }
+
+    d->latent = ebb_alloc(latent, sizeof(float));
+    if (!d->latent) {
+        ebb_graph_destroy(&graph);
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for an autoencoder");
+    }
+    d->plan = ebb_plan_create(model->device, graph, error);
+    if (d->plan)
+        d->input = ebb_buffer_create(model->device, d->encodes ? cells : latent, error);
+    if (d->input)
+        d->output = ebb_buffer_create(model->device, d->encodes ? latent : cells, error);
+    return d->output ? EBB_OK : error->code;
+}
+
+static struct ebb_coder *find_coder(struct ebb_model *model, int w, bool encodes, struct ebb_error *error)
+{
+    struct ebb_coder **kept = ebb_workspace_coders(model);
+    for (struct ebb_coder *d = *kept; d; d = d->next)
+        if (d->w == w && d->encodes == encodes)
+            return d;
+
+    struct ebb_coder *d = ebb_alloc(1, sizeof(*d));
+    if (!d) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for an autoencoder");
+        return NULL;
+    }
+    d->w = w;
+    d->encodes = encodes;
+    if (plan_coder(model, d, error) != EBB_OK) {
+        destroy_coder(&d);
+        return NULL;
+    }
+    d->next = *kept;
+    return *kept = d;
+}
+
+static enum ebb_result run_coder(struct ebb_coder *d, const float *input, float *output,
+                                 struct ebb_error *error)
+{
+    enum ebb_result result = ebb_buffer_write(d->input, 0, input, ebb_buffer_count(d->input), error);
+    if (result == EBB_OK)
+        result = ebb_plan_run(d->plan, 0, &d->input, &d->output, error);
+    if (result == EBB_OK)
+        result = ebb_buffer_read(d->output, 0, output, ebb_buffer_count(d->output), error);
+    return result;
+}
+
+enum { COLOURS = 3 };
+
+// A picture in colours is heard as diffusers' AudioDiffusionPipeline hears it: as its luma, in 8 bits.
+static bool has_colours(const struct ebb_model *model)
+{
+    return !model->vae && model->state[0] == COLOURS && model->patch[0] * model->patch[1] == 1;
+}
+
+// -1..1 -> 0..255, halves to even as numpy has them.
+static int byte_of(float value)
+{
+    return (int)nearbyintf(fminf(fmaxf(value / 2 + 0.5f, 0), 1) * 255);
+}
+
+// 0.299 R + 0.587 G + 0.114 B in 16 bits of fraction, rounded, as PIL's convert("L") has it.
+static float luma(const float rgb[COLOURS])
+{
+    int sum = byte_of(rgb[0]) * 19595 + byte_of(rgb[1]) * 38470 + byte_of(rgb[2]) * 7471;
+    return (float)((sum + 0x8000) >> 16) / 255 * 2 - 1;
+}
+
+// ---- pictures ----
+
+// (h, w, c) -> (w, h, c)
+static void turn(const float *from, size_t h, size_t w, size_t c, float *to)
+{
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++, from += c)
+            memcpy(to + (x * h + y) * c, from, c * sizeof(*to));
+}
+
+// The same where time goes down the network's pictures; otherwise nothing changes. `room` has as many floats.
+static void turn_for_network(const struct ebb_model *model, float *values, size_t h, size_t w, size_t c,
+                             float *room)
+{
+    if (!model->time_down)
+        return;
+    turn(values, h, w, c, room);
+    memcpy(values, room, h * w * c * sizeof(*values));
+}
+
+// The row of a band.
+static size_t row_of(const struct ebb_model *model, int band)
+{
+    return (size_t)(model->high_first ? model->info.n_mels - 1 - band : band);
+}
+
+// Riffusion has a sound of one channel in all colours, and hears red. Other pictures in colours are heard as
+// their luma.
+static void hear_picture(const struct ebb_model *model, const float *picture, size_t frames, float *mel)
+{
+    size_t channels = channels_of(model);
+    bool red = model->mel.coding == EBB_MEL_CODING_RIFFUSION || channels == 1;
+    for (int band = 0; band < model->info.n_mels; band++) {
+        const float *row = picture + row_of(model, band) * frames * channels;
+        for (size_t i = 0; i < frames; i++, row += channels)
+            *mel++ = red ? *row : luma(row);
+    }
+}
+
+static void draw_picture(const struct ebb_model *model, const float *mel, size_t frames, float *picture)
+{
+    size_t channels = channels_of(model);
+    for (int band = 0; band < model->info.n_mels; band++) {
+        float *row = picture + row_of(model, band) * frames * channels;
+        for (size_t i = 0; i < frames * channels; i++)
+            row[i] = mel[(size_t)band * frames + i / channels];
+    }
+}
+
+// Room for a picture and for it once more, turned; NULL: out of memory.
+static float *picture_room(const struct ebb_model *model, const struct ebb_coder *d, struct ebb_error *error)
+{
+    size_t cells = (size_t)model->info.n_mels * d->w * model->state_stride * channels_of(model);
+    size_t latent = (size_t)model->state[0] * model->state[1] * d->w * 2;
+    float *room = ebb_alloc(cells + (cells > latent ? cells : latent), sizeof(float));
+    if (!room)
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a picture");
+    return room;
+}
+
+static enum ebb_result decode_latent(struct ebb_model *model, const float *state, int w, float *mel,
+                                     struct ebb_error *error)
+{
+    struct ebb_coder *d = find_coder(model, w, false, error);
+    float *picture = d ? picture_room(model, d, error) : NULL;
+    if (!picture)
+        return error->code;
+    size_t c = model->state[0], frames = (size_t)w * model->state_stride, bands = model->info.n_mels;
+    float *room = picture + frames * bands * channels_of(model);
+    for (size_t i = 0; i < ebb_buffer_count(d->input); i++)
+        d->latent[i] = state[i] * model->latent_std + (model->latent_mean ? model->latent_mean[i % c] : 0);
+    turn_for_network(model, d->latent, model->state[1], w, c, room);
+    enum ebb_result result = run_coder(d, d->latent, picture, error);
+    if (result == EBB_OK) {
+        turn_for_network(model, picture, frames, bands, channels_of(model), room);
+        hear_picture(model, picture, frames, mel);
+    }
+    free(picture);
+    return result;
+}
+
+// Takes the mean from the encoder's output; in each pixel the logarithm of the variance follows it.
+static enum ebb_result encode_latent(struct ebb_model *model, const float *mel, int w, float *state,
+                                     struct ebb_error *error)
+{
+    struct ebb_coder *d = find_coder(model, w, true, error);
+    float *picture = d ? picture_room(model, d, error) : NULL;
+    if (!picture)
+        return error->code;
+    size_t c = model->state[0], frames = (size_t)w * model->state_stride, bands = model->info.n_mels;
+    float *room = picture + frames * bands * channels_of(model);
+    draw_picture(model, mel, frames, picture);
+    turn_for_network(model, picture, bands, frames, channels_of(model), room);
+    enum ebb_result result = run_coder(d, picture, d->latent, error);
+    if (result == EBB_OK)
+        turn_for_network(model, d->latent, w, model->state[1], 2 * c, room);
+    free(picture);
+    for (size_t i = 0; i < (size_t)model->state[1] * w * c && result == EBB_OK; i++) {
+        float mean = d->latent[i / c * 2 * c + i % c];
+        state[i] = (mean - (model->latent_mean ? model->latent_mean[i % c] : 0)) / model->latent_std;
+    }
+    return result;
+}
+
+// Channel i * pw + j of pixel (y, x) is the cell (y * ph + i, x * pw + j). Of a bare network of another
+// domain, which has more channels than a mel has cells there, the first are taken.
+static void unfold(const struct ebb_model *model, const float *state, int w, float *mel)
+{
+    int c = model->state[0], h = model->state[1], ph = model->patch[0], pw = model->patch[1];
+    size_t frames = (size_t)w * pw;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int k = 0; k < ph * pw && k < c; k++)
+                mel[(size_t)(y * ph + k / pw) * frames + (size_t)x * pw + k % pw] =
+                    state[((size_t)y * w + x) * c + k];
+}
+
+enum ebb_result ebb_workspace_decode(struct ebb_model *model, const float *state, int w, float *mel,
+                                     struct ebb_error *error)
+{
+    if (model->vae)
+        return decode_latent(model, state, w, mel, error);
+    if (!has_colours(model))
+        unfold(model, state, w, mel);
+    for (size_t i = 0; i < (size_t)model->state[1] * w && has_colours(model); i++)
+        mel[i] = luma(state + i * COLOURS);
+    return EBB_OK;
+}
+
+// The other way round; grey, where there are colours; other channels that no cell belongs to are 0.
+static void fold(const struct ebb_model *model, const float *mel, int w, float *state)
+{
+    bool grey = has_colours(model);
+    int c = model->state[0], h = model->state[1], ph = model->patch[0], pw = model->patch[1];
+    size_t frames = (size_t)w * pw;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int k = 0; k < c; k++)
+                state[((size_t)y * w + x) * c + k] =
+                    grey          ? mel[(size_t)y * frames + x]
+                    : k < ph * pw ? mel[(size_t)(y * ph + k / pw) * frames + (size_t)x * pw + k % pw]
+                                  : 0;
+}
+
+enum ebb_result ebb_workspace_encode(struct ebb_model *model, const float *mel, int w, float *state,
+                                     struct ebb_error *error)
+{
+    if (model->vae)
+        return encode_latent(model, mel, w, state, error);
+    fold(model, mel, w, state);
+    return EBB_OK;
+}

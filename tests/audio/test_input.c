@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What comes through pipes, with sizes that nobody knew, and cut off: each sound file as a file, redirected,
+// and piped.
+#include <ebb/audio.h>
+
+#include "audio/input.h"
+#include "test.h"
+#include "waves.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FRAMES = 30000, HEAD = 44 };
+enum way { BY_NAME, REDIRECTED, PIPED, WAYS };
+static const char *const way_names[] = {"by name", "redirected", "piped"};
+
+static const char *scratch(void)
+{
+    static char path[64];
+    if (!path[0]) {
+        strcpy(path, "/tmp/ebb-input-XXXXXX");
+        int fd = mkstemp(path);
+        REQUIRE(fd >= 0);
+        close(fd);
+    }
+    return path;
+}
+
+static void write_bytes(const void *bytes, size_t size)
+{
+    FILE *file = fopen(scratch(), "wb");
+    REQUIRE(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+static size_t read_bytes(unsigned char *bytes, size_t most)
+{
+    FILE *file = fopen(scratch(), "rb");
+    REQUIRE(file);
+    size_t got = fread(bytes, 1, most, file);
+    fclose(file);
+    return got;
+}
+
+// A child that writes the file into a pipe, in pieces that fit nothing.
+static int piped(pid_t *child)
+{
+    static unsigned char bytes[1 << 20];
+    int ends[2];
+    size_t size = read_bytes(bytes, sizeof(bytes));
+    REQUIRE(pipe(ends) == 0);
+    *child = fork();
+    REQUIRE(*child >= 0);
+    if (*child == 0) {
+        close(ends[0]);
+        for (size_t at = 0; at < size; at += 1009)
+            if (write(ends[1], bytes + at, size - at < 1009 ? size - at : 1009) < 0)
+                break;
+        _exit(0);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+static enum ebb_result read_by(enum way way, struct ebb_sound *sound, struct ebb_error *error)
+{
+    if (way == BY_NAME)
+        return ebb_sound_read(scratch(), sound, error);
+    pid_t child = 0;
+    int was = dup(0), fd = way == PIPED ? piped(&child) : open(scratch(), O_RDONLY);
+    REQUIRE(fd >= 0 && dup2(fd, 0) == 0);
+    close(fd);
+    enum ebb_result result = ebb_sound_read("-", sound, error);
+    dup2(was, 0);
+    close(was);
+    if (child)
+        waitpid(child, NULL, 0);
+    return result;
+}
+
+// All ways give this many of these frames; `cut`: with a warning that says so.
+static void expect(const char *what, const float *samples, size_t frames, bool cut)
+{
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        enum ebb_result result = read_by(way, &sound, &error);
+        if (result != EBB_OK || sound.frames != frames || !!sound.warning != cut)
+            TEST_FAIL("%s, %s: %zu frames, warning \"%s\", error \"%s\"; expected %zu frames", what,
+                      way_names[way], sound.frames, sound.warning ? sound.warning : "", error.message,
+                      frames);
+        if (cut)
+            REQUIRE(strstr(sound.warning, "cut off"));
+        if (samples)
+            REQUIRE(memcmp(samples, sound.samples, frames * sizeof(float)) == 0);
+        ebb_sound_clear(&sound);
+    }
+}
+
+static void refuse(const char *what, const char *words)
+{
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        enum ebb_result result = read_by(way, &sound, &error);
+        if (result != EBB_CORRUPT || !strstr(error.message, words))
+            TEST_FAIL("%s, %s: \"%s\"", what, way_names[way], error.message);
+    }
+}
+
+// ---- whole and cut off, in every container ----
+
+static const struct container {
+    const char *name;
+    int format;
+    bool exact; // how many frames a cut leaves is known
+    int head, bytes;
+} containers[] = {
+    {"WAV", SF_FORMAT_WAV | SF_FORMAT_PCM_16, true, 44, 2},
+    {"WAV float", SF_FORMAT_WAV | SF_FORMAT_FLOAT, false, 0, 4},
+    {"WAVEX", SF_FORMAT_WAVEX | SF_FORMAT_PCM_24, false, 0, 3},
+    {"RIFX", SF_FORMAT_WAV | SF_ENDIAN_BIG | SF_FORMAT_PCM_16, true, 44, 2},
+    {"RF64", SF_FORMAT_RF64 | SF_FORMAT_PCM_16, false, 0, 2},
+    {"AIFF", SF_FORMAT_AIFF | SF_FORMAT_PCM_16, false, 0, 2},
+    {"8SVX", SF_FORMAT_SVX | SF_FORMAT_PCM_16, false, 0, 2},
+    {"AU", SF_FORMAT_AU | SF_FORMAT_PCM_16, true, 24, 2},
+    {"Wave64", SF_FORMAT_W64 | SF_FORMAT_PCM_16, false, 0, 2},
+    {"CAF", SF_FORMAT_CAF | SF_FORMAT_PCM_16, false, 0, 2},
+    {"ADPCM", SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, false, 0, 0},
+    {"Microsoft's ADPCM", SF_FORMAT_WAV | SF_FORMAT_MS_ADPCM, false, 0, 0},
+    {"MP3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, false, 0, 0},
+    {"mu-law", SF_FORMAT_WAV | SF_FORMAT_ULAW, false, 0, 1},
+    {"GSM", SF_FORMAT_WAV | SF_FORMAT_GSM610, false, 0, 0},
+    {"FLAC", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, false, 0, 0},
+    {"Ogg Vorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0},
+};
+
+// False: this libsndfile cannot write it.
+static bool write_container(const struct container *c, int frames)
+{
+    static float samples[10 * FRAMES];
+    fill_noise(samples, 10 * FRAMES, 3, 0.5f);
+    SF_INFO sf = {.samplerate = 8000, .channels = 1, .format = c->format};
+    SNDFILE *file = sf_open(scratch(), SFM_WRITE, &sf);
+    if (!file)
+        return false;
+    REQUIRE(sf_writef_float(file, samples, frames) == frames);
+    REQUIRE(sf_close(file) == 0);
+    return true;
+}
+
+TEST(what_is_read_from_a_file_is_read_from_a_pipe)
+{
+    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+        struct ebb_sound whole;
+        if (!write_container(&containers[i], FRAMES))
+            continue;
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && whole.frames >= FRAMES);
+        expect(containers[i].name, whole.samples, whole.frames, false);
+        ebb_sound_clear(&whole);
+    }
+}
+
+TEST(what_was_cut_off_is_read_as_far_as_it_goes_with_a_warning)
+{
+    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+        const struct container *c = &containers[i];
+        struct ebb_sound whole, cut;
+        struct stat info;
+        if (!write_container(c, 10 * FRAMES))
+            continue;
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && stat(scratch(), &info) == 0);
+        off_t size = info.st_size * 5 / 8;
+        REQUIRE(truncate(scratch(), size) == 0);
+        printf("# %s\n", c->name);
+        REQUIRE(ebb_sound_read(scratch(), &cut, NULL) == EBB_OK);
+        REQUIRE(cut.frames > whole.frames / 3 && cut.frames < whole.frames * 3 / 4);
+        if (c->exact)
+            REQUIRE(cut.frames == (size_t)(size - c->head) / (size_t)c->bytes);
+        if (c->bytes)
+            REQUIRE(memcmp(cut.samples, whole.samples, cut.frames * sizeof(float)) == 0);
+        printf("# %s\n", cut.warning ? cut.warning : "no warning");
+        REQUIRE(size < 1 << 20); // the pipe of this test holds a MiB
+        expect(c->name, c->bytes ? whole.samples : NULL, cut.frames, true);
+        REQUIRE(cut.warning && strstr(cut.warning, "cut off"));
+        ebb_sound_clear(&whole);
+        ebb_sound_clear(&cut);
+    }
+}
+
+// ---- sizes that nobody knew ----
+
+static unsigned char bytes[HEAD + 2 * FRAMES + 100];
+static float values[FRAMES];
+
+static void put(unsigned char *at, uint32_t value, int count, bool big)
+{
+    for (int i = 0; i < count; i++)
+        at[big ? count - 1 - i : i] = (unsigned char)(value >> (8 * i));
+}
+
+// A mono WAV of 16 bits with this in its size field.
+static void make_wav(uint32_t data_size)
+{
+    memcpy(bytes, "RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data", 40);
+    put(bytes + 40, data_size, 4, false);
+    for (int i = 0; i < FRAMES; i++) {
+        int value = (i * 7919 + 13) % 40000 - 20000;
+        put(bytes + HEAD + 2 * i, (uint32_t)value, 2, false);
+        values[i] = (float)value / 32768;
+    }
+}
+
+static const uint32_t unknown_sizes[] = {0,          0x7fff0000, 0x7ffff000, 0x7fffffff,
+                                         0x80000000, 0xfffffffe, 0xffffffff};
+
+TEST(sizes_of_nothing_and_of_2_gib_mean_until_the_end)
+{
+    for (size_t i = 0; i < sizeof(unknown_sizes) / sizeof(unknown_sizes[0]); i++) {
+        char what[40];
+        snprintf(what, sizeof(what), "size %#x", unknown_sizes[i]);
+        make_wav(unknown_sizes[i]);
+        write_bytes(bytes, HEAD + 2 * FRAMES);
+        expect(what, values, FRAMES, false);
+    }
+    make_wav(0);
+    for (size_t frames = 1; frames < 50; frames += 7) { // fewer than what is held back
+        write_bytes(bytes, HEAD + 2 * frames);
+        expect("short", values, frames, false);
+    }
+}
+
+TEST(chunks_that_a_writer_put_behind_are_no_samples)
+{
+    static const char list[] = "LIST\4\0\0\0INFO", tagged[] = "LIST\x12\0\0\0INFOISFT\6\0\0\0maker\0";
+    for (size_t i = 0; i < sizeof(unknown_sizes) / sizeof(unknown_sizes[0]); i++) {
+        make_wav(unknown_sizes[i]);
+        memcpy(bytes + HEAD + 2 * FRAMES, list, sizeof(list) - 1);
+        write_bytes(bytes, HEAD + 2 * FRAMES + sizeof(list) - 1);
+        expect("an empty list", values, FRAMES, false);
+        memcpy(bytes + HEAD + 2 * FRAMES, tagged, sizeof(tagged) - 1);
+        write_bytes(bytes, HEAD + 2 * FRAMES + sizeof(tagged) - 1);
+        expect("a list", values, FRAMES, false);
+        memcpy(bytes + HEAD + 2 * FRAMES, bytes, HEAD);
+        write_bytes(bytes, HEAD + 2 * FRAMES + HEAD);
+        expect("a second header", values, FRAMES, false);
+    }
+    make_wav(0);
+    memcpy(bytes + HEAD, list, sizeof(list) - 1);
+    write_bytes(bytes, HEAD + sizeof(list) - 1);
+    refuse("a list alone", "no samples");
+    write_bytes(bytes, HEAD);
+    refuse("nothing", "no samples");
+}
+
+TEST(other_containers_of_unknown_size)
+{
+    static const struct {
+        const char *name, *chunk;
+        int format, behind, size; // the size field: bytes behind the chunk's name, its length
+    } rows[] = {
+        {"AU", ".snd", SF_FORMAT_AU, 8, 4},       {"RIFX", "data", SF_FORMAT_WAV | SF_ENDIAN_BIG, 4, 4},
+        {"AIFF", "SSND", SF_FORMAT_AIFF, 4, 4},   {"CAF", "data", SF_FORMAT_CAF, 4, 8},
+        {"Wave64", "data", SF_FORMAT_W64, 16, 8}, {"RF64", "ds64", SF_FORMAT_RF64, 16, 8},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int fill = 0; fill < 256; fill += 255) {
+            struct container c = {.format = rows[i].format | SF_FORMAT_PCM_16};
+            static unsigned char all[1 << 18];
+            struct ebb_sound whole;
+            REQUIRE(write_container(&c, FRAMES));
+            REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK);
+            size_t size = read_bytes(all, sizeof(all));
+            unsigned char *at = memmem(all, size, rows[i].chunk, 4);
+            REQUIRE(at);
+            memset(at + rows[i].behind, fill, (size_t)rows[i].size);
+            write_bytes(all, size);
+            expect(rows[i].name, whole.samples, FRAMES, false);
+            ebb_sound_clear(&whole);
+        }
+}
+
+// ---- what is hostile ----
+
+// Recorders write RF64 and BW64 with broadcast and iXML chunks in front, of any size.
+TEST(rf64_and_bw64_with_odd_chunks)
+{
+    enum { ODD = 55, BEFORE = 12 + 36 + 8 + ODD + 1 };
+    static const char *const names[] = {"RF64", "BW64"};
+    for (int i = 0; i < 2; i++) {
+        static unsigned char long_form[BEFORE + HEAD + 2 * FRAMES];
+        make_wav(0xffffffff);
+        memcpy(long_form, names[i], 4);
+        memcpy(long_form + 4, "\xff\xff\xff\xffWAVEds64\x1c\0\0\0", 16);
+        memset(long_form + 20, 0, BEFORE - 20);
+        put(long_form + 20, BEFORE + HEAD - 12 + 2 * FRAMES - 8, 4, false);
+        put(long_form + 28, 2 * FRAMES, 4, false);
+        put(long_form + 36, FRAMES, 4, false);
+        memcpy(long_form + 48, "iXML", 4);
+        put(long_form + 52, ODD, 4, false);
+        memset(long_form + 56, 'x', ODD);
+        memcpy(long_form + BEFORE, bytes + 12, HEAD - 12 + 2 * FRAMES);
+        write_bytes(long_form, BEFORE + HEAD - 12 + 2 * FRAMES);
+        expect(names[i], values, FRAMES, false);
+    }
+}
+
+// What a program writes into a pipe: no size, and chunks of any size in front.
+TEST(wavs_of_unknown_size_with_odd_chunks)
+{
+    enum { ODD = 55, BEFORE = 8 + ODD + 1 };
+    static unsigned char longer[BEFORE + HEAD + 2 * FRAMES];
+    for (size_t i = 0; i < sizeof(unknown_sizes) / sizeof(unknown_sizes[0]); i++) {
+        make_wav(unknown_sizes[i]);
+        memcpy(longer, bytes, 12);
+        memcpy(longer + 12, "iXML", 4);
+        put(longer + 16, ODD, 4, false);
+        memset(longer + 20, 'x', ODD);
+        longer[20 + ODD] = 0;
+        memcpy(longer + 12 + BEFORE, bytes + 12, HEAD - 12 + 2 * FRAMES);
+        write_bytes(longer, BEFORE + HEAD + 2 * FRAMES);
+        expect("odd", values, FRAMES, false);
+    }
+}
+
+TEST(chunks_without_end_are_refused_at_once)
+{
+    static const char *const heads[] = {"RIFF\xff\xff\xff\xffWAVE", "RF64\xff\xff\xff\xffWAVE",
+                                        "RIFX\xff\xff\xff\xffWAVE",
+                                        ("FORM\x7f\xff\xff\xff"
+                                         "AIFF")}; // A is a hexadecimal digit too
+    alarm(60);
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        write_bytes(heads[i], 12);
+        REQUIRE(truncate(scratch(), (off_t)8 << 30) == 0);
+        REQUIRE(ebb_sound_read(scratch(), &sound, &error) == EBB_CORRUPT);
+        REQUIRE(strstr(error.message, "4096 chunks and no samples"));
+    }
+    alarm(0);
+}
+
+TEST(a_pipe_is_kept_up_to_a_bound)
+{
+    static const char text[5000];
+    write_bytes(text, sizeof(text));
+    for (uint64_t limit = 5002; limit >= 5001; limit--) {
+        struct ebb_error error = {0};
+        struct stat info;
+        int in = open(scratch(), O_RDONLY), kept = ebb_sound_input_spool(in, "ab", 2, limit, "it", &error);
+        close(in);
+        if (limit == 5002)
+            REQUIRE(kept >= 0 && fstat(kept, &info) == 0 && info.st_size == 5002 && info.st_nlink == 0);
+        else
+            REQUIRE(kept < 0 && error.code == EBB_UNSUPPORTED &&
+                    strstr(error.message, "give the file itself"));
+        if (kept >= 0)
+            close(kept);
+    }
+}
+
+TEST(memory_that_the_file_does_not_explain_is_asked_for)
+{
+    struct container flac = {.format = SF_FORMAT_FLAC | SF_FORMAT_PCM_16};
+    SF_INFO sf = {.samplerate = 8000, .channels = 8, .format = flac.format};
+    SNDFILE *file = sf_open(scratch(), SFM_WRITE, &sf);
+    if (!file)
+        SKIP("this libsndfile writes no FLAC");
+    static float silence[8 * 100000];
+    REQUIRE(sf_writef_float(file, silence, 100000) == 100000 && sf_close(file) == 0);
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        setenv("EBB_MEMORY", "3M", 1);
+        REQUIRE(read_by(way, &sound, &error) == EBB_UNSUPPORTED && strstr(error.message, "EBB_MEMORY=4M"));
+        setenv("EBB_MEMORY", "4M", 1);
+        REQUIRE(read_by(way, &sound, &error) == EBB_OK && sound.frames == 100000);
+        ebb_sound_clear(&sound);
+    }
+    unsetenv("EBB_MEMORY");
+    make_wav(2 * FRAMES);
+    write_bytes(bytes, HEAD + 2 * FRAMES);
+    setenv("EBB_MEMORY", "1K", 1); // a file of samples explains them
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        REQUIRE(read_by(way, &sound, &error) == (way == PIPED ? EBB_UNSUPPORTED : EBB_OK));
+        ebb_sound_clear(&sound);
+    }
+    unsetenv("EBB_MEMORY");
+    unlink(scratch());
+}
+
+TEST_MAIN

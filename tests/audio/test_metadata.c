@@ -1,0 +1,835 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a file holds besides its samples: kept, moved, and said where it cannot be kept.
+#include <ebb/audio.h>
+
+#include "audio/file_metadata.h"
+#include "audio/wav_chunk.h"
+#include "audio/wav_header.h"
+#include "waves.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FRAMES = 1001 }; // odd, so that samples of 8 and 24 bits need padding
+
+static char folder[] = "/tmp/ebb-test-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][400];
+    static int which;
+    if (folder[strlen(folder) - 1] == 'X')
+        REQUIRE(mkdtemp(folder));
+    which = (which + 1) % 4;
+    snprintf(path[which], sizeof(path[which]), "%s/%s", folder, name);
+    return path[which];
+}
+
+// ---- files by hand ----
+
+struct bytes {
+    unsigned char *at;
+    size_t count;
+};
+
+static void add(struct bytes *b, const void *more, size_t count)
+{
+    b->at = realloc(b->at, b->count + count);
+    if (count > 0)
+        memcpy(b->at + b->count, more, count);
+    b->count += count;
+}
+
+static void add_number(struct bytes *b, uint64_t value, int bytes)
+{
+    unsigned char number[8];
+    wav_put(number, value, bytes);
+    add(b, number, (size_t)bytes);
+}
+
+static void add_chunk(struct bytes *b, const char *id, const void *body, size_t size)
+{
+    add(b, id, 4);
+    add_number(b, size, 4);
+    add(b, body, size);
+    add(b, "", size & 1);
+}
+
+static void add_format(struct bytes *b, int channels, int bits)
+{
+    struct bytes f = {0};
+    add_number(&f, 1, 2);
+    add_number(&f, (uint64_t)channels, 2);
+    add_number(&f, 48000, 4);
+    add_number(&f, (uint64_t)(48000 * channels * bits / 8), 4);
+    add_number(&f, (uint64_t)(channels * bits / 8), 2);
+    add_number(&f, (uint64_t)bits, 2);
+    add_chunk(b, "fmt ", f.at, f.count);
+    free(f.at);
+}
+
+static void add_extensible(struct bytes *b, int channels, uint32_t mask)
+{
+    struct wav_shape shape = {channels, 48000, EBB_WAV_24, mask, false};
+    struct wav_sizes sizes = {0};
+    unsigned char head[WAV_HEAD_MOST];
+    wav_head(&shape, &sizes, head);
+    REQUIRE(head[20] == 0xfe && head[21] == 0xff);
+    add(b, head + 12, 48);
+}
+
+static void write_riff(const char *path, const struct bytes *chunks)
+{
+    unsigned char head[12 + 1] = "RIFF....WAVE";
+    wav_put(head + 4, 4 + chunks->count, 4);
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file && fwrite(head, 1, 12, file) == 12 &&
+            fwrite(chunks->at, 1, chunks->count, file) == chunks->count);
+    REQUIRE(fclose(file) == 0);
+    free(chunks->at);
+}
+
+static void add_info(struct bytes *b, const char *comment)
+{
+    struct bytes info = {0};
+    add(&info, "INFO", 4);
+    add_chunk(&info, "INAM", "Door take", 10);
+    if (comment)
+        add_chunk(&info, "ICMT", comment, strlen(comment) + 1);
+    add_chunk(b, "LIST", info.at, info.count);
+    free(info.at);
+}
+
+static struct bytes read_file(const char *path)
+{
+    struct bytes b = {0};
+    unsigned char block[4096];
+    FILE *file = fopen(path, "rb");
+    REQUIRE(file);
+    for (size_t got; (got = fread(block, 1, sizeof(block), file)) > 0;)
+        add(&b, block, got);
+    fclose(file);
+    return b;
+}
+
+// The chunk's body and size; `nth` counts from 0. NULL: there is none.
+static const unsigned char *find(const struct bytes *file, const char *id, int nth, size_t *size)
+{
+    *size = 0;
+    for (size_t at = 12; at + 8 <= file->count;) {
+        *size = wav_get32(file->at + at + 4);
+        if (memcmp(file->at + at, id, 4) == 0 && nth-- == 0)
+            return file->at + at + 8;
+        at += 8 + *size + (*size & 1);
+    }
+    return NULL;
+}
+
+static bool holds(const struct bytes *file, const char *id, int nth, const char *bytes, size_t count)
+{
+    size_t size;
+    const unsigned char *at = find(file, id, nth, &size);
+    return at && memmem(at, size, bytes, count);
+}
+
+static void require_chunk(const struct bytes *file, const char *id, const void *body, size_t size)
+{
+    size_t got;
+    const unsigned char *at = find(file, id, 0, &got);
+    if (!at || got != size || memcmp(at, body, size) != 0)
+        TEST_FAIL("%s is not as it was: %zu bytes of %zu", id, at ? got : 0, size);
+}
+
+// Reads a file and writes it again, with `before` frames of silence in front. What is lost goes to `lost`.
+static void pass_on(const char *from, const char *to, uint64_t before, const char *recipe, char lost[512])
+{
+    struct ebb_error error = {0};
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(from, &error);
+    REQUIRE_STRING(error.message, "");
+    const struct ebb_sound_info *info = ebb_sound_reader_info(reader);
+    size_t most = info->frames + (size_t)before, got;
+    float *samples = calloc(most * (size_t)info->channels, sizeof(float));
+    REQUIRE(ebb_sound_reader_read(reader, samples + before * (size_t)info->channels, info->frames, &got,
+                                  &error) == EBB_OK);
+    struct ebb_sound_metadata *metadata = ebb_sound_metadata_copy(ebb_sound_reader_metadata(reader), before);
+    REQUIRE(metadata);
+    const char *words = ebb_sound_metadata_lost(metadata);
+    if (lost)
+        snprintf(lost, 512, "%s", words ? words : "");
+    struct ebb_sound_writer *w = ebb_sound_writer_create(to, info->channels, info->rate, info->format, recipe,
+                                                         &error);
+    REQUIRE(w && ebb_sound_writer_begin(w, metadata, most, &error) == EBB_OK);
+    REQUIRE(ebb_sound_writer_write(w, samples, most, &error) == EBB_OK &&
+            ebb_sound_writer_finish(w, &error) == EBB_OK);
+    ebb_sound_writer_destroy(&w);
+    ebb_sound_metadata_destroy(&metadata);
+    ebb_sound_reader_close(&reader);
+    free(samples);
+}
+
+// ---- what stays ----
+
+static const unsigned char tone[2 * FRAMES] = {1, 2, 3};
+static const char xml[] =
+    "<BWFXML><TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI>0</TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI>"
+    "<TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO>1728000000</TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO></BWFXML>";
+
+static void make_bext(unsigned char bext[619])
+{
+    memset(bext, 0, 619);
+    strcpy((char *)bext, "Scene 12 take 3");
+    wav_put(bext + 338, 1728000000, 8);
+    memcpy(bext + 602, "A=PCM,F=48000,W=16", 17); // an odd size
+}
+
+static void make_cue(unsigned char cue[28])
+{
+    memset(cue, 0, 28);
+    wav_put(cue, 1, 4);
+    wav_put(cue + 4, 1, 4);
+    wav_put(cue + 8, 480, 4);
+    memcpy(cue + 12, "data", 4);
+    wav_put(cue + 24, 480, 4);
+}
+
+static void make_smpl(unsigned char smpl[60])
+{
+    memset(smpl, 0, 60);
+    wav_put(smpl + 28, 1, 4);
+    wav_put(smpl + 44, 100, 4);
+    wav_put(smpl + 48, 900, 4);
+}
+
+static void write_full(const char *path)
+{
+    unsigned char bext[619], cue[28], smpl[60];
+    struct bytes b = {0}, labels = {0};
+    make_bext(bext);
+    make_cue(cue);
+    make_smpl(smpl);
+    add_chunk(&b, "JUNK", bext, 28);
+    add_chunk(&b, "bext", bext, sizeof(bext));
+    add_format(&b, 1, 16);
+    add_chunk(&b, "iXML", xml, sizeof(xml) - 1);
+    add_chunk(&b, "fact", cue, 4);
+    add_chunk(&b, "data", tone, sizeof(tone));
+    add_chunk(&b, "cue ", cue, sizeof(cue));
+    add(&labels, "adtl", 4);
+    add_chunk(&labels, "labl", "\1\0\0\0Door", 9);
+    add_chunk(&labels, "note", "\1\0\0\0odd", 7);
+    add_chunk(&b, "LIST", labels.at, labels.count);
+    add_info(&b, "a comment of mine");
+    add_chunk(&b, "smpl", smpl, sizeof(smpl));
+    add_chunk(&b, "inst", "\74\0\0\0\177\1\177", 7);
+    add_chunk(&b, "PEAK", bext, 16);
+    add_chunk(&b, "abcd", "odd", 3);
+    add_chunk(&b, "id3 ", "ID3\4", 5);
+    free(labels.at);
+    write_riff(path, &b);
+}
+
+TEST(chunks_stay_as_they_are_on_their_side_of_the_samples)
+{
+    unsigned char bext[619], cue[28], smpl[60];
+    size_t size;
+    char lost[512];
+    make_bext(bext);
+    make_cue(cue);
+    make_smpl(smpl);
+    write_full(in_folder("full.wav"));
+    pass_on(in_folder("full.wav"), in_folder("again.wav"), 0, NULL, lost);
+    REQUIRE_STRING(lost, "");
+    struct bytes out = read_file(in_folder("again.wav"));
+    REQUIRE(memcmp(out.at, "RIFF", 4) == 0 && wav_get32(out.at + 4) == out.count - 8 && out.count % 2 == 0);
+    require_chunk(&out, "bext", bext, sizeof(bext));
+    require_chunk(&out, "iXML", xml, sizeof(xml) - 1);
+    require_chunk(&out, "data", tone, sizeof(tone));
+    require_chunk(&out, "cue ", cue, sizeof(cue));
+    require_chunk(&out, "smpl", smpl, sizeof(smpl));
+    require_chunk(&out, "inst", "\74\0\0\0\177\1\177", 7);
+    require_chunk(&out, "abcd", "odd", 3);
+    require_chunk(&out, "id3 ", "ID3\4", 5);
+    REQUIRE(holds(&out, "LIST", 0, "Door", 5));
+    REQUIRE(holds(&out, "LIST", 1, "Door take", 10));
+    REQUIRE(!find(&out, "PEAK", 0, &size) && !find(&out, "fact", 0, &size) && !find(&out, "JUNK", 0, &size));
+    REQUIRE(find(&out, "bext", 0, &size) < find(&out, "data", 0, &size));
+    REQUIRE(find(&out, "iXML", 0, &size) < find(&out, "data", 0, &size));
+    REQUIRE(find(&out, "cue ", 0, &size) > find(&out, "data", 0, &size));
+    free(out.at);
+}
+
+TEST(times_move_with_the_samples)
+{
+    size_t size;
+    char lost[512];
+    write_full(in_folder("full.wav"));
+    pass_on(in_folder("full.wav"), in_folder("later.wav"), 24000, NULL, lost);
+    REQUIRE_STRING(lost, "");
+    struct bytes out = read_file(in_folder("later.wav"));
+    const unsigned char *cue = find(&out, "cue ", 0, &size), *smpl = find(&out, "smpl", 0, &size);
+    REQUIRE(wav_get32(cue + 8) == 24480 && wav_get32(cue + 24) == 24480);
+    REQUIRE(wav_get32(smpl + 44) == 24100 && wav_get32(smpl + 48) == 24900);
+    REQUIRE(wav_get64(find(&out, "bext", 0, &size) + 338) == 1728000000 - 24000);
+    const unsigned char *text = find(&out, "iXML", 0, &size);
+    REQUIRE(memmem(text, size, "LO>1727976000</", 15) && memmem(text, size, "HI>0</", 6));
+    free(out.at);
+}
+
+TEST(a_time_of_the_day_before_is_said_to_be_lost)
+{
+    unsigned char bext[619];
+    struct bytes b = {0};
+    char lost[512];
+    size_t size;
+    make_bext(bext);
+    wav_put(bext + 338, 100, 8);
+    add_chunk(&b, "bext", bext, sizeof(bext));
+    add_format(&b, 1, 16);
+    add_chunk(&b, "data", tone, sizeof(tone));
+    write_riff(in_folder("early.wav"), &b);
+    pass_on(in_folder("early.wav"), in_folder("earlier.wav"), 200, NULL, lost);
+    REQUIRE(strstr(lost, "time reference"));
+    struct bytes out = read_file(in_folder("earlier.wav"));
+    REQUIRE(wav_get64(find(&out, "bext", 0, &size) + 338) == 0);
+    free(out.at);
+}
+
+TEST(the_loudness_of_the_old_sound_is_forgotten)
+{
+    for (unsigned version = 1; version <= 2; version++) {
+        unsigned char bext[619];
+        struct bytes b = {0};
+        char lost[512];
+        make_bext(bext);
+        wav_put(bext + 346, version, 2);
+        for (int i = 0; i < 5; i++)
+            wav_put(bext + 412 + 2 * i, (uint64_t)(100 + i), 2); // in version 1 these bytes mean nothing
+        wav_put(bext + 422, 77, 2);                              // behind them
+        add_chunk(&b, "bext", bext, sizeof(bext));
+        add_format(&b, 1, 16);
+        add_chunk(&b, "data", tone, sizeof(tone));
+        write_riff(in_folder("loud.wav"), &b);
+        pass_on(in_folder("loud.wav"), in_folder("other.wav"), 0, NULL, lost);
+        struct bytes out = read_file(in_folder("other.wav"));
+        for (int i = 0; i < 5 && version == 2; i++)
+            wav_put(bext + 412 + 2 * i, 0x7fff, 2);
+        require_chunk(&out, "bext", bext, sizeof(bext));
+        free(out.at);
+    }
+}
+
+// ---- the recipe and the comment ----
+
+static void require_texts(const char *path, const char *comment, const char *recipe)
+{
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
+    REQUIRE(reader);
+    REQUIRE_STRING(ebb_sound_reader_info(reader)->comment, comment);
+    REQUIRE_STRING(ebb_sound_reader_info(reader)->recipe, recipe);
+    ebb_sound_reader_close(&reader);
+}
+
+TEST(a_recipe_goes_beside_a_comment_and_over_a_recipe)
+{
+    static const char first[] = "{\"ebb\": 2, \"seed\": 1}", second[] = "{\"ebb\": 2, \"seed\": 22}";
+    struct bytes b = {0};
+    size_t size;
+    add_format(&b, 1, 16);
+    add_info(&b, "a comment of mine");
+    add_chunk(&b, "data", tone, sizeof(tone));
+    write_riff(in_folder("mine.wav"), &b);
+    pass_on(in_folder("mine.wav"), in_folder("1.wav"), 0, first, NULL);
+    require_texts(in_folder("1.wav"), "a comment of mine", first);
+    pass_on(in_folder("1.wav"), in_folder("2.wav"), 0, second, NULL);
+    require_texts(in_folder("2.wav"), "a comment of mine", second);
+    struct bytes out = read_file(in_folder("2.wav"));
+    REQUIRE(find(&out, METADATA_RECIPE_ID, 0, &size) && !find(&out, METADATA_RECIPE_ID, 1, &size));
+    free(out.at);
+
+    struct bytes bare = {0};
+    add_format(&bare, 1, 16);
+    add_info(&bare, NULL);
+    add_chunk(&bare, "data", tone, sizeof(tone));
+    write_riff(in_folder("bare.wav"), &bare);
+    pass_on(in_folder("bare.wav"), in_folder("1.wav"), 0, first, NULL);
+    require_texts(in_folder("1.wav"), first, first);
+    pass_on(in_folder("1.wav"), in_folder("2.wav"), 0, second, NULL);
+    require_texts(in_folder("2.wav"), second, second);
+    out = read_file(in_folder("2.wav"));
+    REQUIRE(!memmem(out.at, out.count, first, strlen(first)) && memmem(out.at, out.count, "Door take", 10));
+    free(out.at);
+}
+
+// ---- speakers and headers ----
+
+static uint32_t mask_in(const struct bytes *file)
+{
+    size_t size;
+    const unsigned char *format = find(file, "fmt ", 0, &size);
+    return size == 40 ? wav_get32(format + 20) : 0xffffffff;
+}
+
+TEST(places_of_channels_stay)
+{
+    static const struct {
+        int channels;
+        uint32_t mask;
+    } layouts[] = {{8, 0x63f}, {8, 0xff},  {6, 0x60f}, {6, 0x3f}, {3, 0x7},  {3, 0xb},
+                   {5, 0x37},  {7, 0x13f}, {4, 0x33},  {4, 0},    {6, 0},    {8, 0},
+                   {64, 0},    {2, 0},     {1, 0},     {1, 0x1},  {2, 0x600}};
+    static unsigned char samples[64 * 3 * 100];
+    for (size_t i = 0; i < sizeof(samples); i++)
+        samples[i] = (unsigned char)(i * 37 % 251);
+    for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++) {
+        size_t bytes = (size_t)layouts[i].channels * 3 * 100;
+        struct bytes b = {0};
+        add_extensible(&b, layouts[i].channels, layouts[i].mask);
+        add_chunk(&b, "data", samples, bytes);
+        write_riff(in_folder("places.wav"), &b);
+        pass_on(in_folder("places.wav"), in_folder("kept.wav"), 0, NULL, NULL);
+        struct bytes out = read_file(in_folder("kept.wav"));
+        if (mask_in(&out) != layouts[i].mask)
+            TEST_FAIL("mask %#x became %#x", layouts[i].mask, mask_in(&out));
+        require_chunk(&out, "data", samples, bytes);
+        free(out.at);
+    }
+}
+
+// The places that FLAC does not take for granted stand in a comment (RFC 9639, 8.6.2).
+TEST(places_of_channels_stay_in_a_flac)
+{
+    static const struct {
+        int channels;
+        uint32_t mask;
+        const char *comment; // NULL: none is needed
+    } layouts[] = {
+        {6, 0x3f, NULL},
+        {6, 0x60f, "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x0000060F"},
+        {3, 0x7, NULL},
+        {3, 0xb, "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x0000000B"},
+        {4, 0, "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x00000000"},
+        {1, 0x4, NULL},
+        {2, 0x3, NULL},
+        {8, 0x63f, NULL},
+    };
+    static float samples[8 * 3000];
+    static const char recipe[] = "{\"ebb\": 2, \"seed\": 1}";
+    for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++)
+        samples[i] = (float)(i % 100) / 128;
+    for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++) {
+        const char *path = in_folder("places.flac");
+        struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(layouts[i].channels);
+        REQUIRE(metadata);
+        metadata->mask = layouts[i].mask;
+        struct ebb_sound_writer *w = ebb_sound_writer_create(path, layouts[i].channels, 48000, EBB_FLAC_16,
+                                                             recipe, NULL);
+        if (i % 2) { // chunks are refused, the places are kept
+            REQUIRE(ebb_sound_metadata_set_loop(metadata, 48000, 0, 3000, NULL) == EBB_OK);
+            REQUIRE(w && ebb_sound_writer_begin(w, metadata, 3000, NULL) == EBB_UNSUPPORTED);
+        }
+        REQUIRE(w && ebb_sound_writer_begin(w, i % 2 ? NULL : metadata, 3000, NULL) == EBB_OK);
+        struct ebb_error error = {0};
+        if (ebb_sound_writer_write(w, samples, 3000, &error) != EBB_OK ||
+            ebb_sound_writer_finish(w, &error) != EBB_OK)
+            TEST_FAIL("mask %#x: %s", layouts[i].mask, error.message);
+        ebb_sound_writer_destroy(&w);
+        ebb_sound_metadata_destroy(&metadata);
+
+        struct bytes file = read_file(path);
+        const char *name = "WAVEFORMATEXTENSIBLE", *comment = layouts[i].comment ? layouts[i].comment : name;
+        REQUIRE(!memmem(file.at, file.count, comment, strlen(comment)) == !layouts[i].comment);
+        REQUIRE(!memmem(file.at, file.count, "license", 7) && !memmem(file.at, file.count, "####", 4));
+        free(file.at);
+        char lost[512];
+        pass_on(path, in_folder("kept.wav"), 0, NULL, lost);
+        REQUIRE_STRING(lost, "");
+        struct bytes out = read_file(in_folder("kept.wav"));
+        uint32_t expected = layouts[i].channels < 3 ? 0xffffffff : layouts[i].mask; // these are plain
+        if (mask_in(&out) != expected)
+            TEST_FAIL("mask %#x became %#x", expected, mask_in(&out));
+        free(out.at);
+    }
+}
+
+// ---- what FLAC and Ogg hold beside ----
+
+static void add_vorbis(struct bytes *b, const char *const *comments, size_t count)
+{
+    add_number(b, 4, 4);
+    add(b, "name", 4);
+    add_number(b, count, 4);
+    for (size_t i = 0; i < count; i++) {
+        add_number(b, strlen(comments[i]), 4);
+        add(b, comments[i], strlen(comments[i]));
+    }
+}
+
+static void add_block(struct bytes *flac, int type, const struct bytes *body)
+{
+    unsigned char head[4] = {(unsigned char)type, (unsigned char)(body->count >> 16),
+                             (unsigned char)(body->count >> 8), (unsigned char)body->count};
+    add(flac, head, sizeof(head));
+    add(flac, body->at, body->count);
+}
+
+// The FLAC at `path` with these blocks in place of its comments.
+static void put_blocks(const char *path, const struct bytes *blocks)
+{
+    struct bytes old = read_file(path), out = {0};
+    size_t info = 4 + 4 + 34, at = info;
+    bool last = old.at[4] & 0x80;
+    while (!last) {
+        last = old.at[at] & 0x80;
+        at += 4 + (size_t)(old.at[at + 1] << 16 | old.at[at + 2] << 8 | old.at[at + 3]);
+    }
+    old.at[4] &= 0x7f;
+    add(&out, old.at, info);
+    add(&out, blocks->at, blocks->count);
+    add(&out, "\x81\0\0\0", 4); // empty padding, the last block
+    add(&out, old.at + at, old.count - at);
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file && fwrite(out.at, 1, out.count, file) == out.count && fclose(file) == 0);
+    free(old.at);
+    free(out.at);
+}
+
+TEST(comments_and_chunks_in_a_flac_are_kept_or_named)
+{
+    static const char *const comments[] = {"TITLE=Door",        "DESCRIPTION=a comment of mine",
+                                           "TIME_REFERENCE=12", "Encoder=Lavf",
+                                           "nothing",           "IKEY=words"};
+    static float samples[3000];
+    unsigned char cue[28];
+    struct bytes blocks = {0}, vorbis = {0}, foreign = {0}, data = {0}, own = {0};
+    struct ebb_sound sound = {.samples = samples, .frames = 3000, .channels = 1, .rate = 48000};
+    REQUIRE(ebb_sound_write(in_folder("full.flac"), &sound, EBB_FLAC_16, NULL) == EBB_OK);
+    make_cue(cue);
+    add_vorbis(&vorbis, comments, sizeof(comments) / sizeof(*comments));
+    add(&data, "riffdata\0\0\0\0", 12);
+    add(&foreign, "riff", 4);
+    add_chunk(&foreign, "cue ", cue, sizeof(cue));
+    add(&own, "ABCDsomething", 13);
+    add_block(&blocks, 4, &vorbis);
+    add_block(&blocks, 2, &data);
+    add_block(&blocks, 2, &foreign);
+    add_block(&blocks, 2, &own);
+    put_blocks(in_folder("full.flac"), &blocks);
+
+    char lost[512];
+    pass_on(in_folder("full.flac"), in_folder("kept.wav"), 0, NULL, lost);
+    REQUIRE_STRING(lost, "TIME_REFERENCE, IKEY, application data");
+    struct bytes out = read_file(in_folder("kept.wav"));
+    size_t size;
+    require_chunk(&out, "cue ", cue, sizeof(cue));
+    REQUIRE(find(&out, "cue ", 0, &size) > find(&out, "data", 0, &size));
+    REQUIRE(holds(&out, "LIST", 0, "Door", 5) && holds(&out, "LIST", 0, "a comment of mine", 18));
+    free(out.at);
+    free(blocks.at), free(vorbis.at), free(foreign.at), free(data.at), free(own.at);
+}
+
+// Lengths that a file lies about lead nowhere.
+TEST(comments_of_any_length_are_read)
+{
+    static const uint32_t lengths[] = {0, 1, 3, 4, 5, 0x7fffffff, 0xffffffff, 0xfffffffc};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+        for (size_t k = 0; k < sizeof(lengths) / sizeof(*lengths); k++) {
+            struct bytes b = {0};
+            struct ebb_sound_metadata *m = ebb_sound_metadata_create(1);
+            add_number(&b, lengths[i], 4);
+            add_number(&b, lengths[k], 4);
+            add_number(&b, lengths[i], 4);
+            for (size_t size = 0; size <= b.count; size++) {
+                unsigned char *exact = malloc(size + 1); // for a checker of memory
+                memcpy(exact, b.at, size);
+                REQUIRE(metadata_from_vorbis(m, exact, size));
+                free(exact);
+            }
+            free(b.at);
+            ebb_sound_metadata_destroy(&m);
+        }
+}
+
+TEST(one_and_two_channels_are_plain_and_nothing_stands_before_their_format)
+{
+    static const int tags[] = {
+        [EBB_WAV_16] = 1, [EBB_WAV_24] = 1, [EBB_WAV_32F] = 3, [EBB_WAV_32I] = 1, [EBB_WAV_64F] = 3};
+    static float samples[3 * 101];
+    size_t size;
+    for (int format = EBB_WAV_16; format <= EBB_WAV_64F; format++)
+        for (int channels = 1; channels <= 3; channels++) {
+            struct ebb_sound sound = {.samples = samples, .frames = 101, .channels = channels, .rate = 44100};
+            REQUIRE(ebb_sound_write(in_folder("plain.wav"), &sound, (enum ebb_wav_format)format, NULL) ==
+                    EBB_OK);
+            struct bytes out = read_file(in_folder("plain.wav"));
+            REQUIRE(memcmp(out.at + 12, "fmt ", 4) == 0 && !find(&out, "JUNK", 0, &size));
+            const unsigned char *f = find(&out, "fmt ", 0, &size);
+            REQUIRE(size == (channels < 3 ? 16 : 40));
+            REQUIRE((int)wav_get16(f) == (channels < 3 ? tags[format] : 0xfffe) &&
+                    (int)wav_get16(f + 2) == channels);
+            size_t frame = wav_sample_bytes((enum ebb_wav_format)format) * (size_t)channels;
+            REQUIRE(wav_get32(f + 4) == 44100 && wav_get32(f + 8) == 44100 * frame &&
+                    wav_get16(f + 12) == frame);
+            REQUIRE(find(&out, "data", 0, &size) && size == 101 * frame);
+            REQUIRE(wav_get32(out.at + 4) == out.count - 8 && out.count % 2 == 0);
+            free(out.at);
+        }
+}
+
+TEST(what_may_become_long_has_room_for_it)
+{
+    static float samples[100];
+    size_t size;
+    struct ebb_sound_writer *w = ebb_sound_writer_create(in_folder("open.wav"), 1, 48000, EBB_WAV_16, NULL,
+                                                         NULL);
+    REQUIRE(w && ebb_sound_writer_write(w, samples, 100, NULL) == EBB_OK &&
+            ebb_sound_writer_finish(w, NULL) == EBB_OK);
+    ebb_sound_writer_destroy(&w);
+    struct bytes out = read_file(in_folder("open.wav"));
+    REQUIRE(memcmp(out.at, "RIFF", 4) == 0 && find(&out, "JUNK", 0, &size) > find(&out, "fmt ", 0, &size));
+    free(out.at);
+
+    // EBU Tech 3306: RF64, ds64 first, 32-bit sizes all ones, the true ones in ds64.
+    unsigned char before[WAV_HEAD_MOST], after[WAV_HEAD_MOST];
+    struct wav_shape shape = {2, 48000, EBB_WAV_32F, 3, true};
+    struct wav_sizes none = {0}, large = {.data = UINT64_C(5000000000), .chunks = 100};
+    size_t bytes = wav_head(&shape, &none, before);
+    REQUIRE(wav_is_long(&shape, &large) && wav_head(&shape, &large, after) == bytes);
+    REQUIRE(memcmp(after, "RF64\xff\xff\xff\xffWAVEds64", 16) == 0 && wav_get32(after + 16) == 28);
+    REQUIRE(wav_get64(after + 20) == bytes - 8 + 100 + 8 + UINT64_C(5000000000) &&
+            wav_get64(after + 28) == UINT64_C(5000000000));
+    REQUIRE(wav_get64(after + 36) == UINT64_C(5000000000) / 8 && memcmp(after + 48, "fmt ", 4) == 0);
+    REQUIRE(wav_data_size(&shape, &large) == UINT32_MAX);
+    large.data = 4294967295 - bytes - 100 - 1; // the last size that a RIFF holds, and the first one that it
+                                               // does not
+    REQUIRE(!wav_is_long(&shape, &large));
+    large.data++;
+    REQUIRE(wav_is_long(&shape, &large));
+}
+
+// ---- files that lie ----
+
+TEST(sizes_that_lie_are_not_believed)
+{
+    char lost[512];
+    size_t size;
+    struct bytes b = {0};
+    add_format(&b, 1, 16);
+    add_chunk(&b, "data", tone, sizeof(tone));
+    add_chunk(&b, "LIST", "INFOINAM\xff\xff\xff\x7fx", 13);
+    add_chunk(&b, "cue ", "\xff\xff\xff\xff", 5);
+    add_chunk(&b, "smpl", "\1\1\1\1", 5);
+    add_chunk(&b, "bext", "short", 5);
+    add_chunk(&b, "iXML", "<TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO>9", 38);
+    add_chunk(&b, "LIST", "x", 1);
+    add_chunk(&b, METADATA_RECIPE_ID, "", 0);
+    add(&b, "note\xff\xff\xff\x7f", 8);
+    add(&b, "few", 4);
+    write_riff(in_folder("lies.wav"), &b);
+    pass_on(in_folder("lies.wav"), in_folder("truth.wav"), 1000, "{\"ebb\": 2}", lost);
+    REQUIRE_STRING(lost, "note (cut off)");
+    struct bytes out = read_file(in_folder("truth.wav"));
+    REQUIRE(find(&out, "data", 0, &size) && size == sizeof(tone) + 2000);
+    REQUIRE(wav_get32(out.at + 4) == out.count - 8);
+    free(out.at);
+}
+
+TEST(what_is_too_large_or_too_many_is_said_to_be_lost)
+{
+    char lost[512];
+    struct bytes b = {0};
+    unsigned char *large = calloc(1, METADATA_MOST_BYTES + 1);
+    add_format(&b, 1, 16);
+    add_chunk(&b, "id3 ", large, METADATA_MOST_BYTES + 1);
+    add_chunk(&b, "abcd", "kept", 4);
+    add_chunk(&b, "data", tone, sizeof(tone));
+    struct bytes many = {0}; // apart: a sanitizer's realloc() would copy the 16 MiB for each
+    for (int i = 0; i < 5000; i++)
+        add_chunk(&many, "efgh", "", 0);
+    add(&b, many.at, many.count);
+    free(many.at);
+    write_riff(in_folder("large.wav"), &b);
+    pass_on(in_folder("large.wav"), in_folder("small.wav"), 0, NULL, lost);
+    printf("# %s\n", lost);
+    REQUIRE(strstr(lost, "id3 (16777217 bytes; 16 MiB are kept in all)") && strstr(lost, "after the first"));
+    struct bytes out = read_file(in_folder("small.wav"));
+    require_chunk(&out, "abcd", "kept", 4);
+    free(out.at);
+    free(large);
+}
+
+// ---- other containers ----
+
+static void fill(SNDFILE *file, int channels)
+{
+    static short samples[8 * FRAMES];
+    REQUIRE(sf_writef_short(file, samples, FRAMES) == FRAMES);
+    REQUIRE(sf_close(file) == 0 && channels <= 8);
+}
+
+TEST(texts_of_a_flac_become_those_of_a_wav)
+{
+    char lost[512];
+    SF_INFO sf = {.samplerate = 48000, .channels = 6, .format = SF_FORMAT_FLAC | SF_FORMAT_PCM_24};
+    SNDFILE *file = sf_open(in_folder("a.flac"), SFM_WRITE, &sf);
+    if (!file)
+        SKIP("libsndfile without FLAC");
+    sf_set_string(file, SF_STR_TITLE, "Door take");
+    sf_set_string(file, SF_STR_COMMENT, "a comment of mine");
+    sf_set_string(file, SF_STR_LICENSE, "CC0");
+    fill(file, 6);
+    pass_on(in_folder("a.flac"), in_folder("flac.wav"), 0, "{\"ebb\": 2}", lost);
+    REQUIRE_STRING(lost, "the licence text");
+    require_texts(in_folder("flac.wav"), "a comment of mine", "{\"ebb\": 2}");
+    struct bytes out = read_file(in_folder("flac.wav"));
+    REQUIRE(holds(&out, "LIST", 0, "INAM\12\0\0\0Door take", 18));
+    REQUIRE(mask_in(&out) == 0x3f); // by FLAC's definition
+    free(out.at);
+}
+
+static void add_big(struct bytes *b, uint32_t value, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--)
+        add_number(b, value >> (8 * i) & 255, 1);
+}
+
+static void add_aiff_chunk(struct bytes *b, const char *id, const struct bytes *body)
+{
+    add(b, id, 4);
+    add_big(b, (uint32_t)body->count, 4);
+    add(b, body->at, body->count);
+    add(b, "", body->count & 1);
+    free(body->at);
+}
+
+static void add_mark(struct bytes *b, uint32_t number, uint32_t position, const char *name)
+{
+    add_big(b, number, 2);
+    add_big(b, position, 4);
+    add_number(b, strlen(name), 1);
+    add(b, name, strlen(name));
+    add(b, "", !(strlen(name) & 1));
+}
+
+TEST(marks_and_loops_of_an_aiff_become_those_of_a_wav)
+{
+    char lost[512];
+    size_t size;
+    struct bytes all = {0}, comm = {0}, mark = {0}, inst = {0}, midi = {0}, ssnd = {0};
+    add_big(&comm, 1, 2);
+    add_big(&comm, FRAMES, 4);
+    add_big(&comm, 16, 2);
+    add(&comm, "\x40\x0e\xbb\x80\0\0\0\0\0\0", 10); // 48000 as 80 bits
+    add_big(&mark, 3, 2);
+    add_mark(&mark, 1, 480, "Door");
+    add_mark(&mark, 2, 100, "beg");
+    add_mark(&mark, 3, 900, "end loop");
+    add(&inst, "\75\0\0\177\1\177\0\0\0\1\0\2\0\3\0\0\0\0\0\0", 20);
+    add(&midi, "\x90\x40", 2);
+    add_big(&ssnd, 0, 4);
+    add_big(&ssnd, 0, 4);
+    add(&ssnd, tone, sizeof(tone));
+    add_aiff_chunk(&all, "COMM", &comm);
+    add_aiff_chunk(&all, "MARK", &mark);
+    add_aiff_chunk(&all, "INST", &inst);
+    add_aiff_chunk(&all, "MIDI", &midi);
+    add_aiff_chunk(&all, "ANNO", &(struct bytes){0}); // libsndfile would divide by its size
+    add_aiff_chunk(&all, "SSND", &ssnd);
+    FILE *file = fopen(in_folder("a.aiff"), "wb");
+    struct bytes head = {0};
+    add(&head, "FORM", 4);
+    add_big(&head, (uint32_t)all.count + 4, 4);
+    add(&head, "AIFF", 4);
+    REQUIRE(file && fwrite(head.at, 1, head.count, file) == head.count &&
+            fwrite(all.at, 1, all.count, file) == all.count);
+    REQUIRE(fclose(file) == 0);
+    free(head.at);
+    free(all.at);
+
+    pass_on(in_folder("a.aiff"), in_folder("aiff.wav"), 10, NULL, lost);
+    REQUIRE_STRING(lost, "MIDI");
+    struct bytes out = read_file(in_folder("aiff.wav"));
+    const unsigned char *cue = find(&out, "cue ", 0, &size);
+    REQUIRE(cue && size == 4 + 3 * 24 && wav_get32(cue) == 3);
+    REQUIRE(wav_get32(cue + 4) == 1 && wav_get32(cue + 24) == 490 && wav_get32(cue + 24 + 48) == 910);
+    REQUIRE(holds(&out, "LIST", 0, "\1\0\0\0Door", 9));
+    const unsigned char *smpl = find(&out, "smpl", 0, &size);
+    REQUIRE(smpl && wav_get32(smpl + 12) == 61 && wav_get32(smpl + 28) == 1);
+    REQUIRE(wav_get32(smpl + 44) == 110 && wav_get32(smpl + 48) == 909); // a WAV's last sample is inside of
+                                                                         // the loop
+    free(out.at);
+}
+
+static void write_with(const char *path, const struct ebb_sound_metadata *metadata)
+{
+    static const float samples[2000] = {0.5f, -0.5f};
+    struct ebb_sound_writer *w = ebb_sound_writer_create(path, 1, 48000, EBB_WAV_16, NULL, NULL);
+    REQUIRE(w && ebb_sound_writer_begin(w, metadata, 2000, NULL) == EBB_OK);
+    REQUIRE(ebb_sound_writer_write(w, samples, 2000, NULL) == EBB_OK &&
+            ebb_sound_writer_finish(w, NULL) == EBB_OK);
+    ebb_sound_writer_destroy(&w);
+}
+
+static bool loop_in(const char *path, uint64_t *first, uint64_t *end)
+{
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
+    REQUIRE(reader);
+    bool there = ebb_sound_metadata_loop(ebb_sound_reader_metadata(reader), first, end);
+    ebb_sound_reader_close(&reader);
+    return there;
+}
+
+TEST(a_loop_is_said_and_read)
+{
+    uint64_t first, end;
+    size_t size;
+    struct ebb_error error;
+    struct ebb_sound_metadata *m = ebb_sound_metadata_create(1);
+    REQUIRE(m && !ebb_sound_metadata_loop(m, &first, &end));
+    write_with(in_folder("plain.wav"), m);
+    REQUIRE(!loop_in(in_folder("plain.wav"), &first, &end));
+    REQUIRE(ebb_sound_metadata_set_loop(m, 48000, 5, 6, NULL) == EBB_OK);
+    REQUIRE(ebb_sound_metadata_set_loop(m, 48000, 0, 2000, NULL) == EBB_OK); // in place of the other
+    REQUIRE(ebb_sound_metadata_loop(m, &first, &end) && first == 0 && end == 2000);
+    write_with(in_folder("loop.wav"), m);
+    REQUIRE(loop_in(in_folder("loop.wav"), &first, &end) && first == 0 && end == 2000);
+    struct bytes out = read_file(in_folder("loop.wav"));
+    const unsigned char *smpl = find(&out, "smpl", 0, &size);
+    REQUIRE(smpl && size == 60 && wav_get32(smpl + 8) == 20833 && wav_get32(smpl + 28) == 1);
+    REQUIRE(wav_get32(smpl + 44) == 0 && wav_get32(smpl + 48) == 1999 && !find(&out, "smpl", 1, &size));
+    free(out.at);
+
+    REQUIRE(ebb_sound_metadata_set_loop(m, 48000, 7, 7, &error) == EBB_INVALID &&
+            strstr(error.message, "7 to 7"));
+    REQUIRE(ebb_sound_metadata_set_loop(m, 0, 0, 7, NULL) == EBB_INVALID);
+    REQUIRE(ebb_sound_metadata_set_loop(m, 48000, 0, 1ull << 32, NULL) == EBB_INVALID);
+    REQUIRE(ebb_sound_metadata_loop(m, &first, &end) && end == 2000); // what was refused changed nothing
+    ebb_sound_metadata_destroy(&m);
+}
+
+TEST(a_loop_that_is_cut_off_is_none)
+{
+    uint64_t first, end;
+    unsigned char smpl[60];
+    for (int size = 0; size < 60; size += 7) {
+        struct bytes b = {0};
+        make_smpl(smpl);
+        add_format(&b, 1, 16);
+        add_chunk(&b, "data", tone, sizeof(tone));
+        add_chunk(&b, "smpl", smpl, (size_t)size);
+        write_riff(in_folder("cut.wav"), &b);
+        REQUIRE(!loop_in(in_folder("cut.wav"), &first, &end));
+    }
+    write_full(in_folder("whole.wav"));
+    REQUIRE(loop_in(in_folder("whole.wav"), &first, &end) && first == 100 && end == 901);
+}
+
+TEST(the_folder_is_left_empty)
+{
+    char command[100];
+    snprintf(command, sizeof(command), "rm -r %s", folder);
+    REQUIRE(system(command) == 0);
+}
+
+TEST_MAIN

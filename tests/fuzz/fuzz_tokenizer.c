@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A tokenizer's folder: the first byte chooses a file, the rest is its content; vocab.json and merges.txt
+// come in one input, with a 0 between them. What opens has to take a few texts.
+#include <ebb/tokens.h>
+
+#include "fuzz.h"
+
+static void encode(const struct ebb_tokenizer *tokenizer, const char *text, size_t size)
+{
+    struct ebb_tokens tokens = {0};
+    struct ebb_error error = {0};
+    check_error(ebb_tokenizer_encode(tokenizer, text, size, &tokens, &error), &error);
+    ebb_tokens_clear(&tokens);
+}
+
+static void write_files(const uint8_t *data, size_t size)
+{
+    static const char *const files[] = {"vocab.json",
+                                        "merges.txt",
+                                        "tokenizer.json",
+                                        "spiece.model",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "added_tokens.json"};
+    char path[300];
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), files[i]);
+        unlink(path);
+    }
+    const uint8_t *rest = data + 1, *zero = memchr(rest, 0, size - 1);
+    size_t first = zero ? (size_t)(zero - rest) : size - 1;
+    if (data[0] % 3 == 0) {
+        fuzz_put("vocab.json", rest, first);
+        fuzz_put("merges.txt", zero ? zero + 1 : rest, zero ? size - 2 - first : 0);
+    } else {
+        fuzz_put(data[0] % 3 == 1 ? "tokenizer.json" : "spiece.model", rest, size - 1);
+    }
+    if (data[0] / 3 % 4) {
+        static const char *const classes[] = {"CLIPTokenizer", "RobertaTokenizer", "T5Tokenizer"};
+        char text[64];
+        int length = snprintf(text, sizeof(text), "{\"tokenizer_class\": \"%s\"}",
+                              classes[data[0] / 3 % 4 - 1]);
+        fuzz_put("tokenizer_config.json", (const uint8_t *)text, (size_t)length);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct ebb_error error = {0};
+    if (size == 0)
+        return 0;
+    write_files(data, size);
+    struct ebb_tokenizer *tokenizer = ebb_tokenizer_open(fuzz_folder(), &error);
+    CHECK(tokenizer || (error.code != EBB_OK && *error.message));
+    if (tokenizer) {
+        encode(tokenizer, "Rain on a tin roof, isn't it? \xf0\x9f\x8c\xa7", 33);
+        encode(tokenizer, (const char *)data, size < 300 ? size : 300);
+    }
+    ebb_tokenizer_destroy(&tokenizer);
+    return 0;
+}

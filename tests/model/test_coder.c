@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A state without an autoencoder as a mel, and back.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/workspace.h"
+#include "test.h"
+
+enum { W = 16, H = 16, CELLS = W * H };
+
+// tests/golden/make_luma.py: rows of r, g, b and what PIL makes of them.
+TEST(colours_are_heard_as_their_luma)
+{
+    struct ebb_model model = {.state = {3, H, W}, .patch = {1, 1}};
+    float rows[CELLS][4], state[CELLS][3], mel[CELLS];
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/golden/luma.f32", getenv("EBB_TEST_DATA"));
+    FILE *file = fopen(path, "rb");
+    REQUIRE(file && fread(rows, sizeof(rows), 1, file) == 1);
+    fclose(file);
+    for (int i = 0; i < CELLS; i++)
+        for (int k = 0; k < 3; k++)
+            state[i][k] = rows[i][k];
+    struct ebb_error error;
+    REQUIRE(ebb_workspace_decode(&model, state[0], W, mel, &error) == EBB_OK);
+    for (int i = 0; i < CELLS; i++)
+        REQUIRE_NEAR(mel[i], rows[i][3], 1e-6, "luma");
+}
+
+TEST(a_mel_is_grey_and_comes_back)
+{
+    struct ebb_model model = {.state = {3, H, W}, .patch = {1, 1}};
+    float state[CELLS][3], mel[CELLS], back[CELLS];
+    struct ebb_error error;
+    for (int i = 0; i < CELLS; i++)
+        mel[i] = (float)i / (CELLS - 1) * 2 - 1;
+    REQUIRE(ebb_workspace_encode(&model, mel, W, state[0], &error) == EBB_OK);
+    for (int i = 0; i < CELLS; i++)
+        for (int k = 0; k < 3; k++)
+            REQUIRE(state[i][k] == mel[i]);
+    REQUIRE(ebb_workspace_decode(&model, state[0], W, back, &error) == EBB_OK);
+    for (int i = 0; i < CELLS; i++)
+        REQUIRE_NEAR(back[i], mel[i], 1e-6, "grey");
+}
+
+// Not colours: the cells of a patch, and of more channels than cells the first.
+TEST(other_channels_are_cells)
+{
+    struct ebb_model patched = {.state = {3, 1, 2}, .patch = {3, 1}},
+                     bare = {.state = {4, 1, 2}, .patch = {1, 1}};
+    const float three[] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, four[] = {0.1f, 9, 9, 9, 0.2f, 9, 9, 9};
+    const float cells[] = {0.1f, 0.4f, 0.2f, 0.5f, 0.3f, 0.6f};
+    float mel[6];
+    struct ebb_error error;
+    REQUIRE(ebb_workspace_decode(&patched, three, 2, mel, &error) == EBB_OK);
+    REQUIRE(memcmp(mel, cells, sizeof(cells)) == 0);
+    REQUIRE(ebb_workspace_decode(&bare, four, 2, mel, &error) == EBB_OK);
+    REQUIRE(mel[0] == 0.1f && mel[1] == 0.2f);
+}
+
+TEST_MAIN

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Loops that are too long for memory: their length, their join, the memory that making them takes.
+
+test_long.py EBB TESTS_FOLDER
+"""
+
+import array
+import os
+import subprocess
+import sys
+import tempfile
+
+SECONDS, RATE = 3601, 48000
+AROUND = 10 * RATE  # samples on either side of the join that are looked at
+FRAMES = SECONDS * RATE
+BLOCK = RATE // 200
+
+
+def make(ebb, tests, label, path):
+    """Makes the loop; returns the exit code, and the most memory in bytes."""
+    options = f"--model tiny-sfx --device cpu --threads 1 --label {label} --steps 1 --phase-iterations 0"
+    command = [ebb, "render", *options.split(), "--loop", "--seconds", str(SECONDS), "--quiet", "-o", path]
+    environment = {**os.environ, "EBB_MODEL_PATH": os.path.join(tests, "models")}
+    process = subprocess.Popen(command, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024
+
+
+def data_at(path):
+    """Where the samples begin, and their bytes."""
+    with open(path, "rb") as f:
+        head = f.read(4096)
+    at = head.index(b"data")
+    return at + 8, int.from_bytes(head[at + 4 : at + 8], "little")
+
+
+def samples(path, frame, count):
+    at, _ = data_at(path)
+    with open(path, "rb") as f:
+        f.seek(at + 2 * frame)
+        return array.array("h", f.read(2 * count))
+
+
+def level(x):
+    return sum(v * v for v in x) / len(x) + 1
+
+
+def is_seamless(path):
+    """Whether step and level at the join are what 99.9 % of their surroundings do."""
+    end, start = samples(path, FRAMES - AROUND, AROUND), samples(path, 0, AROUND)
+    around = list(end) + list(start)
+    steps = sorted(abs(b - a) for x in (end, start) for a, b in zip(x, x[1:]))
+    levels = [level(around[i : i + BLOCK]) for i in range(0, len(around), BLOCK)]
+    changes = sorted(max(a / b, b / a) for a, b in zip(levels, levels[1:]))
+    before, after = level(end[-BLOCK:]), level(start[:BLOCK])
+    step = abs(start[0] - end[-1])
+    print(f"# step {step}, of {steps[-len(steps) // 1000]}; {before:.0f} becomes {after:.0f}")
+    return step <= steps[-len(steps) // 1000] and max(before / after, after / before) <= changes[-2]
+
+
+def main():
+    ebb, tests = sys.argv[1:3]
+    count = failed = 0
+
+    def ok(good, what):
+        nonlocal count, failed
+        count, failed = count + 1, failed + (not good)
+        print(("ok" if good else "not ok") + f" {count} - {what}", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "loop.wav")
+        code, used = make(ebb, tests, "rain", path)
+        ok(code == 0 and data_at(path)[1] == 2 * FRAMES, "a loop of 3601 s has its length to the sample")
+        ok(used < 100 << 20, f"it takes {used >> 20} MiB of memory")
+        ok(is_seamless(path), "its end runs into its start")
+        info = subprocess.run([ebb, "info", path], capture_output=True, text=True, check=False).stdout
+        ok(f"samples 0 to {FRAMES - 1}" in info, "its file says that it goes round")
+        os.remove(path)
+        code, used = make(ebb, tests, "kick", path)
+        silent = not any(samples(path, FRAMES // 2, RATE)) and not any(samples(path, FRAMES - RATE, RATE))
+        ok(code == 0 and silent and any(samples(path, 0, RATE)), "an event comes once, then there is silence")
+    print(f"1..{count}")
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A stream made again, as `diffusesrc` recorded it.
+#include <math.h>
+#include <stdlib.h>
+
+#include "streams.h"
+#include "written.h"
+
+enum { BLOCK = 1 << 13, CHANNELS = 2 };
+
+struct pass {
+    const struct stream_job *job;
+    struct ebb_stream *stream;
+    struct ebb_sound_writer *writer;
+    double frames; // all
+    size_t made, clip;
+    float block[BLOCK * CHANNELS];
+};
+
+// The fraction is of the clip under way.
+static bool on_progress(void *user, double fraction)
+{
+    struct pass *p = user;
+    double done = ((double)p->made + fraction * (double)p->clip) / p->frames;
+    return tool_progress_show(p->job->progress, fmin(done, 1));
+}
+
+// The first clip of a loop goes round, as every one of them is the loop.
+static enum ebb_result loop_of(const struct pass *p, struct ebb_sound_metadata **metadata,
+                               struct ebb_error *error)
+{
+    if (ebb_recipe_number(p->job->recipe, "loop") != 1 || p->frames < (double)p->clip)
+        return EBB_OK;
+    *metadata = ebb_sound_metadata_create(ebb_stream_channels(p->stream));
+    return *metadata ? ebb_sound_metadata_set_loop(*metadata, ebb_model_info(p->job->model)->sample_rate, 0,
+                                                   p->clip, error)
+                     : (error->code = EBB_OUT_OF_MEMORY);
+}
+
+static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error *error)
+{
+    const struct stream_job *job = p->job;
+    struct ebb_hooks hooks = EBB_HOOKS;
+    hooks.progress = on_progress;
+    hooks.user = p;
+    hooks.counts = job->counts;
+    p->stream = ebb_stream_create(job->model, job->recipe, &hooks, error);
+    if (!p->stream)
+        return error->code;
+    double clips = ebb_recipe_number(job->recipe, "num-clips");
+    p->clip = ebb_stream_clip_length(p->stream);
+    p->frames = clips > 0 ? clips * (double)p->clip : (double)job->frames;
+    char *comment = sound_comment(job->recipe);
+    int rate = ebb_model_info(job->model)->sample_rate;
+    int channels = ebb_stream_channels(p->stream);
+    p->writer = comment ? ebb_sound_writer_create(path, channels, rate, job->format, comment, error) : NULL;
+    free(comment);
+    if (!p->writer)
+        return comment ? error->code : (error->code = EBB_OUT_OF_MEMORY);
+    struct ebb_sound_metadata *metadata = NULL;
+    enum ebb_result result = loop_of(p, &metadata, error);
+    if (result == EBB_OK)
+        result = ebb_sound_writer_begin(p->writer, metadata, (size_t)p->frames, error);
+    ebb_sound_metadata_destroy(&metadata);
+    return result;
+}
+
+static enum ebb_result run(struct pass *p, struct ebb_error *error)
+{
+    enum ebb_result result = EBB_OK;
+    for (size_t got = 1; got > 0 && (double)p->made < p->frames && result == EBB_OK; p->made += got) {
+        double left = p->frames - (double)p->made;
+        result = ebb_stream_read(p->stream, p->block, left < BLOCK ? (size_t)left : BLOCK, &got, error);
+        if (result == EBB_OK && tool_interrupted())
+            result = error->code = EBB_CANCELLED;
+        if (result == EBB_OK)
+            result = ebb_sound_writer_write(p->writer, p->block, got, error);
+    }
+    return result == EBB_OK ? ebb_sound_writer_finish(p->writer, error) : result;
+}
+
+int stream_write(const struct stream_job *job, const char *path, size_t *made)
+{
+    struct ebb_error error = {0};
+    struct pass *p = calloc(1, sizeof(*p));
+    if (!p)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    p->job = job;
+    enum ebb_result result = begin(p, path, &error);
+    if (result == EBB_OK)
+        result = run(p, &error);
+    *made = p->made;
+    if (result == EBB_OK)
+        written_clipped(path, p->writer);
+    ebb_sound_writer_destroy(&p->writer);
+    ebb_stream_destroy(&p->stream);
+    free(p);
+    tool_progress_clear(job->progress);
+    return result == EBB_OK ? TOOL_OK : tool_error(&error);
+}
