@@ -19,6 +19,7 @@ import tempfile
 import time
 
 SOUNDS = 20
+BEAT = 5  # seconds after which a run touches its claim: tools/claim.c
 OTHER_SYSTEM = "ebb claim 1\nanother-boot/4026531836 1 1 123abc elsewhere\n"
 
 
@@ -174,22 +175,30 @@ def check_claims(tap, runs):
 
 
 def check_beat(tap, runs):
-    """A long run keeps its claim young. A run that lost its claim leaves the file alone."""
-    # Long enough that a fast machine has not finished when the claim is first touched, after 5 s.
+    """A long run keeps its claim young. A run that lost its claim leaves the file alone.
+
+    The run stands still while the time passes after which it touches its claim, and while it loses its claim.
+    So the sound need not take longer than that, on whatever machine.
+    """
     options = ["--label", "rain", "--name", "long", "--seconds", "100", "--steps", "30"]
     log = os.path.join(runs.folder, "beat.log")
     worker = runs.start("beat", *options, log=log, listed=False)
     path = os.path.join(runs.folder, "beat", "long.wav")
     while not os.path.exists(claim_of(path)):
         time.sleep(0.02)
+    worker.send_signal(signal.SIGSTOP)
     born = os.stat(claim_of(path)).st_mtime
-    end = time.monotonic() + 30
-    while os.stat(claim_of(path)).st_mtime == born and time.monotonic() < end and worker.poll() is None:
-        time.sleep(0.1)
-    tap.ok(os.stat(claim_of(path)).st_mtime > born, "a claim is touched while its sound is made")
+    time.sleep(BEAT + 0.5)
+    worker.send_signal(signal.SIGCONT)
+    while os.path.exists(claim_of(path)) and os.stat(claim_of(path)).st_mtime == born:
+        time.sleep(0.02)
+    worker.send_signal(signal.SIGSTOP)
+    touched = os.path.exists(claim_of(path))
+    tap.ok(touched, "a claim is touched while its sound is made", runs.text("beat.log"))
     with open(claim_of(path) + "2", "w", encoding="utf-8") as file:
         file.write(OTHER_SYSTEM)
     os.replace(claim_of(path) + "2", claim_of(path))
+    worker.send_signal(signal.SIGCONT)
     lost = runs.waits(worker, "beat.log", "1 sound was begun by other runs")
     tap.ok(lost, "a run that lost its claim leaves the sound to the other one", runs.text("beat.log"))
     tap.ok(not os.path.exists(path), "and writes nothing")
