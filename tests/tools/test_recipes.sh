@@ -109,7 +109,10 @@ ok "into standard output, as 16 bit" \
 fails 2 '\-\-seconds: two.wav was recorded from a stream' $like --like two.wav --seconds 2 -o x.wav
 fails 2 'two.wav was recorded from a stream' $like --like two.wav --count 2 -o x.wav
 fails 2 'two.wav was recorded from a stream' $like --like two.wav --save-latents x.npy
-timeout -s INT 2 $like --like four.wav --steps 1000 -o stopped.wav 2>stop-err
+$like --like four.wav --steps 1000 -o stopped.wav 2>stop-err &
+pid=$!
+interrupt $pid
+wait $pid
 ok "it can be stopped" grep -q interrupted stop-err
 ok "and leaves nothing" test ! -e stopped.wav
 
