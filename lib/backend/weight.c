@@ -120,6 +120,20 @@ void ebb_weight_read(const struct ebb_weight *weight, size_t k, float *out)
     }
 }
 
+void ebb_weight_row(const struct ebb_weight *weight, int c, float *out)
+{
+    size_t depth = depth_of(weight), size = ebb_number_size(weight->panels.number);
+    if (weight->data) {
+        memcpy(out, weight->data + (size_t)c * depth, depth * sizeof(*out));
+        return;
+    }
+    int first = c / EBB_PANEL * EBB_PANEL;
+    size_t width = (size_t)ebb_panel_width(weight->cout, c / EBB_PANEL);
+    const char *at = (const char *)weight->panels.data + ((size_t)first * depth + (size_t)(c - first)) * size;
+    for (size_t k = 0; k < depth; k++, at += width * size)
+        ebb_widen(weight->panels.number, at, 1, out + k);
+}
+
 struct plain {
     struct ebb_packed packed;
     float data[];

@@ -46,6 +46,8 @@ struct ebb_weight {
 
 // The numbers of all output channels at place `k` of (kh, kw, cin).
 void ebb_weight_read(const struct ebb_weight *weight, size_t k, float *out);
+// The numbers of output channel `c`, (kh, kw, cin): of a table, row `c`.
+void ebb_weight_row(const struct ebb_weight *weight, int c, float *out);
 // The weight as float32, row-major: `data`, or a packed form made on the first call. NULL: out of memory.
 const float *ebb_weight_plain(struct ebb_weight *weight);
 

@@ -93,20 +93,19 @@ enum ebb_number ebb_convert_number(const char *dtype)
     return strcmp(dtype, "F16") == 0 ? EBB_FLOAT16 : strcmp(dtype, "BF16") == 0 ? EBB_BFLOAT16 : EBB_FLOAT32;
 }
 
-// One panel: `valid` rows of (cin, places) become columns of (places, cin, width); the rest is 0. False: a
-// number has all bits of its exponent set.
+// One panel: `valid` output channels, `column` numbers apart, become columns of (places, cin, width); the
+// rest is 0. Input channels are `row` numbers apart. False: a number has all bits of its exponent set.
 #define PACK_PANEL(name, type, exponent)                                                                     \
-    static bool name(const unsigned char *p, size_t valid, size_t cin, size_t places, size_t width,          \
-                     type *out)                                                                              \
+    static bool name(const unsigned char *p, size_t valid, size_t column, size_t row, size_t cin,            \
+                     size_t places, size_t width, void *out)                                                 \
     {                                                                                                        \
-        size_t row = cin * places;                                                                           \
         type bad = 0;                                                                                        \
         for (size_t i = 0; i < cin; i++)                                                                     \
             for (size_t k = 0; k < places; k++) {                                                            \
-                type *to = out + (k * cin + i) * width;                                                      \
+                type *to = (type *)out + (k * cin + i) * width;                                              \
                 for (size_t c = 0; c < valid; c++) {                                                         \
                     type bits;                                                                               \
-                    memcpy(&bits, p + (c * row + i * places + k) * sizeof(type), sizeof(bits));              \
+                    memcpy(&bits, p + (c * column + i * row + k) * sizeof(type), sizeof(bits));              \
                     bad |= (bits & (exponent)) == (exponent);                                                \
                     to[c] = bits;                                                                            \
                 }                                                                                            \
@@ -118,27 +117,27 @@ PACK_PANEL(pack_f32, uint32_t, 0x7f800000)
 PACK_PANEL(pack_f16, uint16_t, 0x7c00)
 PACK_PANEL(pack_bf16, uint16_t, 0x7f80)
 
-bool ebb_convert_panels(const char *dtype, const void *data, size_t cout, size_t cin, size_t places,
-                        float *scratch, void *panels)
+typedef bool pack_panel(const unsigned char *p, size_t valid, size_t column, size_t row, size_t cin,
+                        size_t places, size_t width, void *out);
+static pack_panel *const pack[] = {
+    [EBB_FLOAT32] = pack_f32, [EBB_FLOAT16] = pack_f16, [EBB_BFLOAT16] = pack_bf16};
+
+bool ebb_convert_panels(const char *dtype, const void *data, const struct ebb_weight *shape, bool transposed,
+                        enum ebb_number number, float *scratch, void *panels)
 {
     const struct reader *reader = find(dtype);
-    enum ebb_number number = ebb_convert_number(dtype);
-    size_t row = cin * places, size = ebb_number_size(number);
-    bool good = reader != NULL, narrow = good && reader->size > size;
+    size_t cout = (size_t)shape->cout, cin = (size_t)shape->cin, places = (size_t)(shape->kh * shape->kw);
+    size_t column = transposed ? places : cin * places, row = transposed ? cout * places : places;
+    size_t depth = cin * places, size = ebb_number_size(number);
+    bool good = reader != NULL;
+    if (good && number == EBB_FLOAT32 && reader->size != sizeof(float)) {
+        reader->read(data, cout * depth, scratch);
+        data = scratch;
+    }
     for (size_t first = 0; good && first < cout; first += EBB_PANEL) {
-        size_t width = (size_t)ebb_panel_width((int)cout, (int)first / EBB_PANEL), left = cout - first;
-        size_t valid = left < width ? left : width;
-        const unsigned char *p = (const unsigned char *)data + first * row * reader->size;
-        void *out = (char *)panels + first * row * size;
-        if (narrow) {
-            reader->read(p, valid * row, scratch);
-            p = (const unsigned char *)scratch;
-        }
-        switch (number) {
-        case EBB_FLOAT16: good = pack_f16(p, valid, cin, places, width, out); break;
-        case EBB_BFLOAT16: good = pack_bf16(p, valid, cin, places, width, out); break;
-        default: good = pack_f32(p, valid, cin, places, width, out); break;
-        }
+        size_t width = (size_t)ebb_panel_width(shape->cout, (int)first / EBB_PANEL), left = cout - first;
+        good = pack[number]((const unsigned char *)data + first * column * size, left < width ? left : width,
+                            column, row, cin, places, width, (char *)panels + first * depth * size);
     }
     return good;
 }

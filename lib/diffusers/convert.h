@@ -20,10 +20,11 @@ bool ebb_convert(const char *dtype, const void *data, size_t outer, size_t middl
 // How panels hold numbers of `dtype`: as they are, but F64 as float32.
 enum ebb_number ebb_convert_number(const char *dtype);
 
-// Numbers (cout, cin, places) as panels of (places, cin, width), see backend/weight.h. `data` needs no
-// alignment, `scratch` holds EBB_PANEL * cin * places floats (unused, may be NULL, but for F64). False if a
+// Numbers (cout, cin, places), or `transposed` (cin, cout, places), as panels of (places, cin, width), see
+// backend/weight.h. `number` is that of the dtype, or EBB_FLOAT32. `data` needs no alignment; `scratch` holds
+// as many floats as there are numbers (unused, may be NULL, if the numbers stay as they are). False if a
 // number is not finite.
-bool ebb_convert_panels(const char *dtype, const void *data, size_t cout, size_t cin, size_t places,
-                        float *scratch, void *panels);
+bool ebb_convert_panels(const char *dtype, const void *data, const struct ebb_weight *shape, bool transposed,
+                        enum ebb_number number, float *scratch, void *panels);
 
 #endif

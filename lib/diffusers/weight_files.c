@@ -396,18 +396,24 @@ static bool fill_plain(const struct ebb_stored_tensor *tensor, struct ebb_wanted
     return room;
 }
 
+// How the weight is held: in the file's numbers. What is still to be multiplied by a length has more bits.
+static enum ebb_number number_of(const struct ebb_stored_tensor *tensor, const struct ebb_wanted *w)
+{
+    return w->as_panels && !w->parted ? ebb_convert_number(tensor->dtype) : EBB_FLOAT32;
+}
+
 static bool fill_panels(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w, const void *bytes,
                         bool *finite)
 {
-    size_t cout = (size_t)w->weight.cout, cin = (size_t)w->weight.cin;
-    size_t places = (size_t)w->weight.kh * (size_t)w->weight.kw;
-    enum ebb_number number = ebb_convert_number(tensor->dtype);
+    size_t depth = (size_t)w->weight.cin * (size_t)w->weight.kh * (size_t)w->weight.kw;
+    enum ebb_number number = number_of(tensor, w);
+    bool same = tensor->bits == 8 * ebb_number_size(number);
     if (!w->panels)
-        w->panels = ebb_pages_alloc(ebb_panels_numbers(cin * places, w->weight.cout),
-                                    ebb_number_size(number));
-    float *scratch = ebb_alloc(EBB_PANEL * cin * places, sizeof(float));
-    bool room = w->panels && scratch;
-    *finite = room && ebb_convert_panels(tensor->dtype, bytes, cout, cin, places, scratch, w->panels);
+        w->panels = ebb_pages_alloc(ebb_panels_numbers(depth, w->weight.cout), ebb_number_size(number));
+    float *scratch = same ? NULL : ebb_alloc((size_t)w->weight.cout * depth, sizeof(float));
+    bool room = w->panels && (same || scratch);
+    *finite = room &&
+              ebb_convert_panels(tensor->dtype, bytes, &w->weight, w->transposed, number, scratch, w->panels);
     free(scratch);
     w->weight.panels = (struct ebb_panels){w->panels, number};
     return room;
@@ -439,19 +445,31 @@ static enum ebb_result fill(const struct part *part, const struct ebb_stored_ten
     return EBB_OK;
 }
 
-// Length of row `row` of the file, and the number that makes it lengths[row].
+// Where a number of a weight of 32 bits is: of output channel c, at place k of (kh, kw, cin).
+static float *number_at(const struct ebb_wanted *w, size_t c, size_t k)
+{
+    size_t depth = (size_t)w->weight.kh * (size_t)w->weight.kw * (size_t)w->weight.cin;
+    size_t first = c / EBB_PANEL * EBB_PANEL;
+    size_t width = (size_t)ebb_panel_width(w->weight.cout, (int)(c / EBB_PANEL));
+    return w->as_panels ? (float *)w->panels + first * depth + k * width + (c - first)
+                        : w->data + c * depth + k;
+}
+
+// Length of row `row` of the file (an output channel, or of a transposed convolution an input channel), and
+// the number that makes it lengths[row].
 static void scale_row(const struct ebb_wanted *w, size_t row)
 {
-    size_t cout = (size_t)w->weight.cout, cin = (size_t)w->weight.cin;
-    size_t inner = (size_t)w->weight.kh * (size_t)w->weight.kw * cin;
-    size_t count = w->transposed ? cout * inner / cin : inner, step = w->transposed ? cin : 1;
-    float *at = w->data + (w->transposed ? row : row * inner);
+    size_t cout = (size_t)w->weight.cout, cin = (size_t)w->weight.cin, step = w->transposed ? cin : 1;
+    size_t depth = (size_t)w->weight.kh * (size_t)w->weight.kw * cin;
+    size_t first = w->transposed ? 0 : row, end = w->transposed ? cout : row + 1;
     double squares = 0;
-    for (size_t i = 0; i < count; i++)
-        squares += (double)at[i * step] * at[i * step];
+    for (size_t c = first; c < end; c++)
+        for (size_t k = w->transposed ? row : 0; k < depth; k += step)
+            squares += (double)*number_at(w, c, k) * *number_at(w, c, k);
     double factor = squares > 0 ? w->lengths[row] / sqrt(squares) : 0;
-    for (size_t i = 0; i < count; i++)
-        at[i * step] = (float)(at[i * step] * factor);
+    for (size_t c = first; c < end; c++)
+        for (size_t k = w->transposed ? row : 0; k < depth; k += step)
+            *number_at(w, c, k) = (float)(*number_at(w, c, k) * factor);
 }
 
 // Puts direction and lengths together.
@@ -704,9 +722,8 @@ uint64_t ebb_weight_files_bytes(const struct ebb_weight_files *t)
             if (!target->wanted || target->lengths)
                 continue;
             const struct ebb_weight *w = &target->wanted->weight;
-            enum ebb_number number = ebb_convert_number(t->parts[p].header.tensors[i].dtype);
             bytes += (uint64_t)w->cout * (uint64_t)w->cin * (uint64_t)w->kh * (uint64_t)w->kw *
-                     ebb_number_size(target->wanted->as_panels ? number : EBB_FLOAT32);
+                     ebb_number_size(number_of(&t->parts[p].header.tensors[i], target->wanted));
         }
     return bytes;
 }

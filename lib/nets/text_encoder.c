@@ -38,7 +38,7 @@ static void want_clip(struct ebb_text_encoder *e)
     const struct ebb_text_config *c = &e->config;
     struct ebb_weights *w = &e->weights;
     const char *embeddings = "text_model.embeddings.";
-    e->tokens = ebb_want(w, 2, c->vocabulary, c->width, 1, embeddings, "token_embedding.weight");
+    e->tokens = ebb_want_matrix(w, c->vocabulary, c->width, embeddings, "token_embedding.weight");
     e->positions = ebb_want(w, 2, c->positions, c->width, 1, embeddings, "position_embedding.weight");
     for (int i = 0; i < c->layers; i++) {
         struct text_layer *l = &e->layer[i];
@@ -63,7 +63,7 @@ static void want_roberta(struct ebb_text_encoder *e)
     const struct ebb_text_config *c = &e->config;
     struct ebb_weights *w = &e->weights;
     const char *embeddings = "text_model.embeddings.";
-    e->tokens = ebb_want(w, 2, c->vocabulary, c->width, 1, embeddings, "word_embeddings.weight");
+    e->tokens = ebb_want_matrix(w, c->vocabulary, c->width, embeddings, "word_embeddings.weight");
     e->positions = ebb_want(w, 2, c->positions, c->width, 1, embeddings, "position_embeddings.weight");
     e->types = ebb_want(w, 2, c->types, c->width, 1, embeddings, "token_type_embeddings.weight");
     e->first_norm = ebb_want_norm(w, c->width, embeddings, "LayerNorm");
@@ -92,7 +92,7 @@ static void want_t5(struct ebb_text_encoder *e)
     const struct ebb_text_config *c = &e->config;
     struct ebb_weights *w = &e->weights;
     int inner = c->heads * c->head_width;
-    e->tokens = ebb_want(w, 2, c->vocabulary, c->width, 1, "", "shared.weight");
+    e->tokens = ebb_want_matrix(w, c->vocabulary, c->width, "", "shared.weight");
     for (int i = 0; i < c->layers; i++) {
         struct text_layer *l = &e->layer[i];
         char at[64], net[64];
@@ -121,11 +121,8 @@ static struct ebb_layer want_turned(struct ebb_weights *weights, int cin, int co
                                     const char *name)
 {
     struct ebb_layer layer = ebb_want_linear(weights, cin, cout, prefix, name);
-    if (weights->failed)
-        return layer;
-    struct ebb_wanted *matrix = weights->items[weights->count - 2]; // the bias is the last
-    matrix->transposed = true;
-    matrix->as_panels = false;
+    if (!weights->failed)
+        weights->items[weights->count - 2]->transposed = true; // the bias is the last
     return layer;
 }
 
@@ -133,7 +130,7 @@ static void want_gpt2(struct ebb_text_encoder *e)
 {
     const struct ebb_text_config *c = &e->config;
     struct ebb_weights *w = &e->weights;
-    e->tokens = ebb_want(w, 2, c->vocabulary, c->width, 1, "", "wte.weight");
+    e->tokens = ebb_want_matrix(w, c->vocabulary, c->width, "", "wte.weight");
     e->positions = ebb_want(w, 2, c->positions, c->width, 1, "", "wpe.weight");
     for (int i = 0; i < c->layers; i++) {
         struct text_layer *l = &e->layer[i];
@@ -351,7 +348,7 @@ void ebb_text_encoder_embed(const struct ebb_text_encoder *e, const int *ids, in
     const struct ebb_text_config *c = &e->config;
     for (int i = 0; i < tokens; i++) {
         float *row = rows + (size_t)i * (size_t)c->width;
-        memcpy(row, row_of(e->tokens, ids[i]), (size_t)c->width * sizeof(*row));
+        ebb_weight_row(e->tokens, ids[i], row);
         if (e->types)
             add_row(row, row_of(e->types, 0), c->width);
         if (e->positions)

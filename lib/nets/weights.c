@@ -116,8 +116,10 @@ static struct ebb_layer layer_1d(struct ebb_weights *weights, int cin, int cout,
     struct ebb_layer both;
     snprintf(full, sizeof(full), "%s.weight", name);
     both.weight = ebb_want_kernel(weights, 3, cout, cin, 1, kernel, "", full);
-    if (both.weight)
+    if (both.weight) {
+        weights->items[weights->count - 1]->as_panels = true;
         weights->items[weights->count - 1]->transposed = transposed;
+    }
     snprintf(full, sizeof(full), "%s.bias", name);
     both.bias = ebb_want(weights, 1, cout, 1, 1, "", full);
     return both;

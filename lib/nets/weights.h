@@ -16,8 +16,9 @@ struct ebb_wanted {
     void *panels;
     int rank; // in the file: 4 conv (cout, cin, kh, kw), 3 1-D conv (cout, cin, kw), 2 linear (cout, cin) and
               // tables, 1 vectors
-    bool as_panels;  // a matrix that pixels are multiplied by is held as panels, all else as float32
-    bool transposed; // in the file: (cin, cout, kw)
+    bool as_panels;  // what pixels are multiplied by, and large tables, are held as panels, all else as
+                     // float32
+    bool transposed; // in the file: (cin, cout) or (cin, cout, kw)
     bool bound;      // a tensor of the file belongs to it
     // Weight normalization: the file has a direction, and lengths of its rows (of what its first dimension
     // counts).
@@ -39,7 +40,8 @@ struct ebb_weight *ebb_want(struct ebb_weights *weights, int rank, int cout, int
 struct ebb_weight *ebb_want_kernel(struct ebb_weights *weights, int rank, int cout, int cin, int kh, int kw,
                                    const char *prefix, const char *name);
 
-// The same for a matrix (cout, cin) that pixels or tokens are multiplied by, held as panels.
+// The same for a matrix (cout, cin) that pixels or tokens are multiplied by, or for a table of cout rows that
+// ebb_weight_row() reads; held as panels.
 struct ebb_weight *ebb_want_matrix(struct ebb_weights *weights, int cout, int cin, const char *prefix,
                                    const char *name);
 

@@ -183,7 +183,7 @@ static void hold_as_panels(struct ebb_weight *w, enum ebb_number number)
 
 static struct ebb_weight *kernel(struct pool *pool, const struct op_case *c, int cin)
 {
-    struct ebb_weight *w = weight(pool, c->cout, c->kernel, cin);
+    struct ebb_weight *w = (c->dilation || c->up ? weight_1d : weight)(pool, c->cout, c->kernel, cin);
     round_to((float *)w->data, (size_t)(w->cout * w->kh * w->kw * w->cin), c->bits);
     if (c->panels)
         hold_as_panels(w, c->number);
@@ -211,11 +211,11 @@ static struct ebb_node *build(struct inputs *in, struct pool *pool, const struct
     if (c->pool)
         x = ebb_avg_pool(g, x);
     if (c->dilation)
-        x = ebb_conv_1d(g, x, weight_1d(pool, c->cout, c->kernel, s[3]),
-                        c->bias ? weight(pool, c->cout, 1, 1) : NULL, c->dilation);
+        x = ebb_conv_1d(g, x, kernel(pool, c, s[3]), c->bias ? weight(pool, c->cout, 1, 1) : NULL,
+                        c->dilation);
     else if (c->up)
-        x = ebb_conv_1d_up(g, x, weight_1d(pool, c->cout, c->kernel, s[3]),
-                           c->bias ? weight(pool, c->cout, 1, 1) : NULL, c->up, c->cut);
+        x = ebb_conv_1d_up(g, x, kernel(pool, c, s[3]), c->bias ? weight(pool, c->cout, 1, 1) : NULL, c->up,
+                           c->cut);
     else if (c->kernel)
         x = ebb_conv2d(g, x, kernel(pool, c, s[3]), c->bias ? weight(pool, c->cout, 1, 1) : NULL,
                        c->stride ? c->stride : 1, c->pad);

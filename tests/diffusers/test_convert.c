@@ -56,48 +56,71 @@ static uint32_t number_at(const void *data, size_t size, size_t i)
     return bits;
 }
 
-// (cout, cin, places) to panels (places, cin, width) of 32, and a last one of 16.
+enum { COUT = 37, CIN = 5, PLACES = 3, COUNT = COUT * CIN * PLACES };
+
+// Where panels of 32 and a last one of 16 have place k of input channel i of output channel c.
+static size_t panel_at(size_t c, size_t i, size_t k)
+{
+    return c < 32 ? (k * CIN + i) * 32 + c : 32 * CIN * PLACES + (k * CIN + i) * 16 + c - 32;
+}
+
+// (cout, cin, places), or transposed (cin, cout, places), to panels (places, cin, width).
+static void check_panels(const char *dtype, enum ebb_number number, bool transposed)
+{
+    static const struct ebb_weight shape = {.cout = COUT, .cin = CIN, .kh = 1, .kw = PLACES};
+    size_t size = ebb_number_size(number);
+    unsigned char in[COUNT * 4 + 1], out[48 * CIN * PLACES * 4];
+    for (int i = 0; i < COUNT; i++) {
+        uint32_t bits = (uint32_t)(i + 1) << (size == 4 ? 8 : 2);
+        memcpy(in + 1 + (size_t)i * size, &bits, size); // no alignment
+    }
+    memset(out, 0xee, sizeof(out));
+    REQUIRE(ebb_convert_number(dtype) == number);
+    REQUIRE(ebb_convert_panels(dtype, in + 1, &shape, transposed, number, NULL, out));
+    for (size_t c = 0; c < 48; c++)
+        for (size_t i = 0; i < CIN; i++)
+            for (size_t k = 0; k < PLACES; k++) {
+                size_t from = ((transposed ? i * COUT + c : c * CIN + i)) * PLACES + k;
+                uint32_t want = c < COUT ? number_at(in + 1, size, from) : 0;
+                REQUIRE(number_at(out, size, panel_at(c, i, k)) == want);
+            }
+}
+
 TEST(panels)
 {
-    enum { COUT = 37, CIN = 5, PLACES = 3, COUNT = COUT * CIN * PLACES };
-    static const struct {
-        const char *dtype;
-        enum ebb_number number;
-        size_t size;
-    } kinds[] = {{"F32", EBB_FLOAT32, 4}, {"F16", EBB_FLOAT16, 2}, {"BF16", EBB_BFLOAT16, 2}};
-    for (size_t kind = 0; kind < 3; kind++) {
-        size_t size = kinds[kind].size, seen = 0;
-        unsigned char in[COUNT * 4 + 1], out[48 * CIN * PLACES * 4];
-        for (int i = 0; i < COUNT; i++) {
-            uint32_t bits = (uint32_t)(i + 1) << (size == 4 ? 8 : 2);
-            memcpy(in + 1 + (size_t)i * size, &bits, size);
-        }
-        memset(out, 0xee, sizeof(out));
-        REQUIRE(ebb_convert_number(kinds[kind].dtype) == kinds[kind].number);
-        REQUIRE(ebb_convert_panels(kinds[kind].dtype, in + 1, COUT, CIN, PLACES, NULL, out));
-        for (size_t c = 0; c < 48; c++)
-            for (size_t i = 0; i < CIN; i++)
-                for (size_t k = 0; k < PLACES; k++, seen++) {
-                    size_t at = c < 32 ? (k * CIN + i) * 32 + c
-                                       : 32 * CIN * PLACES + (k * CIN + i) * 16 + c - 32;
-                    uint32_t want = c < COUT ? number_at(in + 1, size, (c * CIN + i) * PLACES + k) : 0;
-                    REQUIRE(number_at(out, size, at) == want);
-                }
-        REQUIRE(seen == 48 * CIN * PLACES);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        check_panels("F32", EBB_FLOAT32, transposed);
+        check_panels("F16", EBB_FLOAT16, transposed);
+        check_panels("BF16", EBB_BFLOAT16, transposed);
     }
 }
 
-TEST(panels_of_doubles_and_of_what_is_not_finite)
+static bool convert_two(const char *dtype, const void *data, enum ebb_number number, float *out)
 {
-    float scratch[64], out[32];
+    static const struct ebb_weight two = {.cout = 2, .cin = 1, .kh = 1, .kw = 1};
+    float scratch[2];
+    return ebb_convert_panels(dtype, data, &two, false, number, scratch, out);
+}
+
+TEST(panels_of_other_numbers)
+{
+    float out[32];
     double doubles[2] = {0.1, -3};
     REQUIRE(ebb_convert_number("F64") == EBB_FLOAT32);
-    REQUIRE(ebb_convert_panels("F64", doubles, 2, 1, 1, scratch, out) && out[0] == 0.1f && out[1] == -3);
-    REQUIRE(!ebb_convert_panels("F64", (const double[]){1, 1e39}, 2, 1, 1, scratch, out));
-    REQUIRE(!ebb_convert_panels("F32", (const float[]){1, NAN}, 2, 1, 1, scratch, out));
-    REQUIRE(!ebb_convert_panels("F16", (const uint16_t[]){0x3c00, 0x7c00}, 2, 1, 1, scratch, out));
-    REQUIRE(!ebb_convert_panels("BF16", (const uint16_t[]){0xff80, 0x3f80}, 2, 1, 1, scratch, out));
-    REQUIRE(!ebb_convert_panels("I32", doubles, 2, 1, 1, scratch, out));
+    REQUIRE(convert_two("F64", doubles, EBB_FLOAT32, out) && out[0] == 0.1f && out[1] == -3);
+    REQUIRE(convert_two("F16", (const uint16_t[]){0x3c00, 0xc200}, EBB_FLOAT32, out) && out[0] == 1 &&
+            out[1] == -3);
+    REQUIRE(!convert_two("I32", doubles, EBB_FLOAT32, out));
+}
+
+TEST(panels_of_what_is_not_finite)
+{
+    float out[32];
+    REQUIRE(!convert_two("F64", (const double[]){1, 1e39}, EBB_FLOAT32, out));
+    REQUIRE(!convert_two("F32", (const float[]){1, NAN}, EBB_FLOAT32, out));
+    REQUIRE(!convert_two("F16", (const uint16_t[]){0x3c00, 0x7c00}, EBB_FLOAT16, out));
+    REQUIRE(!convert_two("F16", (const uint16_t[]){0x3c00, 0x7c00}, EBB_FLOAT32, out));
+    REQUIRE(!convert_two("BF16", (const uint16_t[]){0xff80, 0x3f80}, EBB_BFLOAT16, out));
 }
 
 TEST_MAIN

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Convolutions along w. A row is long and its kernel short, so a row is cut into parts, and a thread takes a
 // part through everything: it loads the part with what lies beside it, multiplies, and stores. Weights are
-// packed at each run, into scratch: that is little beside a long row, and nothing is held twice.
+// held once, as panels; what the method makes of them is made at each run, in scratch: that is little beside
+// a long row.
 //
 // Direct: in a loaded part the taps of a place lie `dilation` places apart. A transposed convolution is
 // `stride` phases: places of dst that lie `stride` apart have the same taps.
@@ -18,6 +19,7 @@ enum { TILE = 4, POINTS = 7, PART_TILES = 128, PART_PLACES = 256, LEAST_TILES = 
 
 struct layout { // by the shape alone
     bool toom, up;
+    bool as_held;        // direct: the weights are used where they are held
     int blocks;          // Toom: of 4 taps
     int phases;          // direct
     int step;            // places of dst that a part moves on by: direct 1, up stride, Toom 4 * dilation
@@ -85,6 +87,9 @@ static void lay_direct(struct layout *l, const struct ebb_op *op, const struct e
         high = i == 0 || to > high ? to : high;
         l->packed += cpu_panels_floats((size_t)taps * (size_t)weight->cin, weight->cout);
     }
+    l->as_held = !l->up && weight->panels.number == EBB_FLOAT32;
+    if (l->as_held)
+        l->packed = 0;
     l->before = -low;
     l->length = l->most + high - low;
 }
@@ -111,13 +116,20 @@ static size_t add_step(const struct ebb_operand *dst)
     return rounded((size_t)dst->c);
 }
 
+static const struct cpu_panels *panels_of(const struct cpu_op *op)
+{
+    return cpu_panels_get(op->op->weight); // made by conv_1d_prepare(): they are there
+}
+
 static enum ebb_result conv_1d_prepare(const struct cpu_device *device, struct cpu_op *op,
                                        struct ebb_error *error)
 {
     struct layout l = layout_of(op);
     op->scratch = (size_t)op->dst->n * add_step(op->dst) + rounded(l.packed) +
                   (size_t)cpu_pool_threads(device->pool) * l.thread;
-    return EBB_OK;
+    return panels_of(op) ? EBB_OK
+                         : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory to pack %s",
+                                    op->op->weight->name ? op->op->weight->name : "a weight");
 }
 
 struct job {
@@ -125,6 +137,7 @@ struct job {
     const struct cpu_op *op;
     struct layout layout;
     struct cpu_source source;
+    const struct cpu_panels *panels;
     float *add, *packed, *threads; // in scratch
     float *dst;
     const float *residual;
@@ -132,36 +145,21 @@ struct job {
 
 // ---- weights ----
 
-// One tap and one column of a panel: `cin` floats, `width` apart.
-static void scatter(float *out, const float *from, int cin, int width)
+// The rows of a panel as they are held, (kw, cin, width), from tap `tap` on.
+static const void *held_panel(const struct job *job, int panel, int tap)
 {
-    for (int i = 0; i < cin; i++)
-        out[(size_t)i * (size_t)width] = from[i];
-}
-
-static void pack_phase(const struct job *job, int phase, int panel, float *out)
-{
-    const struct ebb_op *op = job->op->op;
-    const struct ebb_weight *weight = op->weight;
-    int taps = taps_of(&job->layout, op, phase), width = cpu_panel_width(weight->cout, panel);
-    int left = weight->cout - panel * CPU_PANEL, tap = first_tap(&job->layout, op, phase);
-    size_t cin = (size_t)weight->cin, depth = cin * (size_t)width;
-    for (int t = 0; t < taps; t++, out += depth) {
-        int k = job->layout.up ? tap + (taps - 1 - t) * op->stride : t;
-        if (left < width)
-            memset(out, 0, depth * sizeof(*out));
-        for (int c = 0; c < width && c < left; c++)
-            scatter(out + c,
-                    weight->data + ((size_t)(panel * CPU_PANEL + c) * (size_t)weight->kw + (size_t)k) * cin,
-                    weight->cin, width);
-    }
+    const struct ebb_weight *weight = job->op->op->weight;
+    const struct ebb_panels *held = &job->panels->held;
+    size_t width = (size_t)cpu_panel_width(weight->cout, panel);
+    size_t at = (size_t)(panel * CPU_PANEL) * job->panels->depth + (size_t)tap * (size_t)weight->cin * width;
+    return (const char *)held->data + at * ebb_number_size(held->number);
 }
 
 // Panels of one phase follow each other, and phases follow each other.
-static const float *phase_panel(const struct job *job, int phase, int panel)
+static float *packed_panel(const struct job *job, int phase, int panel)
 {
     const struct ebb_weight *weight = job->op->op->weight;
-    const float *at = job->packed;
+    float *at = job->packed;
     for (int i = 0; i < phase; i++)
         at += cpu_panels_floats((size_t)taps_of(&job->layout, job->op->op, i) * (size_t)weight->cin,
                                 weight->cout);
@@ -169,33 +167,24 @@ static const float *phase_panel(const struct job *job, int phase, int panel)
                     (size_t)(panel * CPU_PANEL);
 }
 
+static const float *phase_panel(const struct job *job, int phase, int panel)
+{
+    return job->layout.as_held ? held_panel(job, panel, 0) : packed_panel(job, phase, panel);
+}
+
 static void pack_direct(void *context, int unit, int thread)
 {
     const struct job *job = context;
+    const struct ebb_op *op = job->op->op;
     int phase = unit % job->layout.phases, panel = unit / job->layout.phases;
-    pack_phase(job, phase, panel, (float *)phase_panel(job, phase, panel));
-}
-
-// G g for `count` channels of up to four taps, `step` floats apart; the points lie `plane` floats apart, the
-// channels `width`.
-static void transform_taps(const float *from, size_t step, int taps, int count, float *out, size_t plane,
-                           int width)
-{
-    static const double G[POINTS][TILE] = {{-1.0 / 2, 0, 0, 0},
-                                           {-1.0 / 3, -1.0 / 3, -1.0 / 3, -1.0 / 3},
-                                           {1.0 / 9, -1.0 / 9, 1.0 / 9, -1.0 / 9},
-                                           {1.0 / 36, 1.0 / 18, 1.0 / 9, 2.0 / 9},
-                                           {-1.0 / 60, 1.0 / 30, -1.0 / 15, 2.0 / 15},
-                                           {32.0 / 45, 16.0 / 45, 8.0 / 45, 4.0 / 45},
-                                           {0, 0, 0, 1}};
-    for (int i = 0; i < count; i++, out += width) {
-        double g[TILE] = {0};
-        for (int k = 0; k < taps; k++)
-            g[k] = from[(size_t)k * step + (size_t)i];
-        for (int p = 0; p < POINTS; p++)
-            out[(size_t)p * plane] = (float)(G[p][0] * g[0] + G[p][1] * g[1] + G[p][2] * g[2] +
-                                             G[p][3] * g[3]);
-    }
+    int taps = taps_of(&job->layout, op, phase), tap = first_tap(&job->layout, op, phase);
+    size_t count = (size_t)op->weight->cin * (size_t)cpu_panel_width(op->weight->cout, panel);
+    float *out = packed_panel(job, phase, panel);
+    for (int t = 0; t < taps; t++, out += count)
+        job->run->kernels->weights->widen(job->panels->held.number,
+                                          held_panel(job, panel,
+                                                     job->layout.up ? tap + (taps - 1 - t) * op->stride : t),
+                                          count, out);
 }
 
 // Panels are (point, block, cin, width).
@@ -205,21 +194,20 @@ static float *toom_panel(const struct job *job, int panel)
                              (size_t)(panel * CPU_PANEL);
 }
 
-static void pack_toom(void *context, int panel, int thread)
+static void pack_toom(void *context, int unit, int thread)
 {
     const struct job *job = context;
     const struct ebb_weight *weight = job->op->op->weight;
-    int width = cpu_panel_width(weight->cout, panel), left = weight->cout - panel * CPU_PANEL;
-    size_t cin = (size_t)weight->cin, kw = (size_t)weight->kw;
-    size_t plane = (size_t)job->layout.blocks * cin * (size_t)width;
-    float *out = toom_panel(job, panel);
-    if (left < width)
-        memset(out, 0, POINTS * plane * sizeof(*out));
-    for (int block = 0; block < job->layout.blocks; block++, out += cin * (size_t)width)
-        for (int c = 0; c < width && c < left; c++)
-            transform_taps(weight->data +
-                               ((size_t)(panel * CPU_PANEL + c) * kw + (size_t)(block * TILE)) * cin,
-                           cin, at_most(weight->kw - block * TILE, TILE), weight->cin, out + c, plane, width);
+    int panel = unit / job->layout.blocks, block = unit % job->layout.blocks;
+    size_t count = (size_t)weight->cin * (size_t)cpu_panel_width(weight->cout, panel);
+    job->run->kernels->weights->toom4(&(struct cpu_toom_weights){
+        .taps = held_panel(job, panel, block * TILE),
+        .number = job->panels->held.number,
+        .tap_count = at_most(weight->kw - block * TILE, TILE),
+        .count = count,
+        .out = toom_panel(job, panel) + (size_t)block * count,
+        .plane = (size_t)job->layout.blocks * count,
+    });
 }
 
 // ---- a part of a row ----
@@ -410,6 +398,7 @@ static void conv_1d_run(const struct cpu_run *run, const struct cpu_op *op)
         .op = op,
         .layout = layout_of(op),
         .source = cpu_source_of(run, op),
+        .panels = panels_of(op),
         .add = run->scratch,
         .dst = ebb_host_operand(&run->host, op->op->dst),
         .residual = ebb_host_operand(&run->host, op->op->residual),
@@ -419,8 +408,8 @@ static void conv_1d_run(const struct cpu_run *run, const struct cpu_op *op)
     job.threads = job.packed + rounded(job.layout.packed);
     fill_add(&job);
     if (job.layout.toom)
-        cpu_pool_run(run->pool, panels, pack_toom, &job);
-    else
+        cpu_pool_run(run->pool, panels * job.layout.blocks, pack_toom, &job);
+    else if (!job.layout.as_held)
         cpu_pool_run(run->pool, panels * job.layout.phases, pack_direct, &job);
     cpu_pool_run(run->pool, op->dst->n * op->dst->h * job.layout.parts, convolve_part, &job);
 }

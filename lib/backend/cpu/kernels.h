@@ -67,11 +67,23 @@ struct cpu_winograd_weights {
     float *out;
 };
 
+// G g of F(4, 4): `count` numbers of each of up to 4 taps, which follow each other; points lie `plane` floats
+// apart.
+struct cpu_toom_weights {
+    const void *taps;
+    enum ebb_number number;
+    int tap_count;
+    size_t count; // a multiple of 16
+    float *out;
+    size_t plane;
+};
+
 // See weight_kernels.c.
 struct cpu_weight_kernels {
     void (*widen)(enum ebb_number number, const void *src, size_t count, float *dst);
     void (*winograd4)(const struct cpu_winograd_weights *weights);
     void (*winograd2)(const struct cpu_winograd_weights *weights);
+    void (*toom4)(const struct cpu_toom_weights *weights);
 };
 
 struct cpu_kernels {

@@ -135,4 +135,38 @@ static void winograd2(const struct cpu_winograd_weights *w)
     winograd_weights(w, 4);
 }
 
-const struct cpu_weight_kernels CPU_WEIGHT_KERNELS = {widen, winograd4, winograd2};
+// ---- Toom and Cook's F(4, 4), in double ----
+
+// 16 numbers of each tap; what is beyond the taps is 0.
+INLINE void toom_lanes(float taps[4][16], float *out, size_t plane)
+{
+    enum { POINTS = 7 };
+    static const double G[POINTS][4] = {{-1.0 / 2, 0, 0, 0},
+                                        {-1.0 / 3, -1.0 / 3, -1.0 / 3, -1.0 / 3},
+                                        {1.0 / 9, -1.0 / 9, 1.0 / 9, -1.0 / 9},
+                                        {1.0 / 36, 1.0 / 18, 1.0 / 9, 2.0 / 9},
+                                        {-1.0 / 60, 1.0 / 30, -1.0 / 15, 2.0 / 15},
+                                        {32.0 / 45, 16.0 / 45, 8.0 / 45, 4.0 / 45},
+                                        {0, 0, 0, 1}};
+    for (size_t i = 0; i < 16; i += HALF) {
+        vecd g[4];
+        for (int k = 0; k < 4; k++)
+            g[k] = load_wide(taps[k] + i);
+        for (size_t p = 0; p < POINTS; p++)
+            store_narrow(out + p * plane + i,
+                         G[p][0] * g[0] + G[p][1] * g[1] + G[p][2] * g[2] + G[p][3] * g[3]);
+    }
+}
+
+static void toom4(const struct cpu_toom_weights *w)
+{
+    size_t size = ebb_number_size(w->number);
+    float taps[4][16] = {{0}};
+    for (size_t i = 0; i < w->count; i += 16) {
+        for (size_t k = 0; k < (size_t)w->tap_count; k++)
+            widen(w->number, (const char *)w->taps + (k * w->count + i) * size, 16, taps[k]);
+        toom_lanes(taps, w->out + i, w->plane);
+    }
+}
+
+const struct cpu_weight_kernels CPU_WEIGHT_KERNELS = {widen, winograd4, winograd2, toom4};

@@ -91,10 +91,11 @@ void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op)
 }
 
 // Tap by tap: i = x - pad + k dilation.
-static double convolve_1d(const struct ref_load *load, const struct ebb_op *op, int n, int y, int x, int c)
+static double convolve_1d(const struct ref_load *load, const struct ebb_op *op, const float *numbers, int n,
+                          int y, int x, int c)
 {
     const struct ebb_weight *weight = op->weight;
-    const float *w = weight->data + (size_t)c * (size_t)weight->kw * (size_t)weight->cin;
+    const float *w = numbers + (size_t)c * (size_t)weight->kw * (size_t)weight->cin;
     double sum = 0;
     for (int k = 0; k < weight->kw; k++)
         for (int i = 0; i < weight->cin; i++)
@@ -103,10 +104,11 @@ static double convolve_1d(const struct ref_load *load, const struct ebb_op *op, 
 }
 
 // Tap by tap: x = i stride - pad + k.
-static double convolve_1d_up(const struct ref_load *load, const struct ebb_op *op, int n, int y, int x, int c)
+static double convolve_1d_up(const struct ref_load *load, const struct ebb_op *op, const float *numbers,
+                             int n, int y, int x, int c)
 {
     const struct ebb_weight *weight = op->weight;
-    const float *w = weight->data + (size_t)c * (size_t)weight->kw * (size_t)weight->cin;
+    const float *w = numbers + (size_t)c * (size_t)weight->kw * (size_t)weight->cin;
     double sum = 0;
     for (int k = 0; k < weight->kw; k++, w += weight->cin)
         for (int i = 0, from = x + op->pad - k; from >= 0 && from % op->stride == 0 && i < weight->cin; i++)
@@ -115,18 +117,19 @@ static double convolve_1d_up(const struct ref_load *load, const struct ebb_op *o
 }
 
 static void conv_1d(const struct ebb_host_run *run, const struct ebb_op *op,
-                    double (*convolution)(const struct ref_load *load, const struct ebb_op *op, int n, int y,
-                                          int x, int c))
+                    double (*convolution)(const struct ref_load *load, const struct ebb_op *op,
+                                          const float *numbers, int n, int y, int x, int c))
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
     struct ref_load load = ref_load_of(run, op);
+    const float *numbers = ebb_weight_plain(op->weight);
     size_t pixel = 0;
     for (int n = 0; n < dst->n; n++)
         for (int y = 0; y < dst->h; y++)
             for (int x = 0; x < dst->w; x++, pixel++)
                 for (int c = 0; c < dst->c; c++)
                     store(run, op, n, pixel, c,
-                          convolution(&load, op, n, y, x, c) + (op->bias ? op->bias->data[c] : 0));
+                          convolution(&load, op, numbers, n, y, x, c) + (op->bias ? op->bias->data[c] : 0));
 }
 
 void ref_conv_1d(const struct ebb_host_run *run, const struct ebb_op *op)
