@@ -41,6 +41,15 @@ static void cut_lead(const struct ebb_recipe *recipe, double lead, struct ebb_so
     sound->frames = asked;
 }
 
+bool sound_needs_all(const struct ebb_recipe *recipe)
+{
+    static const char *const numbers[] = {"lead", "lufs", "peak", "rate"}; // NaN: open
+    bool needs = ebb_recipe_number(recipe, "trim") == 1;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        needs = needs || !isnan(ebb_recipe_number(recipe, numbers[i]));
+    return needs;
+}
+
 void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound)
 {
     double gain = ebb_recipe_number(recipe, "gain"), lufs = ebb_recipe_number(recipe, "lufs");

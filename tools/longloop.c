@@ -161,24 +161,14 @@ static size_t gentle_start(const struct pass *p)
 
 static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error *error)
 {
-    const struct ebb_recipe *recipe = p->job->recipe;
-    int rate = ebb_model_info(p->job->model)->sample_rate;
-    enum ebb_wav_format format = sound_format(recipe, EBB_WAV_16);
-    char *comment = sound_comment(recipe);
-    struct ebb_sound_metadata *metadata = NULL;
-    enum ebb_result result = comment ? EBB_OK : no_memory(error);
-    if (result == EBB_OK &&
-        !(p->writer = ebb_sound_writer_create(path, p->channels, rate, format, comment, error)))
-        result = error->code;
-    if (result == EBB_OK && strcmp(written_ending(format), ".wav") == 0) {
-        metadata = ebb_sound_metadata_create(p->channels);
-        result = metadata ? ebb_sound_metadata_set_loop(metadata, rate, 0, p->all, error) : no_memory(error);
-    }
-    if (result == EBB_OK)
-        result = ebb_sound_writer_begin(p->writer, metadata, p->all, error);
-    ebb_sound_metadata_destroy(&metadata);
-    free(comment);
-    return result;
+    const struct written_start start = {.recipe = p->job->recipe,
+                                        .format = sound_format(p->job->recipe, EBB_WAV_16),
+                                        .channels = p->channels,
+                                        .rate = ebb_model_info(p->job->model)->sample_rate,
+                                        .frames = p->all,
+                                        .loop = p->all};
+    p->writer = written_start(path, &start, error);
+    return p->writer ? EBB_OK : error->code;
 }
 
 static enum ebb_result write_frames(struct pass *p, float *samples, size_t frames, struct ebb_error *error)

@@ -12,6 +12,7 @@
 #include "check.h"
 #include "claim.h"
 #include "longloop.h"
+#include "longsound.h"
 #include "npy.h"
 #include "page.h"
 #include "report.h"
@@ -685,6 +686,22 @@ static int make(struct render *r, const struct sound_job *job, const char *path)
     return result == EBB_OK ? TOOL_OK : tool_error(&error);
 }
 
+static int make_long_sound(struct render *r, const struct sound_job *job, const char *path)
+{
+    struct ebb_hooks hooks = hooks_of(r);
+    const struct long_sound_job sound = {r->m.model, job->recipe, r->claimer, &hooks};
+    struct ebb_error error = {0};
+    double start = tool_now(), rate = r->m.info->sample_rate;
+    enum ebb_result result = long_sound_write(&sound, path, &r->lost, &error);
+    tool_progress_clear(&r->progress);
+    if (result != EBB_OK)
+        return tool_error(&error);
+    if (!r->lost)
+        report(r, path, "made", (double)ebb_generate_length(r->m.model, job->recipe, NULL) / rate,
+               tool_now() - start);
+    return TOOL_OK;
+}
+
 // As many clips as the recipe says, or as long as the recording was, at the model's rate.
 static int make_stream(struct render *r, const struct sound_job *job, const char *path)
 {
@@ -724,9 +741,10 @@ static int make_job(struct render *r, struct sound_job *job, const char *path)
     r->progress.what = job->name;
     if (code)
         return code;
-    return is_stream(r)                  ? make_stream(r, job, path)
-           : long_loop_is(job->recipe) ? make_long_loop(r, job, path)
-                                       : make(r, job, path);
+    return is_stream(r)                 ? make_stream(r, job, path)
+           : long_loop_is(job->recipe)  ? make_long_loop(r, job, path)
+           : long_sound_is(job->recipe) ? make_long_sound(r, job, path)
+                                        : make(r, job, path);
 }
 
 enum there { THERE_NOT, THERE_SAME, THERE_OTHER, THERE_CLAIMED };

@@ -118,4 +118,7 @@ bool sound_is_there(const char *path, const struct ebb_recipe *settled, const st
 // Trims, and brings to the level asked for. Says so when a peak keeps it from that level.
 void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound);
 
+// Whether that needs the whole sound. Otherwise it is a gain alone.
+bool sound_needs_all(const struct ebb_recipe *recipe);
+
 #endif

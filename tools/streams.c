@@ -26,15 +26,10 @@ static bool on_progress(void *user, double fraction)
 }
 
 // The first clip of a loop goes round, as every one of them is the loop.
-static enum ebb_result loop_of(const struct pass *p, struct ebb_sound_metadata **metadata,
-                               struct ebb_error *error)
+static size_t loop_of(const struct pass *p)
 {
-    if (ebb_recipe_number(p->job->recipe, "loop") != 1 || p->frames < (double)p->clip)
-        return EBB_OK;
-    *metadata = ebb_sound_metadata_create(ebb_stream_channels(p->stream));
-    return *metadata ? ebb_sound_metadata_set_loop(*metadata, ebb_model_info(p->job->model)->sample_rate, 0,
-                                                   p->clip, error)
-                     : (error->code = EBB_OUT_OF_MEMORY);
+    bool loop = ebb_recipe_number(p->job->recipe, "loop") == 1 && p->frames >= (double)p->clip;
+    return loop ? p->clip : 0;
 }
 
 static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error *error)
@@ -50,19 +45,14 @@ static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error 
     double clips = ebb_recipe_number(job->recipe, "num-clips");
     p->clip = ebb_stream_clip_length(p->stream);
     p->frames = clips > 0 ? clips * (double)p->clip : (double)job->frames;
-    char *comment = sound_comment(job->recipe);
-    int rate = ebb_model_info(job->model)->sample_rate;
-    int channels = ebb_stream_channels(p->stream);
-    p->writer = comment ? ebb_sound_writer_create(path, channels, rate, job->format, comment, error) : NULL;
-    free(comment);
-    if (!p->writer)
-        return comment ? error->code : (error->code = EBB_OUT_OF_MEMORY);
-    struct ebb_sound_metadata *metadata = NULL;
-    enum ebb_result result = loop_of(p, &metadata, error);
-    if (result == EBB_OK)
-        result = ebb_sound_writer_begin(p->writer, metadata, (size_t)p->frames, error);
-    ebb_sound_metadata_destroy(&metadata);
-    return result;
+    const struct written_start start = {.recipe = job->recipe,
+                                        .format = job->format,
+                                        .channels = ebb_stream_channels(p->stream),
+                                        .rate = ebb_model_info(job->model)->sample_rate,
+                                        .frames = (size_t)p->frames,
+                                        .loop = loop_of(p)};
+    p->writer = written_start(path, &start, error);
+    return p->writer ? EBB_OK : error->code;
 }
 
 static enum ebb_result run(struct pass *p, struct ebb_error *error)

@@ -2,6 +2,8 @@
 #include "written.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 void written_clipped(const char *path, const struct ebb_sound_writer *writer)
 {
@@ -81,6 +83,36 @@ enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
     if (result == EBB_OK)
         tool_warn("%s: what the recording's file tells of it is left out; a WAV keeps it", path);
     return result;
+}
+
+// NULL without an error: no loop is said.
+static struct ebb_sound_metadata *loop_metadata(const struct written_start *start, struct ebb_error *error)
+{
+    if (start->loop == 0 || strcmp(written_ending(start->format), ".wav") != 0)
+        return NULL;
+    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(start->channels);
+    if (!metadata)
+        error->code = EBB_OUT_OF_MEMORY;
+    else if (ebb_sound_metadata_set_loop(metadata, start->rate, 0, start->loop, error) != EBB_OK)
+        ebb_sound_metadata_destroy(&metadata);
+    return metadata;
+}
+
+struct ebb_sound_writer *written_start(const char *path, const struct written_start *start,
+                                       struct ebb_error *error)
+{
+    char *comment = sound_comment(start->recipe);
+    struct ebb_sound_writer *writer = NULL;
+    struct ebb_sound_metadata *metadata = loop_metadata(start, error);
+    if (!comment)
+        error->code = EBB_OUT_OF_MEMORY;
+    else if (error->code == EBB_OK)
+        writer = ebb_sound_writer_create(path, start->channels, start->rate, start->format, comment, error);
+    if (writer && ebb_sound_writer_begin(writer, metadata, start->frames, error) != EBB_OK)
+        ebb_sound_writer_destroy(&writer);
+    ebb_sound_metadata_destroy(&metadata);
+    free(comment);
+    return writer;
 }
 
 bool written_needs_double(enum ebb_wav_format format)

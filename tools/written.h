@@ -3,7 +3,7 @@
 #ifndef EBB_TOOLS_WRITTEN_H
 #define EBB_TOOLS_WRITTEN_H
 
-#include "tool.h"
+#include "sound.h"
 
 // Writes a whole sound and says how many samples were cut. `metadata` may be NULL. `exact`, where not NULL,
 // are the same samples in double precision.
@@ -31,6 +31,18 @@ bool written_name_is_good(const char *path, int given); // the same, before the 
 enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
                               const struct ebb_sound_metadata *metadata, size_t frames,
                               struct ebb_error *error);
+
+// A file that is written as its sound is made.
+struct written_start {
+    const struct ebb_recipe *recipe; // goes into the file
+    enum ebb_wav_format format;
+    int channels, rate;
+    size_t frames, loop; // of the file, of the loop that it begins with (0: none)
+};
+
+// Opens and begins such a file. A WAV says where the loop is. NULL on failure.
+struct ebb_sound_writer *written_start(const char *path, const struct written_start *start,
+                                       struct ebb_error *error);
 
 // Whether float32 is too little for samples of this format.
 bool written_needs_double(enum ebb_wav_format format);

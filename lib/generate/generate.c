@@ -231,26 +231,69 @@ static struct ebb_timeline *make_timeline(const struct job *job, struct ebb_erro
     return result == EBB_OK ? ebb_timeline_create(job->model, &params, error) : NULL;
 }
 
+// Where the parts of a sound go.
+struct sink {
+    ebb_take_frames take;
+    void *user;
+};
+
+// A clip of the timeline and the same interleaved; in mono they are one array.
+struct clip_room {
+    float *channels[2], *frames;
+};
+
+static enum ebb_result make_clip_room(const struct job *job, size_t length, struct clip_room *room,
+                                      struct ebb_error *error)
+{
+    bool stereo = job->settled.channels == 2;
+    room->channels[0] = ebb_alloc(length, sizeof(float));
+    room->channels[1] = stereo ? ebb_alloc(length, sizeof(float)) : NULL;
+    room->frames = stereo ? ebb_alloc(2 * length, sizeof(float)) : room->channels[0];
+    bool whole = room->channels[0] && room->frames && (!stereo || room->channels[1]);
+    return whole ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a clip");
+}
+
+static void free_clip_room(struct clip_room *room)
+{
+    if (room->frames != room->channels[0])
+        free(room->frames);
+    free(room->channels[0]);
+    free(room->channels[1]);
+}
+
+// Hands on `frames` frames of a clip, which begins at frame `at` of the `count` that the sound has.
+static enum ebb_result hand_on(const struct job *job, const struct sink *sink, const struct clip_room *room,
+                               size_t frames, size_t at, size_t count, struct ebb_error *error)
+{
+    int channels = job->settled.channels;
+    for (int c = 0; c < channels; c++)
+        // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there are one or two channels
+        ebb_window_sound_finish_part(job->model, room->channels[c], frames, at, count, job->settled.fade);
+    if (channels == 2)
+        ebb_window_sound_interleave(room->channels, channels, frames, room->frames);
+    return sink->take(sink->user, room->frames, frames)
+               ? EBB_OK
+               : ebb_fail(error, EBB_CANCELLED, "stopped on request");
+}
+
 static enum ebb_result make_long(const struct job *job, const struct ebb_progress_span *progress,
-                                 float *const *channels, size_t count, struct ebb_error *error)
+                                 const struct sink *sink, size_t count, struct ebb_error *error)
 {
     struct ebb_timeline *timeline = make_timeline(job, error);
     if (!timeline)
         return error->code;
 
+    struct clip_room room = {0};
     size_t length = ebb_timeline_clip_length(timeline), clips = (count + length - 1) / length;
-    float *room = ebb_alloc(job->settled.channels * length, sizeof(float));
-    float *const clip[2] = {room, room + (job->settled.channels - 1) * length};
-    enum ebb_result result = room ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a clip");
+    enum ebb_result result = make_clip_room(job, length, &room, error);
     for (size_t i = 0; i < clips && result == EBB_OK; i++) {
         struct ebb_progress_span part = ebb_progress_part(progress, (double)i / clips, (i + 1.0) / clips);
         size_t left = count - i * length;
-        result = ebb_timeline_clip(timeline, i, &part, clip, error);
-        for (int c = 0; c < job->settled.channels && result == EBB_OK; c++)
-            // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there are one or two channels
-            memcpy(channels[c] + i * length, clip[c], (left < length ? left : length) * sizeof(float));
+        result = ebb_timeline_clip(timeline, i, &part, room.channels, error);
+        if (result == EBB_OK)
+            result = hand_on(job, sink, &room, left < length ? left : length, i * length, count, error);
     }
-    free(room);
+    free_clip_room(&room);
     ebb_timeline_destroy(&timeline);
     return result;
 }
@@ -278,14 +321,19 @@ static enum ebb_result make_loop(const struct job *job, const struct ebb_progres
 
 // ---- the calls ----
 
+// More than is made in one piece.
+static bool is_long(const struct job *job)
+{
+    return !job->settled.loop && length_of(job) > ebb_single_length(job->model, &job->settled);
+}
+
+// A loop, or a sound in one piece.
 static enum ebb_result make_channels(const struct job *job, const struct ebb_progress_span *progress,
                                      float *const *channels, size_t count, struct ebb_error *error)
 {
     bool loop = job->settled.loop;
     enum ebb_result result = loop ? make_loop(job, progress, channels, count, error)
-                             : count <= ebb_single_length(job->model, &job->settled)
-                                 ? make_short(job, progress, channels, count, error)
-                                 : make_long(job, progress, channels, count, error);
+                                  : make_short(job, progress, channels, count, error);
     for (int c = 0; c < job->settled.channels && result == EBB_OK && !loop; c++)
         // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): there are one or two channels
         ebb_window_sound_finish(job->model, channels[c], count, true, job->settled.fade);
@@ -305,7 +353,47 @@ static enum ebb_result make_stereo(const struct job *job, const struct ebb_progr
     return result;
 }
 
-static enum ebb_result generate(struct job *job, float *samples, size_t count, struct ebb_error *error)
+// Puts the parts of a sound behind one another.
+struct whole {
+    float *next;
+    int channels;
+};
+
+static bool append(void *user, float *samples, size_t frames)
+{
+    struct whole *whole = user;
+    memcpy(whole->next, samples, frames * whole->channels * sizeof(float));
+    whole->next += frames * whole->channels;
+    return true;
+}
+
+static enum ebb_result make_whole(const struct job *job, const struct ebb_progress_span *progress,
+                                  float *samples, size_t count, struct ebb_error *error)
+{
+    struct whole whole = {samples, job->settled.channels};
+    const struct sink sink = {append, &whole};
+    return is_long(job)                 ? make_long(job, progress, &sink, count, error)
+           : job->settled.channels == 2 ? make_stereo(job, progress, samples, count, error)
+                                        : make_channels(job, progress, &samples, count, error);
+}
+
+// Not long: made in one piece, and handed on as one.
+static enum ebb_result make_piece(const struct job *job, const struct ebb_progress_span *progress,
+                                  const struct sink *sink, size_t count, struct ebb_error *error)
+{
+    float *samples = ebb_alloc(count * job->settled.channels, sizeof(float));
+    if (!samples)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a sound of %zu samples", count);
+    enum ebb_result result = make_whole(job, progress, samples, count, error);
+    if (result == EBB_OK && !sink->take(sink->user, samples, count))
+        result = ebb_fail(error, EBB_CANCELLED, "stopped on request");
+    free(samples);
+    return result;
+}
+
+// Into `samples`, or where that is NULL, to `sink`.
+static enum ebb_result generate(struct job *job, float *samples, size_t count, const struct sink *sink,
+                                struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     if (count != length_of(job))
@@ -317,8 +405,9 @@ static enum ebb_result generate(struct job *job, float *samples, size_t count, s
         return result;
 
     struct ebb_progress_span progress = ebb_progress_whole(job->hooks);
-    result = job->settled.channels == 2 ? make_stereo(job, &progress, samples, count, error)
-                                        : make_channels(job, &progress, &samples, count, error);
+    result = samples        ? make_whole(job, &progress, samples, count, error)
+             : is_long(job) ? make_long(job, &progress, sink, count, error)
+                            : make_piece(job, &progress, sink, count, error);
     return result == EBB_OK ? ebb_progress_tell(&progress, 1, error) : result;
 }
 
@@ -330,7 +419,22 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_recipe *r
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
     if (result == EBB_OK)
-        result = generate(&job, samples, count, error);
+        result = generate(&job, samples, count, NULL, error);
+    ebb_recipe_destroy(&open);
+    return result;
+}
+
+enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                   ebb_take_frames take, void *user, const struct ebb_hooks *hooks,
+                                   struct ebb_error *error)
+{
+    struct ebb_recipe *open;
+    struct job job = {.model = model, .recipe = recipe, .hooks = hooks};
+    const struct sink sink = {take, user};
+    error = EBB_ERROR(error);
+    enum ebb_result result = start(&job, &open, error);
+    if (result == EBB_OK)
+        result = generate(&job, NULL, length_of(&job), &sink, error);
     ebb_recipe_destroy(&open);
     return result;
 }

@@ -181,20 +181,41 @@ void ebb_window_sound_fade_out(float *samples, size_t count)
         samples[i] *= ebb_window_sound_rise(count - 1 - i, count);
 }
 
-void ebb_window_sound_fades(const struct ebb_model *model, float *samples, size_t count, bool first,
-                            double fade)
+// Fades a part of a sound that begins at its sample `at`: in over its first `in` samples, out over its last
+// `out` of `whole`.
+static void fade_part(float *samples, size_t count, size_t at, size_t whole, size_t in, size_t out)
+{
+    for (size_t i = at; i < in && i < at + count; i++)
+        samples[i - at] *= ebb_window_sound_rise(i, in);
+    for (size_t i = at > whole - out ? at : whole - out; i < at + count; i++)
+        samples[i - at] *= ebb_window_sound_rise(whole - 1 - i, out);
+}
+
+static void fades(const struct ebb_model *model, float *samples, size_t count, size_t at, size_t whole,
+                  bool first, double fade)
 {
     size_t millisecond = model->info.sample_rate / 1000, in = first ? millisecond : 0;
     double samples_out = round(fade * 1000 * (double)millisecond);
-    size_t out = samples_out < (double)count ? (size_t)samples_out : count;
-    in = in < count ? in : count;
-    ebb_window_sound_fade_in(samples, in);
-    ebb_window_sound_fade_out(samples + count - out, out);
+    size_t out = samples_out < (double)whole ? (size_t)samples_out : whole;
+    fade_part(samples, count, at, whole, in < whole ? in : whole, out);
+}
+
+void ebb_window_sound_fades(const struct ebb_model *model, float *samples, size_t count, bool first,
+                            double fade)
+{
+    fades(model, samples, count, 0, count, first, fade);
 }
 
 void ebb_window_sound_finish(const struct ebb_model *model, float *samples, size_t count, bool first,
                              double fade)
 {
     ebb_window_sound_limit(samples, count);
-    ebb_window_sound_fades(model, samples, count, first, fade);
+    fades(model, samples, count, 0, count, first, fade);
+}
+
+void ebb_window_sound_finish_part(const struct ebb_model *model, float *samples, size_t count, size_t at,
+                                  size_t whole, double fade)
+{
+    ebb_window_sound_limit(samples, count);
+    fades(model, samples, count, at, whole, true, fade);
 }

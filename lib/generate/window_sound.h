@@ -54,6 +54,10 @@ void ebb_window_sound_fades(const struct ebb_model *model, float *samples, size_
 void ebb_window_sound_finish(const struct ebb_model *model, float *samples, size_t count, bool first,
                              double fade);
 
+// The same for a part of a sound: `count` samples from sample `at` on, of the `whole` that it has.
+void ebb_window_sound_finish_part(const struct ebb_model *model, float *samples, size_t count, size_t at,
+                                  size_t whole, double fade);
+
 // Channels of `count` samples as one array, interleaved.
 void ebb_window_sound_interleave(float *const *channels, int count_channels, size_t count, float *samples);
 

@@ -139,6 +139,58 @@ TEST(progress_rises_to_1_and_stops_the_call)
     ebb_model_close(&model);
 }
 
+struct parts {
+    float *next; // where the next part goes
+    size_t channels, most;
+    int count, stop_at;
+};
+
+// The parts behind one another. Each is spoiled afterwards: the call must not need it any more.
+static bool add_part(void *user, float *samples, size_t frames)
+{
+    struct parts *parts = user;
+    memcpy(parts->next, samples, frames * parts->channels * sizeof(float));
+    memset(samples, 0x55, frames * parts->channels * sizeof(float));
+    parts->next += frames * parts->channels;
+    parts->most = frames > parts->most ? frames : parts->most;
+    return ++parts->count != parts->stop_at;
+}
+
+// A fade longer than a part, an end within a part, two channels, a loop, a sound of one window.
+TEST(parts_are_the_sound)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    static const struct {
+        const char *words;
+        size_t channels;
+        int parts;
+    } cases[] = {
+        {QUICK "label=rain steps=1 seconds=9.3 fade=5", 1, 5},
+        {QUICK "label=rain steps=1 seconds=5 channels=2 width=0.7", 2, 3},
+        {QUICK "label=kick steps=1 seconds=1", 1, 1},
+        {QUICK "label=rain steps=1 seconds=4 loop=true", 1, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct ebb_recipe *recipe = generating(cases[i].words);
+        size_t frames = ebb_generate_length(model, recipe, NULL), count = frames * cases[i].channels;
+        float *want = calloc(count, sizeof(float)), *got = calloc(count, sizeof(float));
+        struct parts parts = {.next = got, .channels = cases[i].channels};
+        REQUIRE(want && got);
+        REQUIRE_OK(ebb_generate(model, recipe, want, frames, NULL, e));
+        REQUIRE_OK(ebb_generate_parts(model, recipe, add_part, &parts, NULL, e));
+        REQUIRE_NEAR(parts.count, cases[i].parts, 0, cases[i].words);
+        REQUIRE(parts.next == got + count && memcmp(want, got, count * sizeof(float)) == 0);
+
+        parts = (struct parts){.next = got, .channels = cases[i].channels, .stop_at = 1};
+        REQUIRE(ebb_generate_parts(model, recipe, add_part, &parts, NULL, NULL) == EBB_CANCELLED);
+        REQUIRE(parts.count == 1);
+        ebb_recipe_destroy(&recipe);
+        free(want);
+        free(got);
+    }
+    ebb_model_close(&model);
+}
+
 static bool see(void *user, const struct ebb_generate_step *step)
 {
     struct count *c = user;

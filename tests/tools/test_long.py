@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Loops that are too long for memory: their length, their join, the memory that making them takes.
+"""Sounds and loops that are long: their length, their join, the memory that making them takes.
 
 test_long.py EBB TESTS_FOLDER
 """
@@ -17,10 +17,10 @@ FRAMES = SECONDS * RATE
 BLOCK = RATE // 200
 
 
-def make(ebb, tests, label, path):
-    """Makes the loop; returns the exit code, and the most memory in bytes."""
+def make(ebb, tests, label, path, length=("--loop", "--seconds", str(SECONDS))):
+    """Makes the sound; returns the exit code, and the most memory in bytes."""
     options = f"--model tiny-sfx --device cpu --threads 1 --label {label} --steps 1 --phase-iterations 0"
-    command = [ebb, "render", *options.split(), "--loop", "--seconds", str(SECONDS), "--quiet", "-o", path]
+    command = [ebb, "render", *options.split(), *length, "--quiet", "-o", path]
     environment = {**os.environ, "EBB_MODEL_PATH": os.path.join(tests, "models")}
     process = subprocess.Popen(command, env=environment)
     _, status, used = os.wait4(process.pid, 0)
@@ -80,6 +80,10 @@ def main():
         code, used = make(ebb, tests, "kick", path)
         silent = not any(samples(path, FRAMES // 2, RATE)) and not any(samples(path, FRAMES - RATE, RATE))
         ok(code == 0 and silent and any(samples(path, 0, RATE)), "an event comes once, then there is silence")
+        os.remove(path)
+        code, used = make(ebb, tests, "rain", path, ("--seconds", "300"))
+        ok(code == 0 and data_at(path)[1] == 2 * 300 * RATE, "a sound of 300 s has its length")
+        ok(used < 60 << 20, f"it takes {used >> 20} MiB of memory")  # its samples alone take 55
     print(f"1..{count}")
     sys.exit(1 if failed else 0)
 

@@ -3,6 +3,7 @@
 #ifndef EBB_GENERATE_H
 #define EBB_GENERATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <ebb/error.h>
@@ -32,6 +33,17 @@ EBB_API int ebb_generate_channels(const struct ebb_recipe *recipe);
 // default device. One call at a time per model.
 EBB_API enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_recipe *recipe, float *samples,
                                      size_t count, const struct ebb_hooks *hooks, struct ebb_error *error);
+
+// Receives the next `frames` frames of a sound, interleaved; it may change them, and they are gone when it
+// returns. To stop the call, return false: it then returns EBB_CANCELLED.
+typedef bool (*ebb_take_frames)(void *user, float *samples, size_t frames);
+
+// Makes the sound that ebb_generate() makes, and hands on each part as soon as it is made. A sound of many
+// windows takes the memory of a few of them, however long it is. A loop, and a sound of one window, come in
+// one part. `take` is called on the calling thread, with `user`, for ebb_generate_length() frames in all.
+EBB_API enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                           ebb_take_frames take, void *user, const struct ebb_hooks *hooks,
+                                           struct ebb_error *error);
 
 #ifdef __cplusplus
 }
