@@ -45,6 +45,8 @@ struct ebb_backend {
     enum ebb_result (*sum_squares)(struct ebb_device *device, struct ebb_buffer *src, size_t offset,
                                    size_t count, double *sum, struct ebb_error *error);
 
+    // Which ops it can compute in place; NULL: none.
+    ebb_in_place in_place;
     // Prepares a program, which outlives `prepared`. `prepared` is set on success alone.
     enum ebb_result (*prepare)(struct ebb_device *device, const struct ebb_program *program, void **prepared,
                                struct ebb_error *error);

@@ -72,7 +72,11 @@ struct ebb_op {
     int spot, first;
 };
 
-// Ops run in order; no op reads what a later one writes. dst never overlaps a source in memory.
+// Whether dst may lie where src[0] lies: they have as many numbers, and no later op reads src[0].
+typedef bool (*ebb_in_place)(const struct ebb_operand *operands, const struct ebb_op *op);
+
+// Ops run in order; no op reads what a later one writes. dst overlaps no source in memory, but for an op that
+// the backend can compute in place.
 struct ebb_program {
     const struct ebb_operand *operands;
     const struct ebb_op *ops;

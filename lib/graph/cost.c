@@ -33,7 +33,7 @@ static enum ebb_result find_bytes(struct ebb_graph *graph, int *step_inputs, dou
     size_t most = 0;
     enum ebb_result result = ebb_lower(graph, true, lowered, step_inputs, error);
     for (int i = 0; i < EBB_PROGRAMS; i++) {
-        size_t floats = result == EBB_OK ? ebb_place(&lowered[i], true) : 0;
+        size_t floats = result == EBB_OK ? ebb_place(&lowered[i], true, NULL) : 0;
         if (floats == SIZE_MAX)
             result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
         most = floats > most ? floats : most;

@@ -203,10 +203,14 @@ static void set_conv(struct ebb_op *op, const struct ebb_node *conv)
                                           : 0;
 }
 
-// Scale, residual and vector of the chain that ends at `root`; returns its core and whether it is ours to
-// compute.
+// What a chain adds to its core; NULL: nothing.
+struct additions {
+    struct ebb_node *residual, *vector;
+};
+
+// Scale and additions of the chain that ends at `root`; returns its core and whether it is ours to compute.
 static struct ebb_node *peel(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *root,
-                             bool *open)
+                             bool *open, struct additions *add)
 {
     struct ebb_node *core = root;
     *open = true;
@@ -217,12 +221,12 @@ static struct ebb_node *peel(struct lowering *l, int side, struct ebb_op *op, st
     }
     if (*open && core->kind == EBB_NODE_ADD) {
         int which = main_operand(l, side, core);
-        op->residual = need(l, side, core->in[!which]);
+        add->residual = core->in[!which];
         core = core->in[which];
         *open = can_enter(l, side, core);
     }
     if (*open && core->kind == EBB_NODE_VECTOR) {
-        op->vector = need(l, side, core->in[1]);
+        add->vector = core->in[1];
         core = core->in[0];
         *open = can_enter(l, side, core);
     }
@@ -296,7 +300,8 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
 {
     struct ebb_op op = empty_op(EBB_OP_MAP);
     bool open;
-    struct ebb_node *core = peel(l, side, &op, root, &open);
+    struct additions add = {NULL, NULL};
+    struct ebb_node *core = peel(l, side, &op, root, &open, &add);
 
     if (open && is_conv(core)) {
         set_conv(&op, core);
@@ -306,6 +311,11 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
     } else {
         read_node(l, side, &op, core, core == root ? root : NULL);
     }
+    // After what the core reads: a shortcut's source is then read for the last time.
+    if (add.residual)
+        op.residual = need(l, side, add.residual);
+    if (add.vector)
+        op.vector = need(l, side, add.vector);
 
     struct ebb_operand operand = operand_of(root, root->c);
     if (root->output >= 0 && side == EBB_LOOP) {

@@ -25,8 +25,9 @@ enum ebb_result ebb_lower(struct ebb_graph *graph, bool fuse, struct ebb_lowered
 void ebb_lowered_clear(struct ebb_lowered *lowered);
 
 // Gives every operand in the arena its offset. With `reuse`, memory is used again once the operand's last
-// reader has run. Returns the floats of the arena; SIZE_MAX: out of memory.
-size_t ebb_place(struct ebb_lowered *lowered, bool reuse);
+// reader has run, and also by the last reader where `in_place` (may be NULL) allows it. Returns the floats of
+// the arena; SIZE_MAX: out of memory.
+size_t ebb_place(struct ebb_lowered *lowered, bool reuse, ebb_in_place in_place);
 
 // Floats of an operand, rounded up to a multiple of the offsets' alignment.
 size_t ebb_operand_floats(const struct ebb_operand *operand);

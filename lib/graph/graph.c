@@ -25,6 +25,11 @@ struct ebb_node *ebb_graph_fail(struct ebb_graph *g, const char *format, ...)
     return NULL;
 }
 
+size_t ebb_node_count(const struct ebb_node *x)
+{
+    return x ? (size_t)x->n * (size_t)x->h * (size_t)x->w * (size_t)x->c : 0;
+}
+
 static const char *name_of(const struct ebb_weight *weight)
 {
     return weight && weight->name ? weight->name : "without a name";

@@ -33,6 +33,7 @@ struct ebb_node *ebb_step_input(struct ebb_graph *g, int n, int c);
 void ebb_graph_use_bf16(struct ebb_graph *graph);
 
 void ebb_output(struct ebb_graph *g, struct ebb_node *x); // in order of calls
+size_t ebb_node_count(const struct ebb_node *x);          // numbers of the tensor; of NULL 0
 
 struct ebb_node *ebb_conv2d(struct ebb_graph *g, struct ebb_node *x, struct ebb_weight *weight,
                             struct ebb_weight *bias, int stride,

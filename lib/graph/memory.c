@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Places of operands in the arena. Each operand lives from its op to its last reader. The largest is placed
 // first, each at the lowest offset that is free during its life ("greedy by size", Pisarchyk and Lee 2020).
+// Where a backend can write a result over the source, both are one operand with one life.
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ enum { ALIGN = 64 }; // floats: 256 bytes, the most that Vulkan asks of a storag
 
 struct life {
     int operand, from, to; // ops, inclusive
+    int into;              // the operand whose place it takes over, -1: none
     size_t size, offset;
 };
 
@@ -29,7 +31,10 @@ static void reads(struct life *lives, int operand, int op)
 static void find_lives(const struct ebb_lowered *lowered, struct life *lives)
 {
     for (int i = 0; i < lowered->operand_count; i++)
-        lives[i] = (struct life){.operand = i, .from = -1, .size = ebb_operand_floats(&lowered->operands[i])};
+        lives[i] = (struct life){.operand = i,
+                                 .from = -1,
+                                 .into = -1,
+                                 .size = ebb_operand_floats(&lowered->operands[i])};
     for (int i = 0; i < lowered->op_count; i++) {
         const struct ebb_op *op = &lowered->ops[i];
         lives[op->dst].from = lives[op->dst].to = i;
@@ -39,6 +44,28 @@ static void find_lives(const struct ebb_lowered *lowered, struct life *lives)
         reads(lives, op->vector, i);
         reads(lives, op->residual, i);
         reads(lives, op->film, i);
+    }
+}
+
+// Whether op `i` is the last to read its first source, and reads it as that alone.
+static bool is_last_reader(const struct ebb_op *op, int i, const struct life *lives)
+{
+    int src = op->src[0];
+    return src >= 0 && lives[src].to == i && op->src[1] != src && op->residual != src &&
+           lives[src].size == lives[op->dst].size;
+}
+
+static void join_lives(const struct ebb_lowered *lowered, ebb_in_place in_place, struct life *lives)
+{
+    for (int i = 0; in_place && i < lowered->op_count; i++) {
+        const struct ebb_op *op = &lowered->ops[i];
+        const struct ebb_operand *t = lowered->operands;
+        if (!is_last_reader(op, i, lives) || t[op->src[0]].place != EBB_PLACE_ARENA ||
+            t[op->dst].place != EBB_PLACE_ARENA || !in_place(t, op))
+            continue;
+        int first = lives[op->src[0]].into >= 0 ? lives[op->src[0]].into : op->src[0];
+        lives[op->dst].into = first;
+        lives[first].to = lives[op->dst].to;
     }
 }
 
@@ -75,30 +102,35 @@ static void insert(const struct life *life, const struct life **placed, int coun
     placed[at] = life;
 }
 
-static size_t place(struct ebb_lowered *lowered, bool reuse, struct life *lives, const struct life **placed)
+static size_t place(struct ebb_lowered *lowered, bool reuse, ebb_in_place in_place, struct life *lives,
+                    const struct life **placed)
 {
     size_t count = (size_t)lowered->operand_count, end = 0;
     int placed_count = 0;
     find_lives(lowered, lives);
+    join_lives(lowered, reuse ? in_place : NULL, lives);
     qsort(lives, count, sizeof(*lives), larger_first);
     for (size_t i = 0; i < count; i++) {
         struct life *life = &lives[i];
-        if (lowered->operands[life->operand].place != EBB_PLACE_ARENA)
+        if (lowered->operands[life->operand].place != EBB_PLACE_ARENA || life->into >= 0)
             continue;
         life->offset = reuse ? find_gap(life, placed, placed_count) : end;
         insert(life, placed, placed_count++);
         lowered->operands[life->operand].offset = life->offset;
         end = life->offset + life->size > end ? life->offset + life->size : end;
     }
+    for (size_t i = 0; i < count; i++)
+        if (lives[i].into >= 0)
+            lowered->operands[lives[i].operand].offset = lowered->operands[lives[i].into].offset;
     return end;
 }
 
-size_t ebb_place(struct ebb_lowered *lowered, bool reuse)
+size_t ebb_place(struct ebb_lowered *lowered, bool reuse, ebb_in_place in_place)
 {
     size_t count = (size_t)lowered->operand_count;
     struct life *lives = ebb_alloc(count, sizeof(*lives));
     const struct life **placed = ebb_alloc(count, sizeof(*placed));
-    size_t end = lives && placed ? place(lowered, reuse, lives, placed) : SIZE_MAX;
+    size_t end = lives && placed ? place(lowered, reuse, in_place, lives, placed) : SIZE_MAX;
     free(lives);
     free(placed);
     return end;

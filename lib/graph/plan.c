@@ -88,7 +88,7 @@ static enum ebb_result make_arena(struct ebb_plan *plan, bool reuse, struct ebb_
 {
     size_t floats = 0;
     for (int i = 0; i < EBB_PROGRAMS; i++) {
-        size_t need = ebb_place(&plan->lowered[i], reuse);
+        size_t need = ebb_place(&plan->lowered[i], reuse, plan->device->backend->in_place);
         if (need == SIZE_MAX)
             return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a plan");
         floats = need > floats ? need : floats;

@@ -58,9 +58,9 @@ struct ebb_node *ebb_resnet(struct ebb_graph *g, const struct ebb_resnet *block,
     if (t && style->film)
         h = ebb_film(g, h, t);
 
-    h = ebb_conv(g, ebb_activate(g, h, style->act), &block->conv2);
     x = resized(g, x, block->smooth, resample);
-    h = ebb_add(g, h, block->shortcut.weight ? ebb_conv(g, x, &block->shortcut) : x);
+    x = block->shortcut.weight ? ebb_conv(g, x, &block->shortcut) : x;
+    h = ebb_add(g, ebb_conv(g, ebb_activate(g, h, style->act), &block->conv2), x);
     return style->sum_factor != 0 ? ebb_scale(g, h, style->sum_factor) : h;
 }
 

@@ -221,13 +221,27 @@ static struct ebb_node *mid_block(struct ebb_graph *g, const struct ebb_down *d,
     return rescaled(g, d, ebb_resnet(g, &d->mid[1], style, x, time, EBB_KEEP_SIZE));
 }
 
+struct ebb_node *ebb_skips_begin(struct ebb_graph *g, const struct ebb_down *d, struct ebb_node *x,
+                                 struct ebb_skips *skips)
+{
+    skips->input = x;
+    return skips->node[skips->count++] = ebb_conv(g, x, &d->conv_in);
+}
+
+struct ebb_node *ebb_skips_take(struct ebb_graph *g, const struct ebb_down *d, struct ebb_skips *skips)
+{
+    const size_t large = 1 << 22; // numbers: 16 MB
+    struct ebb_node *skip = skips->node[--skips->count];
+    return skips->count == 0 && ebb_node_count(skip) >= large ? ebb_conv(g, skips->input, &d->conv_in) : skip;
+}
+
 struct ebb_node *ebb_down(struct ebb_graph *g, const struct ebb_down *d, struct ebb_node *x,
                           struct ebb_node *time, struct ebb_skips *skips)
 {
     if (d->config->center_input_sample)
         x = ebb_conv(g, x, &d->center);
     struct ebb_node *image = x; // beside the features, of Skip blocks
-    skips->node[skips->count++] = x = ebb_conv(g, x, &d->conv_in);
+    x = ebb_skips_begin(g, d, x, skips);
     for (int i = 0; i < d->config->levels; i++)
         x = down_block(g, d, i, x, time, skips, &image);
     return d->config->mid ? mid_block(g, d, x, time) : x;

@@ -55,8 +55,16 @@ struct ebb_node *ebb_unet_layer(struct ebb_graph *g, const struct ebb_down *down
 // States of the way down that the way up reads, newest last.
 struct ebb_skips {
     struct ebb_node *node[EBB_MAX_LEVELS * (EBB_MAX_LAYERS + 1)];
+    struct ebb_node *input; // what conv_in saw
     int count;
 };
+
+// The network's first convolution, whose result is the first of the skips.
+struct ebb_node *ebb_skips_begin(struct ebb_graph *g, const struct ebb_down *down, struct ebb_node *x,
+                                 struct ebb_skips *skips);
+// The newest skip, which is taken away. The first of all is the largest and waits longest, and few
+// multiplications make it: where it is large, it is made once more rather than kept.
+struct ebb_node *ebb_skips_take(struct ebb_graph *g, const struct ebb_down *down, struct ebb_skips *skips);
 
 // x (n, h, w, in_channels) -> the middle's result. `time` is the activated embedding. `skips`, zeroed
 // before, is filled.

@@ -156,7 +156,7 @@ static struct ebb_node *up_block(struct ebb_graph *g, const struct ebb_unet *u, 
     if (ebb_unet_block_skips(u->config.up[i]))
         return ebb_skip_up(g, &u->down, level, i, x, time, skips, image);
     for (int j = 0; j <= u->config.layers_per_block; j++)
-        x = ebb_unet_layer(g, &u->down, level, j, ebb_concat(g, x, skips->node[--skips->count]), time);
+        x = ebb_unet_layer(g, &u->down, level, j, ebb_concat(g, x, ebb_skips_take(g, &u->down, skips)), time);
     if (i == u->config.levels - 1)
         return x;
     if (level->resample_resnet)

@@ -496,7 +496,7 @@ static struct ebb_node *up_level(struct ebb_graph *g, struct seen *s, int i, str
     struct ebb_style style = style_of(&own->config, level->kind, false);
     struct ebb_node *time = time_of(s, level->kind);
     for (int j = 0; j < level->layers; j++) {
-        x = ebb_concat(g, x, s->skips.node[--s->skips.count]);
+        x = ebb_concat(g, x, ebb_skips_take(g, &s->unet->down, &s->skips));
         x = ebb_resnet(g, &level->layer[j].resnet, &style, x, time, EBB_KEEP_SIZE);
         x = attend(g, s, level, &level->layer[j], x);
     }
@@ -540,7 +540,7 @@ struct ebb_node *ebb_condition_net(struct ebb_graph *g, const struct ebb_unet *u
 
     if (c->unet.center_input_sample)
         x = ebb_conv(g, x, &u->down.center);
-    s.skips.node[s.skips.count++] = x = ebb_conv(g, x, &u->down.conv_in);
+    x = ebb_skips_begin(g, &u->down, x, &s.skips);
     for (int i = 0; i < c->unet.levels; i++)
         x = down_level(g, &s, i, x);
     if (c->mid != EBB_MID_NONE)

@@ -45,7 +45,7 @@ static double memory(const char *key)
     double found = 0;
     while (file && fgets(line, sizeof(line), file))
         if (strncmp(line, key, strlen(key)) == 0)
-            found = strtod(line + strlen(key) + 1, NULL) / 1e3;
+            found = strtod(line + strlen(key) + 1, NULL) * 1024 / 1e6; // of "kB", which are 1024 bytes
     if (file)
         fclose(file);
     return found;
@@ -75,7 +75,8 @@ static double read_files(const char *folder)
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
         char path[4096];
         snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (strstr(entry->d_name, ".safetensors"))
+        const char *end = strrchr(entry->d_name, '.');
+        if (end && (strcmp(end, ".safetensors") == 0 || strcmp(end, ".bin") == 0))
             bytes += read_file(path);
     }
     if (dir)

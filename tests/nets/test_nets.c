@@ -8,6 +8,9 @@
 #include <ebb/net.h>
 #include <jansson.h>
 
+#include "graph/node.h"
+#include "model/network.h"
+#include "nets/unet2d.h"
 #include "npy.h"
 #include "test.h"
 
@@ -256,6 +259,34 @@ TEST(more_shapes_than_plans_are_kept)
         }
     ebb_net_close(&net);
     ebb_device_destroy(&device);
+}
+
+// Convolutions by the network's first weight in a graph of this size.
+static int first_convolutions(const struct ebb_unet *unet, int side)
+{
+    struct ebb_error error = {0};
+    struct ebb_graph *g = ebb_graph_create();
+    const struct ebb_unet_shape shape = {.n = 1, .h = side, .w = side};
+    if (ebb_unet_build(unet, g, &shape, &error) != EBB_OK)
+        TEST_FAIL("%s", error.message);
+    int count = 0;
+    for (const struct ebb_node *node = g->first; node; node = node->next)
+        count += node->weight && strcmp(node->weight->name, "conv_in.weight") == 0;
+    ebb_graph_destroy(&g);
+    return count;
+}
+
+TEST(a_large_first_skip_is_made_again_and_not_kept)
+{
+    static const char *const names[] = {"odd-size", "no-cross"};
+    for (int i = 0; i < 2; i++) {
+        char path[600];
+        golden(path, names[i]);
+        struct ebb_network *network = ebb_network_open(path, EBB_ROLE_UNET, NULL);
+        const struct ebb_unet *unet = ebb_network_unet(network);
+        REQUIRE(unet && first_convolutions(unet, 64) == 1 && first_convolutions(unet, 2048) == 2);
+        ebb_network_close(&network);
+    }
 }
 
 TEST_MAIN

@@ -130,6 +130,14 @@ static bool in_bf16(const struct cpu_op *op)
            op->op->weight->cout >= 16;
 }
 
+// A 1x1 convolution of two sources loads a band of pixels before it writes the same pixels.
+bool cpu_conv_in_place(const struct ebb_operand *operands, const struct ebb_op *op)
+{
+    const struct ebb_operand *dst = &operands[op->dst], *src = &operands[op->src[0]];
+    return op->kind == EBB_OP_CONV && op->weight->kh == 1 && op->weight->kw == 1 && op->stride == 1 &&
+           op->src[1] >= 0 && !op->upsample && src->c == dst->c && src->h == dst->h && src->w == dst->w;
+}
+
 static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_op *op,
                                     struct ebb_error *error)
 {

@@ -223,6 +223,7 @@ const struct ebb_backend ebb_backend_cpu = {
     .blend = ebb_host_blend,
     .threshold = ebb_host_threshold,
     .sum_squares = ebb_host_sum_squares,
+    .in_place = cpu_conv_in_place,
     .prepare = cpu_prepare,
     .run = cpu_run,
     .release = cpu_release,

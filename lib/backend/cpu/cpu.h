@@ -40,6 +40,8 @@ struct cpu_kernel {
     void (*release)(struct cpu_op *op);
 };
 
+bool cpu_conv_in_place(const struct ebb_operand *operands, const struct ebb_op *op);
+
 enum { CPU_STRIP = 64 }; // channels of one unit where a job is cut by channels
 
 static inline int cpu_strips(int channels)
