@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "audio/fixed_header.h"
+
 struct ebb_container {
     const char *magic, *form; // at 0 and 8; form NULL: anything
     size_t start;             // where the chunks begin
@@ -130,7 +132,12 @@ void ebb_layout_find(struct ebb_layout *l, ebb_peek *peek, void *file)
 {
     unsigned char head[12];
     *l = (struct ebb_layout){0};
-    if (!peek(file, 0, head, sizeof(head)) || !(l->container = recognise(head)))
+    if (!peek(file, 0, head, sizeof(head)))
+        return;
+    l->container = recognise(head);
+    if (!l->container && !ebb_fixed_header_find(peek, file, &l->data, &l->promised))
+        l->data = 0;
+    if (!l->container)
         return;
     if (strcmp(l->container->magic, "BW64") == 0)
         patch(l, 0, "RF64");

@@ -22,7 +22,7 @@ struct ebb_patch {
 enum { EBB_MOST_CHUNKS = 4096, EBB_MOST_PATCHES = 32 }; // a real file has some ten chunks
 
 struct ebb_layout {
-    const struct ebb_container *container; // NULL: none of these
+    const struct ebb_container *container; // NULL: none of these; data and promised may still be known
     uint64_t size_at;                      // where the size of the samples stands
     uint64_t data;                         // where the samples begin; 0: they were not found
     uint64_t promised;                     // bytes

@@ -188,18 +188,10 @@ static size_t read_pipe(struct ebb_sound_input *in, uint64_t at, unsigned char *
 
 static size_t read_file(struct ebb_sound_input *in, uint64_t at, unsigned char *bytes, size_t size)
 {
-    size_t done = 0;
-    while (done < size) {
-        ssize_t n = pread(in->fd, bytes + done, size - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            in->failure = errno;
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
-    return done;
+    ssize_t got = ebb_file_read_at(in->fd, bytes, size, (off_t)at);
+    if (got < 0)
+        in->failure = errno;
+    return got > 0 ? (size_t)got : 0;
 }
 
 static void overlay(uint64_t from, const unsigned char *patch, size_t count, uint64_t at,
@@ -337,7 +329,7 @@ static void measure_file(struct ebb_sound_input *in)
                 !ebb_layout_is_empty(l, in->bytes, peek, in);
     in->end = in->bytes;
     in->lacks_end = lacks_last_page(in);
-    if (!l->data)
+    if (!l->container || !l->data)
         return;
     if (open && l->coding && there >= sizeof(last) && peek(in, in->bytes - sizeof(last), last, sizeof(last)))
         there -= ebb_wav_tail(last, sizeof(last));

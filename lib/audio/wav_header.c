@@ -43,6 +43,13 @@ static bool is_extensible(const struct wav_shape *s)
     return s->channels > 2 || s->mask != wav_default_mask(s->channels);
 }
 
+// Bytes of the body of fmt. All but plain PCM end with the size of what is added, even if that is 0: sox
+// warns where the field is missing.
+static uint32_t format_size(const struct wav_shape *s)
+{
+    return is_extensible(s) ? 40 : formats[s->format].tag == PCM ? 16 : 18;
+}
+
 static unsigned char *put_format(unsigned char *at, const struct wav_shape *s)
 {
     static const unsigned char guid[] = {0, 0, 0,    0, 0x10, 0,    0x80,
@@ -51,16 +58,17 @@ static unsigned char *put_format(unsigned char *at, const struct wav_shape *s)
     uint32_t bytes = (uint32_t)formats[s->format].bytes, frame = (uint32_t)s->channels * bytes;
     uint32_t tag = (uint32_t)formats[s->format].tag;
 
-    at = chunk_head(at, "fmt ", extensible ? 40 : 16);
+    at = chunk_head(at, "fmt ", format_size(s));
     wav_put(at, extensible ? EXTENSIBLE : tag, 2);
     wav_put(at + 2, (uint32_t)s->channels, 2);
     wav_put(at + 4, (uint32_t)s->rate, 4);
     wav_put(at + 8, (uint64_t)s->rate * frame, 4);
     wav_put(at + 12, frame, 2);
     wav_put(at + 14, bytes * 8, 2);
+    if (tag != PCM || extensible)
+        wav_put(at + 16, extensible ? 22 : 0, 2);
     if (!extensible)
-        return at + 16;
-    wav_put(at + 16, 22, 2);
+        return at + format_size(s);
     wav_put(at + 18, bytes * 8, 2);
     wav_put(at + 20, s->mask, 4);
     wav_put(at + 24, tag, 2);
@@ -80,7 +88,7 @@ static unsigned char *put_ds64(unsigned char *at, uint64_t riff, uint64_t data, 
 
 static size_t head_bytes(const struct wav_shape *s)
 {
-    return 12 + (is_extensible(s) ? 48 : 24) + (s->room ? 8 + DS64_SIZE : 0) +
+    return 12 + 8 + format_size(s) + (s->room ? 8 + DS64_SIZE : 0) +
            (formats[s->format].tag == IEEE_FLOAT ? 12 : 0);
 }
 

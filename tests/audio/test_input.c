@@ -135,6 +135,15 @@ static const struct container {
     {"GSM", SF_FORMAT_WAV | SF_FORMAT_GSM610, false, 0, 0},
     {"FLAC", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, false, 0, 0},
     {"Ogg Vorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0},
+    {"AVR", SF_FORMAT_AVR | SF_FORMAT_PCM_16, true, 128, 2},
+    {"NIST", SF_FORMAT_NIST | SF_FORMAT_PCM_16, true, 1024, 2},
+    {"VOC", SF_FORMAT_VOC | SF_FORMAT_PCM_16, false, 0, 2},
+    {"WVE", SF_FORMAT_WVE | SF_FORMAT_ALAW, true, 32, 1},
+    {"MPC 2000", SF_FORMAT_MPC2K | SF_FORMAT_PCM_16, true, 42, 2},
+    {"Matlab 4", SF_FORMAT_MAT4 | SF_FORMAT_FLOAT, false, 0, 4},
+    {"Matlab 4, big-endian", SF_FORMAT_MAT4 | SF_ENDIAN_BIG | SF_FORMAT_PCM_32, false, 0, 4},
+    {"Matlab 5", SF_FORMAT_MAT5 | SF_FORMAT_PCM_16, false, 0, 2},
+    {"Matlab 5, big-endian", SF_FORMAT_MAT5 | SF_ENDIAN_BIG | SF_FORMAT_FLOAT, false, 0, 4},
 };
 
 // False: this libsndfile cannot write it.
@@ -187,6 +196,18 @@ TEST(what_was_cut_off_is_read_as_far_as_it_goes_with_a_warning)
         REQUIRE(cut.warning && strstr(cut.warning, "cut off"));
         ebb_sound_clear(&whole);
         ebb_sound_clear(&cut);
+    }
+}
+
+// libsndfile gives its missing packets as silence, and does not end.
+TEST(a_sample_dump_that_was_cut_off_says_so)
+{
+    static const struct container dump = {"SDS", SF_FORMAT_SDS | SF_FORMAT_PCM_16, false, 0, 0};
+    for (int cut = 0; cut < 2; cut++) {
+        struct ebb_sound sound;
+        REQUIRE(write_container(&dump, FRAMES) && (!cut || truncate(scratch(), FRAMES) == 0));
+        REQUIRE(ebb_sound_read(scratch(), &sound, NULL) == EBB_OK && !!sound.warning == cut);
+        ebb_sound_clear(&sound);
     }
 }
 
