@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "model/known_words.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "model/model_files.h"
+#include "text/unicode.h"
 
 // ---- ebb.json ----
 
@@ -64,25 +64,37 @@ void ebb_manifest_prompts(struct ebb_model *model, const struct ebb_json *j)
 
 // ---- words ----
 
-// Bytes beyond ASCII belong to words: letters of all scripts are among them.
-static bool is_letter(char c)
+// What joins words in an identifier parts them here: dog_bark has two.
+static bool is_letter(int32_t character)
 {
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+    return character != '_' && ebb_is_word(character);
 }
 
-// The next word at or after *at, in small letters; false: there is none. *at moves behind it.
+// The character at `at`, and its length; 0 at the end of the string.
+static int32_t character_at(const char *at, size_t *length)
+{
+    enum { LONGEST = 4 };
+    return *at ? ebb_text_character(at, strnlen(at, LONGEST), length) : 0;
+}
+
+// The next word at or after *at, in small letters; false: there is none. *at moves behind it. Of a word that
+// is too long its beginning counts.
 static bool next_word(const char **at, char word[EBB_KNOWN_WORD])
 {
-    const char *c = *at;
-    while (*c && !is_letter(*c))
-        c++;
-    int length = 0;
-    for (; is_letter(*c); c++)
-        if (length < EBB_KNOWN_WORD - 1)
-            word[length++] = (char)((unsigned char)*c < 0x80 ? tolower((unsigned char)*c) : *c);
-    word[length] = 0;
-    *at = c;
-    return length > 0;
+    size_t length = 0, size = 0;
+    bool room = true;
+    int32_t c;
+    while ((c = character_at(*at, &length)) != 0 && !is_letter(c))
+        *at += length;
+    for (; (c = character_at(*at, &length)) != 0 && is_letter(c); *at += length) {
+        char lower[EBB_LOWER_BYTES];
+        size_t bytes = ebb_text_lower(c, lower);
+        room = room && size + bytes < EBB_KNOWN_WORD;
+        memcpy(word + size, lower, room ? bytes : 0);
+        size += room ? bytes : 0;
+    }
+    word[size] = 0;
+    return size > 0;
 }
 
 static bool has_word(const char *text, const char *word)

@@ -130,12 +130,21 @@ enum ebb_result ebb_text_compose(struct ebb_text text, struct ebb_text_buffer *b
     return EBB_OK;
 }
 
-void ebb_text_add_lower(struct ebb_text_buffer *buffer, int32_t character)
+size_t ebb_text_lower(int32_t character, char bytes[EBB_LOWER_BYTES])
 {
     enum { I_WITH_DOT = 0x130, DOT_ABOVE = 0x307 }; // the one letter that becomes two
-    ebb_text_add_character(buffer, character == I_WITH_DOT ? 'i' : utf8proc_tolower(character));
+    utf8proc_uint8_t *out = (utf8proc_uint8_t *)bytes;
+    utf8proc_ssize_t size =
+        utf8proc_encode_char(character == I_WITH_DOT ? 'i' : utf8proc_tolower(character), out);
     if (character == I_WITH_DOT)
-        ebb_text_add_character(buffer, DOT_ABOVE);
+        size += utf8proc_encode_char(DOT_ABOVE, out + size);
+    return (size_t)size;
+}
+
+void ebb_text_add_lower(struct ebb_text_buffer *buffer, int32_t character)
+{
+    char bytes[EBB_LOWER_BYTES];
+    ebb_text_add(buffer, bytes, ebb_text_lower(character, bytes));
 }
 
 size_t ebb_text_grapheme(const char *at, size_t size)

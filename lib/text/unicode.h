@@ -39,6 +39,9 @@ bool ebb_is_word(int32_t character);   // a letter, mark, digit or connector: \w
 // Composes (NFC) and adds to the buffer. More than 256 marks on one letter are EBB_INVALID.
 enum ebb_result ebb_text_compose(struct ebb_text text, struct ebb_text_buffer *buffer,
                                  struct ebb_error *error);
+// Writes the character in lower case, at most EBB_LOWER_BYTES, and returns how many bytes those are.
+enum { EBB_LOWER_BYTES = 8 };
+size_t ebb_text_lower(int32_t character, char bytes[EBB_LOWER_BYTES]);
 // Adds the character in lower case.
 void ebb_text_add_lower(struct ebb_text_buffer *buffer, int32_t character);
 
