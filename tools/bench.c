@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "profile.h"
+#include "report.h"
 #include "tool.h"
 
 enum { MAX_RUNS = 1000 };
@@ -348,10 +349,8 @@ static int bench_model(struct bench *b, const char *name)
         put(b, "peak_memory_mb", "most memory the process had", "MiB", peak_megabytes());
         if (!code && (b->profile || b->trace))
             code = profile_report(b->m.device, b->json ? b->all : NULL, b->trace);
-        if (!code && b->json) {
-            json_dumpf(b->all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-            putchar('\n');
-        }
+        if (!code && b->json)
+            report_print(json_incref(b->all));
         json_decref(b->all);
         b->all = NULL;
     }

@@ -5,6 +5,7 @@
 #include <ebb/lab.h>
 #include <jansson.h>
 
+#include "report.h"
 #include "tool.h"
 
 struct listing {
@@ -36,10 +37,8 @@ static int read_options_alone(const struct tool_command *command, struct listing
 // Prints the list where it was asked for as JSON; takes it.
 static int finish(const struct listing *l, json_t *list)
 {
-    if (l->json) {
-        json_dumpf(list, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-        putchar('\n');
-    }
+    if (l->json)
+        report_print_tree(json_incref(list), REPORT_MEASURED);
     json_decref(list);
     return TOOL_OK;
 }

@@ -15,9 +15,7 @@ static bool as_json;
 
 static int print_json(json_t *o)
 {
-    json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(o);
+    report_print_tree(o, REPORT_FLOAT);
     return TOOL_OK;
 }
 

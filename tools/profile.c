@@ -71,7 +71,8 @@ static int write_trace(const char *path, const char *device, const struct ebb_pr
                                                 1e6 * entries[i].seconds, "pid", 1, "tid", 1));
     json_t *o = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData",
                           "device", device);
-    int failed = !o || json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0;
+    enum { DIGITS = 12 }; // microseconds to the nanosecond, for a run of minutes
+    int failed = !o || json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) != 0;
     json_decref(o);
     if (failed)
         return tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, strerror(errno));

@@ -27,10 +27,20 @@ json_t *report_of(const char *path, const char *status, double seconds, double t
     return o;
 }
 
-void report_print(json_t *report)
+static void print(json_t *report, size_t flags)
 {
-    json_dumpf(report, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_dumpf(report, stdout, flags);
     putchar('\n');
     fflush(stdout);
     json_decref(report);
+}
+
+void report_print(json_t *report)
+{
+    print(report, JSON_COMPACT | JSON_REAL_PRECISION(REPORT_MEASURED));
+}
+
+void report_print_tree(json_t *report, int digits)
+{
+    print(report, JSON_INDENT(1) | JSON_REAL_PRECISION(digits));
 }

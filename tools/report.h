@@ -7,6 +7,10 @@
 
 #include "tool.h"
 
+// Digits of the numbers in JSON: of what was measured, such as seconds and dB; of what a model's files say,
+// which floats hold; of settings, as they are read again.
+enum { REPORT_MEASURED = 6, REPORT_FLOAT = 9, REPORT_DOUBLE = 15 };
+
 // A text of any bytes: what is no UTF-8 becomes \xe9.
 json_t *report_text(const char *text);
 
@@ -17,4 +21,7 @@ json_t *report_failure(const char *key, const char *path);
 // printed.
 json_t *report_of(const char *path, const char *status, double seconds, double took);
 void report_print(json_t *report); // takes it
+
+// What is no line of a row, over several lines. Takes it.
+void report_print_tree(json_t *report, int digits);
 #endif

@@ -93,9 +93,7 @@ static void print_json(int verb)
     EBB_EACH_SETTING (row)
         if (is_listed(row, verb))
             json_array_append_new(list, setting_json(row));
-    json_dumpf(list, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
-    putchar('\n');
-    json_decref(list);
+    report_print_tree(list, REPORT_DOUBLE);
 }
 
 // ---- tables ----

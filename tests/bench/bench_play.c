@@ -11,22 +11,14 @@
 
 #include <gst/gst.h>
 
-enum { MOST = 1000, PATIENCE = 60 }; // seconds
+#include "../gst/fx_stats.h"
 
-static guint prepared(GstElement *fx)
-{
-    GstStructure *stats;
-    guint count = 0;
-    g_object_get(fx, "stats", &stats, NULL);
-    gst_structure_get_uint(stats, "prepared", &count);
-    gst_structure_free(stats);
-    return count;
-}
+enum { MOST = 1000, PATIENCE = 60 }; // seconds
 
 // The latency of one sound, in ns; G_MAXUINT64: it did not come.
 static guint64 play(GstElement *fx, GstBus *bus, const char *label)
 {
-    for (int i = 0; i < PATIENCE * 100 && !prepared(fx); i++)
+    for (int i = 0; i < PATIENCE * 100 && !fx_prepared(fx); i++)
         g_usleep(10000);
     GstStructure *wish = gst_structure_new("diffuse-play", "label", G_TYPE_STRING, label, NULL);
     guint64 latency = G_MAXUINT64;

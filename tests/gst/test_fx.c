@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // diffusefx: cues in, sounds in their places out. Times, silence, mixing, flushes, bad input, live.
 #include "common.h"
+#include "fx_stats.h"
 
 #include <ebb/ebb.h>
 
@@ -816,19 +817,9 @@ static void close_live(struct live *live)
     sound_clear(&live->sound);
 }
 
-static guint prepared(GstElement *fx)
-{
-    GstStructure *stats;
-    guint count = 0;
-    g_object_get(fx, "stats", &stats, NULL);
-    gst_structure_get_uint(stats, "prepared", &count);
-    gst_structure_free(stats);
-    return count;
-}
-
 static void wait_prepared(GstElement *fx, guint count)
 {
-    for (gint64 begin = g_get_monotonic_time(); prepared(fx) < count; g_usleep(10000))
+    for (gint64 begin = g_get_monotonic_time(); fx_prepared(fx) < count; g_usleep(10000))
         REQUIRE(seconds_since(begin) < PATIENCE);
 }
 
