@@ -24,12 +24,9 @@ static enum ebb_result check_latent(struct ebb_model *model, int height, int wid
                                          "the latent's width"};
     enum { COLOURS = 3 };
     int in = ebb_autoencoder_in_channels(vae), out = ebb_autoencoder_out_channels(vae);
-    if (in != out || (out != 1 && out != COLOURS))
-        return mismatch(model, error, "the autoencoder's channel count", in == out ? out : in,
-                        out == COLOURS ? COLOURS : 1);
-    if (model->patch[0] != 1 || model->patch[1] != 1)
-        return mismatch(model, error, "the patch of a model with an autoencoder",
-                        model->patch[0] * model->patch[1], 1);
+    int cells = model->patch[0] * model->patch[1], expected = cells == 1 && out == COLOURS ? COLOURS : cells;
+    if (in != expected || out != expected)
+        return mismatch(model, error, "the autoencoder's channel count", in == expected ? out : in, expected);
     for (int i = 0; i < 3; i++) {
         if (model->state[i] && model->state[i] != shape[i])
             return mismatch(model, error, names[i], model->state[i], shape[i]);

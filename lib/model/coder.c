@@ -38,22 +38,37 @@ void ebb_coders_destroy(struct ebb_coder **coders)
     }
 }
 
-// Of the autoencoder's pictures.
+// The autoencoder's pictures: (rows, columns, channels), of a state with `w` columns.
 static size_t channels_of(const struct ebb_model *model)
 {
     return (size_t)ebb_autoencoder_out_channels(model->vae);
 }
 
+static size_t rows_of(const struct ebb_model *model)
+{
+    return (size_t)(model->info.n_mels / model->patch[0]);
+}
+
+static size_t columns_of(const struct ebb_model *model, int w)
+{
+    return (size_t)w * (size_t)(model->state_stride / model->patch[1]);
+}
+
+static size_t picture_count(const struct ebb_model *model, int w)
+{
+    return rows_of(model) * columns_of(model, w) * channels_of(model);
+}
+
 static enum ebb_result plan_coder(struct ebb_model *model, struct ebb_coder *d, struct ebb_error *error)
 {
-    int h = model->state[1], c = model->state[0], frames = d->w * model->state_stride;
-    size_t cells = (size_t)model->info.n_mels * frames * channels_of(model),
-           latent = (size_t)h * d->w * c * (d->encodes ? 2 : 1);
+    int h = model->state[1], c = model->state[0];
+    size_t cells = picture_count(model, d->w), latent = (size_t)h * d->w * c * (d->encodes ? 2 : 1);
     struct ebb_graph *graph = ebb_graph_create();
     if (!graph)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a graph");
 
-    int rows = d->encodes ? model->info.n_mels : h, columns = d->encodes ? frames : d->w;
+    int rows = d->encodes ? (int)rows_of(model) : h;
+    int columns = d->encodes ? (int)columns_of(model, d->w) : d->w;
     bool down = model->time_down;
     enum ebb_result result = (d->encodes ? ebb_encoder_build
                                          : ebb_decoder_build)(model->vae, graph, 1, down ? columns : rows,
@@ -132,6 +147,12 @@ static float luma(const float rgb[COLOURS])
 
 // ---- pictures ----
 
+// Whether the autoencoder's pictures are in colours.
+static bool paints(const struct ebb_model *model)
+{
+    return channels_of(model) == COLOURS && model->patch[0] * model->patch[1] == 1;
+}
+
 // (h, w, c) -> (w, h, c)
 static void turn(const float *from, size_t h, size_t w, size_t c, float *to)
 {
@@ -156,33 +177,41 @@ static size_t row_of(const struct ebb_model *model, int band)
     return (size_t)(model->high_first ? model->info.n_mels - 1 - band : band);
 }
 
-// Riffusion has a sound of one channel in all colours, and hears red. Other pictures in colours are heard as
-// their luma.
-static void hear_picture(const struct ebb_model *model, const float *picture, size_t frames, float *mel)
+// Where a cell of the mel is in a picture of `columns`: squares of cells are folded into channels, as fold()
+// does with a model that has no autoencoder.
+static size_t place_of(const struct ebb_model *model, size_t row, size_t frame, size_t columns)
 {
-    size_t channels = channels_of(model);
-    bool red = model->mel.coding == EBB_MEL_CODING_RIFFUSION || channels == 1;
-    for (int band = 0; band < model->info.n_mels; band++) {
-        const float *row = picture + row_of(model, band) * frames * channels;
-        for (size_t i = 0; i < frames; i++, row += channels)
-            *mel++ = red ? *row : luma(row);
-    }
+    size_t ph = model->patch[0], pw = model->patch[1];
+    return (row / ph * columns + frame / pw) * channels_of(model) + row % ph * pw + frame % pw;
 }
 
-static void draw_picture(const struct ebb_model *model, const float *mel, size_t frames, float *picture)
+// Riffusion has a sound of one channel in all colours, and hears red. Other pictures in colours are heard as
+// their luma.
+static void hear_picture(const struct ebb_model *model, const float *picture, int w, float *mel)
 {
-    size_t channels = channels_of(model);
-    for (int band = 0; band < model->info.n_mels; band++) {
-        float *row = picture + row_of(model, band) * frames * channels;
-        for (size_t i = 0; i < frames * channels; i++)
-            row[i] = mel[(size_t)band * frames + i / channels];
-    }
+    size_t columns = columns_of(model, w), frames = columns * model->patch[1];
+    bool colours = model->mel.coding != EBB_MEL_CODING_RIFFUSION && paints(model);
+    for (int band = 0; band < model->info.n_mels; band++)
+        for (size_t i = 0; i < frames; i++) {
+            const float *cell = picture + place_of(model, row_of(model, band), i, columns);
+            *mel++ = colours ? luma(cell) : *cell;
+        }
+}
+
+static void draw_picture(const struct ebb_model *model, const float *mel, int w, float *picture)
+{
+    size_t columns = columns_of(model, w), frames = columns * model->patch[1];
+    size_t copies = paints(model) ? COLOURS : 1;
+    for (int band = 0; band < model->info.n_mels; band++)
+        for (size_t i = 0; i < frames; i++, mel++)
+            for (size_t k = 0; k < copies; k++)
+                picture[place_of(model, row_of(model, band), i, columns) + k] = *mel;
 }
 
 // Room for a picture and for it once more, turned; NULL: out of memory.
 static float *picture_room(const struct ebb_model *model, const struct ebb_coder *d, struct ebb_error *error)
 {
-    size_t cells = (size_t)model->info.n_mels * d->w * model->state_stride * channels_of(model);
+    size_t cells = picture_count(model, d->w);
     size_t latent = (size_t)model->state[0] * model->state[1] * d->w * 2;
     float *room = ebb_alloc(cells + (cells > latent ? cells : latent), sizeof(float));
     if (!room)
@@ -197,15 +226,15 @@ static enum ebb_result decode_latent(struct ebb_model *model, const float *state
     float *picture = d ? picture_room(model, d, error) : NULL;
     if (!picture)
         return error->code;
-    size_t c = model->state[0], frames = (size_t)w * model->state_stride, bands = model->info.n_mels;
-    float *room = picture + frames * bands * channels_of(model);
+    size_t c = model->state[0];
+    float *room = picture + picture_count(model, w);
     for (size_t i = 0; i < ebb_buffer_count(d->input); i++)
         d->latent[i] = state[i] * model->latent_std + (model->latent_mean ? model->latent_mean[i % c] : 0);
     turn_for_network(model, d->latent, model->state[1], w, c, room);
     enum ebb_result result = run_coder(d, d->latent, picture, error);
     if (result == EBB_OK) {
-        turn_for_network(model, picture, frames, bands, channels_of(model), room);
-        hear_picture(model, picture, frames, mel);
+        turn_for_network(model, picture, columns_of(model, w), rows_of(model), channels_of(model), room);
+        hear_picture(model, picture, w, mel);
     }
     free(picture);
     return result;
@@ -219,10 +248,10 @@ static enum ebb_result encode_latent(struct ebb_model *model, const float *mel, 
     float *picture = d ? picture_room(model, d, error) : NULL;
     if (!picture)
         return error->code;
-    size_t c = model->state[0], frames = (size_t)w * model->state_stride, bands = model->info.n_mels;
-    float *room = picture + frames * bands * channels_of(model);
-    draw_picture(model, mel, frames, picture);
-    turn_for_network(model, picture, bands, frames, channels_of(model), room);
+    size_t c = model->state[0];
+    float *room = picture + picture_count(model, w);
+    draw_picture(model, mel, w, picture);
+    turn_for_network(model, picture, rows_of(model), columns_of(model, w), channels_of(model), room);
     enum ebb_result result = run_coder(d, picture, d->latent, error);
     if (result == EBB_OK)
         turn_for_network(model, d->latent, w, model->state[1], 2 * c, room);

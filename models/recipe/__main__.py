@@ -13,6 +13,7 @@ from . import (
     classifier,
     compare,
     data,
+    decoder,
     denoise,
     diffusion,
     distill,
@@ -62,6 +63,22 @@ TASKS = dict(
     ),
     texture=(texture.Sharpen, dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
     likeness=(likeness.Liken, dict(rate=1e-4, batch=8, start="shipped", made=16, known=600, weave=0.3)),
+    decoder=(
+        decoder.Renew,
+        dict(
+            rate=5e-4,
+            batch=8,
+            start="shipped",
+            channels=list(decoder.CHANNELS),
+            layers=1,
+            fold=2,
+            begin=400,
+            share=1.0,
+            felt=0.5,
+            weave=0.3,
+            made=16,
+        ),
+    ),
     prompts=(
         lambda work, **options: load_prompts().Diffuse(work, **options),
         dict(rate=1e-3, batch=16, start="shipped", weights="min-snr", more=256),
@@ -103,7 +120,7 @@ def load_text():
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
 DECODERS = ("vae", *sfx.TAUGHT)  # what an export of sfx takes along
-MODELS = ("sfx", "student", *sfx.TAUGHT, "classifier", "prompts", "denoise")  # what can be exported
+MODELS = ("sfx", "student", *sfx.TAUGHT, "decoder", "classifier", "prompts", "denoise")  # what can be exported
 
 
 def start_folder(start, what, there=True):
@@ -201,7 +218,7 @@ def run_export(args):
         export.export_classifier(args.work, args.out, args.mean_with)
     elif args.what == "prompts":
         export.export_prompts(args.work, args.out, args.narrow)
-    elif args.what in sfx.TAUGHT:
+    elif args.what in (*sfx.TAUGHT, "decoder"):
         export.export_decoder(args.work, args.out, args.what, args.mean_with)
     else:
         export.export_sfx(
@@ -329,6 +346,11 @@ def add_choices(add):
     net.add_argument(
         "--vocabulary", type=number(int, 768, 65536), help="text: tokens of the vocabulary at most (4096)"
     )
+    net.add_argument(
+        "--fold",
+        type=number(int, 1, 8),
+        help="decoder: cells on a side of the squares that are folded into channels (2)",
+    )
     net.add_argument("--depth", type=number(int, 1, 64), help="vae: channels of the latent (8)")
     net.add_argument(
         "--seed", type=number(int, 0, 2**31), help="seed of the first weights and of all random numbers (1)"
@@ -363,6 +385,12 @@ def add_choices(add):
         "--weave",
         type=number(float, 0, 10),
         help="texture, likeness: weight of the loss of the modulations' powers (0.6, 0.3)",
+    )
+    learn.add_argument(
+        "--felt", type=number(float, 0, 10), help="decoder: weight of what the critics feel on the way (0.5)"
+    )
+    learn.add_argument(
+        "--begin", type=number(int, 0, 10**9), help="decoder: the step at which the critics begin (400)"
     )
     learn.add_argument(
         "--made", type=number(int, 2, 10000), help="likeness: number of generated sounds of each label (16)"

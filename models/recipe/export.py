@@ -314,16 +314,22 @@ def export_classifier(work, out, others=()):
 
 
 def export_decoder(work, out, what, others=()):
-    """Adds a decoder to a model on the latents of the same encoder. All other nets of the model stay."""
+    """Adds a decoder to a model on the latents of the same encoder. All other nets of the model stay. The
+    decoder of `train --what decoder` brings an encoder that was taught to say what the model's encoder says.
+    """
     out, state = Path(out), trained_apart([work, *others], what)
     if not (out / "ebb.json").exists() or not (out / "vae").exists():
         raise ValueError(
             f"{out}: no model of latents is there yet; a decoder goes into one (export it first)"
         )
     vae = built(AutoencoderKL, state)
-    if sfx.space(AutoencoderKL.from_pretrained(out, subfolder="vae").float()) != sfx.space(sfx.shipped(vae)):
+    there = sfx.space(AutoencoderKL.from_pretrained(out, subfolder="vae").float())
+    if there not in {sfx.space(sfx.shipped(vae)), *state["about"].get("taught_by", [])}:
         raise ValueError(f"{out}: it has another encoder than the one whose decoder was taught")
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    info.pop("patch", None)
+    if nets.fold_of(vae) > 1:
+        info["patch"] = [nets.fold_of(vae)] * 2
     with renewing(out, whole=False) as folder:
         save_net(vae, folder / "vae")
         amend(folder, info, trained=info.get("trained", {}) | {what: record(state)})

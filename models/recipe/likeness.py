@@ -26,7 +26,7 @@ import torch
 from diffusers import SASolverScheduler, UNet2DModel
 from torch.nn import functional as F
 
-from . import data, diffusion, grain, judge_sfx, sfx, texture
+from . import data, diffusion, grain, judge_sfx, nets, sfx, texture
 from .train import fast_bf16
 
 EARS, EAR_STEPS = (31, 37, 41), 2000  # seeds; judges that choose or report have others
@@ -198,7 +198,7 @@ class Liken(texture.Decoding):
     def decoded(self, z):
         for part in z.split(8):
             with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
-                yield self.net.decode(part).sample[:, 0].float()
+                yield nets.decoded(self.net, part)[:, 0].float()
 
     @torch.no_grad()
     def place(self, ear, mels):
@@ -255,7 +255,7 @@ class Liken(texture.Decoding):
             self.seen.train[self.at[known]].float().to(net.device),
             torch.cat([self.z[0][known], self.z[1][made]]),
         )
-        guess = net.decode(z.to(net.device)).sample[:, 0].float()
+        guess = nets.decoded(net, z.to(net.device))[:, 0].float()
         moved = F.avg_pool2d(guess[len(x) :, None], COARSE[0]) - self.before[made].to(net.device)
         stays = sum(F.avg_pool2d(moved, size // COARSE[0]).abs().mean() for size in COARSE)
         mels = grain.grained(guess, self.generator)

@@ -95,12 +95,13 @@ def sfx_unet(channels, labels, shape, layers=2):
     )
 
 
-def autoencoder(channels, depth=8, layers=1):
-    check_sizes(channels, 8, (128, 128))
+def autoencoder(channels, depth=8, layers=1, fold=1):
+    """An AutoencoderKL for mels. `fold`: squares of so many cells a side are folded into its channels."""
+    check_sizes(channels, 8, (128 // fold, 128 // fold))
     n = len(channels)
     return AutoencoderKL(
-        in_channels=1,
-        out_channels=1,
+        in_channels=fold**2,
+        out_channels=fold**2,
         latent_channels=depth,
         block_out_channels=channels,
         layers_per_block=layers,
@@ -123,6 +124,21 @@ def from_patches(x, patch):
     n, c, h, w = x.shape
     x = x.reshape(n, c // (patch[0] * patch[1]), patch[0], patch[1], h, w)
     return x.permute(0, 1, 4, 2, 5, 3).reshape(n, -1, h * patch[0], w * patch[1])
+
+
+def fold_of(vae):
+    """The cells on a side of the squares that an autoencoder's channels hold."""
+    return math.isqrt(vae.config.out_channels)
+
+
+def encoded(vae, mels):
+    """Mels (n, 1, H, W) -> the distribution of their latents."""
+    return vae.encode(to_patches(mels, (fold_of(vae),) * 2)).latent_dist
+
+
+def decoded(vae, z):
+    """Latents (n, c, h, w) -> mels (n, 1, H, W)."""
+    return from_patches(vae.decode(z).sample, (fold_of(vae),) * 2)
 
 
 class Average:

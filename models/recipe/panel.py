@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from . import audio, data, ears, judge, judge_sfx, sfx
+from . import audio, data, ears, judge, judge_sfx, nets, sfx
 from .evaluate import show
 
 FAMILIES = ("cnn", "functionals", "modulations")
@@ -49,7 +49,7 @@ def through_latents(waves, model):
     inversion, out = judge_sfx.Inversion(), []
     for seed, wave in enumerate(waves):
         mel = audio.mel(wave)[None, None]
-        back = vae.decode(vae.encode(mel).latent_dist.mean).sample[0, 0]
+        back = nets.decoded(vae, nets.encoded(vae, mel).mean)[0, 0]
         out.append(inversion.sound(back.clamp(-1, 1), True, seed))
     return torch.stack(out)
 

@@ -133,9 +133,9 @@ class Autoencode(Task):
 
     def losses(self, net, x, generator=None):
         x = x.to(net.device)
-        seen = net.encode(x).latent_dist
+        seen = nets.encoded(net, x)
         eps = torch.randn(seen.mean.shape, generator=generator or self.generator).to(net.device)
-        wrong = (net.decode(seen.mean + seen.std * eps).sample - x).float()
+        wrong = (nets.decoded(net, seen.mean + seen.std * eps) - x).float()
         slope = wrong.diff(dim=2).abs().mean((1, 2, 3)) + wrong.diff(dim=3).abs().mean((1, 2, 3))
         size = 0.5 * (seen.mean.square() + seen.var - 1 - seen.logvar).float().mean((1, 2, 3))
         return wrong.abs().mean((1, 2, 3)) + 0.125 * slope + self.kl * size
@@ -148,7 +148,7 @@ class Autoencode(Task):
 
 @torch.no_grad()
 def encode(vae, mels, batch=16):
-    means = [vae.encode(part[:, None].float()).latent_dist.mean.half() for part in mels.split(batch)]
+    means = [nets.encoded(vae, part[:, None].float()).mean.half() for part in mels.split(batch)]
     return torch.cat(means)
 
 
@@ -347,4 +347,4 @@ def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=
     if not vae:
         return nets.from_patches(x, info["patch"])[:, 0].clamp(-1, 1)
     x = as_encoded(x, info["latent"])
-    return torch.cat([vae.decode(part).sample[:, 0] for part in x.split(8)]).clamp(-1, 1)
+    return torch.cat([nets.decoded(vae, part)[:, 0] for part in x.split(8)]).clamp(-1, 1)

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from . import audio, sfx
+from . import audio, nets, sfx
 
 BLOCK = 32  # bands, and frames, of a piece whose modulations are looked at
 FAINT = 0.5 / audio.MEL["db_range"]  # scatter of 0.5 dB: less than that is none
@@ -68,6 +68,12 @@ def off(guess, x):
     )
 
 
+def scatter(x, loud):
+    """The deviation of cells from the mean around them, where `loud` is within 50 dB of its loudest cell."""
+    heard = loud > loud.amax((1, 2, 3), keepdim=True) - 1
+    return (x - F.avg_pool2d(x, 5, 1, 2))[heard].std().item()
+
+
 class Decoding(sfx.Diffuse):
     """A task that trains the decoder alone, on the latents of the encoder. The rest of the autoencoder
     stays."""
@@ -90,15 +96,11 @@ class Decoding(sfx.Diffuse):
     def validate(self, net):
         x = self.seen.held[self.checks, None].float()
         guess = (
-            torch.cat([net.decode(z.to(net.device)).sample.cpu() for z in self.held[self.checks].split(8)])
+            torch.cat([nets.decoded(net, z.to(net.device)).cpu() for z in self.held[self.checks].split(8)])
             .float()
             .clamp(-1, 1)
         )
-        heard = x > x.amax((1, 2, 3), keepdim=True) - 1  # within 50 dB of the loudest
-        made, real = (
-            (part - F.avg_pool2d(part, 5, 1, 2))[heard].std().item() * audio.MEL["db_range"]
-            for part in (guess, x)
-        )
+        made, real = (scatter(part, x) * audio.MEL["db_range"] for part in (guess, x))
         gap = modulations(guess) - modulations(x)
         habit = gap.mean((0, 1)).max() * 10 / math.log(10)  # a weave that is in all sounds
         return (
@@ -162,7 +164,7 @@ class Sharpen(Decoding):
     def losses(self, net, batch):
         z, x = (part.to(net.device) for part in batch)
         self.critic.to(net.device)
-        guess = net.decode(z).sample.float()
+        guess = nets.decoded(net, z).float()
         self.teach_critic(x, guess.detach())
         seen = guess.detach().requires_grad_()
         wrong = off(seen, x)

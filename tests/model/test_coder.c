@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A state without an autoencoder as a mel, and back.
+// A state as a mel, and back: without an autoencoder, and through one that works on squares of cells.
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "model/workspace.h"
 #include "test.h"
+#include "tiny_model.h"
 
 enum { W = 16, H = 16, CELLS = W * H };
 
@@ -56,6 +57,29 @@ TEST(other_channels_are_cells)
     REQUIRE(memcmp(mel, cells, sizeof(cells)) == 0);
     REQUIRE(ebb_workspace_decode(&bare, four, 2, mel, &error) == EBB_OK);
     REQUIRE(mel[0] == 0.1f && mel[1] == 0.2f);
+}
+
+// tests/golden/make_folded.py: a state, its mel, a mel and its state, by diffusers.
+TEST(an_autoencoder_of_squares_agrees_with_diffusers)
+{
+    enum { COLUMNS = 8, STATE = 16 * COLUMNS * 4, MEL = 128 * 64 };
+    static float golden[2][STATE + MEL], mel[MEL], state[STATE];
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/golden/folded.f32", getenv("EBB_TEST_DATA"));
+    FILE *file = fopen(path, "rb");
+    REQUIRE(file && fread(golden, sizeof(golden), 1, file) == 1);
+    fclose(file);
+
+    struct ebb_model *model = open_tiny("tiny-folded");
+    struct ebb_error error;
+    REQUIRE(ebb_model_ready(model, &error) == EBB_OK);
+    REQUIRE(ebb_workspace_decode(model, golden[0], COLUMNS, mel, &error) == EBB_OK);
+    REQUIRE(ebb_workspace_encode(model, golden[1], COLUMNS, state, &error) == EBB_OK);
+    for (int i = 0; i < MEL; i++)
+        REQUIRE_NEAR(mel[i], golden[0][STATE + i], 1e-5, "mel");
+    for (int i = 0; i < STATE; i++)
+        REQUIRE_NEAR(state[i], golden[1][MEL + i], 1e-5, "state");
+    ebb_model_close(&model);
 }
 
 TEST_MAIN

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DModel
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
-from .. import data, diffusion, distill, export, grain, judge, judge_sfx, likeness, nets, sfx, texture, train
+from .. import data, decoder, diffusion, distill, export, grain, judge, judge_sfx, likeness, nets, sfx, texture, train
 from .base import TINY, check, quietly, recipe, refused, skip, train_tiny, with_autoencoder
 from .check_train import check_killed
 
@@ -29,6 +29,7 @@ def run(root):
     check_grain()
     check_crowds()
     check_likeness(root, work)
+    check_renewed(root, work)
     check_teachers(root, work)
     refused(["teacher"], work, "distill", "--start", "none", "--steps", 1)
 
@@ -233,6 +234,65 @@ def check_likeness(root, work):
         "--steps",
         1,
     )
+
+
+def check_renewed(root, work):
+    """A decoder of other widths, which works on squares of cells, and an encoder that says what the old one
+    says."""
+    task, run = TINY["decoder"](work), check_killed(root, work, "decoder", steps=4)
+    z, mels, louder = task.batch(5)
+    check((len(z), len(mels), len(louder)) == (5, 5, 2), "two recorded sounds of five")
+    check(len(task.made) == 2 * 2 * 3, "two generated latents of three labels, and as many revisited")
+    check(task.losses(task.net, (z, mels, louder)).shape == (5,), "a loss for each")
+    check_critics()
+    check_revisiting()
+
+    out, new = root / "renewed", nets.autoencoder((8, 16, 16), 8, fold=2)
+    mel = torch.rand(1, 1, 128, 64)
+    check(nets.decoded(new, nets.encoded(new, mel).mean).shape == mel.shape, "squares fold and unfold")
+    shutil.copytree(root / "teacher", out)
+    shutil.copytree(run.folder, work / "decoder")
+    for _ in range(2):  # the second time, its own encoder is there
+        status, said = recipe(work, "export", out, "--what", "decoder")
+        check(status == 0, f"it goes into a model: {said}")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    vae = AutoencoderKL.from_pretrained(out, subfolder="vae")
+    check(info["patch"] == [2, 2] and nets.fold_of(vae) == 2, "which says how it is folded")
+    check("decoder" in info["trained"] and info["latent"], "and how it was trained")
+    task = sfx.Diffuse(work, out, (16, 32, 32))
+    check(task.shape == tuple(info["latent"]["shape"]), "its latents have the shape of the old ones")
+    shutil.rmtree(work / "decoder")
+    words = ("train", "--what", "decoder", "--steps", 1, "--start")
+    refused(["learns from what a model generates"], work, *words, "none")
+    refused(["expected levels and fold that make 8 cells of one"], work, *words, out, "--channels", "8,16")
+    nets.autoencoder((8, 8, 16, 16)).save_pretrained(out / "vae")
+    shutil.copytree(run.folder, work / "decoder")
+    refused(["another encoder"], work, "export", out, "--what", "decoder")
+    shutil.rmtree(work / "decoder")
+
+
+def check_critics():
+    """Every critic answers to what it looks at, and its slopes are bounded."""
+    critics, mels = decoder.Critics().eval(), torch.rand(2, 1, 128, 64)
+    for view, felt in zip(decoder.VIEWS, critics(mels)):
+        check(len(felt) == len(view["strides"]) + 1 and felt[-1].shape[:2] == (2, 1), f"{view}: scores")
+    check(decoder.apart(critics(mels), critics(mels)) == 0, "nothing is apart from itself")
+    check(decoder.apart(critics(mels), critics(mels.flip(3))) > 0.1, "a sound is from its mirror image")
+
+
+def check_revisiting():
+    """A net that knows the only sound leads back to it."""
+    sound, schedule = torch.randn(8, 4, 4), diffusion.Process().scheduler
+
+    def knows(x, index, class_labels):
+        a, s = (part[index].sqrt()[:, None, None, None] for part in (alphas, 1 - alphas))
+        eps = (x - a * sound) / s
+        return UNet2DOutput(a * eps - s * sound)
+
+    alphas = schedule.alphas_cumprod
+    x = torch.randn(3, 8, 4, 4)
+    back = decoder.revisited(knows, schedule, x, torch.zeros(3), torch.Generator().manual_seed(1))
+    check(torch.allclose(back, sound.expand(3, -1, -1, -1), atol=1e-3), "revisited: the sound that is known")
 
 
 def check_counting():

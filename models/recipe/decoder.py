@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A new autoencoder on the latents of an old one: a wide decoder, with critics of its own.
+
+A small decoder blurs, although the latents hold more than it draws. Here a wide one is trained from nothing
+on the same latents, so that every U-Net and classifier on them remains valid. It works on squares of cells
+that are folded into channels (as patches are, nets.to_patches), for its width is cheap there. No network that
+judges sounds, and no embedding of one, takes part.
+
+The decoder learns means over cells first (texture.off). Then three more losses begin, each pulling as hard
+as its share says, in units of the pull of the means:
+
+- critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018);
+- what the critics feel on the way, of a recorded sound and of the decoder's (Larsen 2016);
+- the power of each modulation frequency (texture.modulations).
+
+Generated latents are smoother than recorded ones. So the critics also hear latents that the U-Net made, and
+latents that it has been over from a diffusion time of REVISITED on. Of these no true mel is known: means over
+coarse squares stay as the old decoder has them.
+
+The new encoder learns to say what the old one says, by regression.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+from torch import nn
+from torch.nn import functional as F
+
+from . import audio, data, diffusion, likeness, nets, sfx, texture
+from .train import fast_bf16
+
+# How a critic looks at mels: kernel and strides of its layers as (bands, frames), and by how much the mel is
+# reduced before
+VIEWS = (
+    dict(kernel=(4, 4), strides=((2, 2), (2, 2), (2, 2)), reduced=1),  # texture
+    dict(kernel=(4, 4), strides=((2, 2), (2, 2), (2, 2)), reduced=2),  # its surroundings
+    dict(kernel=(3, 9), strides=((1, 2), (2, 2), (2, 2)), reduced=1),  # attacks and rhythm
+    dict(kernel=(9, 3), strides=((2, 1), (2, 2), (2, 2)), reduced=1),  # partials
+)
+CHANNELS = (64, 128, 192)
+WIDTHS = (24, 48, 96)  # of a critic's layers
+DETAIL = 4.0  # what is finer than 9 x 9 cells is shown to critics once more, so many times as large
+CRITIC_RATE = 3e-4
+REVISITED = (100, 500)  # noise levels, of 1000
+COARSE = 8  # cells a side of the squares that stay
+NOISE = 0.2  # most noise in a recorded sound's latents: the encoder is as unsure
+LEVELS = (-18.0, 6.0)  # dB by which sounds are softer and louder for the encoder
+STAYS = 2.0  # weight of coarse means beside those of recorded sounds
+ENCODER = 0.03  # weight of the encoder's error: of a like slope as the decoder's
+SURE = 0.03  # deviation of a latent that is not smaller
+SPREAD = 0.1  # weight of the logarithms of the variances beside the means, for the encoder
+
+
+class Critic(nn.Module):
+    """Mels (n, 1, BANDS, frames) -> the features of every layer; the last are scores, of patches."""
+
+    def __init__(self, kernel, strides, reduced):
+        super().__init__()
+        tame, self.reduced = nn.utils.parametrizations.spectral_norm, reduced
+        sizes = (3, *WIDTHS)
+        self.layers = nn.ModuleList(
+            tame(nn.Conv2d(a, b, kernel, stride, [(k - 1) // 2 for k in kernel]))
+            for a, b, stride in zip(sizes, sizes[1:], strides)
+        )
+        self.last = tame(nn.Conv2d(sizes[-1], 1, 3, 1, 1))
+
+    def forward(self, x):
+        x = F.avg_pool2d(x, self.reduced)
+        fine = DETAIL * (x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False))
+        height = torch.linspace(-1, 1, x.shape[2], device=x.device)[None, None, :, None].expand_as(x)
+        x, felt = torch.cat([x, fine, height], 1), []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            felt.append(x)
+        return [*felt, self.last(x)]
+
+
+class Critics(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.views = nn.ModuleList(Critic(**view) for view in VIEWS)
+
+    def forward(self, x):
+        with nn.utils.parametrize.cached():
+            return [critic(x) for critic in self.views]
+
+
+def mean_score(felt, loss):
+    """The mean over critics of `loss` of their scores."""
+    return sum(loss(parts[-1].float()).mean() for parts in felt) / len(felt)
+
+
+def apart(felt, real):
+    """How far features are from those of the real sound, relative to the size of those."""
+    pairs = [(a.float(), b.float()) for one, other in zip(felt, real) for a, b in zip(one[:-1], other[:-1])]
+    return sum((a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in pairs) / len(pairs)
+
+
+def unsure(means, goal):
+    """How far latents are from those of the old encoder, in units of its own deviation."""
+    return ((means - goal.mean) / goal.std.clamp(min=SURE)).abs().mean()
+
+
+# ---- latents without a recording ----
+
+# x_0 from (x_t, the net's answer, a, s), where x_t = a x_0 + s noise
+CLEAN = dict(
+    v_prediction=lambda x, answer, a, s: a * x - s * answer,
+    epsilon=lambda x, answer, a, s: (x - s * answer) / a,
+    sample=lambda x, answer, a, s: answer,
+)
+
+
+@torch.no_grad()
+def revisited(unet, schedule, x, labels, generator):
+    """States x_0 (n, c, h, w) after the U-Net has been over them: noise is added and taken away again, in two
+    steps of DDIM."""
+    index = torch.randint(*REVISITED, (len(x),), generator=generator)
+    eps, alphas = torch.randn(x.shape, generator=generator), schedule.alphas_cumprod
+    for level in (index, index // 2):
+        a, s = (part[level].sqrt()[:, None, None, None] for part in (alphas, 1 - alphas))
+        noisy = a * x + s * eps
+        answer = unet(noisy, level, class_labels=labels).sample.float()
+        x = CLEAN[schedule.config.prediction_type](noisy, answer, a, s)
+        eps = (noisy - a * x) / s
+    return x
+
+
+def known_model(start):
+    """ebb.json and the U-Net of the model whose decoder is trained."""
+    if not start or not (Path(start) / "unet").exists():
+        raise ValueError(
+            "--what decoder learns from what a model generates, too: --start MODEL, a folder that `export` "
+            "wrote"
+        )
+    info = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))
+    return info, UNet2DModel.from_pretrained(start, subfolder="unet").float().eval()
+
+
+def unrecorded(start, states, places, count, seed):
+    """Latents that belong to no recording: `count` generated ones of each label, and as many recorded ones
+    that were revisited. `states`: recorded ones; `places`: the numbers of their labels in the model, -1 where
+    it has none. Returns them with the labels' numbers."""
+    info, unet = known_model(start)
+    generated = likeness.make_latents(unet, start, info, count, seed)
+    generator, schedule = torch.Generator().manual_seed(seed), diffusion.load_scheduler(start)
+    odds = sfx.draw_odds(places.clamp(min=0)) * (places >= 0)
+    chosen = torch.multinomial(odds, len(generated["labels"]), True, generator=generator)
+    again = []
+    for part in chosen.split(32):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
+            again.append(revisited(unet, schedule, states[part].float(), places[part], generator))
+    made, labels = torch.cat([generated["made"], *again]), torch.cat([generated["labels"], places[chosen]])
+    return dict(made=made.half(), labels=labels)
+
+
+# ---- the task ----
+
+
+class Renew(texture.Decoding):
+    """The task. The first half of a batch are recorded latents, the others belong to no recording.
+
+    `begin`: the step at which the critics begin. `made`: generated latents of each label. `share`, `felt`,
+    `weave`: how hard the critics, what they feel and the power of modulations pull.
+    """
+
+    layout = torch.channels_last
+
+    def __init__(
+        self,
+        work,
+        start=sfx.SHIPPED,
+        seed=1,
+        channels=CHANNELS,
+        layers=1,
+        fold=2,
+        begin=400,
+        share=1.0,
+        felt=0.5,
+        weave=0.3,
+        made=16,
+        latent=None,
+    ):
+        super().__init__(work, "decoder", start, seed, latent)
+        self.old = self.vae.requires_grad_(False)
+        was, now = (2 ** (len(width) - 1) for width in (self.old.config.block_out_channels, channels))
+        if fold * now != nets.fold_of(self.old) * was:
+            raise ValueError(
+                f"--channels with {len(channels)} levels and --fold {fold}: expected levels and fold that "
+                f"make {nets.fold_of(self.old) * was} cells of one, as the latents have it"
+            )
+        self.net = nets.autoencoder(channels, self.shape[0], layers, fold)
+        self.critics = Critics().to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(self.critics.parameters(), CRITIC_RATE, (0.5, 0.9))
+        self.begin, self.share, self.felt, self.weave, self.steps = begin, share, felt, weave, 0
+        self.odds = sfx.draw_odds(self.seen.train_labels)
+        self.gather(Path(work) / "unrecorded.pt", start, made, seed)
+
+    def gather(self, path, start, count, seed):
+        """What no recording is of, and recorded windows of the same labels for the critics to compare."""
+        info, unet = known_model(start)
+        names = [label["name"] for label in info["labels"]]
+        places = torch.tensor([names.index(name) if name in names else -1 for name in self.seen.labels])
+        places = places[self.seen.train_labels]
+        if not (places >= 0).any():
+            raise ValueError(f"--start {start}: a model of none of the prepared sounds' labels")
+        states = (self.train - torch.tensor(self.info["mean"])[:, None, None]) / self.info["std"]
+        asked = [data.digest(unet), self.seen.stamp, sfx.space(self.old), info.get("recommended", {}), count, seed]
+        kept = data.cached(path, asked, lambda: unrecorded(start, states, places, count, seed))
+        known = torch.isin(kept["labels"], places)
+        self.made, labels = sfx.as_encoded(kept["made"].float(), self.info)[known], kept["labels"][known]
+        self.made_odds = sfx.draw_odds(labels)
+        self.alike = [(places == label).nonzero()[:, 0] for label in labels]
+
+    def about(self):
+        """`taught_by`: the encoder, as it was and as it is shipped."""
+        return dict(super().about(), taught_by=[sfx.space(vae) for vae in (self.old, sfx.shipped(self.old))])
+
+    def state(self):
+        more = dict(critics=self.critics.state_dict(), optimiser=self.optimiser.state_dict(), steps=self.steps)
+        return dict(super().state(), **more)
+
+    def load(self, state):
+        super().load(state)
+        self.critics.to(self.net.device)  # first: its optimiser's state follows the weights
+        self.critics.load_state_dict(state["critics"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.steps = state["steps"]
+
+    def batch(self, count):
+        """Latents, some with noise; how many of them are recorded; mels: theirs, then others of the same
+        labels; and mels at other levels for the encoder."""
+        pick = lambda odds, n: torch.multinomial(odds, n, True, generator=self.generator)
+        uniform = lambda *shape: torch.rand(shape, generator=self.generator)
+        recorded, made = pick(self.odds, max(1, count // 2)), pick(self.made_odds, count - max(1, count // 2))
+        others = [
+            alike[int(uniform(1) * len(alike))] for alike in (self.alike[i] for i in made.tolist())
+        ]
+        z = self.train[recorded].float()
+        z = z + NOISE * uniform(len(z), 1, 1, 1) * torch.randn(z.shape, generator=self.generator)
+        mels = self.seen.train[torch.cat([recorded, torch.tensor(others, dtype=torch.long)])][:, None].float()
+        shift = LEVELS[0] + (LEVELS[1] - LEVELS[0]) * uniform(len(recorded), 1, 1, 1)
+        louder = (mels[: len(recorded)] + shift / audio.MEL["db_range"]).clamp(-1, 1)
+        return torch.cat([z, self.made[made]]), mels, louder
+
+    def teach_critics(self, real, made):
+        """Hinge loss: the scores of real patches above 1, of made ones below -1."""
+        loss = mean_score(self.critics(real), lambda score: F.relu(1 - score))
+        loss = loss + mean_score(self.critics(made), lambda score: F.relu(1 + score))
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+    def pulls(self, seen, mels, known):
+        """The other losses, with their shares."""
+        felt = self.critics(seen)
+        with torch.no_grad():
+            real = self.critics(mels[:known])
+        yield self.share, mean_score(felt, lambda score: -score)
+        yield self.felt, apart([[part[:known] for part in parts] for parts in felt], real)
+        yield self.weave, (texture.modulations(seen[:known]) - texture.modulations(mels[:known])).abs().mean()
+
+    def encoding(self, net, mels):
+        """How far the new encoder is from the old one. Its variances are learned, too."""
+        with torch.no_grad(), torch.autocast(mels.device.type, enabled=False):
+            goal = nets.encoded(self.old, mels)
+        guess = nets.encoded(net, mels)
+        return unsure(guess.mean.float(), goal) + SPREAD * (guess.logvar.float() - goal.logvar).abs().mean()
+
+    def losses(self, net, batch):
+        z, mels, louder = (part.to(net.device) for part in batch)
+        self.critics.to(net.device)
+        self.old.to(net.device)
+        known = len(louder)
+        guess = nets.decoded(net, z).float()
+        seen = guess.detach().requires_grad_()
+        with torch.no_grad():
+            coarse = F.avg_pool2d(nets.decoded(self.old, z[known:]).float(), COARSE)
+        wrong = texture.off(seen[:known], mels[:known]).mean()
+        stays = (F.avg_pool2d(seen[known:], COARSE) - coarse).abs().mean()
+        (pull,) = torch.autograd.grad(wrong + STAYS * stays, seen)
+        if self.steps >= self.begin:
+            self.teach_critics(mels, guess.detach())
+            size, goals = pull.norm(), list(self.pulls(seen, mels, known))
+            for share, goal in goals:
+                (more,) = torch.autograd.grad(goal, seen, retain_graph=True)
+                pull = pull + share * size / more.norm().clamp(min=1e-12) * more
+        self.steps += 1
+        pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
+        return pulled - pulled.detach() + wrong.detach() + ENCODER * self.encoding(net, louder)
+
+    @torch.no_grad()
+    def validate(self, net):
+        x = self.seen.held[self.checks, None].float()
+        off = [unsure(nets.encoded(net, part).mean, nets.encoded(self.old, part)) for part in x.to(net.device).split(8)]
+        made = self.made[:: max(1, len(self.made) // 24)]
+        mels = torch.cat([nets.decoded(net, z.to(net.device)).cpu() for z in made.split(8)]).clamp(-1, 1)
+        scatter = texture.scatter(mels, mels) * audio.MEL["db_range"]
+        return super().validate(net) + f"; scatter of others {scatter:.2f} dB; encoder off by {sum(off) / len(off):.3f} deviations"
