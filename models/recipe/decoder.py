@@ -53,6 +53,13 @@ SURE = 0.03  # deviation of a latent that is not smaller
 SPREAD = 0.1  # weight of the logarithms of the variances beside the means, for the encoder
 
 
+def around(x):
+    """The mean of the 9 x 9 cells around each."""
+    for size in ((9, 1), (1, 9)):
+        x = F.avg_pool2d(x, size, 1, [k // 2 for k in size], count_include_pad=False)
+    return x
+
+
 class Critic(nn.Module):
     """Mels (n, 1, BANDS, frames) -> the features of every layer; the last are scores, of patches."""
 
@@ -68,7 +75,7 @@ class Critic(nn.Module):
 
     def forward(self, x):
         x = F.avg_pool2d(x, self.reduced)
-        fine = DETAIL * (x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False))
+        fine = DETAIL * (x - around(x))
         height = torch.linspace(-1, 1, x.shape[2], device=x.device)[None, None, :, None].expand_as(x)
         x, felt = torch.cat([x, fine, height], 1), []
         for layer in self.layers:

@@ -25,6 +25,18 @@ RATE, N_FFT, HOP, BANDS, FRAMES = 48000, 2048, 512, 128, 256
 CENTRE, RANGE = -40, 50
 
 
+def there_and_back(vae, mel):
+    """(128, frames) through an autoencoder. Squares of cells may be folded into its channels (`patch` of
+    ebb.json)."""
+    import torch
+
+    side = int(vae.config.in_channels**0.5)
+    picture = torch.nn.functional.pixel_unshuffle(torch.from_numpy(mel)[None, None], side)
+    with torch.no_grad():
+        back = vae.decode(vae.encode(picture).latent_dist.mean).sample
+    return torch.nn.functional.pixel_shuffle(back, side)[0, 0].numpy()
+
+
 def read(path):
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     samples = samples.mean(1)
@@ -116,12 +128,7 @@ def loop(library, model, paths):
         samples = np.resize(read(path), FRAMES * HOP - 1)
         real = mel_db(samples, filters)
         values = np.clip((real - CENTRE) / RANGE, -1, 1).astype(np.float32)
-        with torch.no_grad():
-            values = (
-                vae.decode(vae.encode(torch.from_numpy(values)[None, None]).latent_dist.mean)
-                .sample[0, 0]
-                .numpy()
-            )
+        values = there_and_back(vae, values)
         heard, row = real > real.max() - 50, [scatter(samples)]
         for grain in (False, True):
             made = lib.sound(values.clip(-1, 1), grain, seed)

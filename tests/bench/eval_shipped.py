@@ -47,7 +47,8 @@ def main():
     report("sfx/unet", ours, unet(x, 731, class_labels=torch.tensor([31, 44])).sample)
 
     vae = AutoencoderKL.from_pretrained(args.models / "sfx", subfolder="vae")
-    mel = torch.rand(1, 1, 128, 256) * 2 - 1
+    folded = int(vae.config.in_channels**0.5)
+    mel = torch.rand(1, folded**2, 128 // folded, 256 // folded) * 2 - 1
     posterior = vae.encode(mel).latent_dist
     ours = run(args.ebb, args.models / "sfx/vae", mel, "--encode", *device)
     report("sfx/vae encode", ours, torch.cat([posterior.mean, posterior.std], 1))

@@ -56,8 +56,8 @@ static void edits_refused(const char *model, const struct edit *edits, size_t co
 TEST(the_copies_themselves_are_good)
 {
     static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise",
-                                        "models/tiny-led"};
-    for (int i = 0; i < 4; i++) {
+                                        "models/tiny-led", "models/tiny-folded"};
+    for (int i = 0; i < 5; i++) {
         scratch_make(names[i]);
         struct ebb_error error = {0};
         struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
@@ -157,6 +157,17 @@ TEST(edited_json)
     };
     edits_refused("models/tiny-sfx", cases, sizeof(cases) / sizeof(cases[0]));
     scratch_remove();
+}
+
+// Squares of 2 x 2 cells are folded into the 4 channels of its autoencoder.
+TEST(folds_that_an_autoencoder_does_not_have)
+{
+    static const struct edit cases[] = {
+        {"ebb.json", "\"patch\"", "\"patched\"", EBB_CORRUPT, "channel count is 4", "1"},
+        {"ebb.json", "\"patch\": [\n  2", "\"patch\": [\n  1", EBB_CORRUPT, "channel count is 4", "2"},
+        {"ebb.json", "\"patch\": [\n  2", "\"patch\": [\n  3", EBB_CORRUPT, "mel bands", "fold"},
+    };
+    edits_refused("models/tiny-folded", cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 // The largest numbers that each of them may be.
