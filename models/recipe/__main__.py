@@ -120,7 +120,15 @@ def load_text():
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
 DECODERS = ("vae", *sfx.TAUGHT)  # what an export of sfx takes along
-MODELS = ("sfx", "student", *sfx.TAUGHT, "decoder", "classifier", "prompts", "denoise")  # what can be exported
+MODELS = (
+    "sfx",
+    "student",
+    *sfx.TAUGHT,
+    "decoder",
+    "classifier",
+    "prompts",
+    "denoise",
+)  # what can be exported
 
 
 def start_folder(start, what, there=True):

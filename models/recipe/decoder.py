@@ -6,7 +6,7 @@ on the same latents, so that every U-Net and classifier on them remains valid. I
 that are folded into channels (as patches are, nets.to_patches), for its width is cheap there. No network that
 judges sounds, and no embedding of one, takes part.
 
-The decoder learns means over cells first (texture.off). Then three more losses begin, each pulling as hard
+The decoder learns means over cells first. Then three more losses begin, each pulling as hard
 as its share says, in units of the pull of the means:
 
 - critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018);
@@ -24,11 +24,11 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DModel
+from diffusers import DPMSolverMultistepScheduler, UNet2DModel
 from torch import nn
 from torch.nn import functional as F
 
-from . import audio, data, diffusion, likeness, nets, sfx, texture
+from . import audio, data, diffusion, nets, sfx, texture
 from .train import fast_bf16
 
 # How a critic looks at mels: kernel and strides of its layers as (bands, frames), and by how much the mel is
@@ -47,6 +47,7 @@ REVISITED = (100, 500)  # noise levels, of 1000
 COARSE = 8  # cells a side of the squares that stay
 NOISE = 0.2  # most noise in a recorded sound's latents: the encoder is as unsure
 LEVELS = (-18.0, 6.0)  # dB by which sounds are softer and louder for the encoder
+MEANS = ((1, 0.25), (2, 0.5), (4, 1.0))  # cells a side of the squares whose means are to be right, weights
 STAYS = 2.0  # weight of coarse means beside those of recorded sounds
 ENCODER = 0.03  # weight of the encoder's error: of a like slope as the decoder's
 SURE = 0.03  # deviation of a latent that is not smaller
@@ -110,6 +111,13 @@ def unsure(means, goal):
     return ((means - goal.mean) / goal.std.clamp(min=SURE)).abs().mean()
 
 
+def off(guess, x):
+    """texture.off, but without a kink at zero: a whole mel that is nearly right does not pull it to and fro."""
+    gaps = ((weight, F.avg_pool2d(guess, size) - F.avg_pool2d(x, size)) for size, weight in MEANS)
+    kink = texture.FAINT
+    return sum(weight * ((gap.square() + kink**2).sqrt() - kink).mean((1, 2, 3)) for weight, gap in gaps)
+
+
 # ---- latents without a recording ----
 
 # x_0 from (x_t, the net's answer, a, s), where x_t = a x_0 + s noise
@@ -135,6 +143,16 @@ def revisited(unet, schedule, x, labels, generator):
     return x
 
 
+def generated(unet, schedule, info, labels, seed):
+    """States of the labels `labels`, with the guidance that the model recommends, by DPM-Solver++(2M)."""
+    said = info.get("recommended", {})
+    usual = said.get("guidance", 3)
+    guidance = torch.tensor([float(label.get("guidance", usual)) for label in info["labels"]])
+    way = sfx.solver(DPMSolverMultistepScheduler, schedule, solver_order=2)
+    way.set_timesteps(said.get("steps", 10))
+    return sfx.sample(unet, info, labels, way, guidance[labels], said.get("guidance_from", 0), seed)
+
+
 def known_model(start):
     """ebb.json and the U-Net of the model whose decoder is trained."""
     if not start or not (Path(start) / "unet").exists():
@@ -151,16 +169,16 @@ def unrecorded(start, states, places, count, seed):
     that were revisited. `states`: recorded ones; `places`: the numbers of their labels in the model, -1 where
     it has none. Returns them with the labels' numbers."""
     info, unet = known_model(start)
-    generated = likeness.make_latents(unet, start, info, count, seed)
     generator, schedule = torch.Generator().manual_seed(seed), diffusion.load_scheduler(start)
+    labels, made = torch.arange(len(info["labels"])).repeat_interleave(count), []
     odds = sfx.draw_odds(places.clamp(min=0)) * (places >= 0)
-    chosen = torch.multinomial(odds, len(generated["labels"]), True, generator=generator)
-    again = []
-    for part in chosen.split(32):
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
-            again.append(revisited(unet, schedule, states[part].float(), places[part], generator))
-    made, labels = torch.cat([generated["made"], *again]), torch.cat([generated["labels"], places[chosen]])
-    return dict(made=made.half(), labels=labels)
+    chosen = torch.multinomial(odds, len(labels), True, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(torch.device("cpu"))):
+        for i, part in enumerate(labels.split(32)):
+            made.append(generated(unet, schedule, info, part, seed + 1000 * i))
+        for part in chosen.split(32):
+            made.append(revisited(unet, schedule, states[part].float(), places[part], generator))
+    return dict(made=torch.cat(made).half(), labels=torch.cat([labels, places[chosen]]))
 
 
 # ---- the task ----
@@ -214,7 +232,14 @@ class Renew(texture.Decoding):
         if not (places >= 0).any():
             raise ValueError(f"--start {start}: a model of none of the prepared sounds' labels")
         states = (self.train - torch.tensor(self.info["mean"])[:, None, None]) / self.info["std"]
-        asked = [data.digest(unet), self.seen.stamp, sfx.space(self.old), info.get("recommended", {}), count, seed]
+        asked = [
+            data.digest(unet),
+            self.seen.stamp,
+            sfx.space(self.old),
+            info.get("recommended", {}),
+            count,
+            seed,
+        ]
         kept = data.cached(path, asked, lambda: unrecorded(start, states, places, count, seed))
         known = torch.isin(kept["labels"], places)
         self.made, labels = sfx.as_encoded(kept["made"].float(), self.info)[known], kept["labels"][known]
@@ -226,7 +251,9 @@ class Renew(texture.Decoding):
         return dict(super().about(), taught_by=[sfx.space(vae) for vae in (self.old, sfx.shipped(self.old))])
 
     def state(self):
-        more = dict(critics=self.critics.state_dict(), optimiser=self.optimiser.state_dict(), steps=self.steps)
+        more = dict(
+            critics=self.critics.state_dict(), optimiser=self.optimiser.state_dict(), steps=self.steps
+        )
         return dict(super().state(), **more)
 
     def load(self, state):
@@ -237,20 +264,21 @@ class Renew(texture.Decoding):
         self.steps = state["steps"]
 
     def batch(self, count):
-        """Latents, some with noise; how many of them are recorded; mels: theirs, then others of the same
-        labels; and mels at other levels for the encoder."""
+        """Latents, some with noise; mels: theirs, as far as they are recorded, then others of the same labels;
+        mels at other levels for the encoder; and how many latents are recorded: all before critics begin."""
         pick = lambda odds, n: torch.multinomial(odds, n, True, generator=self.generator)
         uniform = lambda *shape: torch.rand(shape, generator=self.generator)
-        recorded, made = pick(self.odds, max(1, count // 2)), pick(self.made_odds, count - max(1, count // 2))
-        others = [
-            alike[int(uniform(1) * len(alike))] for alike in (self.alike[i] for i in made.tolist())
-        ]
+        known = max(1, count // 2) if self.steps >= self.begin else count
+        recorded = pick(self.odds, known)
+        made = pick(self.made_odds, count - known) if known < count else recorded[:0]
+        others = [alike[int(uniform(1) * len(alike))] for alike in (self.alike[i] for i in made.tolist())]
         z = self.train[recorded].float()
         z = z + NOISE * uniform(len(z), 1, 1, 1) * torch.randn(z.shape, generator=self.generator)
         mels = self.seen.train[torch.cat([recorded, torch.tensor(others, dtype=torch.long)])][:, None].float()
-        shift = LEVELS[0] + (LEVELS[1] - LEVELS[0]) * uniform(len(recorded), 1, 1, 1)
-        louder = (mels[: len(recorded)] + shift / audio.MEL["db_range"]).clamp(-1, 1)
-        return torch.cat([z, self.made[made]]), mels, louder
+        few = max(1, count // 2)
+        shift = LEVELS[0] + (LEVELS[1] - LEVELS[0]) * uniform(few, 1, 1, 1)
+        louder = (mels[:few] + shift / audio.MEL["db_range"]).clamp(-1, 1)
+        return torch.cat([z, self.made[made]]), mels, louder, known
 
     def teach_critics(self, real, made):
         """Hinge loss: the scores of real patches above 1, of made ones below -1."""
@@ -276,18 +304,23 @@ class Renew(texture.Decoding):
         guess = nets.encoded(net, mels)
         return unsure(guess.mean.float(), goal) + SPREAD * (guess.logvar.float() - goal.logvar).abs().mean()
 
+    def strayed(self, seen, z):
+        """How far coarse means are from those by the old decoder."""
+        if not len(z):
+            return 0
+        with torch.no_grad():
+            coarse = F.avg_pool2d(nets.decoded(self.old, z).float(), COARSE)
+        return STAYS * (F.avg_pool2d(seen, COARSE) - coarse).abs().mean()
+
     def losses(self, net, batch):
-        z, mels, louder = (part.to(net.device) for part in batch)
+        *parts, known = batch
+        z, mels, louder = (part.to(net.device) for part in parts)
         self.critics.to(net.device)
         self.old.to(net.device)
-        known = len(louder)
         guess = nets.decoded(net, z).float()
         seen = guess.detach().requires_grad_()
-        with torch.no_grad():
-            coarse = F.avg_pool2d(nets.decoded(self.old, z[known:]).float(), COARSE)
-        wrong = texture.off(seen[:known], mels[:known]).mean()
-        stays = (F.avg_pool2d(seen[known:], COARSE) - coarse).abs().mean()
-        (pull,) = torch.autograd.grad(wrong + STAYS * stays, seen)
+        wrong = off(seen[:known], mels[:known]).mean()
+        (pull,) = torch.autograd.grad(wrong + self.strayed(seen[known:], z[known:]), seen)
         if self.steps >= self.begin:
             self.teach_critics(mels, guess.detach())
             size, goals = pull.norm(), list(self.pulls(seen, mels, known))
@@ -301,8 +334,14 @@ class Renew(texture.Decoding):
     @torch.no_grad()
     def validate(self, net):
         x = self.seen.held[self.checks, None].float()
-        off = [unsure(nets.encoded(net, part).mean, nets.encoded(self.old, part)) for part in x.to(net.device).split(8)]
+        off = [
+            unsure(nets.encoded(net, part).mean, nets.encoded(self.old, part))
+            for part in x.to(net.device).split(8)
+        ]
         made = self.made[:: max(1, len(self.made) // 24)]
         mels = torch.cat([nets.decoded(net, z.to(net.device)).cpu() for z in made.split(8)]).clamp(-1, 1)
         scatter = texture.scatter(mels, mels) * audio.MEL["db_range"]
-        return super().validate(net) + f"; scatter of others {scatter:.2f} dB; encoder off by {sum(off) / len(off):.3f} deviations"
+        return (
+            super().validate(net)
+            + f"; scatter of others {scatter:.2f} dB; encoder off by {sum(off) / len(off):.3f} deviations"
+        )

@@ -51,7 +51,9 @@ def make_model():
     tiny.save(vae, folder / "vae")
     more = {"window_frames": 64, "patch": [FOLD, FOLD], "latent": LATENT}
     recommended = {"sampler": "ddim", "steps": 2, "guidance": 1}
-    tiny.finish(folder, {"kind": "generate", "labels": [], "mel": tiny.MEL, **more, "recommended": recommended})
+    tiny.finish(
+        folder, {"kind": "generate", "labels": [], "mel": tiny.MEL, **more, "recommended": recommended}
+    )
     return vae.eval()
 
 

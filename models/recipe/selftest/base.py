@@ -132,9 +132,7 @@ TINY = dict(
     student=lambda work: distill.Jumps(work, work.parent / "teacher", jumps=2, inner=2, checks=2),
     texture=lambda work: texture.Sharpen(work, work.parent / "teacher"),
     likeness=lambda work: likeness.Liken(work, work.parent / "teacher", made=2, known=6, ear_steps=2),
-    decoder=lambda work: decoder.Renew(
-        work, work.parent / "teacher", channels=(8, 16, 16), begin=2, made=2
-    ),
+    decoder=lambda work: decoder.Renew(work, work.parent / "teacher", channels=(8, 16, 16), begin=2, made=2),
     denoise=lambda work: denoise.Task(data.Bank(work), channels=(8, 16, 16, 16), checks=24),
 )
 

@@ -10,7 +10,21 @@ import torch
 from diffusers import AutoencoderKL, UNet2DModel
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
-from .. import data, decoder, diffusion, distill, export, grain, judge, judge_sfx, likeness, nets, sfx, texture, train
+from .. import (
+    data,
+    decoder,
+    diffusion,
+    distill,
+    export,
+    grain,
+    judge,
+    judge_sfx,
+    likeness,
+    nets,
+    sfx,
+    texture,
+    train,
+)
 from .base import TINY, check, quietly, recipe, refused, skip, train_tiny, with_autoencoder
 from .check_train import check_killed
 
@@ -240,10 +254,12 @@ def check_renewed(root, work):
     """A decoder of other widths, which works on squares of cells, and an encoder that says what the old one
     says."""
     task, run = TINY["decoder"](work), check_killed(root, work, "decoder", steps=4)
-    z, mels, louder = task.batch(5)
-    check((len(z), len(mels), len(louder)) == (5, 5, 2), "two recorded sounds of five")
+    check(task.batch(5)[-1] == 5, "before critics begin, all latents are recorded")
+    task.steps = task.begin
+    z, mels, louder, known = batch = task.batch(5)
+    check((len(z), len(mels), len(louder), known) == (5, 5, 2, 2), "then two of five")
     check(len(task.made) == 2 * 2 * 3, "two generated latents of three labels, and as many revisited")
-    check(task.losses(task.net, (z, mels, louder)).shape == (5,), "a loss for each")
+    check(task.losses(task.net, batch).shape == (5,), "a loss for each")
     check_critics()
     check_revisiting()
 
