@@ -74,7 +74,7 @@ TASKS = dict(
             fold=2,
             begin=400,
             share=1.0,
-            felt=0.5,
+            felt=2.0,
             weave=0.3,
             made=16,
         ),
@@ -395,7 +395,9 @@ def add_choices(add):
         help="texture, likeness: weight of the loss of the modulations' powers (0.6, 0.3)",
     )
     learn.add_argument(
-        "--felt", type=number(float, 0, 10), help="decoder: weight of what the critics feel on the way (0.5)"
+        "--felt",
+        type=number(float, 0, 10),
+        help="decoder: weight of what the critics feel on the way, beside their scores (2)",
     )
     learn.add_argument(
         "--begin", type=number(int, 0, 10**9), help="decoder: the step at which the critics begin (400)"

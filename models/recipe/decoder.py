@@ -6,18 +6,18 @@ on the same latents, so that every U-Net and classifier on them remains valid. I
 that are folded into channels (as patches are, nets.to_patches), for its width is cheap there. No network that
 judges sounds, and no embedding of one, takes part.
 
-The decoder learns means over cells first. Then three more losses begin, each pulling as hard
-as its share says, in units of the pull of the means:
+The decoder learns means over cells first. Then two more losses begin, each pulling as hard as its share
+says, in units of the pull of the means:
 
-- critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018);
-- what the critics feel on the way, of a recorded sound and of the decoder's (Larsen 2016);
+- critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018), and what
+  they feel on the way of a recorded sound and of the decoder's (Larsen 2016);
 - the power of each modulation frequency (texture.modulations).
 
 Generated latents are smoother than recorded ones. So the critics also hear latents that the U-Net made, and
 latents that it has been over from a diffusion time of REVISITED on. Of these no true mel is known: means over
 coarse squares stay as the old decoder has them.
 
-The new encoder learns to say what the old one says, by regression.
+The new encoder learns to say what the old one says, by regression, in every other step.
 """
 
 import json
@@ -112,7 +112,7 @@ def unsure(means, goal):
 
 
 def off(guess, x):
-    """texture.off, but without a kink at zero: a whole mel that is nearly right does not pull it to and fro."""
+    """As texture.off, without a kink at zero, which would pull mels that are nearly right to and fro."""
     gaps = ((weight, F.avg_pool2d(guess, size) - F.avg_pool2d(x, size)) for size, weight in MEANS)
     kink = texture.FAINT
     return sum(weight * ((gap.square() + kink**2).sqrt() - kink).mean((1, 2, 3)) for weight, gap in gaps)
@@ -187,8 +187,9 @@ def unrecorded(start, states, places, count, seed):
 class Renew(texture.Decoding):
     """The task. The first half of a batch are recorded latents, the others belong to no recording.
 
-    `begin`: the step at which the critics begin. `made`: generated latents of each label. `share`, `felt`,
-    `weave`: how hard the critics, what they feel and the power of modulations pull.
+    `begin`: the step at which the critics begin. `made`: generated latents of each label. `share`, `weave`:
+    how hard the critics and the power of modulations pull. `felt`: weight of what the critics feel on the way
+    beside their scores.
     """
 
     layout = torch.channels_last
@@ -203,7 +204,7 @@ class Renew(texture.Decoding):
         fold=2,
         begin=400,
         share=1.0,
-        felt=0.5,
+        felt=2.0,
         weave=0.3,
         made=16,
         latent=None,
@@ -264,8 +265,9 @@ class Renew(texture.Decoding):
         self.steps = state["steps"]
 
     def batch(self, count):
-        """Latents, some with noise; mels: theirs, as far as they are recorded, then others of the same labels;
-        mels at other levels for the encoder; and how many latents are recorded: all before critics begin."""
+        """Latents, some with noise; mels: theirs, as far as they are recorded, then others of the same
+        labels; mels at other levels for the encoder; and how many latents are recorded: all before critics
+        begin."""
         pick = lambda odds, n: torch.multinomial(odds, n, True, generator=self.generator)
         uniform = lambda *shape: torch.rand(shape, generator=self.generator)
         known = max(1, count // 2) if self.steps >= self.begin else count
@@ -293,8 +295,8 @@ class Renew(texture.Decoding):
         felt = self.critics(seen)
         with torch.no_grad():
             real = self.critics(mels[:known])
-        yield self.share, mean_score(felt, lambda score: -score)
-        yield self.felt, apart([[part[:known] for part in parts] for parts in felt], real)
+        alike = apart([[part[:known] for part in parts] for parts in felt], real)
+        yield self.share, mean_score(felt, lambda score: -score) + self.felt * alike
         yield self.weave, (texture.modulations(seen[:known]) - texture.modulations(mels[:known])).abs().mean()
 
     def encoding(self, net, mels):
@@ -329,7 +331,8 @@ class Renew(texture.Decoding):
                 pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         self.steps += 1
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
-        return pulled - pulled.detach() + wrong.detach() + ENCODER * self.encoding(net, louder)
+        loss = pulled - pulled.detach() + wrong.detach()
+        return loss + ENCODER * self.encoding(net, louder) if self.steps % 2 else loss
 
     @torch.no_grad()
     def validate(self, net):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes tests/models/tiny-folded, whose autoencoder works on squares of 2 x 2 cells, and what PyTorch makes of
-a state and of a mel with it.
+"""Makes tests/models/tiny-folded, whose autoencoder works on squares of 2 x 2 cells, and what PyTorch makes
+of a state and of a mel with it.
 
     python3 tests/golden/make_folded.py     # needs torch and diffusers; writes tests/golden/folded.f32 too
 
