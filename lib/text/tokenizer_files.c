@@ -124,6 +124,19 @@ static enum ebb_result choose_class(struct reading *r)
                     r->folder);
 }
 
+// A tokenizer.json that is there holds the class's own kind of model. Old ones of byte-pair encoding name
+// none.
+static enum ebb_result check_model(const struct reading *r)
+{
+    const json_t *model = json_object_get(r->whole.root, "model");
+    const char *type = json_string_value(json_object_get(model, "type"));
+    const char *expected = r->tokenizer->class->unigram ? "Unigram" : "BPE";
+    if (!type || strcmp(type, expected) == 0)
+        return EBB_OK;
+    return ebb_fail(r->error, EBB_UNSUPPORTED, "%s: \"model.type\" is \"%.60s\", expected \"%s\" of a %s",
+                    r->whole.path, type, expected, r->tokenizer->class->name);
+}
+
 // ---- vocabulary ----
 
 static enum ebb_result take_vocabulary(struct reading *r, const struct ebb_json *j)
@@ -539,6 +552,8 @@ static enum ebb_result read_files(struct reading *r)
         result = read_json(r, "vocab.json", &r->vocab);
     if (result == EBB_OK)
         result = choose_class(r);
+    if (result == EBB_OK)
+        result = check_model(r);
     if (result != EBB_OK)
         return result;
 

@@ -3,16 +3,19 @@
 """Makes tests/golden/tokenizers: small tokenizers of every class that Ebb reads, and what transformers makes
 of 200 awkward texts with them.
 
-    python3 tests/golden/make_tokenizers.py     # needs transformers 5, tokenizers, sentencepiece, protobuf
+    python3 tests/golden/make_tokenizers.py [derived]
+                                     # needs transformers 5, tokenizers, sentencepiece, protobuf
 
 texts.json has the texts. A folder per tokenizer holds the files that transformers reads, and ids.json. The
-vocabularies are trained here, on words that this script makes up or lists.
+vocabularies are trained here, on words that this script makes up or lists; equals among them fall as they
+like, so that each run makes others. "derived" keeps them, and makes those that only hold them in other files.
 """
 
 import json
 import pathlib
 import random
 import shutil
+import sys
 import tempfile
 
 import sentencepiece
@@ -161,6 +164,42 @@ def train_pieces(folder, size, rules=None):
         shutil.copy(f"{work}/spiece.model", folder / "spiece.model")
 
 
+def save(name, kind, source):
+    """As transformers 5 saves it: in tokenizer.json."""
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    kind.from_pretrained(HERE / source).save_pretrained(folder)
+    return folder
+
+
+def save_old(name, source, processor=None):
+    """As tokenizers of 2021 wrote it: merges are strings; sections say how to cut and to pad, which only who
+    asks for it gets; what goes before and behind a text is a template, or a processor of RoBERTa's.
+    """
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HERE / source, folder, ignore=shutil.ignore_patterns("ids.json"))
+    whole = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    whole["model"]["merges"] = [" ".join(pair) for pair in whole["model"]["merges"]]
+    whole["truncation"] = {
+        "direction": "Right",
+        "max_length": 8,
+        "strategy": "LongestFirst",
+        "stride": 0,
+    }
+    whole["padding"] = {
+        "strategy": {"Fixed": 16},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 1,
+        "pad_type_id": 0,
+        "pad_token": "<pad>",
+    }
+    if processor:
+        whole["post_processor"] = processor
+    write(folder / "tokenizer.json", whole)
+
+
 def added(content, **changes):
     return {
         "content": content,
@@ -169,6 +208,33 @@ def added(content, **changes):
         "rstrip": False,
         "single_word": False,
         **changes,
+    }
+
+
+def derive():
+    """The same tokenizers in other files."""
+    save("roberta-json", RobertaTokenizer, "roberta")
+    ids = json.loads((HERE / "roberta" / "vocab.json").read_text(encoding="utf-8"))
+    begin_end = [{"SpecialToken": {"id": token, "type_id": 0}} for token in ("<s>", "</s>")]
+    save_old(
+        "roberta-json-old",
+        "roberta-json",
+        {
+            "type": "TemplateProcessing",
+            "single": [begin_end[0], {"Sequence": {"id": "A", "type_id": 0}}, begin_end[1]],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {
+                token: {"id": token, "ids": [ids[token]], "tokens": [token]} for token in ("<s>", "</s>")
+            },
+        },
+    )
+    save("gpt2-json", GPT2Tokenizer, "gpt2")
+    save_old("clip-json-old", "clip-json")
+    return {
+        "roberta-json": RobertaTokenizer,
+        "roberta-json-old": RobertaTokenizer,
+        "gpt2-json": GPT2Tokenizer,
+        "clip-json-old": CLIPTokenizer,
     }
 
 
@@ -282,10 +348,15 @@ def main():
         T5Tokenizer.from_pretrained(work).save_pretrained(folder)
     classes["t5-json"] = T5Tokenizer
 
+    return {**classes, **derive()}
+
+
+def write_ids(classes):
+    texts = json.loads((HERE / "texts.json").read_text(encoding="utf-8"))["texts"]
     for name, kind in classes.items():
         tokenizer = kind.from_pretrained(HERE / name)
         write(HERE / name / "ids.json", {"ids": [tokenizer(text)["input_ids"] for text in texts]})
         print(name, len(tokenizer))
 
 
-main()
+write_ids(derive() if sys.argv[1:] == ["derived"] else main())

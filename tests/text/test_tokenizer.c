@@ -66,8 +66,9 @@ static void check_texts(const char *name)
 
 TEST(ids_are_those_of_transformers)
 {
-    static const char *const names[] = {"clip",           "clip-pad", "clip-json", "roberta",
-                                        "roberta-listed", "gpt2",     "t5",        "t5-json"};
+    static const char *const names[] = {"clip",    "clip-pad",       "clip-json",    "clip-json-old",
+                                        "roberta", "roberta-listed", "roberta-json", "roberta-json-old",
+                                        "gpt2",    "gpt2-json",      "t5",           "t5-json"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         check_texts(names[i]);
 }
@@ -181,6 +182,10 @@ TEST(damaged_folders_are_refused)
         {"clip", "merges.txt", "#version: 0.2\n", "ab\n", EBB_CORRUPT, "merges.txt", "\"ab\""},
         {"clip-json", "tokenizer.json", "\"merges\": [", "\"merges\": [7,", EBB_CORRUPT, "tokenizer.json",
          "merges[0]"},
+        {"roberta-json", "tokenizer.json", "\"type\": \"BPE\"", "\"type\": \"WordPiece\"", EBB_UNSUPPORTED,
+         "WordPiece", "\"BPE\""},
+        {"t5-json", "tokenizer.json", "\"type\": \"Unigram\"", "\"type\": \"BPE\"", EBB_UNSUPPORTED,
+         "\"BPE\"", "Unigram"},
         {"clip-json", "tokenizer.json", "\"vocab\": {", "\"vocab\": {}, \"was\": {", EBB_CORRUPT,
          "tokenizer.json", "empty"},
         {"clip-json", "tokenizer.json", "\"content\": \"steam train\"", "\"content\": 8", EBB_CORRUPT,
