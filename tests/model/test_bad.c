@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Damaged model folders: each is refused when it is opened, with a sentence that names the damage, and
 // leaves no memory behind.
-#include <time.h>
-
 #include <ebb/model.h>
 #include <ebb/net.h>
 
@@ -10,31 +8,20 @@
 
 #define WEIGHTS "unet/diffusion_pytorch_model.safetensors"
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-// Opens and loads the scratch folder: it must fail like this, within a second.
+// Opens and loads the scratch folder: it must fail like this. What would take long is a timeout of the test's.
 static void refused(const char *what, enum ebb_result code, const char *word1, const char *word2)
 {
-    double begin = seconds();
     struct ebb_error error = {0};
     struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
     struct ebb_model *model = ebb_model_open(scratch, &error);
     bool failed = !model || ebb_model_load(model, device, &error) != EBB_OK;
     ebb_model_close(&model);
     ebb_device_destroy(&device);
-    double took = seconds() - begin;
     printf("# %s\n", error.message);
     if (!failed)
         TEST_FAIL("%s: accepted", what);
     if (error.code != code || !strstr(error.message, word1) || !strstr(error.message, word2))
         TEST_FAIL("%s: expected %s with \"%s\" and \"%s\"", what, ebb_result_name(code), word1, word2);
-    if (took > 1)
-        TEST_FAIL("%s: took %.1f s", what, took);
 }
 
 // What is put for what in which file, how that is refused and the words that say so.
