@@ -93,32 +93,51 @@ enum ebb_number ebb_convert_number(const char *dtype)
     return strcmp(dtype, "F16") == 0 ? EBB_FLOAT16 : strcmp(dtype, "BF16") == 0 ? EBB_BFLOAT16 : EBB_FLOAT32;
 }
 
+// Where the numbers of an output channel lie: `runs` runs of `run` numbers, `row` numbers apart. In order
+// they are (cin, places).
+struct strides {
+    size_t column, row, run, runs, cin, places;
+};
+
+// Numbers of a channel at a time: those of a panel stay in the nearest cache, and go out in long rows.
+enum { BLOCK = 64 };
+
 // One panel: `valid` output channels, `column` numbers apart, become columns of (places, cin, width); the
-// rest is 0. Input channels are `row` numbers apart. False: a number has all bits of its exponent set.
+// rest is 0. False: a number has all bits of its exponent set.
 #define PACK_PANEL(name, type, exponent)                                                                     \
-    static bool name(const unsigned char *p, size_t valid, size_t column, size_t row, size_t cin,            \
-                     size_t places, size_t width, void *out)                                                 \
+    static bool name##_block(const unsigned char *p, const struct strides *s, size_t valid, size_t width,    \
+                             size_t first, size_t count, type *out)                                          \
     {                                                                                                        \
-        type bad = 0;                                                                                        \
-        for (size_t i = 0; i < cin; i++)                                                                     \
-            for (size_t k = 0; k < places; k++) {                                                            \
-                type *to = (type *)out + (k * cin + i) * width;                                              \
-                for (size_t c = 0; c < valid; c++) {                                                         \
-                    type bits;                                                                               \
-                    memcpy(&bits, p + (c * column + i * row + k) * sizeof(type), sizeof(bits));              \
-                    bad |= (bits & (exponent)) == (exponent);                                                \
-                    to[c] = bits;                                                                            \
-                }                                                                                            \
-                memset(to + valid, 0, (width - valid) * sizeof(type));                                       \
+        type tile[BLOCK][EBB_PANEL] = {{0}}, bad = 0;                                                        \
+        for (size_t c = 0; c < valid; c++)                                                                   \
+            for (size_t i = 0; i < count; i++) {                                                             \
+                type bits;                                                                                   \
+                memcpy(&bits, p + (c * s->column + i) * sizeof(type), sizeof(bits));                         \
+                bad |= (bits & (exponent)) == (exponent);                                                    \
+                tile[i][c] = bits;                                                                           \
             }                                                                                                \
+        for (size_t k = 0; k < s->places && k < count; k++) {                                                \
+            type *to = out + ((first + k) % s->places * s->cin + (first + k) / s->places) * width;           \
+            for (size_t i = k; i < count; i += s->places, to += width)                                       \
+                memcpy(to, tile[i], width * sizeof(type));                                                   \
+        }                                                                                                    \
         return !bad;                                                                                         \
+    }                                                                                                        \
+    static bool name(const unsigned char *p, const struct strides *s, size_t valid, size_t width, void *out) \
+    {                                                                                                        \
+        bool good = true;                                                                                    \
+        for (size_t r = 0; r < s->runs; r++, p += s->row * sizeof(type))                                     \
+            for (size_t i = 0; i < s->run; i += BLOCK)                                                       \
+                good &= name##_block(p + i * sizeof(type), s, valid, width, r * s->run + i,                  \
+                                     s->run - i < BLOCK ? s->run - i : BLOCK, out);                          \
+        return good;                                                                                         \
     }
 PACK_PANEL(pack_f32, uint32_t, 0x7f800000)
 PACK_PANEL(pack_f16, uint16_t, 0x7c00)
 PACK_PANEL(pack_bf16, uint16_t, 0x7f80)
 
-typedef bool pack_panel(const unsigned char *p, size_t valid, size_t column, size_t row, size_t cin,
-                        size_t places, size_t width, void *out);
+typedef bool pack_panel(const unsigned char *p, const struct strides *s, size_t valid, size_t width,
+                        void *out);
 static pack_panel *const pack[] = {
     [EBB_FLOAT32] = pack_f32, [EBB_FLOAT16] = pack_f16, [EBB_BFLOAT16] = pack_bf16};
 
@@ -127,8 +146,10 @@ bool ebb_convert_panels(const char *dtype, const void *data, const struct ebb_we
 {
     const struct reader *reader = find(dtype);
     size_t cout = (size_t)shape->cout, cin = (size_t)shape->cin, places = (size_t)(shape->kh * shape->kw);
-    size_t column = transposed ? places : cin * places, row = transposed ? cout * places : places;
     size_t depth = cin * places, size = ebb_number_size(number);
+    struct strides plain = {depth, depth, depth, 1, cin, places},
+                   turned = {places, cout * places, places, cin, cin, places};
+    const struct strides *strides = transposed ? &turned : &plain;
     bool good = reader != NULL;
     if (good && number == EBB_FLOAT32 && reader->size != sizeof(float)) {
         reader->read(data, cout * depth, scratch);
@@ -136,8 +157,8 @@ bool ebb_convert_panels(const char *dtype, const void *data, const struct ebb_we
     }
     for (size_t first = 0; good && first < cout; first += EBB_PANEL) {
         size_t width = (size_t)ebb_panel_width(shape->cout, (int)first / EBB_PANEL), left = cout - first;
-        good = pack[number]((const unsigned char *)data + first * column * size, left < width ? left : width,
-                            column, row, cin, places, width, (char *)panels + first * depth * size);
+        good = pack[number]((const unsigned char *)data + first * strides->column * size, strides,
+                            left < width ? left : width, width, (char *)panels + first * depth * size);
     }
     return good;
 }

@@ -2,7 +2,6 @@
 #include "diffusers/weight_files.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,6 +370,12 @@ enum ebb_result ebb_weight_files_bind(struct ebb_weight_files *t, struct ebb_wei
 
 // ---- loading ----
 
+// What is filled at a time: a tensor, or output channels of one that is held as panels.
+struct piece {
+    const void *bytes;
+    size_t first, count; // output channels; `first` begins a panel
+};
+
 // Reads the file's (cout, cin, places), or (cin, cout, places) of a transposed convolution, to (cout, places,
 // cin).
 static bool convert_weight(const char *dtype, const void *bytes, const struct ebb_wanted *w, float *scratch)
@@ -381,8 +386,8 @@ static bool convert_weight(const char *dtype, const void *bytes, const struct eb
                          : ebb_convert(dtype, bytes, cout, cin, places, scratch, w->data);
 }
 
-static bool fill_plain(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w, const void *bytes,
-                       bool *finite)
+static bool fill_plain(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
+                       const struct piece *piece, bool *finite)
 {
     size_t cout = (size_t)w->weight.cout, cin = (size_t)w->weight.cin;
     size_t places = (size_t)w->weight.kh * (size_t)w->weight.kw;
@@ -390,7 +395,7 @@ static bool fill_plain(const struct ebb_stored_tensor *tensor, struct ebb_wanted
         w->data = ebb_alloc(cout * cin, places * sizeof(float));
     float *scratch = ebb_alloc((w->transposed ? cout : 1) * cin * places, sizeof(float));
     bool room = w->data && scratch;
-    *finite = room && convert_weight(tensor->dtype, bytes, w, scratch);
+    *finite = room && convert_weight(tensor->dtype, piece->bytes, w, scratch);
     free(scratch);
     w->weight.data = w->data;
     return room;
@@ -402,40 +407,43 @@ static enum ebb_number number_of(const struct ebb_stored_tensor *tensor, const s
     return w->as_panels && !w->parted ? ebb_convert_number(tensor->dtype) : EBB_FLOAT32;
 }
 
-static bool fill_panels(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w, const void *bytes,
-                        bool *finite)
+static bool fill_panels(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
+                        const struct piece *piece, bool *finite)
 {
-    size_t depth = (size_t)w->weight.cin * (size_t)w->weight.kh * (size_t)w->weight.kw;
+    struct ebb_weight shape = w->weight;
+    size_t depth = (size_t)shape.cin * (size_t)shape.kh * (size_t)shape.kw;
     enum ebb_number number = number_of(tensor, w);
-    bool same = tensor->bits == 8 * ebb_number_size(number);
+    size_t size = ebb_number_size(number);
+    bool same = tensor->bits == 8 * size;
     if (!w->panels)
-        w->panels = ebb_pages_alloc(ebb_panels_numbers(depth, w->weight.cout), ebb_number_size(number));
-    float *scratch = same ? NULL : ebb_alloc((size_t)w->weight.cout * depth, sizeof(float));
+        w->panels = ebb_pages_alloc(ebb_panels_numbers(depth, shape.cout), size);
+    shape.cout = (int)piece->count;
+    float *scratch = same ? NULL : ebb_alloc(piece->count * depth, sizeof(float));
     bool room = w->panels && (same || scratch);
-    *finite = room &&
-              ebb_convert_panels(tensor->dtype, bytes, &w->weight, w->transposed, number, scratch, w->panels);
+    *finite = room && ebb_convert_panels(tensor->dtype, piece->bytes, &shape, w->transposed, number, scratch,
+                                         (char *)w->panels + piece->first * depth * size);
     free(scratch);
     w->weight.panels = (struct ebb_panels){w->panels, number};
     return room;
 }
 
-static bool fill_lengths(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w, const void *bytes,
-                         bool *finite)
+static bool fill_lengths(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
+                         const struct piece *piece, bool *finite)
 {
     size_t rows = (size_t)(w->transposed ? w->weight.cin : w->weight.cout);
     if (!w->lengths)
         w->lengths = ebb_alloc(rows, sizeof(float));
-    *finite = w->lengths && ebb_convert(tensor->dtype, bytes, rows, 1, 1, NULL, w->lengths);
+    *finite = w->lengths && ebb_convert(tensor->dtype, piece->bytes, rows, 1, 1, NULL, w->lengths);
     return w->lengths != NULL;
 }
 
 static enum ebb_result fill(const struct part *part, const struct ebb_stored_tensor *tensor,
-                            const struct target *target, const void *bytes, struct ebb_error *error)
+                            const struct target *target, const struct piece *piece, struct ebb_error *error)
 {
     struct ebb_wanted *w = target->wanted;
     bool finite = false, room = (target->lengths ? fill_lengths
                                  : w->as_panels  ? fill_panels
-                                                 : fill_plain)(tensor, w, bytes, &finite);
+                                                 : fill_plain)(tensor, w, piece, &finite);
     if (!room)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory for tensor \"%s\"", part->header.path,
                         w->name);
@@ -519,82 +527,89 @@ static enum ebb_result check_sum(const struct part *part, struct ebb_error *erro
                     part->header.path, part->sum, part->expected);
 }
 
+// How a tensor is read: so many rows, so many of them at a time. Those of a piece are still in the
+// processor's cache when they are put in their place.
+struct rows {
+    size_t count, most;
+    uint64_t bytes; // of a row
+};
+
+static struct rows rows_of(const struct part *part, int index)
+{
+    const uint64_t near = 1 << 19;
+    const struct ebb_stored_tensor *tensor = &part->header.tensors[index];
+    const struct target *target = &part->targets[index];
+    uint64_t bytes = tensor->end - tensor->begin;
+    if (!target->wanted || target->lengths || !target->wanted->as_panels || target->wanted->transposed ||
+        tensor->strided)
+        return (struct rows){1, 1, bytes};
+    size_t count = (size_t)target->wanted->weight.cout;
+    uint64_t panel = bytes / count * EBB_PANEL;
+    size_t most = EBB_PANEL * (panel < near ? (size_t)(near / panel) : 1);
+    return (struct rows){count, most < count ? most : count, bytes / count};
+}
+
+// Bytes that are read at a time, at most.
 static uint64_t largest(const struct part *part)
 {
     uint64_t size = part->header.data_start;
     for (int i = 0; i < part->header.count; i++) {
-        uint64_t bytes = part->header.tensors[i].end - part->header.tensors[i].begin;
-        size = bytes > size ? bytes : size;
+        struct rows rows = rows_of(part, i);
+        size = rows.most * rows.bytes > size ? rows.most * rows.bytes : size;
     }
     return size ? size : 1;
 }
 
-// A tensor that is being filled, by a thread of its own where it is large: meanwhile the next one is read.
-struct filling {
-    const struct part *part;
-    const struct ebb_stored_tensor *tensor;
-    struct target target; // none: none is being filled
-    const void *bytes;
-    bool threaded;
-    pthread_t thread;
-    enum ebb_result result;
-    struct ebb_error error;
+// A file while it is read.
+struct reading {
+    struct part *part;
+    int fd;
+    void *buffer;           // of largest() bytes
+    struct ebb_sha256 *sha; // NULL: no sum is expected
+    enum ebb_result filled; // what is wrong with a value; its message is the caller's
 };
 
-static void *fill_this(void *data)
+static enum ebb_result read_bytes(const struct reading *r, uint64_t bytes, struct ebb_error *error)
 {
-    struct filling *f = data;
-    f->result = fill(f->part, f->tensor, &f->target, f->bytes, &f->error);
-    return NULL;
+    enum ebb_result result = ebb_file_read(r->fd, r->buffer, (size_t)bytes, r->part->header.path, error);
+    if (result == EBB_OK && r->sha)
+        ebb_sha256_add(r->sha, r->buffer, (size_t)bytes);
+    return result;
 }
 
-static void fill_begin(struct filling *f, const struct part *part, int tensor, const void *bytes)
+// Reads tensor `index`, which the file is at, and fills its weight while all before it were good.
+static enum ebb_result read_tensor(struct reading *r, int index, struct ebb_error *error)
 {
-    enum { WORTH_A_THREAD = 1 << 20 };
-    const struct ebb_stored_tensor *t = &part->header.tensors[tensor];
-    *f = (struct filling){.part = part, .tensor = t, .target = part->targets[tensor], .bytes = bytes};
-    f->threaded = t->end - t->begin >= WORTH_A_THREAD && pthread_create(&f->thread, NULL, fill_this, f) == 0;
-    if (!f->threaded)
-        fill_this(f);
-}
-
-// Waits, and keeps the first failure.
-static void fill_end(struct filling *f, enum ebb_result *filled, struct ebb_error *error)
-{
-    if (f->target.wanted && f->threaded)
-        pthread_join(f->thread, NULL);
-    if (f->target.wanted && f->result != EBB_OK && *filled == EBB_OK)
-        *filled = ebb_fail(error, f->result, "%s", f->error.message);
-    f->target.wanted = NULL;
-}
-
-// Reads the file once, front to back. What is wrong with a value waits for the sum: a damaged file is the
-// better news. A tensor is read to one buffer while the one before is filled from the other.
-static enum ebb_result read_packed(struct part *part, int fd, void *const buffers[2], struct ebb_error *error)
-{
-    struct ebb_sha256 sha;
-    struct filling filling = {0};
-    ebb_sha256_start(&sha);
-    enum ebb_result filled = EBB_OK,
-                    result = ebb_file_read(fd, buffers[0], part->header.data_start, part->header.path, error);
-    if (result == EBB_OK)
-        ebb_sha256_add(&sha, buffers[0], part->header.data_start);
-    for (int i = 0; result == EBB_OK && i < part->header.count; i++) {
-        const struct ebb_stored_tensor *tensor = &part->header.tensors[i];
-        size_t bytes = (size_t)(tensor->end - tensor->begin);
-        result = ebb_file_read(fd, buffers[i % 2], bytes, part->header.path, error);
-        if (result == EBB_OK)
-            ebb_sha256_add(&sha, buffers[i % 2], bytes);
-        fill_end(&filling, &filled, error);
-        if (result == EBB_OK && part->targets[i].wanted && filled == EBB_OK)
-            fill_begin(&filling, part, i, buffers[i % 2]);
+    const struct rows rows = rows_of(r->part, index);
+    const struct target *target = &r->part->targets[index];
+    enum ebb_result result = EBB_OK;
+    for (size_t done = 0, count; result == EBB_OK && done < rows.count; done += count) {
+        count = rows.count - done < rows.most ? rows.count - done : rows.most;
+        result = read_bytes(r, count * rows.bytes, error);
+        if (result != EBB_OK || !target->wanted || r->filled != EBB_OK)
+            continue;
+        struct piece piece = {r->buffer, done, rows.count > 1 ? count : (size_t)target->wanted->weight.cout};
+        r->filled = fill(r->part, &r->part->header.tensors[index], target, &piece, error);
     }
-    fill_end(&filling, &filled, error);
-    if (result != EBB_OK)
-        return result;
-    ebb_sha256_finish(&sha, part->sum);
-    result = check_sum(part, error);
-    return result == EBB_OK ? filled : result;
+    return result;
+}
+
+// Reads the file once, front to back, and computes its sum where one is expected. What is wrong with a value
+// waits for the sum: a damaged file is the better news.
+static enum ebb_result read_packed(struct reading *r, struct ebb_error *error)
+{
+    struct part *part = r->part;
+    struct ebb_sha256 sha;
+    ebb_sha256_start(&sha);
+    r->sha = *part->expected ? &sha : NULL;
+    enum ebb_result result = read_bytes(r, part->header.data_start, error);
+    for (int i = 0; result == EBB_OK && i < part->header.count; i++)
+        result = read_tensor(r, i, error);
+    if (result == EBB_OK && r->sha) {
+        ebb_sha256_finish(&sha, part->sum);
+        result = check_sum(part, error);
+    }
+    return result == EBB_OK ? r->filled : result;
 }
 
 // Puts a strided tensor in order, and fills.
@@ -607,32 +622,38 @@ static enum ebb_result fill_strided(const struct part *part, const struct ebb_st
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory for tensor \"%s\"", part->header.path,
                         target->wanted->name);
     ebb_stored_tensor_gather(tensor, bytes, ordered);
-    enum ebb_result result = fill(part, tensor, target, ordered, error);
+    struct piece piece = {ordered, 0, (size_t)target->wanted->weight.cout};
+    enum ebb_result result = fill(part, tensor, target, &piece, error);
     free(ordered);
     return result;
 }
 
+static enum ebb_result read_strided(struct reading *r, int index, struct ebb_error *error)
+{
+    const struct ebb_stored_tensor *tensor = &r->part->header.tensors[index];
+    enum ebb_result result = read_bytes(r, tensor->end - tensor->begin, error);
+    return result == EBB_OK ? fill_strided(r->part, tensor, &r->part->targets[index], r->buffer, error)
+                            : result;
+}
+
 // Reads tensor by tensor. Tensors may share their bytes, and there is more in the file than tensors: a sum
 // that the file must have is computed before.
-static enum ebb_result read_scattered(struct part *part, int fd, void *buffer, struct ebb_error *error)
+static enum ebb_result read_scattered(struct reading *r, struct ebb_error *error)
 {
+    struct part *part = r->part;
     enum ebb_result result = *part->expected ? sum_of(part, part->sum, error) : EBB_OK;
     if (result == EBB_OK)
         result = check_sum(part, error);
-    for (int i = 0; result == EBB_OK && i < part->header.count; i++) {
+    for (int i = 0; result == EBB_OK && r->filled == EBB_OK && i < part->header.count; i++) {
         const struct ebb_stored_tensor *tensor = &part->header.tensors[i];
-        const struct target *target = &part->targets[i];
-        if (!target->wanted)
+        if (!part->targets[i].wanted)
             continue;
-        if (lseek(fd, (off_t)tensor->begin, SEEK_SET) < 0)
+        if (lseek(r->fd, (off_t)tensor->begin, SEEK_SET) < 0)
             return ebb_fail(error, EBB_UNREADABLE, "%s: it cannot be read from its middle",
                             part->header.path);
-        result = ebb_file_read(fd, buffer, (size_t)(tensor->end - tensor->begin), part->header.path, error);
-        if (result == EBB_OK)
-            result = tensor->strided ? fill_strided(part, tensor, target, buffer, error)
-                                     : fill(part, tensor, target, buffer, error);
+        result = (tensor->strided ? read_strided : read_tensor)(r, i, error);
     }
-    return result;
+    return result == EBB_OK ? r->filled : result;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -650,17 +671,15 @@ static enum ebb_result load_part(struct part *part, struct ebb_error *error)
         return error->code;
 
     enum ebb_result result;
-    void *buffers[2] = {malloc((size_t)largest(part)), malloc((size_t)largest(part))};
+    struct reading reading = {.part = part, .fd = fd, .buffer = malloc((size_t)largest(part))};
     if (!same_file(&info, &part->header.info))
         result = ebb_fail(error, EBB_CORRUPT, "%s: the file has changed since the model was opened",
                           part->header.path);
-    else if (!buffers[0] || !buffers[1])
+    else if (!reading.buffer)
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory to read it", part->header.path);
     else
-        result = part->header.packed ? read_packed(part, fd, buffers, error)
-                                     : read_scattered(part, fd, buffers[0], error);
-    free(buffers[0]);
-    free(buffers[1]);
+        result = (part->header.packed ? read_packed : read_scattered)(&reading, error);
+    free(reading.buffer);
     close(fd);
     return result;
 }
@@ -679,8 +698,8 @@ enum ebb_result ebb_weight_files_add_sums(struct ebb_weight_files *t, struct ebb
 {
     enum ebb_result result = EBB_OK;
     for (int i = 0; result == EBB_OK && i < t->count; i++)
-        if (!*t->parts[i].expected)
-            result = sum_of(&t->parts[i], t->parts[i].expected, error);
+        if (!*t->parts[i].expected && !*t->parts[i].sum)
+            result = sum_of(&t->parts[i], t->parts[i].sum, error);
     return result;
 }
 
