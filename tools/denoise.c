@@ -692,9 +692,9 @@ const struct tool_command tool_denoise = {
     .summary = "clean recordings",
     .usage = "IN OUT [OPTION...], IN... -o FOLDER, or -r FOLDER -o FOLDER",
     .details =
-        "Any length, rate and channel count; the output has exactly as many samples as the input, in the "
-        "same place, and what the file says besides its sound stays in it. IN and OUT may be one file; any other "
-        "file that is there is replaced with --force alone, and a recording that is read never by -o and -k.",
+        "Recordings may have any length, rate and number of channels. The output has as many samples as the "
+        "input, in the same places, and keeps the metadata. IN and OUT may be one file. Another file that is "
+        "there already is replaced only with --force. -o and -k never replace a recording that is read.",
     .examples = "  ebb denoise noisy.wav clean.wav\n"
                 "  ebb denoise --t 0.3 noisy.wav clean.wav --keep-noise noise.wav\n"
                 "  ebb denoise --t auto take*.wav -o cleaned/\n"

@@ -23,7 +23,7 @@ static void overview(FILE *out)
                  "  ebb labels                               labels that can be made\n"
                  "  ebb render --label rain -o rain.wav      make a sound\n"
                  "  ebb denoise noisy.wav clean.wav          clean a recording\n"
-                 "  ebb edit rain.wav --after 5 -o more.wav   more of a recording\n"
+                 "  ebb edit rain.wav --after 5 -o more.wav  more of a recording\n"
                  "  ebb plot spectrogram rain.wav -o rain.png\n"
                  "\nebb COMMAND --help says more and has examples; man ebb says all.\n");
 }

@@ -360,7 +360,7 @@ static void set_json(struct row *row, const struct column *column, const json_t 
         return;
     }
     if (json_is_object(value) || json_is_array(value)) {
-        note(row, tool_fail(TOOL_USAGE, "%s%s: a text, a number, true or false is needed",
+        note(row, tool_fail(TOOL_USAGE, "%s%s: expected a text, a number, true or false",
                             sound_where(row->job), column_name(column)));
         return;
     }

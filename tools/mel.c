@@ -70,7 +70,7 @@ const struct tool_command tool_mel = {
     .name = "mel",
     .summary = "write a recording as a model sees it to a .npy file",
     .usage = "SOUND --output Y.npy [--model NAME]",
-    .details = "Channels become their mean, at the model's rate.\n",
+    .details = "Channels become their mean, at the model's rate.",
     .examples =
         "  ebb mel rain.wav -o mel.npy\n"
         "  ebb mel rain.wav -m sfx -o mel.npy && ebb eval models/sfx/vae --input mel.npy --encode --output latents.npy\n",

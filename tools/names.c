@@ -85,7 +85,7 @@ static int field_text(const struct field *field, const struct name_context *cont
         return no_field(field->name, context);
     bool whole = row && (row->type == EBB_SETTING_SEED || row->type == EBB_SETTING_WHOLE);
     if (field->digits && !whole)
-        return tool_fail(TOOL_USAGE, "%s: {%s}: digits are for whole numbers alone", context->what,
+        return tool_fail(TOOL_USAGE, "%s: {%s}: only whole numbers have digits to fill up", context->what,
                          field->name);
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a field that is not {name} has a row
     if (!own && row->type != EBB_SETTING_TEXT && !*ebb_recipe_text(context->recipe, row->name))

@@ -159,19 +159,15 @@ static void print_wrapped(const char *text, int indent)
     int column = indent;
     while (*text) {
         size_t word = strcspn(text, " \n");
-        if (column > indent && column + (int)word >= HELP_WIDTH) {
+        bool begins = column == indent, full = !begins && column + 1 + (int)word >= HELP_WIDTH;
+        if (full)
             printf("\n%*s", indent, "");
-            column = indent;
-        }
-        printf("%.*s", (int)word, text);
-        column += (int)word;
+        printf("%s%.*s", begins || full ? "" : " ", (int)word, text);
+        column = (full ? indent : column + !begins) + (int)word;
         text += word;
         if (*text == '\n') {
             printf("\n%*s", indent, "");
             column = indent;
-        } else if (*text && column + 1 < HELP_WIDTH) {
-            putchar(' ');
-            column++;
         }
         text += *text != 0;
     }

@@ -39,7 +39,8 @@ static int check_output(const struct plot *o, char **files, int count)
     }
     if (out.stream || tool_ends_in(o->out, ".png"))
         return TOOL_OK;
-    return tool_fail(TOOL_USAGE, "-o %s: the picture is a PNG, expected is a name that ends in .png", o->out);
+    return tool_fail(TOOL_USAGE, "-o %s: expected a name that ends in .png, for the picture is a PNG",
+                     o->out);
 }
 
 static int read_options(const struct tool_command *command, struct plot *o, int argc, char **argv, int *first)
@@ -81,8 +82,7 @@ static int read_options(const struct tool_command *command, struct plot *o, int 
     if (code >= 0)
         return code;
     if (o->fmax > 0 && o->fmin >= o->fmax)
-        return tool_fail(TOOL_USAGE, "--fmin %g and --fmax %g: expected is fmin below fmax", o->fmin,
-                         o->fmax);
+        return tool_fail(TOOL_USAGE, "--fmin %g and --fmax %g: expected fmin below fmax", o->fmin, o->fmax);
     for (int i = 0; i < 3; i++)
         if (strcmp(o->scale_name, scale_names[i]) == 0) {
             o->scale = (enum axis_scale)i;

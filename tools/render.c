@@ -103,7 +103,7 @@ static int check_options(struct render *r)
         return TOOL_USAGE;
     r->out = tool_output_name(r->out);
     if (r->out && tool_is_sound_name(r->out) && written_format_of(r->out) < 0)
-        return tool_fail(TOOL_USAGE, "%s: expected is a name that ends in .wav, .flac or .ogg", r->out);
+        return tool_fail(TOOL_USAGE, "%s: expected a name that ends in .wav, .flac or .ogg", r->out);
     if (r->json && r->out && strcmp(r->out, "-") == 0)
         return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
     return sound_take_guidance_w(r->given, r->guidance_w);
@@ -120,8 +120,8 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"seed-count", 0, "N", TOOL_INT, &r->seed_count, 1, 1000000,
          "each sound with so many seeds: --seed, and those that follow (default 1)"},
         {"to-seed", 0, "N", TOOL_SEED, &r->to_seed, 0, 0,
-         "a path of --count sounds from --seed to this one; the first and the last are the plain seeds' "
-         "own. With --share the one sound there"},
+         "a path of --count sounds from --seed to this one: the first and the last are those of the two "
+         "seeds. With --share, the one sound at that place"},
         {"list", 0, "FILE", TOOL_NAME, &r->list, 0, 0,
          "CSV (first line: columns) or JSON Lines, a row per sound. Columns: name, folder, and the settings "
          "below. An empty cell has the value of the command line"},
@@ -135,9 +135,9 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"shard", 0, "I/N", TOOL_NAME, &r->shard, 0, 0,
          "make part I of N, 1..N: every Nth sound. All parts together are the files of one run"},
         {"stale", 0, "S", TOOL_REAL, &r->stale, 10, 86400,
-         "make what another run began and has given no sign of for so long (default 120 seconds)"},
+         "make the sounds that another run began if it has given no sign for so long (default 120 seconds)"},
         {"check", 0, NULL, TOOL_FLAG, &r->check, 0, 0,
-         "make nothing; say which files are missing, damaged, other sounds, or there twice"},
+         "make nothing; say which files are missing, damaged, another sound, or there twice"},
         {"report", 0, "DIR", TOOL_NAME, &r->page, 0, 0,
          "write a page, DIR/index.html, to listen to the sounds, see them and choose some"},
         {"together", 0, NULL, TOOL_FLAG, &r->together, 0, 0,
@@ -250,7 +250,7 @@ static int take_ending(struct render *r)
     if (named < 0 || folder || is_stream(r) || tool_ends_in(r->out, written_ending(format)))
         return TOOL_OK;
     if (ebb_recipe_has(r->given, "format"))
-        return tool_fail(TOOL_USAGE, "%s: with --format %s, expected is a name that ends in %s", r->out,
+        return tool_fail(TOOL_USAGE, "%s: with --format %s, expected a name that ends in %s", r->out,
                          ebb_recipe_text(r->given, "format"), written_ending(format));
     return sound_set_format(r->base, (enum ebb_wav_format)named);
 }
@@ -1170,9 +1170,9 @@ const struct tool_command tool_render = {
     .summary = "make sounds",
     .usage = "[--label NAME] [OPTION...]",
     .details =
-        "Each sound is written under a temporary name and renamed when complete; what is there already is "
-        "kept, so a second run does what is left. The recipe is in the WAV's comment: "
-        "ebb info FILE.wav shows it.",
+        "A sound has its name only when it is complete. Files that are there already are kept, so that a "
+        "second run makes the sounds that are missing. Each file has its recipe in it: ebb info FILE.wav "
+        "shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
                 "  ebb render --label rain --count 8 --seed 1 -o out/\n"
                 "  ebb render --label bird --seed 1 --to-seed 2 --count 8 -o path/\n"

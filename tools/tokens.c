@@ -75,8 +75,8 @@ const struct tool_command tool_tokens = {
     .summary = "print the token ids of texts, for checking against transformers",
     .usage = "TOKENIZER_FOLDER TEXT...",
     .details =
-        "The ids of each text are one JSON list on a line of its own, with the tokens that stand before\n"
-        "and behind the text, and neither cut nor filled up. - is all of standard input.\n",
+        "Prints a line of JSON for each text: its ids, with those that stand before and behind a text. A "
+        "text is neither cut short nor filled up. - is all of standard input.",
     .examples = "  ebb tokens riffusion-model-v1/tokenizer \"rain on a tin roof\"\n"
                 "  ebb tokens riffusion-model-v1/tokenizer - < prompt.txt\n",
     .run = run,

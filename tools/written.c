@@ -52,9 +52,9 @@ bool written_name_is_good(const char *path, int given)
     if (!tool_is_sound_name(path) || tool_is_stdout(path))
         return true;
     if (written_format_of(path) < 0)
-        tool_fail(TOOL_USAGE, "%s: expected is a name that ends in .wav, .flac or .ogg", path);
+        tool_fail(TOOL_USAGE, "%s: expected a name that ends in .wav, .flac or .ogg", path);
     else if (given >= 0 && !tool_ends_in(path, written_ending((enum ebb_wav_format)given)))
-        tool_fail(TOOL_USAGE, "%s: with such a --format, expected is a name that ends in %s", path,
+        tool_fail(TOOL_USAGE, "%s: with such a --format, expected a name that ends in %s", path,
                   written_ending((enum ebb_wav_format)given));
     else
         return true;
@@ -81,7 +81,7 @@ enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
     *error = (struct ebb_error){0};
     result = ebb_sound_writer_begin(writer, NULL, frames, error);
     if (result == EBB_OK)
-        tool_warn("%s: what the recording's file tells of it is left out; a WAV keeps it", path);
+        tool_warn("%s: the metadata of the recording is left out; a WAV keeps it", path);
     return result;
 }
 

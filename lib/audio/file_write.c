@@ -161,8 +161,8 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         w->places = metadata->mask != metadata_flac_mask(w->shape.channels);
     }
     if (metadata && metadata->chunks.count > 0)
-        return ebb_fail(error, EBB_UNSUPPORTED, "%s: a WAV alone holds what a recording's file tells of it",
-                        w->name);
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "%s: the format has no room for the metadata of a recording; a WAV has", w->name);
     w->encoder = ebb_encoder_create(w->output, w->name, &w->shape, w->places, w->comment, error);
     w->begun = w->encoder != NULL;
     return w->begun ? EBB_OK : error->code;
@@ -267,7 +267,8 @@ enum ebb_result ebb_sound_writer_begin(struct ebb_sound_writer *writer,
                                        struct ebb_error *error)
 {
     if (writer->begun)
-        return ebb_fail(error, EBB_INVALID, "%s: begun already, metadata goes before the first samples",
+        return ebb_fail(error, EBB_INVALID,
+                        "%s: samples have been written, expected metadata before the first of them",
                         writer->name);
     writer->expected = frames;
     return begin(writer, metadata, error);

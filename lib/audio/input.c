@@ -440,7 +440,7 @@ static enum ebb_result keep_pipe(struct ebb_sound_input *in, struct ebb_error *e
     in->owned = true;
     in->stream = false;
     in->bytes = fstat(file, &info) == 0 ? (uint64_t)info.st_size : 0;
-    return in->bytes ? EBB_OK : ebb_fail(error, EBB_CORRUPT, "%s: empty", in->name);
+    return in->bytes ? EBB_OK : ebb_fail(error, EBB_CORRUPT, "%s: an empty file", in->name);
 }
 
 static enum ebb_result open_descriptor(struct ebb_sound_input *in, const char *path, struct ebb_error *error)

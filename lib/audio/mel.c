@@ -146,30 +146,35 @@ static bool fill_bands(struct ebb_mel *mel)
 static enum ebb_result check(const struct ebb_mel_params *p, struct ebb_error *error)
 {
     if (p->sample_rate < 1 || p->sample_rate > 1000000)
-        return ebb_fail(error, EBB_INVALID, "mel: sample rate %d is outside 1..1000000", p->sample_rate);
+        return ebb_fail(error, EBB_INVALID, "mel: the sample rate is %d, expected 1 to 1000000",
+                        p->sample_rate);
     if (p->n_fft < 16 || p->n_fft > 65536 || p->n_fft % 2)
-        return ebb_fail(error, EBB_INVALID, "mel: n_fft %d is not an even number in 16..65536", p->n_fft);
+        return ebb_fail(error, EBB_INVALID, "mel: n_fft is %d, expected an even number from 16 to 65536",
+                        p->n_fft);
     if (p->hop < 1 || p->hop > p->n_fft)
-        return ebb_fail(error, EBB_INVALID, "mel: hop %d is outside 1..n_fft (%d)", p->hop, p->n_fft);
+        return ebb_fail(error, EBB_INVALID, "mel: hop is %d, expected 1 to n_fft, %d", p->hop, p->n_fft);
     if (p->n_mels < 1 || p->n_mels > p->n_fft / 2)
-        return ebb_fail(error, EBB_INVALID, "mel: %d bands are outside 1..n_fft / 2 (%d)", p->n_mels,
+        return ebb_fail(error, EBB_INVALID, "mel: %d bands, expected 1 to n_fft / 2, %d", p->n_mels,
                         p->n_fft / 2);
     if (!(p->fmin >= 0 && p->fmin < p->fmax && p->fmax <= 1e6))
-        return ebb_fail(error, EBB_INVALID, "mel: the range %g..%g Hz is not ascending from 0 or more",
-                        p->fmin, p->fmax);
+        return ebb_fail(error, EBB_INVALID,
+                        "mel: fmin is %g Hz and fmax %g Hz, expected 0 or more, and the larger last", p->fmin,
+                        p->fmax);
     if (p->coding == EBB_MEL_CODING_ABSOLUTE &&
         !(isfinite(p->db_center) && p->db_range > 0 && p->db_range < 1000))
-        return ebb_fail(error, EBB_INVALID, "mel: a dB range of %g around %g is not usable", p->db_range,
+        return ebb_fail(error, EBB_INVALID,
+                        "mel: the range is %g dB around %g, expected above 0 and below 1000", p->db_range,
                         p->db_center);
     if (p->window != 0 && (p->window < 16 || p->window > p->n_fft))
-        return ebb_fail(error, EBB_INVALID, "mel: a window of %d samples is outside 16..n_fft (%d)",
+        return ebb_fail(error, EBB_INVALID, "mel: a window of %d samples, expected 16 to n_fft, %d",
                         p->window, p->n_fft);
     if (p->coding == EBB_MEL_CODING_RIFFUSION &&
         !(p->curve > 0 && p->curve <= 1 && p->loudest > 0 && p->loudest <= 1e12))
-        return ebb_fail(error, EBB_INVALID, "mel: a curve of %g up to %g is not usable", p->curve,
+        return ebb_fail(error, EBB_INVALID,
+                        "mel: the curve is %g up to %g, expected above 0 to 1, and above 0 to 1e12", p->curve,
                         p->loudest);
     if (p->coding == EBB_MEL_CODING_DIFFUSERS && !(p->top_db > 0 && p->top_db < 1000))
-        return ebb_fail(error, EBB_INVALID, "mel: top_db %g is outside 0..1000", p->top_db);
+        return ebb_fail(error, EBB_INVALID, "mel: top_db is %g, expected above 0 and below 1000", p->top_db);
     return EBB_OK;
 }
 

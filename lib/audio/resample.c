@@ -50,9 +50,10 @@ static enum ebb_result check(int in_rate, int out_rate, int channels, struct ebb
 {
     if (in_rate < 1 || out_rate < 1 || in_rate > 1000000 || out_rate > 1000000 || channels < 1 ||
         channels > 1024)
-        return ebb_fail(error, EBB_INVALID,
-                        "resampling %d Hz to %d Hz, %d channels: outside 1..1000000 Hz, 1..1024 channels",
-                        in_rate, out_rate, channels);
+        return ebb_fail(
+            error, EBB_INVALID,
+            "resampling %d Hz to %d Hz with %d channels, expected 1 to 1000000 Hz and 1 to 1024 channels",
+            in_rate, out_rate, channels);
     if (in_rate / MOST_DOWN > out_rate) // the filter would grow with the ratio to any size
         return ebb_fail(error, EBB_INVALID, "resampling %d Hz to %d Hz: down by more than a factor of %d",
                         in_rate, out_rate, MOST_DOWN);

@@ -17,7 +17,8 @@ uint64_t ebb_new_id(void)
 struct ebb_buffer *ebb_buffer_create(struct ebb_device *device, size_t count, struct ebb_error *error)
 {
     if (count == 0 || count > SIZE_MAX / 2 / sizeof(float)) {
-        ebb_fail(error, EBB_INVALID, "a buffer of %zu floats", count);
+        ebb_fail(error, EBB_INVALID, "a buffer of %zu floats, expected 1 to %zu", count,
+                 SIZE_MAX / 2 / sizeof(float));
         return NULL;
     }
     struct ebb_buffer *buffer = ebb_alloc(1, sizeof(*buffer));
@@ -103,9 +104,10 @@ enum ebb_result ebb_blend_check(const struct ebb_device *device, const struct eb
                                 struct ebb_error *error)
 {
     if (blend->terms < 1 || blend->terms > 8)
-        return ebb_fail(error, EBB_INVALID, "blend of %d terms, allowed are 1 to 8", blend->terms);
+        return ebb_fail(error, EBB_INVALID, "blend: %d terms, expected 1 to 8", blend->terms);
     if (blend->copies < 0 || (blend->count && copies_of(blend) > SIZE_MAX / blend->count))
-        return ebb_fail(error, EBB_INVALID, "blend: %d copies", blend->copies);
+        return ebb_fail(error, EBB_INVALID, "blend: %d copies, expected 0 or more, of a buffer in all",
+                        blend->copies);
     size_t written = blend->count * copies_of(blend);
     enum ebb_result result = check_buffer(device, blend->dst, blend->dst_offset, written, "blend", error);
     for (int i = 0; result == EBB_OK && i < blend->terms; i++) {
@@ -135,8 +137,11 @@ enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struc
 {
     const struct ebb_threshold *t = threshold;
     if (!(t->ratio > 0 && t->ratio <= 1 && t->most >= 1) || t->count == 0)
-        return ebb_fail(error, EBB_INVALID, "threshold: the %g-quantile of %zu numbers, at most %g", t->ratio,
-                        t->count, t->most);
+        return ebb_fail(
+            error, EBB_INVALID,
+            "threshold: the %g-quantile of %zu numbers and at most %g, expected above 0 to 1, 1 or more, and "
+            "1 or more",
+            t->ratio, t->count, t->most);
     return check_buffer(device, t->x, t->offset, t->count, "threshold", error);
 }
 

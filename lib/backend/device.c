@@ -73,7 +73,7 @@ struct ebb_device *ebb_device_create(const char *name, int threads, const struct
                                      struct ebb_error *error)
 {
     if (threads < 0 || threads > 1024) {
-        ebb_fail(error, EBB_INVALID, "threads is %d, allowed are 0 (physical cores) to 1024", threads);
+        ebb_fail(error, EBB_INVALID, "threads is %d, expected 0 (physical cores) to 1024", threads);
         return NULL;
     }
     if (!name || strcmp(name, "auto") == 0)
@@ -86,7 +86,7 @@ struct ebb_device *ebb_device_create(const char *name, int threads, const struct
             return open_backend(host[i], which, threads, log, error);
     if (length == strlen("vulkan") && strncmp(name, "vulkan", length) == 0)
         return gpu ? open_backend(gpu, which, threads, log, error) : no_vulkan(name, error);
-    ebb_fail(error, EBB_NO_DEVICE, "there is no device \"%s\": allowed are auto, cpu, ref, vulkan", name);
+    ebb_fail(error, EBB_NO_DEVICE, "there is no device \"%s\"; there are auto, cpu, ref, vulkan", name);
     return NULL;
 }
 

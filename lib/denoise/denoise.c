@@ -50,9 +50,9 @@ struct ebb_denoise {
 static enum ebb_result check_sound(int rate, int channels, struct ebb_error *error)
 {
     if (rate < 1000 || rate > 768000)
-        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, allowed are 1000 to 768000", rate);
+        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, expected 1000 to 768000", rate);
     if (channels < 1 || channels > 64)
-        return ebb_fail(error, EBB_INVALID, "%d channels, allowed are 1 to 64", channels);
+        return ebb_fail(error, EBB_INVALID, "%d channels, expected 1 to 64", channels);
     return EBB_OK;
 }
 
@@ -285,9 +285,8 @@ static enum ebb_result write_block(struct ebb_denoise *d, const float *input, si
 // After a failure some frames are analysed but not cleaned. No later call can mend that.
 static enum ebb_result check_whole(const struct ebb_denoise *d, struct ebb_error *error)
 {
-    return d->failed
-               ? ebb_fail(error, EBB_INVALID, "more is asked of a denoiser that has failed: reset it first")
-               : EBB_OK;
+    return d->failed ? ebb_fail(error, EBB_INVALID, "the denoiser has failed before, expected a reset first")
+                     : EBB_OK;
 }
 
 enum ebb_result ebb_denoise_write(struct ebb_denoise *d, const float *input, size_t frames,
@@ -295,7 +294,7 @@ enum ebb_result ebb_denoise_write(struct ebb_denoise *d, const float *input, siz
 {
     error = EBB_ERROR(error);
     if (d->finished)
-        return ebb_fail(error, EBB_INVALID, "more input after the end: reset the denoiser first");
+        return ebb_fail(error, EBB_INVALID, "input after the end of the recording, expected a reset first");
     enum ebb_result result = check_whole(d, error);
     if (result == EBB_OK)
         result = ebb_model_ready(d->model, error);

@@ -188,7 +188,7 @@ struct ebb_noise_level *run_grid(const struct ebb_run_params *p, int *steps, str
     struct ebb_noise_level *grid = ebb_alloc((size_t)n + 1, sizeof(*grid));
     double *value = ebb_alloc((size_t)n + 1, sizeof(*value));
     if (!grid || !value) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "a run of %d steps", n);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a run of %d steps", n);
         free(grid);
         free(value);
         return NULL;

@@ -368,7 +368,7 @@ enum ebb_result ebb_diffusers_grid(const struct ebb_quirks *quirks, const struct
     double *room = ebb_alloc(2 * count, sizeof(*room));
     enum ebb_result result = EBB_OK;
     if (!out->grid || !room || (aims && (!out->target || !out->middle)))
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "a run of %d steps", steps);
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a run of %d steps", steps);
     l.value = room;
     if (result == EBB_OK)
         result = lay_out(&l, room + count, error);

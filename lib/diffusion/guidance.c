@@ -13,17 +13,17 @@ void ebb_guidance_default(struct ebb_guidance *guidance)
 enum ebb_result ebb_guidance_check(const struct ebb_guidance *g, struct ebb_error *error)
 {
     if (!(g->scale >= 0 && g->scale <= 1000))
-        return ebb_fail(error, EBB_INVALID, "guidance is %g, allowed are 0 to 1000 (1: none)", g->scale);
+        return ebb_fail(error, EBB_INVALID, "guidance is %g, expected 0 to 1000 (1: none)", g->scale);
     if (!(g->from >= 0 && g->from <= g->to && g->to <= 1))
         return ebb_fail(error, EBB_INVALID,
                         "guidance acts from %g to %g, expected times 0 <= from <= to <= 1", g->from, g->to);
     if (!(g->rescale >= 0 && g->rescale <= 1))
-        return ebb_fail(error, EBB_INVALID, "guidance rescale is %g, allowed are 0 to 1", g->rescale);
+        return ebb_fail(error, EBB_INVALID, "guidance rescale is %g, expected 0 to 1", g->rescale);
     if (!(g->classifier >= 0 && g->classifier <= 1000))
-        return ebb_fail(error, EBB_INVALID, "classifier guidance is %g, allowed are 0 (none) to 1000",
+        return ebb_fail(error, EBB_INVALID, "classifier guidance is %g, expected 0 (none) to 1000",
                         g->classifier);
     if (g->labels < 1 || g->labels > EBB_GUIDANCE_LABELS)
-        return ebb_fail(error, EBB_INVALID, "%d labels mixed, allowed are 1 to %d", g->labels,
+        return ebb_fail(error, EBB_INVALID, "%d labels mixed, expected 1 to %d", g->labels,
                         EBB_GUIDANCE_LABELS);
 
     double all = 0;

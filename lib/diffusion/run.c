@@ -119,14 +119,16 @@ static bool check_use(const struct ebb_run *run, struct ebb_error *error)
     if (p->inverse && p->prediction == EBB_PREDICT_X0 && run->grid[0].sigma == 0)
         return ebb_fail(
                    error, EBB_UNSUPPORTED,
-                   "a network that predicts %s says nothing about noise in the clean sound; inversion needs an end above 0",
+                   "a network that predicts %s says nothing about noise in the clean sound; inversion needs "
+                   "an end above 0",
                    ebb_prediction_name(p->prediction)),
                false;
     bool needs_signal = p->prediction == EBB_PREDICT_EPS || p->prediction == EBB_PREDICT_SCORE;
     if (needs_signal && run->grid[0].alpha == 0)
         return ebb_fail(
                    error, EBB_UNSUPPORTED,
-                   "a network that predicts %s cannot start where there is no signal (zero terminal SNR); one that predicts %s, %s or %s can",
+                   "a network that predicts %s cannot start where there is no signal (zero terminal SNR); one "
+                   "that predicts %s, %s or %s can",
                    ebb_prediction_name(p->prediction), ebb_prediction_name(EBB_PREDICT_X0),
                    ebb_prediction_name(EBB_PREDICT_V), ebb_prediction_name(EBB_PREDICT_FLOW)),
                false;
@@ -176,7 +178,7 @@ struct ebb_run *ebb_run_create(const struct ebb_run_params *params, struct ebb_e
 
     struct ebb_run *run = ebb_alloc(1, sizeof(*run));
     if (!run) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "a run");
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a run");
         return NULL;
     }
     run->params = *params;

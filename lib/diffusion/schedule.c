@@ -63,7 +63,7 @@ struct ebb_schedule *ebb_schedule_create(const struct ebb_schedule_params *param
     if (!s || !lambda) {
         free(lambda);
         free(s);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "a schedule of %d steps", p->train_steps);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a schedule of %d steps", p->train_steps);
         return NULL;
     }
 

@@ -53,9 +53,9 @@ struct layout {
 static enum ebb_result check_sound(const struct ebb_sound *s, struct ebb_error *error)
 {
     if (s->rate < 1000 || s->rate > 768000)
-        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, allowed are 1000 to 768000", s->rate);
+        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, expected 1000 to 768000", s->rate);
     if (s->channels < 1 || s->channels > 64)
-        return ebb_fail(error, EBB_INVALID, "%d channels, allowed are 1 to 64", s->channels);
+        return ebb_fail(error, EBB_INVALID, "%d channels, expected 1 to 64", s->channels);
     return s->frames > 0 ? EBB_OK
                          : ebb_fail(error, EBB_INVALID, "the recording is empty: there is nothing to edit");
 }
@@ -64,11 +64,11 @@ static enum ebb_result check_span(const struct request *p, const struct ebb_soun
 {
     double length = (double)s->frames / s->rate;
     if (!(p->from >= 0 && p->from < length))
-        return ebb_fail(error, EBB_INVALID, "from is %g s, allowed are 0 to %.6g, the recording's length",
+        return ebb_fail(error, EBB_INVALID, "from is %g s, expected 0 to %.6g, the recording's length",
                         p->from, length);
     if (!isinf(p->to) && !(p->to <= length + 0.5 / s->rate && p->to >= 0))
-        return ebb_fail(error, EBB_INVALID, "to is %g s, allowed are 0 to %.6g, the recording's length",
-                        p->to, length);
+        return ebb_fail(error, EBB_INVALID, "to is %g s, expected 0 to %.6g, the recording's length", p->to,
+                        length);
     if (p->to <= p->from)
         return ebb_fail(error, EBB_INVALID, "the span goes from %g to %g s: from must be below to", p->from,
                         p->to);
@@ -86,13 +86,13 @@ static enum ebb_result check_band(const struct ebb_model *model, const struct re
     if (!(p->low >= 0 && p->low < top))
         return ebb_fail(
             error, EBB_INVALID,
-            "the band begins at %g Hz, allowed are 0 to %g, the highest that the recording and %s hold",
-            p->low, top, model->info.name);
+            "the band begins at %g Hz, expected 0 to %g, the highest that the recording and %s hold", p->low,
+            top, model->info.name);
     if (!(p->high > 0 && (p->high <= top || isinf(p->high))))
         return ebb_fail(
             error, EBB_INVALID,
-            "the band ends at %g Hz, allowed are 0 to %g, the highest that the recording and %s hold",
-            p->high, top, model->info.name);
+            "the band ends at %g Hz, expected 0 to %g, the highest that the recording and %s hold", p->high,
+            top, model->info.name);
     if (p->low >= p->high)
         return ebb_fail(error, EBB_INVALID, "the band goes from %g to %g Hz: the lower comes first", p->low,
                         p->high);
@@ -110,7 +110,7 @@ static enum ebb_result check_outside(const struct request *p, struct ebb_error *
     const char *const names[] = {"before", "after"};
     for (int i = 0; i < 2; i++)
         if (lengths[i] != 0 && lengths[i] < shortest)
-            return ebb_fail(error, EBB_INVALID, "%s is %g s, allowed are 0 (none) and %g and more", names[i],
+            return ebb_fail(error, EBB_INVALID, "%s is %g s, expected 0 (none) and %g and more", names[i],
                             lengths[i], shortest);
     bool whole = p->from == 0 && isinf(p->to) && p->low == 0 && isinf(p->high),
          plain = p->t == 1 && p->vary == 90;
@@ -134,7 +134,7 @@ static enum ebb_result check_loop(const struct request *p, const struct ebb_soun
             "before, after, t and vary do not go with it");
     return length >= shortest_loop
                ? EBB_OK
-               : ebb_fail(error, EBB_INVALID, "a loop of %.4g seconds: allowed are %g and more", length,
+               : ebb_fail(error, EBB_INVALID, "a loop of %.4g seconds, expected %g and more", length,
                           shortest_loop);
 }
 

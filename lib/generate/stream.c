@@ -60,7 +60,7 @@ static enum ebb_result prepare_texture(struct ebb_stream *s, struct ebb_error *e
 {
     double overlap = overlap_of(s), most = window_seconds(s->model) / 2;
     if (overlap > most)
-        return ebb_fail(error, EBB_INVALID, "crossfade is %g seconds, allowed are 0 to %g", overlap, most);
+        return ebb_fail(error, EBB_INVALID, "crossfade is %g seconds, expected 0 to %g", overlap, most);
     struct ebb_timeline_params p = {.settled = s->settled,
                                     .join = s->join,
                                     .counts = s->hooks.counts,

@@ -79,7 +79,7 @@ static enum ebb_result check_size(const struct ebb_timeline *t, struct ebb_error
 {
     const struct ebb_mel_params *mel = &t->model->mel;
     if (t->model->vocoder)
-        return ebb_fail(error, EBB_UNSUPPORTED, "%s: what a vocoder makes is not joined",
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: sounds of a vocoder cannot be joined",
                         t->model->info.name);
     if (t->turn < MARGIN)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: a window of %d frames is too short to be joined",

@@ -37,7 +37,7 @@ static enum ebb_result speak(struct ebb_model *model, const struct ebb_window_so
                              size_t count, struct ebb_error *error)
 {
     if (job->from != 0 || job->to != job->frames || job->fixed_before > 0 || job->fixed_after > 0)
-        return ebb_fail(error, EBB_UNSUPPORTED, "%s: what a vocoder makes is not joined", model->info.name);
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: sounds of a vocoder cannot be joined", model->info.name);
     return ebb_vocoder_plan_run(model, job->mel, job->frames, sound, count, error);
 }
 

@@ -171,7 +171,7 @@ enum ebb_result ebb_plan_steps(struct ebb_plan *plan, int steps, const float *co
                                struct ebb_error *error)
 {
     if (steps < 1 || steps > 1000000)
-        return ebb_fail(error, EBB_INVALID, "a plan of %d steps, allowed are 1 to 1000000", steps);
+        return ebb_fail(error, EBB_INVALID, "a plan of %d steps, expected 1 to 1000000", steps);
     size_t chunks = ((size_t)steps + EBB_STEP_CHUNK - 1) / EBB_STEP_CHUNK;
     enum ebb_result result = EBB_OK;
     if (chunks * EBB_STEP_CHUNK > plan->capacity)

@@ -318,8 +318,7 @@ static enum ebb_result check_inputs(const struct ebb_net *net, int n, const stru
         return ebb_fail(error, EBB_INVALID, "a class was given, the network has none");
     for (int i = 0; inputs->labels && i < n; i++)
         if (inputs->labels[i] < -1 || (classes && inputs->labels[i] >= classes))
-            return ebb_fail(error, EBB_INVALID, "label %d is outside 0 to %d", inputs->labels[i],
-                            classes - 1);
+            return ebb_fail(error, EBB_INVALID, "label %d, expected 0 to %d", inputs->labels[i], classes - 1);
     return EBB_OK;
 }
 

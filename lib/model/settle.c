@@ -510,12 +510,12 @@ static enum ebb_result check_loop(const struct ebb_model *model, const struct eb
     double seconds = number(recipe, "seconds"),
            most = ebb_recipe_verb(recipe) == EBB_VERB_STREAM ? EBB_LOOP_HELD : longest_loop;
     if (seconds != 0 && !(seconds >= shortest_loop && seconds <= most))
-        return ebb_fail(error, EBB_INVALID, "a loop of %g seconds: allowed are %g to %g", seconds,
-                        shortest_loop, most);
+        return ebb_fail(error, EBB_INVALID, "a loop of %g seconds, expected %g to %g", seconds, shortest_loop,
+                        most);
     if (ebb_recipe_has(recipe, "fade"))
-        return ebb_fail(error, EBB_INVALID, "a loop does not end: fade is not for it");
+        return ebb_fail(error, EBB_INVALID, "fade: a loop has no end to fade");
     if (model->vocoder)
-        return ebb_fail(error, EBB_UNSUPPORTED, "loop: %s has a vocoder, and what it makes is not joined",
+        return ebb_fail(error, EBB_UNSUPPORTED, "loop: %s has a vocoder, whose sounds cannot be joined",
                         model->info.name);
     if (settled->noise == EBB_NOISE_TORCH)
         return ebb_fail(error, EBB_UNSUPPORTED,
@@ -735,13 +735,12 @@ static enum ebb_result check_editable(const struct ebb_model *model, struct ebb_
 {
     if (model->vocoder)
         return ebb_fail(error, EBB_UNSUPPORTED,
-                        "%s makes sounds and edits none: what its vocoder makes is not joined to a recording",
+                        "%s cannot edit: it has a vocoder, whose sounds cannot be joined to a recording",
                         model->info.name);
     if (model->mel.coding == EBB_MEL_CODING_RIFFUSION)
-        return ebb_fail(
-            error, EBB_UNSUPPORTED,
-            "%s makes sounds and edits none: an edit is in dB, and its pictures are of magnitudes",
-            model->info.name);
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "%s cannot edit: its spectrograms are of magnitudes, and an edit needs dB",
+                        model->info.name);
     return EBB_OK;
 }
 
@@ -751,8 +750,7 @@ enum ebb_result ebb_settle_edit(const struct ebb_model *model, const struct ebb_
     if (check_editable(model, error) != EBB_OK)
         return error->code;
     if (ebb_recipe_number(recipe, "t") == 0)
-        return ebb_fail(error, EBB_INVALID,
-                        "t is 0, where nothing changes; allowed are values above 0 up to 1");
+        return ebb_fail(error, EBB_INVALID, "t is 0, where nothing changes; expected above 0 to 1");
     struct ebb_recipe *all = ebb_recipe_copy(recipe);
     enum ebb_result result = all ? EBB_OK : no_memory(error);
     if (result == EBB_OK && inverts(recipe))
@@ -770,7 +768,7 @@ enum ebb_result ebb_settle_inverted(const struct ebb_model *model, const struct 
         return error->code;
     if (!(t > 0 && t <= 1))
         return ebb_fail(error, EBB_INVALID,
-                        "t is %g, allowed are above 0 (where nothing changes) to 1 (all made anew)", t);
+                        "t is %g, expected above 0 (where nothing changes) to 1 (all made anew)", t);
     struct ebb_recipe *all = recipe ? ebb_recipe_copy(recipe) : ebb_recipe_create(EBB_VERB_GENERATE);
     enum ebb_result result = all ? choose_inversion(all, error) : no_memory(error);
     if (result == EBB_OK)

@@ -251,8 +251,8 @@ TEST(what_makes_no_loop_is_refused)
 {
     struct ebb_model *model = open_tiny("tiny-sfx");
     refused(model, "loop=true label=rain seconds=0.09", EBB_INVALID,
-            "a loop of 0.09 seconds: allowed are 0.1 to 86400");
-    refused(model, "loop=true label=kick seconds=0.05", EBB_INVALID, "allowed are 0.1 to 86400");
+            "a loop of 0.09 seconds, expected 0.1 to 86400");
+    refused(model, "loop=true label=kick seconds=0.05", EBB_INVALID, "expected 0.1 to 86400");
     struct ebb_recipe *day = generating("loop=true label=rain seconds=86400");
     struct ebb_error error = {0};
     size_t count = ebb_generate_length(model, day, &error);

@@ -89,16 +89,16 @@ fails 2 'expected is a name that ends in .ogg' $edit rain.wav --from 1 --format 
 fails 2 'say where it goes' $edit rain.wav --from 1
 fails 2 'name the recording' $edit --from 1 -o x.wav
 fails 2 'one recording is edited' $edit rain.wav span.wav --from 1 -o x.wav
-fails 2 "from is 4 s, allowed are 0 to 4, the recording's length" $edit rain.wav --from 4 -o x.wav
-fails 2 "to is 4.5 s, allowed are 0 to 4" $edit rain.wav --to 4.5 -o x.wav
+fails 2 "from is 4 s, expected 0 to 4, the recording's length" $edit rain.wav --from 4 -o x.wav
+fails 2 "to is 4.5 s, expected 0 to 4" $edit rain.wav --to 4.5 -o x.wav
 fails 2 'from must be below to' $edit rain.wav --from 2 --to 1 -o x.wav
 fails 2 'from must be below to' $edit rain.wav --from 2 --to 2 -o x.wav
 fails 2 'not LOW:HIGH' $edit rain.wav --band 2000 -o x.wav
 fails 2 'not LOW:HIGH' $edit rain.wav --band : -o x.wav
 fails 2 'the lower comes first' $edit rain.wav --band 8000:2000 -o x.wav
-fails 2 'allowed are 0 to 24000' $edit rain.wav --band 2000:30000 -o x.wav
-fails 2 'allowed are 0 to 22050' $edit noise.wav --band 22100: -o x.wav
-fails 2 'where nothing changes; allowed are values above 0' $edit rain.wav --t 0 -o x.wav
+fails 2 'expected 0 to 24000' $edit rain.wav --band 2000:30000 -o x.wav
+fails 2 'expected 0 to 22050' $edit noise.wav --band 22100: -o x.wav
+fails 2 'where nothing changes; expected above 0' $edit rain.wav --t 0 -o x.wav
 for bad in nan inf 1.1 -1 x ''; do fails 2 'in 0..1' $edit rain.wav --t "$bad" -o x.wav; done
 fails 2 'in 0..600' $edit rain.wav --after 601 -o x.wav
 fails 2 'in 0..600' $edit rain.wav --before nan -o x.wav

@@ -48,8 +48,8 @@ ok "a FLAC has no place for it" \
 ok "a tenth of a second" \
     sh -c "$render --label rain --loop --seconds 0.1 --steps 1 -o tenth.wav && \
         $ebb info tenth.wav | grep -q 'samples 0 to 4799'"
-fails 2 'a loop of 0.05 seconds: allowed are 0.1 to 86400' $render --label rain --loop --seconds 0.05 -o x.wav
-fails 2 'a loop of 0.05 seconds: allowed are 0.1 to 86400' $render --label kick --loop --seconds 0.05 -o x.wav
+fails 2 'a loop of 0.05 seconds, expected 0.1 to 86400' $render --label rain --loop --seconds 0.05 -o x.wav
+fails 2 'a loop of 0.05 seconds, expected 0.1 to 86400' $render --label kick --loop --seconds 0.05 -o x.wav
 fails 2 'in 0..86400' $render --label rain --loop --seconds 86401 -o x.wav
 fails 2 'lufs: a loop of 86400 seconds is written as it is made' \
     $render --label rain --loop --seconds 86400 --lufs -23 -o x.wav
