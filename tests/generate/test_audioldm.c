@@ -68,7 +68,7 @@ static void refused(struct ebb_model *model, enum ebb_verb verb, const char *wor
 TEST(what_a_vocoder_does_not_do)
 {
     struct ebb_model *model = open_tiny("tiny-audioldm");
-    refused(model, EBB_VERB_EDIT, "prompt=rain", "edits none");
+    refused(model, EBB_VERB_EDIT, "prompt=rain", "cannot edit");
     refused(model, EBB_VERB_GENERATE, "prompt=rain loop=1", "vocoder");
     refused(model, EBB_VERB_STREAM, "prompt=rain loop=1", "vocoder");
     refused(model, EBB_VERB_GENERATE, "prompt=rain channels=2", "vocoder");

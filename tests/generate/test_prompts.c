@@ -178,7 +178,7 @@ TEST(labels_and_prompts_are_for_models_that_have_them)
     refused(labels, EBB_VERB_GENERATE, "to-prompt=rain", EBB_INVALID, "to-prompt", "ebb labels");
     refused(words, EBB_VERB_GENERATE, "label=rain", EBB_INVALID, "label", "use prompt");
     refused(words, EBB_VERB_STREAM, "negative=rain", EBB_INVALID, "negative", "use negative-prompt");
-    refused(words, EBB_VERB_EDIT, "prompt=rain", EBB_UNSUPPORTED, "edits none", "magnitudes");
+    refused(words, EBB_VERB_EDIT, "prompt=rain", EBB_UNSUPPORTED, "cannot edit", "magnitudes");
     ebb_model_close(&words);
     ebb_model_close(&labels);
 }

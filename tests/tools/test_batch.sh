@@ -25,7 +25,7 @@ fails 2 'there is no field {labl} (did you mean {label}?)' $render --label rain 
 fails 2 'there is no field {fooooooo}' $render --label rain --name '{fooooooo}' -o x/
 fails 2 'there is no field {version}' $render --label rain --name '{version}' -o x/
 fails 2 '{steps}: the model decides it' $render --label rain --name '{steps}' -o x/
-fails 2 'digits are for whole numbers' $render --label rain --name '{label:03}' -o x/
+fails 2 'only whole numbers have digits' $render --label rain --name '{label:03}' -o x/
 fails 2 'digits, 1..19' $render --label rain --name '{index:20}' -o x/
 fails 2 'digits, 1..19' $render --label rain --name '{index:-3}' -o x/
 fails 2 'a field is' $render --label rain --name '{index' -o x/

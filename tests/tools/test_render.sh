@@ -63,7 +63,7 @@ ok "an event that is cut short fades" \
 ok "as long as it is asked to" \
     sh -c "$render --label kick --seconds 0.8 --fade 0.3 -o f.wav && ! cmp -s cut.wav f.wav"
 fails 2 'in 0..60' $render --label kick --fade 61 -o x.wav
-fails 2 'a loop does not end' $render --label rain --loop --fade 0.1 -o x.wav
+fails 2 'a loop has no end to fade' $render --label rain --loop --fade 0.1 -o x.wav
 frames() { "$helper" samples "$1" | cut -d' ' -f1; }
 kick="$ebb render --model sfx --device cpu --label kick --seed 1 --phase-iterations 2"
 leads() { # a kick of the shipped model has its attack after 30 ms
