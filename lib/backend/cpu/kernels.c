@@ -402,11 +402,27 @@ static void combine(float *dst, const float *g, const float *x, int pixels, int 
             dst[c] = x ? g[c] * k[c] + x[c] * k[channels + c] + k[2 * channels + c] : g[c] * k[c];
 }
 
+static float largest_of(const float *x, int count)
+{
+    float largest = x[0];
+    int i = 0;
+    if (count >= LANES) {
+        vec most = load(x);
+        for (i = LANES; i + LANES <= count; i += LANES) {
+            vec v = load(x + i);
+            most = choose(v > most, v, most);
+        }
+        for (int k = 0; k < LANES; k++)
+            largest = most[k] > largest ? most[k] : largest;
+    }
+    for (; i < count; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
 static float softmax(float *x, int count, float factor)
 {
-    float largest = x[0], total = 0;
-    for (int i = 1; i < count; i++)
-        largest = x[i] > largest ? x[i] : largest;
+    float largest = largest_of(x, count), total = 0;
     vec sum = {0};
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
