@@ -167,7 +167,7 @@ TEST(panels_like_plain_weights)
 
 // ---- bfloat16 ----
 
-static const char *const bf16_devices[] = {"cpu:plain", "cpu:avx512"};
+static const char *const bf16_devices[] = {"cpu:plain", "cpu:avx512", "cpu:amx"};
 
 static bool by_winograd(const struct op_case *c)
 {
@@ -212,7 +212,7 @@ TEST(bf16_of_rounded_numbers_is_the_definition)
         size_t count;
         float *want = run_case("ref", 1, &c, EBB_PLAN_NO_FUSE, -1, &count);
         REQUIRE(want);
-        for (int d = 0; d < 2; d++)
+        for (int d = 0; d < 3; d++)
             compare_bf16(bf16_devices[d], &c, want, count, 1e-6);
         free(want);
         compared++;
@@ -230,7 +230,7 @@ TEST(bf16_is_near_the_reference)
         size_t count;
         float *want = run_case("ref", 1, &c, EBB_PLAN_NO_FUSE, -1, &count);
         REQUIRE(want);
-        for (int d = 0; d < 2; d++)
+        for (int d = 0; d < 3; d++)
             compare_bf16(bf16_devices[d], &c, want, count, by_winograd(&c) ? 2e-2 : 5e-3);
         free(want);
     }

@@ -41,15 +41,15 @@ static enum ebb_result prepare(const struct cpu_device *device, struct cpu_op *o
 static void against(const struct grad_job *job, float *panels, const float *a, const float *b, float *scores)
 {
     cpu_panels_pack(panels, b, (size_t)job->width, job->tokens, 1, job->channels);
-    cpu_multiply(job->run->kernels, a, job->channels, job->tokens, job->width, panels, job->tokens, scores,
-                 job->row);
+    cpu_multiply(job->run->kernels->row, a, job->channels, job->tokens, job->width, panels, job->tokens,
+                 scores, job->row);
 }
 
 // out (tokens, width) = weights (tokens, tokens) times b
 static void weigh(const struct grad_job *job, float *panels, const float *weights, const float *b, float *out)
 {
     cpu_panels_pack(panels, b, (size_t)job->tokens, job->width, job->channels, 1);
-    cpu_multiply(job->run->kernels, weights, job->row, job->tokens, job->tokens, panels, job->width, out,
+    cpu_multiply(job->run->kernels->row, weights, job->row, job->tokens, job->tokens, panels, job->width, out,
                  3 * job->channels);
 }
 

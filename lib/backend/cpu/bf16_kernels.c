@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The inner loops of convolutions in bfloat16: numbers are rounded to 8 significant bits, their products are
-// summed as float32. This file is compiled for AVX512-BF16, and for every processor as the definition that
-// tests compare with. CPU_BF16_KERNELS is the table's name.
+// summed as float32. This file is compiled for AVX512-BF16, for AMX (CPU_TILES, since compilers call it by
+// different names), and for every processor as the definition that tests compare with. CPU_BF16_KERNELS is
+// the table's name.
+#include <stdbool.h>
+
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/vector.h"
 
@@ -11,6 +14,9 @@
 
 typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
 
+#ifdef CPU_TILES
+#include "backend/cpu/amx_rows.h"
+#else
 // Two numbers a lane, the first in the low half.
 static inline vec multiply_add(vec sum, vec x, vec w)
 {
@@ -25,6 +31,7 @@ static inline vec multiply_add(vec sum, vec x, vec w)
 
 #define MULTIPLY_ADD(sum, x, w) multiply_add(sum, x, w)
 #include "backend/cpu/rows.h"
+#endif
 
 // To the nearest, ties to even; numbers are finite.
 static inline vech narrow_lanes(vec x)
@@ -106,22 +113,71 @@ static void load_silu(const struct cpu_load *l)
     }
 }
 
-// Sums of at most a few hundred pixels.
+INLINE void narrow_as(const struct cpu_load *l, uint16_t *out, const bool is_silu)
+{
+    for (int p = 0; p < l->pixels; p++) {
+        const float *src = l->src + (size_t)(p >> l->shift) * l->src_step;
+        uint16_t *dst = out + (size_t)p * l->dst_step;
+        int c = 0;
+        for (; c + LANES <= l->channels; c += LANES) {
+            vec x = affine(l, load(src + c), c, LANES);
+            store_narrow(dst + c, is_silu ? silu(x) : x, LANES);
+        }
+        if (c < l->channels) {
+            int rest = l->channels - c;
+            vec x = affine(l, load_some(src + c, rest), c, rest);
+            store_narrow(dst + c, is_silu ? silu(x) : x, rest);
+        }
+    }
+}
+
+// The load and narrow() in one; of no activation but SiLU.
+static void load_narrow(const struct cpu_load *l, uint16_t *out)
+{
+    if (l->act == EBB_ACT_SILU)
+        narrow_as(l, out, true);
+    else
+        narrow_as(l, out, false);
+}
+
+INLINE void sums_lanes(const float *x, size_t step, int pixels, const int vectors, double *sum,
+                       double *squares)
+{
+    vec s[4], q[4];
+    UNROLL
+    for (int i = 0; i < vectors; i++)
+        s[i] = q[i] = splat(0);
+    for (int p = 0; p < pixels; p++, x += step) {
+        UNROLL
+        for (int i = 0; i < vectors; i++) {
+            vec v = load(x + i * LANES);
+            s[i] += v;
+            q[i] += v * v;
+        }
+    }
+    for (int i = 0; i < vectors * LANES; i++) {
+        sum[i] = s[i / LANES][i % LANES];
+        squares[i] = q[i / LANES][i % LANES];
+    }
+}
+
+// Sums of at most a few hundred pixels, of as many channels at a time as lie in a few lines of the cache.
 static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
 {
-    for (int c = 0; c < channels; c += LANES) {
-        int count = channels - c < LANES ? channels - c : LANES;
-        vec s = splat(0), q = splat(0);
+    int c = 0;
+    for (; c + 4 * LANES <= channels; c += 4 * LANES)
+        sums_lanes(x + c, step, pixels, 4, sum + c, squares + c);
+    for (; c + LANES <= channels; c += LANES)
+        sums_lanes(x + c, step, pixels, 1, sum + c, squares + c);
+    for (; c < channels; c++) {
+        float s = 0, q = 0;
         for (int p = 0; p < pixels; p++) {
-            const float *at = x + (size_t)p * step + c;
-            vec v = count == LANES ? load(at) : load_some(at, count);
+            float v = x[(size_t)p * step + (size_t)c];
             s += v;
             q += v * v;
         }
-        for (int i = 0; i < count; i++) {
-            sum[c + i] = s[i];
-            squares[c + i] = q[i];
-        }
+        sum[c] = s;
+        squares[c] = q;
     }
 }
 
@@ -272,9 +328,15 @@ static void winograd2_weights(const float *rows, size_t place, size_t width, uin
 
 const struct cpu_bf16_kernels CPU_BF16_KERNELS = {
     .title = CPU_TITLE,
+#ifdef CPU_TILES
+    .row = row_by_tiles,
+    .direct_pixels = 256,
+#else
     .row = row,
+#endif
     .narrow = narrow,
     .load_silu = load_silu,
+    .load_narrow = load_narrow,
     .sums = sums,
     .pairs = pairs,
     .winograd4_in = winograd4_in,

@@ -9,23 +9,36 @@
 #include "base/base.h"
 
 enum {
-    FLAT_PIXELS = 32,        // pixels of one unit of a 1x1 convolution
+    FLAT_PIXELS = 32,        // pixels of one unit of a 1x1 convolution in float32
+    LONG_LINE = 64,          // lines of fewer pixels are joined, where that is worth it
+    HOLD_PIXELS = 2048,      // at most so many are multiplied faster than their weights are rounded
+    SLICE = 256,             // rows of a panel that one unit rounds
+    ROUND_ROWS = 32,         // rows that it makes float32 at a time
     GROUP_NUMBERS = 1 << 19, // weights that are made float32 at a time, about
     NEAR_NUMBERS = 1 << 18,  // weights that stay in a core's cache while all pixels pass by
     BAND_FLOATS = 1 << 19,   // input that is loaded at a time, about
 };
 
+// Weights rounded ahead: panels of pairs.
+struct pair_panels {
+    struct ebb_packed packed;
+    float *data;
+};
+
 struct cpu_conv {
-    const struct cpu_panels *panels; // NULL: Winograd
-    int group;                       // panels at a time
-    size_t widened;                  // floats of them in scratch; 0: they are float32 already
-    bool bf16;                       // input and weights are pairs, which take the place of one float
+    const struct cpu_panels *panels;      // NULL: Winograd
+    const struct pair_panels *held;       // rounded ahead; NULL: at each evaluation
+    const struct cpu_bf16_kernels *tiles; // whose row() takes many pixels; NULL: none
+    int group;                            // panels at a time
+    size_t widened;                       // floats of them in scratch; 0: they are float32 already
+    bool bf16;                            // input and weights are pairs, which take the place of one float
     size_t paired, line; // floats in scratch: weights as pairs; a thread's line before it is rounded
     bool rows_first;     // all panels of a row, then the next row
     struct winograd winograd;
-    bool flat;               // 1x1, stride 1: a row is FLAT_PIXELS pixels, wherever they are
+    bool flat;               // 1x1, stride 1: a row is `pixels` pixels, wherever they are
     bool direct;             // flat and nothing to do in the load: reads its source where it is
     int items, lines, width; // output; flat and without a vector: all items are one
+    int pixels, joined;      // of a row: flat, pixels; otherwise, lines
     int padded_h, padded_w;  // input with its zeros, per item; flat: lines and width
     int band;                // lines of the output at a time, of one item; `items * lines`: everything
     size_t input;            // floats of the input of a band, in scratch
@@ -90,16 +103,40 @@ static void prepare_lines(struct cpu_conv *conv, const struct ebb_op *o, const s
     conv->input = conv->direct ? 0 : whole(conv) ? all : (size_t)input_lines(conv, o, conv->band) * line;
 }
 
-// How many panels are taken at a time, and in which order their units.
+// How many panels are taken at a time.
 static void prepare_panels(struct cpu_conv *conv)
 {
     const struct cpu_panels *panels = conv->panels;
     size_t one = panels->depth * CPU_PANEL;
     int group = (int)(GROUP_NUMBERS / one) > 1 ? (int)(GROUP_NUMBERS / one) : 1;
-    conv->group = (panels->data && !conv->bf16) || group > panels->count ? panels->count : group;
-    conv->widened = panels->data ? 0 : (size_t)conv->group * one;
-    conv->paired = conv->bf16 ? (size_t)conv->group * one / 2 : 0;
-    conv->rows_first = (size_t)conv->group * one <= NEAR_NUMBERS;
+    bool ready = conv->bf16 ? conv->held != NULL : panels->data != NULL;
+    conv->group = ready || group > panels->count ? panels->count : group;
+    conv->widened = panels->data || conv->bf16 ? 0 : (size_t)conv->group * one;
+    conv->paired = conv->bf16 && !ready ? (size_t)conv->group * one / 2 : 0;
+}
+
+// Whether the weights of a group stay in a core's cache while all pixels pass by. Where row() is fast, what
+// counts is which of the two passes by more often.
+static bool rows_first(const struct cpu_conv *conv)
+{
+    size_t weights = (size_t)conv->group * conv->panels->depth * CPU_PANEL;
+    return conv->tiles ? weights <= 2 * NEAR_NUMBERS && weights < 2 * conv->input : weights <= NEAR_NUMBERS;
+}
+
+// Lines that are joined to one row. Between two of them lie positions that are computed in vain.
+static int lines_of_row(const struct cpu_conv *conv, int stride)
+{
+    if (!conv->tiles || conv->flat || stride != 1 || conv->width >= LONG_LINE)
+        return 1;
+    int fit = conv->tiles->direct_pixels / conv->padded_w, lines = conv->lines;
+    int rows = fit < 1 ? lines : (lines + fit - 1) / fit;
+    return (lines + rows - 1) / rows;
+}
+
+// Whether lines are rounded as they are loaded; otherwise by a thread's line in float32.
+static bool narrow_load(const struct ebb_op *o)
+{
+    return o->act == EBB_ACT_NONE || o->act == EBB_ACT_SILU;
 }
 
 static void prepare_direct(struct cpu_conv *conv, const struct cpu_device *device, const struct cpu_op *op)
@@ -110,7 +147,10 @@ static void prepare_direct(struct cpu_conv *conv, const struct cpu_device *devic
                    !o->upsample && !conv->bf16;
     prepare_panels(conv);
     prepare_lines(conv, o, op->dst);
-    if (conv->bf16)
+    conv->pixels = conv->tiles ? conv->tiles->direct_pixels : FLAT_PIXELS;
+    conv->joined = lines_of_row(conv, o->stride);
+    conv->rows_first = rows_first(conv);
+    if (conv->bf16 && !narrow_load(o))
         conv->line = (2 * line_floats(conv, o) + 15) / 16 * 16 * (size_t)cpu_pool_threads(device->pool);
 }
 
@@ -124,10 +164,116 @@ static void prepare_winograd(struct cpu_conv *conv, const struct cpu_device *dev
 }
 
 // Few channels are not worth it, and an odd number makes no pairs.
-static bool in_bf16(const struct cpu_op *op)
+static bool may_round(const struct cpu_op *op)
 {
-    return op->bf16 && op->op->weight->cin % 2 == 0 && op->op->weight->cin >= 16 &&
-           op->op->weight->cout >= 16;
+    return op->bf16 && op->op->weight->cin % 2 == 0 && op->op->weight->cin >= 16;
+}
+
+static bool in_bf16(const struct cpu_device *device, const struct cpu_op *op)
+{
+    return may_round(op) && (op->op->weight->cout >= 16 || device->bf16->direct_pixels);
+}
+
+// NULL: Winograd's method is faster where it can be used.
+static const struct cpu_bf16_kernels *tiles_of(const struct cpu_device *device, const struct cpu_op *op)
+{
+    return may_round(op) && device->bf16->direct_pixels ? device->bf16 : NULL;
+}
+
+size_t cpu_conv_worth(const struct cpu_device *device, const struct cpu_op *op)
+{
+    const struct ebb_weight *weight = op->op->weight;
+    if (op->op->kind != EBB_OP_CONV)
+        return 0;
+    if (!tiles_of(device, op))
+        return winograd_worth(op->op, op->dst);
+    bool worth = (size_t)op->dst->n * cpu_pixels(op->dst) <= HOLD_PIXELS;
+    size_t depth = (size_t)weight->kh * (size_t)weight->kw * (size_t)weight->cin;
+    return worth ? cpu_panels_floats(depth, weight->cout) / 2 : 0;
+}
+
+// ---- weights as pairs ----
+
+struct pair_job {
+    const struct cpu_kernels *kernels;
+    const struct cpu_bf16_kernels *bf16;
+    const struct cpu_panels *panels;
+    int first, slices; // the panel at `out`; units of a panel
+    float *out;
+};
+
+// Some rows of a panel, a few at a time, so that they stay near while they are rounded.
+static void pair_slice(void *context, int unit, int thread)
+{
+    const struct pair_job *job = context;
+    const struct ebb_panels *held = &job->panels->held;
+    int panel = unit / job->slices;
+    size_t width = (size_t)cpu_panel_width(job->panels->channels, job->first + panel);
+    size_t depth = job->panels->depth, from = (size_t)(unit % job->slices) * SLICE;
+    size_t end = depth - from < SLICE ? depth : from + SLICE;
+    size_t at = (size_t)(job->first + panel) * CPU_PANEL * depth, to = (size_t)panel * CPU_PANEL * depth;
+    float wide[ROUND_ROWS * CPU_PANEL];
+    for (size_t k = from, rows; k < end; k += rows) {
+        rows = end - k < ROUND_ROWS ? end - k : ROUND_ROWS;
+        const void *src = (const char *)held->data + (at + k * width) * ebb_number_size(held->number);
+        if (held->number != EBB_FLOAT32)
+            job->kernels->weights->widen(held->number, src, rows * width, wide);
+        job->bf16->pairs(held->number != EBB_FLOAT32 ? wide : src, width, rows,
+                         (uint16_t *)(job->out + (to + k * width) / 2));
+    }
+}
+
+// Panels [job->first, job->first + count) to job->out.
+static void pair_panels(struct pair_job *job, struct cpu_pool *pool, int count)
+{
+    job->slices = (int)((job->panels->depth + SLICE - 1) / SLICE);
+    cpu_pool_run(pool, count * job->slices, pair_slice, job);
+}
+
+struct hold_job {
+    const struct cpu_device *device;
+    const struct cpu_panels *panels;
+};
+
+static void pair_panels_destroy(struct ebb_packed *packed)
+{
+    free(((struct pair_panels *)packed)->data);
+    free(packed);
+}
+
+static struct ebb_packed *pair_panels_make(const struct ebb_weight *weight, void *context)
+{
+    const struct hold_job *job = context;
+    struct pair_panels *held = ebb_alloc(1, sizeof(*held));
+    if (held)
+        held->data = ebb_pages_alloc(cpu_panels_floats(job->panels->depth, weight->cout), sizeof(uint16_t));
+    if (!held || !held->data) {
+        free(held);
+        return NULL;
+    }
+    held->packed.destroy = pair_panels_destroy;
+    pair_panels(&(struct pair_job){.kernels = job->device->kernels,
+                                   .bf16 = job->device->bf16,
+                                   .panels = job->panels,
+                                   .out = held->data},
+                job->device->pool, job->panels->count);
+    return &held->packed;
+}
+
+// Panels, and their pairs if they are held. False: no memory.
+static bool pack_direct(struct cpu_conv *conv, const struct cpu_device *device, const struct cpu_op *op)
+{
+    static const char owner;
+    struct ebb_weight *weight = op->op->weight;
+    conv->panels = cpu_panels_get(weight);
+    conv->bf16 = in_bf16(device, op);
+    conv->tiles = tiles_of(device, op);
+    if (conv->panels && conv->tiles && op->hold) {
+        struct hold_job job = {device, conv->panels};
+        conv->held = (const struct pair_panels *)ebb_packed_get(weight, &owner, 0, pair_panels_make, &job);
+        return conv->held != NULL;
+    }
+    return conv->panels != NULL;
 }
 
 // A 1x1 convolution of two sources loads a band of pixels before it writes the same pixels.
@@ -143,19 +289,19 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
 {
     const struct ebb_op *o = op->op;
     const struct ebb_operand *dst = op->dst;
-    int winograd = winograd_size(o->weight, dst, o->stride, o->pad);
+    int winograd = tiles_of(device, op) ? 0 : winograd_size(o->weight, dst, o->stride, o->pad);
     bool packed = false;
     struct cpu_conv *conv = ebb_alloc(1, sizeof(*conv));
     op->conv = conv;
-    if (conv && winograd)
-        packed = winograd_prepare(device, &conv->winograd, winograd, o->weight, dst, op->hold, in_bf16(op));
+    if (conv && winograd) // whose input is rounded after its transformation
+        packed = winograd_prepare(device, &conv->winograd, winograd, o->weight, dst, op->hold,
+                                  in_bf16(device, op));
     else if (conv)
-        packed = (conv->panels = cpu_panels_get(o->weight)) != NULL;
+        packed = pack_direct(conv, device, op);
     if (!packed)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory to pack %s",
                         o->weight->name ? o->weight->name : "a weight");
 
-    conv->bf16 = !winograd && in_bf16(op); // Winograd's input is rounded after its transformation
     (winograd ? prepare_winograd : prepare_direct)(conv, device, op);
     conv->input = (conv->input + 15) / 16 * 16;
     op->scratch = add_step(dst) * (size_t)conv->items + conv->input +
@@ -181,21 +327,32 @@ static void fill_add(const struct conv_job *job)
                                                                                : 0);
 }
 
-// Where a thread loads line `unit` of the band: to its place, or where it is rounded from.
-static float *line_begin(const struct conv_job *job, int unit, int thread)
+// Loads row y of item n to line `unit` of the band, from channel `at` on.
+static void load_line(const struct conv_job *job, int unit, int thread, int n, int y, size_t at)
 {
     const struct cpu_conv *conv = job->conv;
-    size_t line = line_floats(conv, job->op->op), threads = (size_t)cpu_pool_threads(job->run->pool);
-    return conv->bf16 ? job->padded + conv->input + conv->widened + conv->paired +
-                            (size_t)thread * (conv->line / threads)
-                      : job->padded + (size_t)unit * line;
+    const struct cpu_run *run = job->run;
+    size_t line = line_floats(conv, job->op->op), numbers = (size_t)job->source.w << job->source.shift;
+    float *to = job->padded + (size_t)unit * line;
+    numbers *= (size_t)job->source.channels;
+    if (!conv->bf16) {
+        cpu_source_row(run->kernels, &job->source, n, y, to + at);
+    } else if (narrow_load(job->op->op)) {
+        cpu_source_row_narrow(run->bf16, &job->source, n, y, (uint16_t *)to + at);
+    } else {
+        float *wide = job->padded + conv->input + conv->widened + conv->paired +
+                      (size_t)thread * (conv->line / (size_t)cpu_pool_threads(run->pool));
+        cpu_source_row(run->kernels, &job->source, n, y, wide);
+        run->bf16->narrow(wide, numbers, (uint16_t *)to + at);
+    }
 }
 
-static void line_end(const struct conv_job *job, int unit, const float *line)
+// Zeros from number `from` to `to` of line `unit` of the band.
+static void clear_line(const struct conv_job *job, int unit, size_t from, size_t to)
 {
-    size_t floats = line_floats(job->conv, job->op->op);
-    if (job->conv->bf16)
-        job->run->bf16->narrow(line, 2 * floats, (uint16_t *)(job->padded + (size_t)unit * floats));
+    size_t size = job->conv->bf16 ? sizeof(uint16_t) : sizeof(float);
+    float *line = job->padded + (size_t)unit * line_floats(job->conv, job->op->op);
+    memset((char *)line + from * size, 0, (to - from) * size);
 }
 
 // One line of the padded input: zeros around the loaded line.
@@ -206,45 +363,51 @@ static void pad_row(void *context, int unit, int thread)
     const struct cpu_source *s = &job->source;
     int line = job->padded_line + unit, pad = job->op->op->pad;
     int n = line / conv->padded_h, y = line % conv->padded_h - pad, height = s->h << s->shift;
-    int width = s->w << s->shift, right = conv->padded_w - pad - width;
-    size_t c = (size_t)s->channels;
-    float *row = line_begin(job, unit, thread);
+    int width = s->w << s->shift;
+    size_t c = (size_t)s->channels, left = (size_t)pad * c, right = (size_t)(pad + width) * c;
+    size_t all = (size_t)conv->padded_w * c;
 
     if (y < 0 || y >= height) {
-        memset(row, 0, (size_t)conv->padded_w * c * sizeof(*row));
+        clear_line(job, unit, 0, all);
     } else {
-        memset(row, 0, (size_t)pad * c * sizeof(*row));
-        cpu_source_row(job->run->kernels, s, n, y, row + (size_t)pad * c);
-        if (right > 0)
-            memset(row + (size_t)(pad + width) * c, 0, (size_t)right * c * sizeof(*row));
+        clear_line(job, unit, 0, left);
+        load_line(job, unit, thread, n, y, left);
+        if (right < all)
+            clear_line(job, unit, right, all);
     }
-    line_end(job, unit, row);
 }
 
 // One line of a source that needs no zeros.
 static void flat_row(void *context, int unit, int thread)
 {
     const struct conv_job *job = context;
-    const struct cpu_source *s = &job->source;
-    int line = job->padded_line + unit, height = s->h << s->shift;
-    float *row = line_begin(job, unit, thread);
-    cpu_source_row(job->run->kernels, s, line / height, line % height, row);
-    line_end(job, unit, row);
+    int line = job->padded_line + unit, height = job->source.h << job->source.shift;
+    load_line(job, unit, thread, line / height, line % height, 0);
 }
 
-// A row of pixels, and where its input begins.
+// A row of pixels, and where its input begins. Where lines are joined, the positions between them count.
 struct place {
     int item, pixels;
     size_t pixel; // of the output, over all items
     const float *a;
 };
 
+// Lines of one item in the band, as joined rows.
+static int joined_rows(const struct conv_job *job)
+{
+    int lines = whole(job->conv) ? job->conv->lines : job->lines;
+    return (lines + job->conv->joined - 1) / job->conv->joined;
+}
+
 static struct place line_place(const struct conv_job *job, int row)
 {
     const struct cpu_conv *conv = job->conv;
-    int line = job->line + row, item = line / conv->lines, y = line % conv->lines;
+    int rows = joined_rows(job), from = row % rows * conv->joined;
+    int line = job->line + row / rows * conv->lines + from, item = line / conv->lines, y = line % conv->lines;
+    int left = (whole(conv) ? conv->lines : job->lines) - from;
     int padded = item * conv->padded_h + y * job->op->op->stride - job->padded_line;
-    return (struct place){item, conv->width, (size_t)line * (size_t)conv->width,
+    int pixels = ((conv->joined < left ? conv->joined : left) - 1) * conv->padded_w + conv->width;
+    return (struct place){item, pixels, (size_t)line * (size_t)conv->width,
                           job->padded + (size_t)padded * line_floats(conv, job->op->op)};
 }
 
@@ -255,16 +418,17 @@ static int flat_pixels(const struct conv_job *job) // of one item in the band
 
 static int flat_rows(const struct conv_job *job)
 {
-    return (flat_pixels(job) + FLAT_PIXELS - 1) / FLAT_PIXELS;
+    return (flat_pixels(job) + job->conv->pixels - 1) / job->conv->pixels;
 }
 
 static struct place flat_place(const struct conv_job *job, int row)
 {
-    int pixels = flat_pixels(job), rows = flat_rows(job), n = row / rows, from = row % rows * FLAT_PIXELS;
+    int pixels = flat_pixels(job), rows = flat_rows(job), n = row / rows,
+        from = row % rows * job->conv->pixels;
     size_t cin = (size_t)job->op->op->weight->cin, at = (size_t)n * (size_t)pixels + (size_t)from;
     size_t pixel = (size_t)job->line * (size_t)job->conv->width + at;
     return (struct place){job->line / job->conv->lines + n,
-                          pixels - from < FLAT_PIXELS ? pixels - from : FLAT_PIXELS, pixel,
+                          pixels - from < job->conv->pixels ? pixels - from : job->conv->pixels, pixel,
                           job->conv->direct ? job->source.src[0] + pixel * cin
                                             : job->padded + floats_of(job->conv, at * cin)};
 }
@@ -272,7 +436,7 @@ static struct place flat_place(const struct conv_job *job, int row)
 static int rows_of(const struct conv_job *job)
 {
     int items = whole(job->conv) ? job->conv->items : 1;
-    return job->conv->flat ? items * flat_rows(job) : job->lines;
+    return items * (job->conv->flat ? flat_rows(job) : joined_rows(job));
 }
 
 // One panel of one row.
@@ -302,6 +466,8 @@ static void conv_row(void *context, int unit, int thread)
         .add = job->add + (size_t)place.item * add_step(job->op->dst) + first,
         .residual = job->residual ? job->residual + place.pixel * channels + first : NULL,
         .scale = o->scale,
+        .line = conv->joined > 1 ? conv->width : 0,
+        .pitch = conv->padded_w,
     };
     (conv->bf16 ? job->run->bf16->row : job->run->kernels->row)(&row);
 }
@@ -316,27 +482,22 @@ static void load_band(struct conv_job *job)
         cpu_pool_run(job->run->pool, lines, conv->flat ? flat_row : pad_row, job);
 }
 
-// One panel of the group as pairs.
-static void pair_panel(void *context, int unit, int thread)
-{
-    const struct conv_job *job = context;
-    const struct cpu_panels *panels = job->conv->panels;
-    size_t at = (size_t)unit * CPU_PANEL * panels->depth;
-    int width = cpu_panel_width(panels->channels, job->first + unit);
-    float *out = job->padded + job->conv->input + job->conv->widened + at / 2;
-    job->run->bf16->pairs(job->weights + at, (size_t)width, panels->depth, (uint16_t *)out);
-}
-
 static void load_weights(struct conv_job *job)
 {
     const struct cpu_conv *conv = job->conv;
     const struct cpu_run *run = job->run;
     float *scratch = job->padded + conv->input;
-    job->weights = cpu_panels_load(conv->panels, job->first, job->panels, run->kernels, run->pool, scratch);
+    job->weights = conv->held ? conv->held->data : scratch;
     if (!conv->bf16)
-        return;
-    cpu_pool_run(run->pool, job->panels, pair_panel, job);
-    job->weights = scratch + conv->widened;
+        job->weights = cpu_panels_load(conv->panels, job->first, job->panels, run->kernels, run->pool,
+                                       scratch);
+    else if (!conv->held)
+        pair_panels(&(struct pair_job){.kernels = run->kernels,
+                                       .bf16 = run->bf16,
+                                       .panels = conv->panels,
+                                       .first = job->first,
+                                       .out = scratch},
+                    run->pool, job->panels);
 }
 
 // Where all weights are one group, they are made float32 once for all bands; otherwise there is one band.

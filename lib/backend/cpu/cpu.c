@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backend/cpu/amx.h"
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/winograd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +18,11 @@ static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
 struct prepared {
     const struct ebb_program *program;
     struct cpu_op *ops;
+    const struct cpu_bf16_kernels *bf16; // of the device, or AMX
     float *scratch;
     size_t scratch_floats;
 };
 
-// The best instruction set that this machine has and this build knows. For tests, `name` asks for another one
-// ("avx2", "plain"; NULL: the best).
 static const struct cpu_kernels *choose_kernels(const char *name)
 {
     const struct cpu_kernels *list[3];
@@ -44,14 +43,23 @@ static const struct cpu_kernels *choose_kernels(const char *name)
     return NULL;
 }
 
-// NULL: this machine or build has none, and float32 is used. The definition stands behind "cpu:plain" alone.
-static const struct cpu_bf16_kernels *choose_bf16(const struct cpu_kernels *chosen)
+// The best instruction set that this machine has and this build knows, and its arithmetic in bfloat16. For
+// tests, `name` asks for another one: "plain", "avx2", "avx512", "amx"; NULL: the best. False: not here.
+static bool choose(const char *name, struct cpu_device *cpu)
 {
+    bool amx = name && strcmp(name, "amx") == 0; // AVX-512 with AMX, or nothing
+    cpu->kernels = choose_kernels(amx ? "avx512" : name);
+    if (cpu->kernels == &cpu_kernels_plain)
+        cpu->bf16 = &cpu_bf16_kernels_plain; // the definition: slow
 #ifdef EBB_CPU_BF16
-    if (chosen == &cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
-        return &cpu_bf16_kernels_avx512;
+    if (cpu->kernels == &cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
+        cpu->bf16 = &cpu_bf16_kernels_avx512;
 #endif
-    return chosen == &cpu_kernels_plain ? &cpu_bf16_kernels_plain : NULL;
+#ifdef EBB_CPU_AMX
+    if (cpu->bf16 == &cpu_bf16_kernels_avx512 && (amx || !name) && cpu_amx_exists())
+        cpu->amx = &cpu_bf16_kernels_amx;
+#endif
+    return cpu->kernels && (!amx || (cpu->amx && cpu_amx_ask()));
 }
 
 // Number of physical cores that this process may use. Two threads of one core share its arithmetic units, so
@@ -85,21 +93,19 @@ static void cpu_close(struct ebb_device *device)
 static enum ebb_result cpu_open(struct ebb_device *device, const char *which, int threads,
                                 struct ebb_error *error)
 {
-    const struct cpu_kernels *best = choose_kernels(which);
-    if (!best)
+    struct cpu_device chosen = {0}, *cpu;
+    if (!choose(which, &chosen))
         return ebb_fail(error, EBB_NO_DEVICE, "device cpu:%s: this machine or build does not have it", which);
     threads = threads ? threads : physical_cores();
-    struct cpu_device *cpu = ebb_alloc(1, sizeof(*cpu));
-    device->state = cpu;
-    if (!cpu || !(cpu->pool = cpu_pool_create(threads))) {
+    device->state = cpu = ebb_alloc(1, sizeof(*cpu));
+    if (!cpu || !(chosen.pool = cpu_pool_create(threads))) {
         free(cpu);
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for the threads of a device");
     }
-    cpu->kernels = best;
-    cpu->bf16 = choose_bf16(best);
+    *cpu = chosen;
     device->bf16 = cpu->bf16 != NULL;
-    snprintf(device->description, sizeof(device->description), "cpu: %d thread%s, %s", threads,
-             threads == 1 ? "" : "s", best->title);
+    snprintf(device->description, sizeof(device->description), "cpu: %d thread%s, %s%s", threads,
+             threads == 1 ? "" : "s", cpu->kernels->title, cpu->amx ? " and AMX" : "");
     return EBB_OK;
 }
 
@@ -116,30 +122,32 @@ static void cpu_release(struct ebb_device *device, void *data)
     free(prepared);
 }
 
-static enum ebb_result prepare_op(const struct cpu_device *cpu, const struct ebb_program *program,
-                                  const struct ebb_op *op, struct cpu_op *out, struct ebb_error *error)
+static void set_op(const struct cpu_device *cpu, const struct ebb_program *program, const struct ebb_op *op,
+                   struct cpu_op *out)
 {
     out->op = op;
     out->bf16 = program->bf16 && cpu->bf16;
     out->dst = &program->operands[op->dst];
     for (int i = 0; i < EBB_OP_SOURCES; i++)
         out->src[i] = op->src[i] < 0 ? NULL : &program->operands[op->src[i]];
-    return kernels[op->kind]->prepare ? kernels[op->kind]->prepare(cpu, out, error) : EBB_OK;
 }
 
 #ifndef EBB_HOLD_FLOATS // another number for measurements: -Dc_args=-DEBB_HOLD_FLOATS=0
 #define EBB_HOLD_FLOATS (1 << 25)
 #endif
 
-// Whether the transformed weights of a program are held. That pays for small networks alone: see the table
-// "What do weights cost in memory?" in docs/measurements.md.
-static bool may_hold(const struct ebb_program *program)
+// Which convolutions hold their weights in a second form: all that gain from it, or none. That pays for small
+// networks alone: see the table "What do weights cost in memory?" in docs/measurements.md.
+static void choose_held(const struct cpu_device *cpu, const struct prepared *prepared)
 {
     size_t floats = 0;
-    for (int i = 0; i < program->op_count; i++)
-        if (program->ops[i].kind == EBB_OP_CONV)
-            floats += winograd_worth(&program->ops[i], &program->operands[program->ops[i].dst]);
-    return floats <= EBB_HOLD_FLOATS;
+    for (int i = 0; i < prepared->program->op_count; i++) {
+        size_t worth = cpu_conv_worth(cpu, &prepared->ops[i]);
+        prepared->ops[i].hold = worth > 0;
+        floats += worth;
+    }
+    for (int i = 0; floats > EBB_HOLD_FLOATS && i < prepared->program->op_count; i++)
+        prepared->ops[i].hold = false;
 }
 
 static enum ebb_result prepare_ops(const struct cpu_device *cpu, struct prepared *prepared,
@@ -147,17 +155,18 @@ static enum ebb_result prepare_ops(const struct cpu_device *cpu, struct prepared
 {
     const struct ebb_program *program = prepared->program;
     enum ebb_result result = EBB_OK;
-    bool hold = may_hold(program);
     prepared->ops = ebb_alloc((size_t)program->op_count, sizeof(*prepared->ops));
     if (!prepared->ops)
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
+    for (int i = 0; i < program->op_count; i++)
+        set_op(cpu, program, &program->ops[i], &prepared->ops[i]);
+    choose_held(cpu, prepared);
     for (int i = 0; result == EBB_OK && i < program->op_count; i++) {
-        const struct ebb_op *op = &program->ops[i];
-        prepared->ops[i].hold = hold && op->kind == EBB_OP_CONV &&
-                                winograd_worth(op, &program->operands[op->dst]) > 0;
-        result = prepare_op(cpu, program, op, &prepared->ops[i], error);
-        size_t need = prepared->ops[i].scratch;
-        prepared->scratch_floats = need > prepared->scratch_floats ? need : prepared->scratch_floats;
+        struct cpu_op *op = &prepared->ops[i];
+        const struct cpu_kernel *kernel = kernels[op->op->kind];
+        result = kernel->prepare ? kernel->prepare(cpu, op, error) : EBB_OK;
+        prepared->scratch_floats = op->scratch > prepared->scratch_floats ? op->scratch
+                                                                          : prepared->scratch_floats;
     }
     if (result == EBB_OK && !(prepared->scratch = ebb_host_alloc(prepared->scratch_floats)))
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for %zu floats of scratch",
@@ -165,14 +174,28 @@ static enum ebb_result prepare_ops(const struct cpu_device *cpu, struct prepared
     return result;
 }
 
+// The device as a program sees it: with AMX, if the program can use it and the system allows it.
+static struct cpu_device device_for(struct ebb_device *device, const struct ebb_program *program)
+{
+    struct cpu_device cpu = *(const struct cpu_device *)device->state;
+    if (program->bf16 && cpu.amx && cpu_amx_ask())
+        cpu.bf16 = cpu.amx;
+    else if (program->bf16 && cpu.amx)
+        ebb_logf(device->log, EBB_LOG_INFO, "%s: the system refuses AMX; AVX512-BF16 is used",
+                 device->description);
+    return cpu;
+}
+
 static enum ebb_result cpu_prepare(struct ebb_device *device, const struct ebb_program *program, void **out,
                                    struct ebb_error *error)
 {
     struct prepared *prepared = ebb_alloc(1, sizeof(*prepared));
+    struct cpu_device cpu = device_for(device, program);
     if (!prepared)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
     prepared->program = program;
-    enum ebb_result result = prepare_ops(device->state, prepared, error);
+    prepared->bf16 = cpu.bf16;
+    enum ebb_result result = prepare_ops(&cpu, prepared, error);
     if (result == EBB_OK)
         *out = prepared;
     else
@@ -198,7 +221,7 @@ static enum ebb_result cpu_run(struct ebb_device *device, void *data, int step,
     struct cpu_run run = {
         .host = {prepared->program, inputs, outputs, step},
         .kernels = cpu->kernels,
-        .bf16 = cpu->bf16,
+        .bf16 = prepared->bf16,
         .pool = cpu->pool,
         .scratch = prepared->scratch,
     };

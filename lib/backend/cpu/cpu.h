@@ -10,6 +10,7 @@
 struct cpu_device {
     const struct cpu_kernels *kernels;
     const struct cpu_bf16_kernels *bf16; // NULL: none
+    const struct cpu_bf16_kernels *amx;  // in place of them, once the system allows it; NULL: none
     struct cpu_pool *pool;
 };
 
@@ -22,6 +23,9 @@ struct cpu_op {
     bool bf16;                   // a convolution may be one of bfloat16
     bool hold;                   // prepare() may hold a second form of the weights
 };
+
+// Floats of a second form of a convolution's weights that prepare() may hold; 0: it needs none.
+size_t cpu_conv_worth(const struct cpu_device *device, const struct cpu_op *op);
 
 // One run of a program, as jobs receive it with their op.
 struct cpu_run {
@@ -72,8 +76,11 @@ struct cpu_source cpu_source_of(const struct cpu_run *run, const struct cpu_op *
 // Writes row y of item n to dst, pixel after pixel; y counts after upsampling and is inside the image.
 void cpu_source_row(const struct cpu_kernels *kernels, const struct cpu_source *source, int n, int y,
                     float *dst);
+// The same, rounded to bfloat16; the activation is none or SiLU.
+void cpu_source_row_narrow(const struct cpu_bf16_kernels *kernels, const struct cpu_source *source, int n,
+                           int y, uint16_t *dst);
 
-// The same for `count` pixels from x on.
+// The same as cpu_source_row() for `count` pixels from x on.
 void cpu_source_part(const struct cpu_kernels *kernels, const struct cpu_source *source, int n, int y, int x,
                      int count, float *dst);
 
@@ -98,8 +105,9 @@ void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, s
                      size_t column_step);
 size_t cpu_panels_floats(size_t depth, int channels);
 
-// out (pixels, columns) = a (pixels, depth) times panels of `columns` columns.
-void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth,
-                  const float *panels, int columns, float *out, size_t out_step);
+// out (pixels, columns) = a (pixels, depth) times panels of `columns` columns, by a row() of the kernels. Of
+// bfloat16, `step` and `depth` count pairs.
+void cpu_multiply(void (*multiply)(const struct cpu_row *row), const float *a, size_t step, int pixels,
+                  int depth, const float *panels, int columns, float *out, size_t out_step);
 
 #endif

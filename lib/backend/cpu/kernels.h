@@ -25,6 +25,9 @@ struct cpu_row {
     const float *add;      // `width` floats, or NULL
     const float *residual; // steps as out, or NULL
     float scale;
+    // Of cpu_bf16_kernels.direct_pixels > 0: pixels lie in lines that are `pitch` apart at `a`, and of each
+    // the first `line` are stored, without a gap. 0: all are.
+    int line, pitch;
 };
 
 // dst[p * dst_step + c] = act(src[(p >> shift) * src_step + c] * a[c] + b[c]); a may be NULL: no affine part.
@@ -125,9 +128,14 @@ struct cpu_kernels {
 struct cpu_bf16_kernels {
     const char *title;
     void (*row)(const struct cpu_row *row);
+    // Pixels that row() should have at a time. 0: those of a line, and Winograd's method is faster than row()
+    // where it can be used.
+    int direct_pixels;
     void (*narrow)(const float *src, size_t count, uint16_t *dst);
     // As those of struct cpu_kernels, as exactly as bfloat16 needs it: the load of SiLU, and sums as float32.
     void (*load_silu)(const struct cpu_load *load);
+    // To `dst` in place of load->dst, whose step counts numbers of bfloat16. No activation, or SiLU.
+    void (*load_narrow)(const struct cpu_load *load, uint16_t *dst);
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
     // Rows of a panel, (count, width), to (count / 2, width, 2).
     void (*pairs)(const float *rows, size_t width, size_t count, uint16_t *out);
@@ -141,7 +149,7 @@ struct cpu_bf16_kernels {
     void (*winograd2_weights)(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane);
 };
 
-extern const struct cpu_bf16_kernels cpu_bf16_kernels_plain, cpu_bf16_kernels_avx512;
+extern const struct cpu_bf16_kernels cpu_bf16_kernels_plain, cpu_bf16_kernels_avx512, cpu_bf16_kernels_amx;
 extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
 
 #endif

@@ -30,12 +30,12 @@ void cpu_panels_pack(float *dst, const float *src, size_t depth, int channels, s
     }
 }
 
-void cpu_multiply(const struct cpu_kernels *kernels, const float *a, size_t step, int pixels, int depth,
-                  const float *panels, int columns, float *out, size_t out_step)
+void cpu_multiply(void (*multiply)(const struct cpu_row *row), const float *a, size_t step, int pixels,
+                  int depth, const float *panels, int columns, float *out, size_t out_step)
 {
     for (int panel = 0; panel * CPU_PANEL < columns; panel++) {
         int width = cpu_panel_width(columns, panel), first = panel * CPU_PANEL;
-        kernels->row(&(struct cpu_row){
+        multiply(&(struct cpu_row){
             .a = a,
             .step = step,
             .runs = 1,

@@ -7,14 +7,6 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/vector.h"
 
-// Arrays of vectors stay in registers only where loops over them are unrolled.
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 64")
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must
 // fit.
 #if defined(__AVX512F__)

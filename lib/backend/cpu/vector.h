@@ -7,6 +7,14 @@
 #include <stdint.h>
 #include <string.h>
 
+// Arrays of vectors stay in registers only where loops over them are unrolled.
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 #elif defined(__AVX2__)

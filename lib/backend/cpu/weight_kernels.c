@@ -9,8 +9,6 @@
 #include <immintrin.h>
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
-
 typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
 
 // ---- 16 bits become 32 ----
