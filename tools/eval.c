@@ -17,7 +17,7 @@ struct eval {
     const char *folder, *input, *output, *label_text, *vector, *text[2], *mask[2], *device, *ids, *pooled;
     double timestep;
     int threads, repeat;
-    bool encode, decode;
+    bool encode, decode, bf16;
 
     int labels[MAX_LABELS], label_count;
     struct npy vectors, states[2], masks[2];
@@ -65,6 +65,8 @@ static int read_options(const struct tool_command *command, struct eval *e, int 
          "autoencoder: to mean and standard deviation, (n, 2 latent, h', w')"},
         {"decode", 0, NULL, TOOL_FLAG, &e->decode, 0, 0,
          "autoencoder: latents to values; no scaling factor is applied"},
+        {"bf16", 0, NULL, TOOL_FLAG, &e->bf16, 0, 0,
+         "U-Net: in bfloat16, where the device has it, as --precision of render"},
         {"device", 'd', "NAME", TOOL_NAME, &e->device, 0, 0, TOOL_DEVICES},
         {"threads", 0, "N", TOOL_INT, &e->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
         {"repeat", 'r', "N", TOOL_INT, &e->repeat, 1, 1000000,
@@ -201,7 +203,8 @@ static int pass_once(struct eval *e, struct ebb_net *net)
     struct ebb_error error = {0};
     struct ebb_net_inputs inputs = {.timestep = isnan(e->timestep) ? 0 : e->timestep,
                                     .labels = e->label_count ? e->labels : NULL,
-                                    .class_vector = e->vectors.values};
+                                    .class_vector = e->vectors.values,
+                                    .bf16 = e->bf16};
     for (int i = 0; i < 2; i++)
         inputs.text[i] = (struct ebb_net_text){e->states[i].values, (int)e->states[i].shape[1],
                                                e->masks[i].values};

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What one core of this machine can do: multiplications with additions a second in float32 and, where the
-// processor has it, in bfloat16, and bytes a second from memory. Prints one JSON line, by processor time.
+// processor has it, in bfloat16 by vectors and by the tiles of AMX, and bytes a second from memory. Prints
+// one JSON line, by processor time.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +81,56 @@ __attribute__((target("avx512f,avx512bf16"))) static void bfloat16(void)
     for (int i = 0; i < CHAINS; i++)
         sink = _mm512_reduce_add_ps(sums[i]);
 }
+
+#if defined(__linux__)
+#define HAVE_TILES
+struct tile_config {
+    _Alignas(64) uint8_t palette;
+    uint8_t start, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+};
+
+// A tile is 16 rows of 64 bytes: 2 * 16 * 16 * 32 multiplications and additions.
+__attribute__((target("amx-tile,amx-bf16"))) static void tiles(void)
+{
+    struct tile_config config = {.palette = 1};
+    static float zeros[256];
+    for (int i = 0; i < 8; i++) {
+        config.bytes[i] = 64;
+        config.rows[i] = 16;
+    }
+    _tile_loadconfig(&config);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_loadd(4, zeros, 64);
+    _tile_loadd(5, zeros, 64);
+    for (int k = 0; k < LOOPS / 16; k++) {
+        _tile_dpbf16ps(0, 4, 5);
+        _tile_dpbf16ps(1, 4, 5);
+        _tile_dpbf16ps(2, 4, 5);
+        _tile_dpbf16ps(3, 4, 5);
+    }
+    _tile_release();
+}
+
+// As lib/backend/cpu/amx.c asks; a processor without AMX has no such state.
+static int may_use_tiles(void)
+{
+    return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
+#endif
 #endif
 
 int main(void)
 {
-    double wide = 0, narrow = 0;
+    double wide = 0, narrow = 0, tile = 0;
+#ifdef HAVE_TILES
+    if (may_use_tiles())
+        tile = best(4 * 16384.0 * (LOOPS / 16), tiles);
+#endif
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f"))
         wide = best(32.0 * LOOPS * CHAINS, float32);
@@ -91,8 +142,8 @@ int main(void)
         return 1;
     memset(memory, 1, FLOATS * sizeof(*memory));
     double bytes = best((double)FLOATS * sizeof(*memory), read_memory);
-    printf("{\"fp32_gflops\": %.1f, \"bf16_gflops\": %.1f, \"memory_gbs\": %.1f}\n", wide * 1e-9,
-           narrow * 1e-9, bytes * 1e-9);
+    printf("{\"fp32_gflops\": %.1f, \"bf16_gflops\": %.1f, \"amx_gflops\": %.1f, \"memory_gbs\": %.1f}\n",
+           wide * 1e-9, narrow * 1e-9, tile * 1e-9, bytes * 1e-9);
     free(memory);
     return 0;
 }

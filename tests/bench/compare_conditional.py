@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Times a pass of a U-Net that sees text, and its memory, here, in PyTorch and in onnxruntime.
 
-    compare_conditional.py EBB riffusion|audioldm [--threads 2 --rounds 3 --folder KEPT]
+    compare_conditional.py EBB riffusion|audioldm [--threads 2 --rounds 3 --folder KEPT] [--bf16]
 
 riffusion: Stable Diffusion's U-Net, 860 M parameters, at 64 x 64 x 4 with 77 tokens. audioldm: that of
 AudioLDM-S, 185 M, at 8 x 256 x 16 with a vector. Weights are random. The peers take turns, each in a process
 of its own: ours with the file in 32 bits and in 16, the others in 32. Printed are the best and the median of
 a pass, the processor time of a pass (on a machine with other work, compare that), the largest memory of the
-process, and how many times ours, in 32 bits, fits into each. --folder keeps the networks for the next time.
+process, and how many times ours, in 32 bits, fits into each. With --bf16 ours, from the file in 16 bits, and
+PyTorch compute in bfloat16, and nothing else is measured. --folder keeps the networks for the next time.
 Needs torch, diffusers, onnx and onnxruntime; riffusion needs 14 GB of memory and 16 GB of disk.
 """
 
@@ -47,6 +48,7 @@ KINDS = {
 }
 TIMESTEP = 500
 PEERS = ("ours", "ours, 16 bits", "onnxruntime", "pytorch")
+BF16_PEERS = ("ours, bf16", "ours", "pytorch, bf16")
 
 
 def arguments():
@@ -58,7 +60,9 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder")
-    parser.add_argument("--peer", choices=("prepare", *PEERS[2:]), help=argparse.SUPPRESS)
+    parser.add_argument("--bf16", action="store_true")
+    hidden = ("prepare", *PEERS[2:], BF16_PEERS[2])
+    parser.add_argument("--peer", choices=hidden, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -118,20 +122,25 @@ def prepare(args, folder):
             numpy.save(folder / f"{name}.npy", torch.randn(shape).numpy())
     net.half().save_pretrained(folder / "half")
     net.float().save_pretrained(folder / "net")
-    export(net, args.kind, folder)
+    if not args.bf16:
+        export(net, args.kind, folder)
 
 
 def run_pytorch(args, folder):
     import torch
     from diffusers import UNet2DConditionModel
 
+    number = torch.bfloat16 if args.bf16 else torch.float32
     torch.set_num_threads(args.threads)
-    net = UNet2DConditionModel.from_pretrained(folder / "net").eval()
-    values = {name: torch.from_numpy(value) for name, value in inputs(args.kind, folder).items()}
+    net = UNet2DConditionModel.from_pretrained(folder / "net", torch_dtype=number).eval()
+    net = net.to(memory_format=torch.channels_last) if args.bf16 else net
+    values = {
+        name: torch.from_numpy(value).to(number) for name, value in inputs(args.kind, folder).items()
+    }
 
     def run():
         with torch.inference_mode():
-            return call(net, values).numpy()
+            return call(net, values).float().numpy()
 
     return run
 
@@ -143,14 +152,14 @@ def run_onnxruntime(args, folder):
 
 
 def measure_peer(args, folder):
-    run = (run_pytorch if args.peer == "pytorch" else run_onnxruntime)(args, folder)
+    run = (run_pytorch if args.peer.startswith("pytorch") else run_onnxruntime)(args, folder)
     peers.measure_call(run, folder / f"{args.peer}.npy")
 
 
-def measure_ours(args, folder, net):
+def measure_ours(args, folder, net, bf16):
     command = [args.ebb, "eval", str(folder / net), "--input", str(folder / "x.npy")]
     command += ["--timestep", str(TIMESTEP), "--device", "cpu", "--threads", str(args.threads)]
-    command += ["--output", str(folder / f"ours-{net}.npy")]
+    command += ["--output", str(folder / f"ours-{net}.npy")] + (["--bf16"] if bf16 else [])
     for name in ("text", "vector"):
         if name in KINDS[args.kind]:
             command += [f"--{name}", str(folder / f"{name}.npy")]
@@ -159,22 +168,25 @@ def measure_ours(args, folder, net):
 
 def in_a_process(args, peer, folder):
     command = [sys.executable, __file__, args.ebb, args.kind, "--peer", peer]
-    command += ["--threads", str(args.threads), "--folder", str(folder)]
+    command += ["--threads", str(args.threads), "--folder", str(folder)] + ["--bf16"] * args.bf16
     environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
 
 
 def measure(args, peer, folder):
     if peer.startswith("ours"):
-        return measure_ours(args, folder, "net" if peer == "ours" else "half")
+        half = args.bf16 or peer == "ours, 16 bits"
+        return measure_ours(args, folder, "half" if half else "net", peer == "ours, bf16")
     return json.loads(in_a_process(args, peer, folder))
 
 
 def compare(args, folder):
-    if not (folder / "onnx").exists():
+    if not (folder / ("net" if args.bf16 else "onnx")).exists():
         in_a_process(args, "prepare", folder)
-    rows = peers.measure_in_turn(PEERS, lambda peer: measure(args, peer, folder), args.rounds)
-    difference = peers.largest_difference(folder / "ours-net.npy", folder / "pytorch.npy")
+    names = BF16_PEERS if args.bf16 else PEERS
+    rows = peers.measure_in_turn(names, lambda peer: measure(args, peer, folder), args.rounds)
+    files = ("ours-half.npy", "pytorch, bf16.npy") if args.bf16 else ("ours-net.npy", "pytorch.npy")
+    difference = peers.largest_difference(*(folder / name for name in files))
     print(f"largest difference from PyTorch: {difference:.1e} of the largest value")
     peers.report(rows)
 

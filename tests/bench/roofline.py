@@ -6,8 +6,8 @@
 
 The folder has bench-peak, bench-net and libcpu-clock.so, built by `ninja`. Operations are profiled by
 processor time, one thread. For each kind: its share of the time, the multiplications that it makes (Winograd
-needs 4 or 2.25 times fewer than the plain sum), their share of the peak, and what bounds it: the larger of
-the times that these multiplications and the bytes that must be moved would take.
+needs 4 or 2.25 times fewer than the plain sum, which AMX takes), their share of the peak, and what bounds it:
+the larger of the times that these multiplications and the bytes that must be moved would take.
 """
 
 import json
@@ -35,10 +35,11 @@ def winograd(h, w, cin, cout, stride):
     return 0
 
 
-def of_conv(match):
+def of_conv(match, tiles_of_amx):
     """Kind, multiplications and additions, and bytes: source, result and weights once."""
     kh, kw, cin, cout, h, w, stride, batch = (int(x) if x else 1 for x in match.groups())
-    size = winograd(h, w, cin, cout, stride) if kh == 3 else 0
+    direct = kh != 3 or (tiles_of_amx and cin >= 16)
+    size = 0 if direct else winograd(h, w, cin, cout, stride)
     work = 2 * kh * kw * cin * cout * h * w * batch
     if size:
         work = 2 * (size + 2) ** 2 * cin * cout * tiles(h, w, size) * batch
@@ -48,10 +49,10 @@ def of_conv(match):
     return kind, work, moved
 
 
-def of_row(op):
+def of_row(op, tiles_of_amx):
     match = CONV.match(op)
     if match:
-        return of_conv(match)
+        return of_conv(match, tiles_of_amx)
     match = SHAPE.match(op)
     c, h, w, batch = (int(x) if x else 1 for x in match.groups()) if match else (0, 0, 0, 0)
     pixels = h * w * batch
@@ -69,10 +70,11 @@ def main():
     clock = {**os.environ, "LD_PRELOAD": f"{tools}/libcpu-clock.so"}
     run = subprocess.run(command, check=True, capture_output=True, text=True, env=clock)
     lines = run.stdout.splitlines()
-    gflops, gbs = peak["bf16_gflops" if bf16 else "fp32_gflops"], peak["memory_gbs"]
+    amx = bf16 and "AMX" in json.loads(lines[0])["device"]
+    gflops, gbs = peak["amx_gflops" if amx else precision + "_gflops"], peak["memory_gbs"]
     kinds = {}
     for row in json.loads(lines[-1])["profile"]:
-        kind, work, moved = of_row(row["op"])
+        kind, work, moved = of_row(row["op"], amx)
         sums = kinds.setdefault(kind, [0, 0, 0])
         for i, value in enumerate((row["ms"], work * row["times"] * 1e-9, moved * row["times"] * 1e-9)):
             sums[i] += value

@@ -19,6 +19,9 @@ ok "the shape is right" sh -c "$helper shape y.npy | grep -q '(2, 4, 8, 16) 1024
 ok "another label" "$ebb" eval "$unet" --input "$golden/unet-x.npy" --timestep 731 --label 3 --device cpu \
     --output z.npy
 ok "another answer" differ "$helper" near z.npy "$golden/unet-y.npy" 1e-3
+ok "an answer in bfloat16" sh -c "$ebb eval $unet --input $golden/unet-x.npy --timestep 731 --label 1,2 \
+    --device cpu:plain --bf16 --output bf16.npy && $helper near bf16.npy $golden/unet-y.npy 5e-2"
+ok "that is not the answer in float32" differ "$helper" near bf16.npy "$golden/unet-y.npy" 1e-4
 ok "timing is a line of JSON" \
     sh -c "$ebb eval $unet --input $golden/unet-x.npy --timestep 7 --device cpu --repeat 3 |
         grep -qx '{\"ms_min\": [0-9.]*, \"ms_median\": [0-9.]*, \"ms_processor\": [0-9.]*}'"
