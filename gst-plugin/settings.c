@@ -52,17 +52,35 @@ static const char *open_value(const struct ebb_setting *row)
     }
 }
 
-// The row's sentence, its unit, and what leaves it open.
+// What an open row means. A stream without a label plays the model's own, where a single sound has none.
+static const char *meaning_of_open(const struct ebb_setting *row)
+{
+    return row->open && strcmp(row->name, "label") != 0 ? row->open : "as the model recommends";
+}
+
+// Whether the sentence begins with the name of a sampler, which stays as it is written.
+static gboolean begins_with_sampler(const char *text)
+{
+    char *name = g_strndup(text, strcspn(text, ",: "));
+    gboolean begins = ebb_sampler_find(name) != NULL;
+    g_free(name);
+    return begins;
+}
+
+// The row's sentence, its unit behind the first part of it, and what leaves the row open.
 static const char *blurb_of(const struct ebb_setting *row)
 {
-    GString *text = g_string_new(row->help);
-    text->str[0] = g_ascii_toupper(text->str[0]);
-    if (row->unit)
-        g_string_append_printf(text, ", in %s", strcmp(row->unit, "s") == 0 ? "seconds" : row->unit);
+    const char *command = strstr(row->help, " (default:"); // what the command says instead of -1
+    GString *text = g_string_new_len(row->help, command ? command - row->help : -1);
+    if (!begins_with_sampler(text->str))
+        text->str[0] = g_ascii_toupper(text->str[0]);
+    if (row->unit) {
+        char *unit = g_strdup_printf(", in %s", strcmp(row->unit, "s") == 0 ? "seconds" : row->unit);
+        g_string_insert(text, (gssize)strcspn(text->str, ";"), unit);
+        g_free(unit);
+    }
     if (!row->initial)
-        g_string_append_printf(text, " (%s: %s)", open_value(row),
-                               row->open && row->type != EBB_SETTING_TEXT ? row->open
-                                                                          : "as the model recommends");
+        g_string_append_printf(text, " (%s: %s)", open_value(row), meaning_of_open(row));
     else if (may_be_open(row))
         g_string_append(text, " (-1: no limit)");
     const char *kept = g_intern_string(text->str);

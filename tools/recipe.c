@@ -111,7 +111,7 @@ int sound_check_level(const struct ebb_recipe *recipe, const char *where)
         return TOOL_OK;
     char all[64];
     tool_join(all, sizeof(all), given, count);
-    return tool_fail(TOOL_USAGE, "%s%s exclude each other: the level is one thing", where, all);
+    return tool_fail(TOOL_USAGE, "%s%s exclude each other: both set the level", where, all);
 }
 
 // ---- against the model ----

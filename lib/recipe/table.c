@@ -187,8 +187,8 @@ static const struct ebb_setting rows[] = {
     {"trim", FLAG, .role = EBB_ROLE_FINISH, .verbs = G,
      .help = "cut the silence around each sound (60 dB below its peak)"},
     {"lead", SECONDS(0, 60), .role = EBB_ROLE_FINISH, .verbs = G, .initial = "",
-     .help = "cut what lies before a sound's attack, but for so much of it (default: 5 ms of an event, all "
-             "of a texture; 60 leaves all)"},
+     .help = "how much stays of what lies before a sound's attack (default: 5 ms of an event, all of a "
+             "texture; 60 leaves all)"},
     {"gain", DECIBELS(-120, 60), .role = EBB_ROLE_FINISH, .verbs = G, .initial = "0",
      .help = "make the sound louder or softer"},
     {"lufs", .type = EBB_SETTING_REAL, .argument = "L", .unit = "LUFS", .low = -70, .high = 0,
