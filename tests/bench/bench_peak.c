@@ -100,6 +100,7 @@ __attribute__((target("amx-tile,amx-bf16"))) static void tiles(void)
         config.bytes[i] = 64;
         config.rows[i] = 16;
     }
+    __asm__ volatile("" ::: "memory"); // the intrinsic of gcc 12 does not say that it reads memory
     _tile_loadconfig(&config);
     _tile_zero(0);
     _tile_zero(1);
