@@ -33,6 +33,10 @@ struct stats_push {
     uint src, stats;
 };
 
+// attention.comp: queries, and channels of their answers, that a workgroup makes.
+#define ATTENTION_QUERIES 16u
+#define ATTENTION_WIDE 128u
+
 struct attention_push {
     uint queries, tokens, channels, heads; // tokens: keys and values
     uint q, k, v, dst, bias;

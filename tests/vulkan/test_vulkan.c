@@ -306,7 +306,8 @@ static float *run_attention(const char *name, int n, int h, int w, int c, int he
 TEST(attention_agrees_with_ref)
 {
     double rounding = bound();
-    static const int cases[][5] = {{1, 2, 3, 8, 2}, {2, 8, 9, 24, 3}, {1, 16, 16, 80, 1}, {1, 1, 1, 16, 4}};
+    static const int cases[][5] = {{1, 2, 3, 8, 2},  {2, 8, 9, 24, 3},  {1, 16, 16, 80, 1},
+                                   {1, 1, 1, 16, 4}, {2, 9, 9, 320, 2}, {1, 5, 14, 300, 1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const int *k = cases[i];
         float *got = run_attention("vulkan", k[0], k[1], k[2], k[3], k[4]);

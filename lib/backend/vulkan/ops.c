@@ -347,7 +347,7 @@ enum ebb_result ebb_vk_attention(struct ebb_vk_translation *out, const struct eb
 {
     const struct ebb_operand *operands = out->source.operands, *to = &operands[op->dst],
                              *keys = &operands[op->src[1]];
-    enum { MOST_WIDTH = 1024 }; // attention.comp keeps a query in shared memory
+    enum { MOST_WIDTH = 1024 }; // the gradients keep a query in shared memory
     int width = to->c / op->heads;
     if (width > MOST_WIDTH)
         return ebb_fail(error, EBB_UNSUPPORTED, "attention heads of %d channels: at most %d on Vulkan", width,
@@ -369,7 +369,9 @@ enum ebb_result ebb_vk_attention(struct ebb_vk_translation *out, const struct eb
     if (op->src[3] >= 0)
         set_bias_steps(&push, &operands[op->src[3]]);
     struct ebb_vk_specs specs = {{q.bank, k.bank, v.bank, dst.bank, bias.bank, op->causal}};
-    const uint32_t groups[3] = {queries, (uint32_t)op->heads, (uint32_t)to->n};
+    uint32_t slices = ((uint32_t)width + ATTENTION_WIDE - 1) / ATTENTION_WIDE;
+    const uint32_t groups[3] = {(queries + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES, (uint32_t)op->heads,
+                                (uint32_t)to->n * slices};
     struct ebb_vk_dispatch *d;
     enum ebb_result result = ebb_vk_append(out, EBB_VK_ATTENTION, &specs, &push, sizeof(push), groups, &d,
                                            error);
