@@ -34,9 +34,8 @@ bool ebb_weight_files_same(const struct ebb_weight_files *a, const struct ebb_we
 uint64_t ebb_weight_files_bytes(const struct ebb_weight_files *tensors);
 
 // The files by index, and their SHA-256 sums. ebb_weight_files_expect() states the sum that a file must
-// have, before loading, which checks it; the text is copied. ebb_weight_files_add_sums() reads the files whose
-// sum is not stated. ebb_weight_files_sum() is the sum as stated or read, "" while
-// it is not known.
+// have, before loading, which checks it; the text is copied. ebb_weight_files_add_sums() reads the files
+// whose sum is not stated. ebb_weight_files_sum() is the sum as stated or read, "" while it is not known.
 int ebb_weight_files_count(const struct ebb_weight_files *tensors);
 const char *ebb_weight_files_name(const struct ebb_weight_files *tensors, int index);
 void ebb_weight_files_expect(struct ebb_weight_files *tensors, int index, const char *sum);

@@ -8,7 +8,8 @@
 
 #define WEIGHTS "unet/diffusion_pytorch_model.safetensors"
 
-// Opens and loads the scratch folder: it must fail like this. What would take long is a timeout of the test's.
+// Opens and loads the scratch folder: it must fail like this. What would take long is a timeout of the
+// test's.
 static void refused(const char *what, enum ebb_result code, const char *word1, const char *word2)
 {
     struct ebb_error error = {0};
