@@ -65,7 +65,7 @@ static enum ebb_result make_hash(struct ebb_model *model, struct ebb_error *erro
         if (files->network[i])
             result = ebb_network_hash(files->network[i], &sha, error);
     for (int i = 0; i < EBB_MODEL_TEXTS && result == EBB_OK; i++)
-        if (model->tokenizer[i])
+        if (model->text[i])
             result = add_tokenizer(model, i ? "tokenizer_2" : "tokenizer", &sha, error);
     ebb_sha256_finish(&sha, files->hash);
     return result;
@@ -144,12 +144,32 @@ void ebb_model_close(struct ebb_model **model)
     free(m);
 }
 
+// The text encoder of a model of labels waits for a prompt.
+static bool waits(const struct ebb_model *model, int part)
+{
+    return part == EBB_PART_TEXT && model->words_are_classes;
+}
+
+enum ebb_result ebb_model_load_words(struct ebb_model *model, struct ebb_error *error)
+{
+    struct ebb_network **network = &model->files->network[EBB_PART_TEXT];
+    if (!waits(model, EBB_PART_TEXT))
+        return EBB_OK;
+    enum ebb_result result = model->tokenizer[0] ? EBB_OK : ebb_model_open_tokenizer(model, 0, error);
+    if (result == EBB_OK)
+        result = ebb_network_load(network, model->device, error);
+    const struct ebb_text_encoder *text = ebb_network_text(*network);
+    if (model->text[0] != text) // another model's, of the same files
+        model->text[0] = text;
+    return result;
+}
+
 static enum ebb_result load_networks(struct ebb_model *model, struct ebb_device *device,
                                      struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     for (int i = 0; result == EBB_OK && i < EBB_PARTS; i++)
-        if (model->files->network[i])
+        if (model->files->network[i] && !waits(model, i))
             result = ebb_network_load(&model->files->network[i], device, error);
     ebb_model_take_networks(model); // also after a failure: loading may have replaced some networks
     return result;

@@ -41,6 +41,13 @@ enum ebb_result ebb_model_read(struct ebb_model *model, struct ebb_error *error)
 // Points model->unet, vae and classifier to the model's networks.
 void ebb_model_take_networks(struct ebb_model *model);
 
+// Opens the tokenizer of text encoder `text`, and checks that it fits. `error` is not NULL.
+enum ebb_result ebb_model_open_tokenizer(struct ebb_model *model, int text, struct ebb_error *error);
+
+// Opens the tokenizer and loads the weights of the text encoder, where they wait for the first prompt: of a
+// model of labels that knows words as well. The model is loaded, `error` is not NULL.
+enum ebb_result ebb_model_load_words(struct ebb_model *model, struct ebb_error *error);
+
 // Checks that the parts fit together, and computes the state's shape. `error` is not NULL.
 enum ebb_result ebb_model_check(struct ebb_model *model, struct ebb_error *error);
 

@@ -145,7 +145,7 @@ void ebb_model_take_networks(struct ebb_model *model)
 // ---- tokenizer ----
 
 // A tokenizer's ids have to be known to the text encoder.
-static enum ebb_result open_tokenizer(struct ebb_model *model, int text, struct ebb_error *error)
+enum ebb_result ebb_model_open_tokenizer(struct ebb_model *model, int text, struct ebb_error *error)
 {
     static const char *const names[EBB_MODEL_TEXTS][2] = {{"tokenizer", "text_encoder"},
                                                           {"tokenizer_2", "text_encoder_2"}};
@@ -171,7 +171,8 @@ static enum ebb_result open_tokenizers(struct ebb_model *model, struct ebb_error
 {
     enum ebb_result result = EBB_OK;
     for (int i = 0; result == EBB_OK && i < EBB_MODEL_TEXTS; i++)
-        result = open_tokenizer(model, i, error);
+        if (!model->words_are_classes) // of a model of labels it waits for a prompt
+            result = ebb_model_open_tokenizer(model, i, error);
     return result;
 }
 

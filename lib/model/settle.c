@@ -31,7 +31,7 @@ static double number(const struct ebb_recipe *recipe, const char *name)
 
 static bool is_asked_in_words(const struct ebb_model *model)
 {
-    return model->text[0] != NULL;
+    return model->info.prompt;
 }
 
 // The recipe's labels, and the label to guide away from; -1: none.

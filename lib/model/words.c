@@ -80,15 +80,17 @@ static void forget_oldest(struct ebb_word_store *store)
     }
 }
 
-static struct encoding *encode(struct ebb_word_store *store, const struct ebb_model *model, const char *text,
+static struct encoding *encode(struct ebb_word_store *store, struct ebb_model *model, const char *text,
                                int tokens, struct ebb_error *error)
 {
     struct encoding *e = ebb_alloc(1, sizeof(*e));
     if (e)
         e->tokens = tokens;
     enum ebb_result result = e && (e->text = strdup(text))
-                                 ? ebb_prompt_encode(store->plans, model, text, tokens, &e->prompt, error)
+                                 ? ebb_model_load_words(model, error)
                                  : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a prompt");
+    if (result == EBB_OK)
+        result = ebb_prompt_encode(store->plans, model, text, tokens, &e->prompt, error);
     if (result == EBB_OK)
         return e;
     if (e)
@@ -141,8 +143,8 @@ static void tell_unknown(struct ebb_word_store *store, const struct ebb_model *m
 // ---- prompts that stay encoded ----
 
 // The prompt's encoding, which becomes the first of the store. NULL on failure.
-static const struct ebb_prompt *find(struct ebb_word_store *store, const struct ebb_model *model,
-                                     const char *text, int tokens, struct ebb_error *error)
+static const struct ebb_prompt *find(struct ebb_word_store *store, struct ebb_model *model, const char *text,
+                                     int tokens, struct ebb_error *error)
 {
     struct encoding **at = &store->first;
     while (*at && ((*at)->tokens != tokens || strcmp((*at)->text, text) != 0))
@@ -163,7 +165,7 @@ static const struct ebb_prompt *find(struct ebb_word_store *store, const struct 
 
 struct batch {
     struct ebb_word_store *store;
-    const struct ebb_model *model;
+    struct ebb_model *model;
     const struct ebb_settled *settled;
     struct {
         // `from` NULL: the item is a class; `to` NULL: it is not between two prompts.

@@ -103,6 +103,29 @@ TEST(labels_are_as_without_words)
     scratch_remove();
 }
 
+// The text encoder's weights are read when the first prompt comes: damage to them is no label's concern.
+TEST(weights_of_words_wait_for_a_prompt)
+{
+    struct ebb_error error = {0};
+    float values[LATENTS];
+    make_folder();
+    scratch_replace("ebb.json", "\"sha256\": {",
+                    "\"sha256\": {\"text_encoder/model.safetensors\": "
+                    "\"0000000000000000000000000000000000000000000000000000000000000000\",");
+    struct ebb_model *words = open_at(scratch), *plain = open_tiny("tiny-sfx");
+    REQUIRE(same_latents(words, "steps=3 seed=5 label=kick", plain, "steps=3 seed=5 label=kick"));
+    struct ebb_recipe *recipe = generating("steps=1 prompt=rain");
+    int shape[4];
+    REQUIRE(ebb_generate_latents(words, recipe, values, LATENTS, shape, NULL, &error) == EBB_CORRUPT);
+    printf("# %s\n", error.message);
+    REQUIRE(strstr(error.message, "text_encoder"));
+    REQUIRE(same_latents(words, "steps=3 seed=6 label=kick", plain, "steps=3 seed=6 label=kick"));
+    ebb_recipe_destroy(&recipe);
+    ebb_model_close(&words);
+    ebb_model_close(&plain);
+    scratch_remove();
+}
+
 TEST(guidance_and_paths_of_words)
 {
     struct ebb_model *m = open_words();
