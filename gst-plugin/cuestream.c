@@ -235,6 +235,13 @@ static gboolean takes_prompts(const struct cue_stream *stream)
     return ebb_model_info(stream->session->model)->prompt;
 }
 
+// Whether a caption that names no label is a prompt. For a model that knows labels it is none: words would
+// lead it to one of them, and a wrong sound is worse than none.
+static gboolean takes_captions(const struct cue_stream *stream)
+{
+    return takes_prompts(stream) && ebb_model_info(stream->session->model)->label_count == 0;
+}
+
 static void read_text(struct cue_stream *stream, GstBuffer *buffer, struct cue_item *item)
 {
     GST_OBJECT_LOCK(stream->element);
@@ -249,7 +256,7 @@ static void read_text(struct cue_stream *stream, GstBuffer *buffer, struct cue_i
     memcpy(item->labels, sounds.labels, sizeof(item->labels));
     memcpy(item->gains, sounds.gains, sizeof(item->gains));
     item->count = sounds.count;
-    if (takes_prompts(stream))
+    if (takes_captions(stream))
         take_prompts(item, sounds.unplaced);
     else
         report_unplaced(stream, sounds.unplaced, item->moment);
