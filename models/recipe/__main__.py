@@ -87,6 +87,19 @@ TASKS = dict(
         lambda work, **options: load_text().Encode(work, **options),
         dict(rate=1e-3, batch=128, width=256, layers=3, vocabulary=4096, others=60000),
     ),
+    words=(
+        lambda work, **options: load_words().Lead(work, **options),
+        dict(
+            rate=1e-3,
+            batch=256,
+            start="shipped",
+            width=256,
+            layers=1,
+            vocabulary=11000,
+            others=30000,
+            wordnet="/usr/share/wordnet",
+        ),
+    ),
     student=(
         distill.Jumps,
         dict(
@@ -117,6 +130,12 @@ def load_text():
     return text
 
 
+def load_words():
+    from . import words
+
+    return words
+
+
 COMMON = dict(seed=1, ema=0.999, clip=1.0, bf16=None)  # of every training
 LOOP = ("rate", "batch", "ema", "clip", "bf16")  # the loop's own, the rest is the task's
 DECODERS = ("vae", *sfx.TAUGHT)  # what an export of sfx takes along
@@ -127,6 +146,7 @@ MODELS = (
     "decoder",
     "classifier",
     "prompts",
+    "words",
     "denoise",
 )  # what can be exported
 
@@ -224,6 +244,8 @@ def run_export(args):
         export.export_denoise(args.work, args.out, *about, others=args.mean_with)
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out, args.mean_with)
+    elif args.what == "words":
+        export.export_words(args.work, args.out)
     elif args.what == "prompts":
         export.export_prompts(args.work, args.out, args.narrow)
     elif args.what in (*sfx.TAUGHT, "decoder"):
@@ -309,7 +331,8 @@ def add_loop(add):
     loop.add_argument(
         "--batch",
         type=number(int, 1, 65536),
-        help="items per step (sfx, student and prompts 16, vae, texture and likeness 8, text 128, others 32)",
+        help="items per step (sfx, student and prompts 16, vae, texture and likeness 8, text 128, words 256, "
+        "others 32)",
     )
     loop.add_argument(
         "--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)"
@@ -335,7 +358,7 @@ def add_choices(add):
     net.add_argument(
         "--layers",
         type=number(int, 1, 8),
-        help="residual blocks per level (sfx 2, vae and denoise 1); text: layers (3)",
+        help="residual blocks per level (sfx 2, vae and denoise 1); text, words: layers (3, 1)",
     )
     net.add_argument(
         "--direct",
@@ -350,9 +373,11 @@ def add_choices(add):
         type=number(int, 1, 4096),
         help="prompts: numbers of the embedding that only words use (256)",
     )
-    net.add_argument("--width", type=number(int, 8, 1024), help="text: width of the states (256)")
+    net.add_argument("--width", type=number(int, 8, 1024), help="text, words: width of the states (256)")
     net.add_argument(
-        "--vocabulary", type=number(int, 768, 65536), help="text: tokens of the vocabulary at most (4096)"
+        "--vocabulary",
+        type=number(int, 768, 65536),
+        help="text, words: tokens of the vocabulary at most (4096, 11000)",
     )
     net.add_argument(
         "--fold",
@@ -411,7 +436,14 @@ def add_choices(add):
     learn.add_argument(
         "--others",
         type=number(int, 0, 10**7),
-        help="text: phrases that no sound is called by, to learn from beside captions (60000)",
+        help="text: phrases that no sound is called by, to learn from beside captions (60000); words: the "
+        "same, and half as many that labels are called by (30000)",
+    )
+    learn.add_argument(
+        "--wordnet",
+        metavar="FOLDER",
+        help="words: WordNet 3.0's database files (/usr/share/wordnet, of Debian's wordnet-base); none: do "
+        "without",
     )
 
 

@@ -360,7 +360,7 @@ def export_prompts(work, out, narrow=False):
         if not narrow:
             save_net(export_text.wider_unet(state), folder / "unet")
         width = about["width"] + (0 if narrow else about["more"])
-        export_text.save(Path(work) / "text", text, folder, width)
+        export_text.save(Path(work) / "text", export_text.Small(text["config"]), text, folder, width)
         export_text.add_to_index(out, folder)
         learned = dict(prompts=record(state), text=record(text))
         amend(
@@ -369,6 +369,36 @@ def export_prompts(work, out, narrow=False):
             labels=[label | dict(prompts=about["heard"].get(label["name"], [])) for label in info["labels"]],
             prompts=[] if narrow else about["heard"].get("", []),
             trained=info.get("trained", {}) | learned,
+        )
+
+
+EXAMPLES = 24  # captions of a label that ebb.json lists at most: `ebb labels` shows the first
+
+
+def export_words(work, out):
+    """Gives a model of labels a text encoder; its other networks stay as they are, and so does what labels
+    sound like."""
+    from . import export_text
+    from .words import Led
+
+    out, state = Path(out), trained(Path(work) / "words")
+    if not (out / "ebb.json").exists() or not (out / "unet").exists():
+        raise ValueError(f"{out}: no model is there yet; words go into one (export it first)")
+    info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
+    names = [label["name"] for label in info["labels"]]
+    table = UNet2DModel.from_pretrained(str(out), subfolder="unet").class_embedding.weight.detach().float()
+    if names != about["labels"] or not torch.equal(table[: len(names)], about["rows"][: len(names)]):
+        raise ValueError(f"{out}: not the model whose labels the words were learned for")
+    with renewing(out, whole=False) as folder:
+        export_text.save(Path(work) / "words", Led(state["config"]), state, folder, table.shape[1])
+        export_text.add_to_index(out, folder)
+        amend(
+            folder,
+            info,
+            labels=[
+                label | dict(prompts=about["heard"][label["name"]][:EXAMPLES]) for label in info["labels"]
+            ],
+            trained=info.get("trained", {}) | dict(words=record(state)),
         )
 
 

@@ -21,9 +21,9 @@ def wider_unet(state):
     return prompts.widened(state["config"], about["table"], about["width"], about["more"], weights)
 
 
-def save(run, state, folder, width):
-    """text_encoder/ and tokenizer/, as transformers reads them; `width` numbers of the embedding."""
-    small = Small(state["config"])
+def save(run, small, state, folder, width):
+    """text_encoder/ and tokenizer/, as transformers reads them, of the net `small`; `width` numbers of the
+    embedding."""
     small.load_state_dict(state["average"]["weights"])
     projection = small.text.text_projection
     projection.weight = torch.nn.Parameter(projection.weight[:width].clone())

@@ -8,16 +8,19 @@ what the labels themselves make.
 
 import collections
 import csv
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import UNet2DModel
 
 from . import data, judge_sfx, panel, phrases, sfx
 from .evaluate import show
 
 FAMILIES = {"functionals": panel.functionals, "modulations": panel.modulations}
-PARTS = ("kinds", "paraphrases")
+PARTS = ("led", "kinds", "paraphrases")
 FILLERS = set("a an and at by for from in into of off on or the through to up with".split())
 PARAPHRASES = phrases.WORDS.with_name("paraphrases.tsv")
 
@@ -42,6 +45,37 @@ def read_paraphrases(path, captions, labels):
 def prompted(model, asked, seed=1, options=()):
     """A sound for each prompt, (n, samples of a window)."""
     return judge_sfx.rendered(model, asked, range(len(asked)), seed, options, column="prompt")
+
+
+# ---- vectors ----
+
+
+@torch.no_grad()
+def led(model, rows):
+    """The label whose row is nearest to the vector of each phrase of [(label, phrase)]; "": that of "no
+    label". Of a model whose U-Net is told rows of its table."""
+    from transformers import CLIPTextModelWithProjection, CLIPTokenizer
+
+    info = json.loads((Path(model) / "ebb.json").read_text(encoding="utf-8"))
+    names = [label["name"] for label in info["labels"]] + [""]
+    table = UNet2DModel.from_pretrained(str(model), subfolder="unet").class_embedding.weight
+    places = table.float()[[*range(len(names) - 1), info["no_label"]]]
+    encoder = CLIPTextModelWithProjection.from_pretrained(f"{model}/text_encoder").float().eval()
+    tokenizer = CLIPTokenizer.from_pretrained(f"{model}/tokenizer")
+    out = []
+    for _, phrase in rows:
+        vector = encoder(**tokenizer(phrase, truncation=True, return_tensors="pt")).text_embeds
+        out.append(names[torch.cdist(vector, places)[0].argmin()])
+    return out
+
+
+def show_led(model, rows):
+    found = led(model, rows)
+    right = sum(label == nearest for (label, _), nearest in zip(rows, found))
+    print(f"{right} of {len(rows)} phrases are nearest to the row of their label; the others:")
+    for (label, phrase), nearest in zip(rows, found):
+        if label != nearest:
+            print(f'  "{phrase}": {nearest or "no label"}, not {label}')
 
 
 # ---- sub-kinds ----
@@ -153,10 +187,12 @@ def words(
     bank = data.Bank(work)
     labels = judge_sfx.labels_of(model)
     captions = [clip.get("caption") or "" for clip in bank.choose("sfx", False)]
+    said = read_paraphrases(paraphrases or PARAPHRASES, captions, labels)
+    if "led" in parts:
+        show_led(model, said)
     if "kinds" in parts:
         asked, rows = nearest_kinds(model, bank, count, most, per)
         show(f"{len(asked)} sub-kinds, {count} clips of each: nearest to their own", rows)
     if "paraphrases" in parts:
-        said = read_paraphrases(paraphrases or PARAPHRASES, captions, labels)
         rows = paraphrased(model, bank, said, count, per, families, steps)
         show(f"{len(said)} phrases without a word of a caption: heard as their label", rows)

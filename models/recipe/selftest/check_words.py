@@ -11,13 +11,35 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from .. import data, export, judge_prompts, judge_sfx, phrases, sentence
+from .. import data, export, judge_prompts, judge_sfx, phrases, senses, sentence, wordnet
 from .base import check, make_sounds, recipe, refused, skip, train_tiny, with_autoencoder
 
 try:
-    from .. import prompts, text
+    from .. import prompts, text, words
 except ImportError:  # transformers is not installed
-    prompts = text = None
+    prompts = text = words = None
+
+# A noun and a kind of it, a verb, and how often they were met, as wndb(5WN) has them.
+DATABASE = {
+    "data.noun": """  1 a licence
+00000001 05 n 02 dog 0 domestic_dog 0 001 ~ 00000002 n 0000 | an animal; "the dog barked all night"
+00000002 05 n 02 lap_dog 0 Pug 0 000 | a small dog
+00000003 09 n 01 thought 0 000 | what is thought
+""",
+    "index.noun": """  1 a licence
+dog n 1 1 ~ 1 1 00000001
+lap_dog n 1 0 1 0 00000002
+thought n 1 0 1 0 00000003
+""",
+    "data.verb": "00000009 39 v 01 bark 0 000 01 + 02 00 | make a barking sound\n",
+    "index.verb": "bark v 1 0 1 0 00000009\n",
+    "data.adj": "00000010 00 a 01 loud 0 000 | of much sound\n",
+    "index.adj": "loud a 1 0 1 0 00000010\n",
+    "data.adv": "",
+    "index.adv": "",
+    "verb.exc": "rang ring\n",
+    "cntlist.rev": "dog%1:05:00:: 1 42\nbark%2:39:00:: 1 2\nloud%3:00:00:: 1 2\n",
+}
 
 
 class Hashes:
@@ -25,6 +47,9 @@ class Hashes:
 
     def vocabulary(self):
         return ["lorry", "violet", "murmur", "granite"]
+
+    def fast(self, said):
+        return self(said)
 
     def __call__(self, said):
         word = lambda w: np.random.default_rng(zlib.crc32(w.encode())).standard_normal(sentence.WIDTH)
@@ -35,13 +60,16 @@ class Hashes:
 def run(root):
     check_captions(root)
     check_paraphrases(root)
+    check_wordnet(root)
     if not prompts:
         skip("words: transformers is not installed (requirements.txt)")
         return
     check_vocabulary()
     start, work = make_start(root)
-    fakes = [unittest.mock.patch.object(module, "Sentences", Hashes) for module in (prompts, text)]
-    with fakes[0], fakes[1]:
+    check_last_token()
+    fakes = [unittest.mock.patch.object(module, "Sentences", Hashes) for module in (prompts, text, words)]
+    with fakes[0], fakes[1], fakes[2], unittest.mock.patch.object(words, "FIT", 20):
+        check_led(root, start, work)
         refused(["train --what prompts"], work, "train", "--what", "text", "--steps", 1)
         check_told(root, start, work)
         check_folder(root, start, work)
@@ -85,6 +113,72 @@ def check_vocabulary():
         tokenizer.encode("Duck").ids == tokenizer.encode("duck").ids and "duck</w>" in vocab,
         "letters are small ones, and frequent words one token",
     )
+
+
+def check_wordnet(root):
+    folder = root / "wordnet"
+    folder.mkdir()
+    for name, lines in DATABASE.items():
+        (folder / name).write_text(lines, encoding="latin-1")
+    net = wordnet.WordNet(folder)
+    kinds = [synset.words for synset in net.kinds_of("dog.n.01")]
+    check(kinds == [["dog", "domestic dog"], ["lap dog", "Pug"]], f"a sense and its kinds: {kinds}")
+    check(net.kinds_of("dog.n.01")[0].examples == ["the dog barked all night"], "and what is said of it")
+    check(net.common["dog"] == 42 and net.words("n", {5}) == ["dog", "domestic dog", "lap dog"], "words")
+    for name in ("dog.n.02", "cat.n.01"):
+        try:
+            net.find(name)
+            check(False, f"{name} is none of its senses")
+        except ValueError as error:
+            check(name in str(error), f"{name} is none of its senses")
+    said = {verb: wordnet.forms(verb, net.odd_forms.get(verb, ())) for verb in ("clap", "ring", "die", "cry")}
+    check(
+        said
+        == dict(
+            clap=["clapping", "claps", "clapped"],
+            ring=["ringing", "rings", "rang"],
+            die=["dying", "dies", "died"],
+            cry=["crying", "cries", "cried"],
+        ),
+        f"forms of verbs: {said}",
+    )
+    check(set(senses.known_words(net, [])) >= {"dog", "loud", "barking", "barks"}, "words to know")
+    check(senses.silent(net, 5) == ["thought"], "words that no sound is called by")
+    made = senses.named(["dog_bark", "violet"], None, 40)
+    check({number for _, number in made} == {0, 1}, "phrases of the table, and of a label that is not in it")
+
+
+def check_last_token():
+    """Only what reaches the last token is computed, and it is what transformers computes."""
+    vocab = {f"w{i}": i for i in range(38)} | {text.SPECIAL[0]: 38, text.SPECIAL[1]: 39}
+    net = words.Led(text.config_of(vocab, 24, 128, 1) | dict(rows=3)).eval()
+    for weights in net.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    ids = torch.tensor([[38, 5, 7, 9, 39], [38, 5, 39, 39, 39]])
+    with torch.no_grad():
+        ours, theirs = net(ids), text.Small.forward(net, ids)
+    gap = max((a - b).abs().max().item() for a, b in zip(ours, theirs))
+    check(gap < 1e-5, f"of one layer, the last token alone: {gap:.1e}")
+
+
+def check_led(root, start, work):
+    """A text encoder that leads to labels, beside networks that stay."""
+    train = ("train", "--threads", 1, "--no-bf16", "--batch", 8, "--start", start, "--what", "words")
+    small = ("--width", 16, "--vocabulary", 768, "--others", 40, "--wordnet")
+    refused(["wordnet-base"], work, *train, "--steps", 1, *small, root / "nowhere")
+    status, said = recipe(work, *train, "--steps", 3, *small, "none")
+    check(status == 0 and "led to their label" in said, f"train --what words: {said}")
+    out = root / "led-model"
+    shutil.copytree(start, out)
+    status, said = recipe(work, "export", out, "--what", "words")
+    check(status == 0 and same_unet(start, out), f"export --what words leaves the U-Net: {said}")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    of_beep = next(label for label in info["labels"] if label["name"] == "beep")
+    check("low beep" in of_beep["prompts"] and "words" in info["trained"], "ebb.json has the captions")
+    check_with_transformers(out)
+    check_with_ebb(out)
+    led = judge_prompts.led(out, [("beep", "low beep"), ("hiss", "hiss")])
+    check(len(led) == 2 and set(led) <= {"beep", "hiss", "click", ""}, f"which label each is led to: {led}")
 
 
 def make_start(root):
