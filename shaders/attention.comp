@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // softmax(q k^T scale + bias) v, some queries of one head a workgroup: keys in tiles, which all its queries
-// share, a running maximum and sum (Milakov and Gimelshein 2018), so that no row of scores is ever stored (Dao
-// et al. 2022). A workgroup makes WIDE channels of the answer; wider heads take several, and each computes the
-// scores for itself. All in 32 bits.
+// share, a running maximum and sum (Milakov and Gimelshein 2018), so that no row of scores is ever stored
+// (Dao et al. 2022). A workgroup makes WIDE channels of the answer; wider heads take several, and each
+// computes the scores for itself. All in 32 bits.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "push.h"
@@ -85,7 +85,8 @@ void find_scores(uint first)
     }
     for (uint a = 0; a < OWN; a++)
         for (uint b = 0; b < KEYS / LANES; b++)
-            score[own + a][lane + b * LANES] = masked(s[a][b], first_query + own + a, first + lane + b * LANES);
+            score[own + a][lane + b * LANES] =
+                masked(s[a][b], first_query + own + a, first + lane + b * LANES);
     barrier();
 }
 
@@ -159,7 +160,8 @@ void main()
             for (uint j = 0; j < KEYS; j++)
                 for (uint b = 0; b < DEPTH / LANES; b++)
                     for (uint a = 0; a < OWN; a++)
-                        answer[c * (DEPTH / LANES) + b][a] += score[own + a][j] * columns[j][lane + b * LANES];
+                        answer[c * (DEPTH / LANES) + b][a] +=
+                            score[own + a][j] * columns[j][lane + b * LANES];
             barrier();
         }
     }
