@@ -249,7 +249,7 @@ def run_export(args):
     elif args.what == "prompts":
         export.export_prompts(args.work, args.out, args.narrow)
     elif args.what in (*sfx.TAUGHT, "decoder"):
-        export.export_decoder(args.work, args.out, args.what, args.mean_with)
+        export.export_decoder(args.work, args.out, args.what, args.mean_with, args.part)
     else:
         export.export_sfx(
             args.work,
@@ -745,6 +745,12 @@ def add_export(add):
         "--narrow",
         action="store_true",
         help="prompts: the U-Net stays as it is, and prompts reach what lies between its labels",
+    )
+    add.add_argument(
+        "--part",
+        type=number(float, 0, 1),
+        default=1,
+        help="decoders: weights at this part of the way from the decoder that is in OUT to the new one (1)",
     )
     add.add_argument("--name", help="the model's name (the folder's name)")
     add.add_argument(

@@ -11,13 +11,15 @@ says, in units of the pull of the means:
 
 - critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018), and what
   they feel on the way of a recorded sound and of the decoder's (Larsen 2016);
-- the power of each modulation frequency (texture.modulations).
+- the power of each modulation frequency (texture.modulations): that of the recording, and, for what no
+  recording is of, the label's usual one in the mean over the sound. A weave would be a peak there.
 
 Generated latents are smoother than recorded ones. So the critics also hear latents that the U-Net made, and
 latents that it has been over from a diffusion time of REVISITED on. Of these no true mel is known: means over
 coarse squares stay as the old decoder has them.
 
-The new encoder learns to say what the old one says, by regression, in every other step.
+The new encoder learns to say what the old one says, by regression, in every other step. An autoencoder of
+the old one's sizes begins where the old one stands, and its encoder stays.
 """
 
 import json
@@ -45,6 +47,7 @@ DETAIL = 4.0  # what is finer than 9 x 9 cells is shown to critics once more, so
 CRITIC_RATE = 3e-4
 REVISITED = (100, 500)  # noise levels, of 1000
 COARSE = 8  # cells a side of the squares that stay
+KNOWN = 24  # recorded windows of a label that say which modulations are usual
 NOISE = 0.2  # most noise in a recorded sound's latents: the encoder is as unsure
 LEVELS = (-18.0, 6.0)  # dB by which sounds are softer and louder for the encoder
 MEANS = ((1, 0.25), (2, 0.5), (4, 1.0))  # cells a side of the squares whose means are to be right, weights
@@ -184,6 +187,10 @@ def unrecorded(start, states, places, count, seed):
 # ---- the task ----
 
 
+def sizes_of(vae):
+    return [list(vae.config.block_out_channels), vae.config.layers_per_block, vae.config.out_channels]
+
+
 class Renew(texture.Decoding):
     """The task. The first half of a batch are recorded latents, the others belong to no recording.
 
@@ -218,6 +225,11 @@ class Renew(texture.Decoding):
                 f"make {nets.fold_of(self.old) * was} cells of one, as the latents have it"
             )
         self.net = nets.autoencoder(channels, self.shape[0], layers, fold)
+        self.new = sizes_of(self.net) != sizes_of(self.old)
+        if not self.new:
+            self.net.load_state_dict(self.old.state_dict())
+            for part in (self.net.encoder, self.net.quant_conv):
+                part.requires_grad_(False)
         self.critics = Critics().to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(self.critics.parameters(), CRITIC_RATE, (0.5, 0.9))
         self.begin, self.share, self.felt, self.weave, self.steps = begin, share, felt, weave, 0
@@ -246,6 +258,12 @@ class Renew(texture.Decoding):
         self.made, labels = sfx.as_encoded(kept["made"].float(), self.info)[known], kept["labels"][known]
         self.made_odds = sfx.draw_odds(labels)
         self.alike = [(places == label).nonzero()[:, 0] for label in labels]
+        usual = {int(i): self.usual((places == i).nonzero()[:KNOWN, 0]) for i in labels.unique()}
+        self.made_usual = torch.stack([usual[int(i)] for i in labels])
+
+    def usual(self, windows):
+        """The mean power of the modulations of recorded sounds."""
+        return texture.modulations(self.seen.train[windows][:, None].float()).mean((0, 1))
 
     def about(self):
         """`taught_by`: the encoder, as it was and as it is shipped."""
@@ -266,8 +284,8 @@ class Renew(texture.Decoding):
 
     def batch(self, count):
         """Latents, some with noise; mels: theirs, as far as they are recorded, then others of the same
-        labels; mels at other levels for the encoder; and how many latents are recorded: all before critics
-        begin."""
+        labels; mels at other levels for the encoder; the usual modulations of the others; and how many
+        latents are recorded: all before critics begin."""
         pick = lambda odds, n: torch.multinomial(odds, n, True, generator=self.generator)
         uniform = lambda *shape: torch.rand(shape, generator=self.generator)
         known = max(1, count // 2) if self.steps >= self.begin else count
@@ -280,7 +298,7 @@ class Renew(texture.Decoding):
         few = max(1, count // 2)
         shift = LEVELS[0] + (LEVELS[1] - LEVELS[0]) * uniform(few, 1, 1, 1)
         louder = (mels[:few] + shift / audio.MEL["db_range"]).clamp(-1, 1)
-        return torch.cat([z, self.made[made]]), mels, louder, known
+        return torch.cat([z, self.made[made]]), mels, louder, self.made_usual[made], known
 
     def teach_critics(self, real, made):
         """Hinge loss: the scores of real patches above 1, of made ones below -1."""
@@ -290,14 +308,18 @@ class Renew(texture.Decoding):
         loss.backward()
         self.optimiser.step()
 
-    def pulls(self, seen, mels, known):
+    def pulls(self, seen, mels, usual, known):
         """The other losses, with their shares."""
         felt = self.critics(seen)
         with torch.no_grad():
             real = self.critics(mels[:known])
         alike = apart([[part[:known] for part in parts] for parts in felt], real)
         yield self.share, mean_score(felt, lambda score: -score) + self.felt * alike
-        yield self.weave, (texture.modulations(seen[:known]) - texture.modulations(mels[:known])).abs().mean()
+        ripples = texture.modulations(seen)
+        wrong = (ripples[:known] - texture.modulations(mels[:known])).abs().mean()
+        yield self.weave, wrong
+        if len(usual):
+            yield self.weave, (ripples[known:].mean(1) - usual).abs().mean()
 
     def encoding(self, net, mels):
         """How far the new encoder is from the old one. Its variances are learned, too."""
@@ -316,7 +338,7 @@ class Renew(texture.Decoding):
 
     def losses(self, net, batch):
         *parts, known = batch
-        z, mels, louder = (part.to(net.device) for part in parts)
+        z, mels, louder, usual = (part.to(net.device) for part in parts)
         self.critics.to(net.device)
         self.old.to(net.device)
         guess = nets.decoded(net, z).float()
@@ -325,14 +347,14 @@ class Renew(texture.Decoding):
         (pull,) = torch.autograd.grad(wrong + self.strayed(seen[known:], z[known:]), seen)
         if self.steps >= self.begin:
             self.teach_critics(mels, guess.detach())
-            size, goals = pull.norm(), list(self.pulls(seen, mels, known))
+            size, goals = pull.norm(), list(self.pulls(seen, mels, usual, known))
             for share, goal in goals:
                 (more,) = torch.autograd.grad(goal, seen, retain_graph=True)
                 pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         self.steps += 1
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
         loss = pulled - pulled.detach() + wrong.detach()
-        return loss + ENCODER * self.encoding(net, louder) if self.steps % 2 else loss
+        return loss + ENCODER * self.encoding(net, louder) if self.new and self.steps % 2 else loss
 
     @torch.no_grad()
     def validate(self, net):

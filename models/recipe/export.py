@@ -313,7 +313,19 @@ def export_classifier(work, out, others=()):
         amend(folder, info, classifier=dict(trained=record(state)))
 
 
-def export_decoder(work, out, what, others=()):
+def on_the_way(vae, there, part):
+    """The weights that lie at `part` of the way from those of the autoencoder `there` to those of `vae`."""
+    weights, old = vae.state_dict(), there.state_dict()
+    if {name: value.shape for name, value in weights.items()} != {
+        name: value.shape for name, value in old.items()
+    }:
+        raise ValueError(
+            f"--part {part:g}: the decoder that is there has other sizes, so no way leads from it"
+        )
+    return {name: old[name].lerp(value, part) for name, value in weights.items()}
+
+
+def export_decoder(work, out, what, others=(), part=1.0):
     """Adds a decoder to a model on the latents of the same encoder. All other nets of the model stay. The
     decoder of `train --what decoder` brings an encoder that was taught to say what the model's encoder says.
     """
@@ -323,16 +335,19 @@ def export_decoder(work, out, what, others=()):
             f"{out}: no model of latents is there yet; a decoder goes into one (export it first)"
         )
     vae = built(AutoencoderKL, state)
-    there = sfx.space(AutoencoderKL.from_pretrained(out, subfolder="vae").float())
-    if there not in {sfx.space(sfx.shipped(vae)), *state["about"].get("taught_by", [])}:
+    there = AutoencoderKL.from_pretrained(out, subfolder="vae").float()
+    if sfx.space(there) not in {sfx.space(sfx.shipped(vae)), *state["about"].get("taught_by", [])}:
         raise ValueError(f"{out}: it has another encoder than the one whose decoder was taught")
+    if part < 1:
+        vae.load_state_dict(on_the_way(vae, there, part))
     info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
     info.pop("patch", None)
     if nets.fold_of(vae) > 1:
         info["patch"] = [nets.fold_of(vae)] * 2
     with renewing(out, whole=False) as folder:
         save_net(vae, folder / "vae")
-        amend(folder, info, trained=info.get("trained", {}) | {what: record(state)})
+        how = record(state) | (dict(part=part) if part < 1 else {})
+        amend(folder, info, trained=info.get("trained", {}) | {what: how})
 
 
 def export_prompts(work, out, narrow=False):

@@ -256,12 +256,13 @@ def check_renewed(root, work):
     task, run = TINY["decoder"](work), check_killed(root, work, "decoder", steps=4)
     check(task.batch(5)[-1] == 5, "before critics begin, all latents are recorded")
     task.steps = task.begin
-    z, mels, louder, known = batch = task.batch(5)
-    check((len(z), len(mels), len(louder), known) == (5, 5, 2, 2), "then two of five")
+    z, mels, louder, usual, known = batch = task.batch(5)
+    check((len(z), len(mels), len(louder), len(usual), known) == (5, 5, 2, 3, 2), "then two of five")
     check(len(task.made) == 2 * 2 * 3, "two generated latents of three labels, and as many revisited")
     check(task.losses(task.net, batch).shape == (5,), "a loss for each")
     check_critics()
     check_revisiting()
+    check_same_sizes(root, work)
 
     out, new = root / "renewed", nets.autoencoder((8, 16, 16), 8, fold=2)
     mel = torch.rand(1, 1, 128, 64)
@@ -284,6 +285,30 @@ def check_renewed(root, work):
     nets.autoencoder((8, 8, 16, 16)).save_pretrained(out / "vae")
     shutil.copytree(run.folder, work / "decoder")
     refused(["another encoder"], work, "export", out, "--what", "decoder")
+    shutil.rmtree(work / "decoder")
+
+
+def check_same_sizes(root, work):
+    """A decoder of the old one's sizes begins where that stands, and its encoder stays."""
+    before = sfx.shipped(AutoencoderKL.from_pretrained(work / "vae" / "net"))
+    task = decoder.Renew(work, root / "teacher", channels=(8, 8, 16, 16), fold=1, begin=0, made=2)
+    run = train.Run(task, work / "decoder", 1e-2, 4, steps=2)
+    check(sfx.space(task.old) == sfx.space(task.net), "it has the old encoder")
+    check(data.digest(task.net) == data.digest(task.old), "and begins as the old one")
+    quietly(run.run)
+    check(sfx.space(run.net) == sfx.space(task.old), "the encoder stays")
+    for part, out in ((0, root / "nothing"), (0.5, root / "half"), (1, root / "whole")):
+        shutil.copytree(root / "teacher", out)
+        status, said = recipe(work, "export", out, "--what", "decoder", "--part", part)
+        check(status == 0, f"a part of the way: {said}")
+    bias = [
+        AutoencoderKL.from_pretrained(folder, subfolder="vae").float().decoder.conv_out.bias.item()
+        for folder in (root / "nothing", root / "half", root / "whole")
+    ]
+    check(bias[0] == before.decoder.conv_out.bias.item(), f"nothing of the way is the old decoder: {bias}")
+    check(abs(bias[1] - (bias[0] + bias[2]) / 2) < 1e-3 and bias[0] != bias[2], f"half is between: {bias}")
+    info = json.loads((root / "half" / "ebb.json").read_text(encoding="utf-8"))
+    check(info["trained"]["decoder"]["part"] == 0.5 and "patch" not in info, "ebb.json says so")
     shutil.rmtree(work / "decoder")
 
 
