@@ -219,6 +219,13 @@ static float *picture_room(const struct ebb_model *model, const struct ebb_coder
     return room;
 }
 
+// An autoencoder errs by some dB where there is nothing, and what it leaves there is noise of its own.
+static void hush(const struct ebb_model *model, float *mel, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        mel[i] = mel[i] < model->silence ? -1 : mel[i];
+}
+
 static enum ebb_result decode_latent(struct ebb_model *model, const float *state, int w, float *mel,
                                      struct ebb_error *error)
 {
@@ -235,6 +242,8 @@ static enum ebb_result decode_latent(struct ebb_model *model, const float *state
     if (result == EBB_OK) {
         turn_for_network(model, picture, columns_of(model, w), rows_of(model), channels_of(model), room);
         hear_picture(model, picture, w, mel);
+        if (model->silence > -1)
+            hush(model, mel, (size_t)model->info.n_mels * w * model->state_stride);
     }
     free(picture);
     return result;

@@ -82,6 +82,7 @@ static void read_latent(struct ebb_model *model, const struct ebb_json *j)
     if (count && count != channels)
         ebb_json_refuse(l, "mean", EBB_CORRUPT, "%d numbers, one per latent channel", channels);
     model->latent_std = (float)ebb_json_number(l, "std", 1, 1e-6, 1e6);
+    model->silence = (float)ebb_json_number(l, "silence", -1, -1, 1);
     int shape[3], rank = ebb_json_ints(l, "shape", shape, 3, 1, 1 << 16);
     if (rank && rank != 3)
         ebb_json_refuse(l, "shape", EBB_CORRUPT, "three integers");

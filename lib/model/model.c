@@ -85,6 +85,7 @@ static enum ebb_result open_path(struct ebb_model *model, const char *path, stru
     model->no_label = -1;
     model->patch[0] = model->patch[1] = 1;
     model->latent_std = 1;
+    model->silence = -1;
     model->info = (struct ebb_model_info){.name = files->name,
                                           .path = files->path,
                                           .hash = files->hash,

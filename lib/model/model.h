@@ -13,7 +13,7 @@
 struct ebb_auto_t { // dB -> t, linear between the points, flat beyond them
     struct ebb_auto_point {
         double db, t;
-    } * points;
+    } *points;
     int count; // 0: there is none
 };
 
@@ -41,6 +41,7 @@ struct ebb_model {
     // included.
     float *latent_mean; // per channel; NULL: zeros
     float latent_std;
+    float silence;    // values of a decoded mel below this are silence, -1
     int state[3];     // (c, h, w) of the state of one window
     int state_stride; // mel frames per column of the state
 

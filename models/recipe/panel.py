@@ -9,6 +9,7 @@ from their latents.
 """
 
 import functools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,12 @@ def through_mel(waves):
 @torch.no_grad()
 def through_latents(waves, model):
     vae = AutoencoderKL.from_pretrained(model, subfolder="vae").float().eval()
+    latent = json.loads((Path(model) / "ebb.json").read_text(encoding="utf-8"))["latent"]
     inversion, out = judge_sfx.Inversion(), []
     for seed, wave in enumerate(waves):
         mel = audio.mel(wave)[None, None]
-        back = nets.decoded(vae, nets.encoded(vae, mel).mean)[0, 0]
-        out.append(inversion.sound(back.clamp(-1, 1), True, seed))
+        back = nets.decoded(vae, nets.encoded(vae, mel).mean)[0, 0].clamp(-1, 1)
+        out.append(inversion.sound(sfx.hushed(back, latent), True, seed))
     return torch.stack(out)
 
 

@@ -288,6 +288,11 @@ def find_autoencoder(work, start):
     return vae.float().eval(), info
 
 
+def hushed(mels, latent):
+    """Decoded mels as the library hears them: what lies below the latents' `silence` is silence."""
+    return torch.where(mels < latent.get("silence", -1), -1.0, mels)
+
+
 def copy_weights(net, labels, start, process):
     """Copies the weights of a trained U-Net, and the embeddings of labels with the same name. Returns whether
     it fits. `process`: the diffusion here, as diffusion.said_by() describes it."""
@@ -347,4 +352,5 @@ def generate(unet, vae, info, labels, steps=20, guidance=3.5, seed=0, scheduler=
     if not vae:
         return nets.from_patches(x, info["patch"])[:, 0].clamp(-1, 1)
     x = as_encoded(x, info["latent"])
-    return torch.cat([nets.decoded(vae, part)[:, 0] for part in x.split(8)]).clamp(-1, 1)
+    mels = torch.cat([nets.decoded(vae, part)[:, 0] for part in x.split(8)]).clamp(-1, 1)
+    return hushed(mels, info["latent"])

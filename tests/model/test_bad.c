@@ -130,6 +130,7 @@ TEST(edited_json)
         {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 96", EBB_CORRUPT, "height", "16"},
         {"ebb.json", "\"n_mels\": 128", "\"n_mels\": 100", EBB_CORRUPT, "mel bands", "fold"},
         {"ebb.json", "\"std\": 0.75", "\"std\": 0", EBB_CORRUPT, "latent.std", "0"},
+        {"ebb.json", "\"std\": 0.75", "\"std\": 0.75, \"silence\": -2", EBB_CORRUPT, "latent.silence", "-2"},
         {"ebb.json", "\"shape\": [\n   4", "\"shape\": [\n   3", EBB_CORRUPT, "channel count", "3"},
         {"ebb.json", "dpmpp-2m", "magic", EBB_UNSUPPORTED, "recommended.sampler", "magic"},
         {"ebb.json", "\"steps\": 4", "\"steps\": 1e9", EBB_CORRUPT, "recommended.steps", "1000"},

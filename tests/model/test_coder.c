@@ -79,6 +79,17 @@ TEST(an_autoencoder_of_squares_agrees_with_diffusers)
         REQUIRE_NEAR(mel[i], golden[0][STATE + i], 1e-5, "mel");
     for (int i = 0; i < STATE; i++)
         REQUIRE_NEAR(state[i], golden[1][MEL + i], 1e-5, "state");
+
+    const float middle = golden[0][STATE + MEL / 2]; // cells below it become silence, the others stay
+    static float hushed[MEL];
+    model->silence = middle;
+    REQUIRE(ebb_workspace_decode(model, golden[0], COLUMNS, hushed, &error) == EBB_OK);
+    int silent = 0;
+    for (int i = 0; i < MEL; i++) {
+        REQUIRE(hushed[i] == (mel[i] < middle ? -1 : mel[i]));
+        silent += hushed[i] == -1;
+    }
+    REQUIRE(silent > 0 && silent < MEL);
     ebb_model_close(&model);
 }
 
