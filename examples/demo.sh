@@ -17,6 +17,8 @@ say
 say "2. Ten effects to WAV, of labels that a judge knows in most clips (ebb labels):"
 say "   ebb render --list examples/sounds.csv -o out/demo/effects"
 ebb render --list "$root/examples/sounds.csv" -o "$out/effects" || die "rendering failed"
+say "   ... and one in words:  ebb render --prompt 'big dog barking' -o out/demo/dog.wav"
+ebb render --prompt "big dog barking" -o "$out/dog.wav" --quiet || die "rendering failed"
 
 say
 say "3. A noisy recording, cleaned in a pipeline as the model recommends, and with t from the measured noise"
@@ -36,7 +38,7 @@ for name in rain noisy clean measured; do
 done
 
 say
-say "Listen to:  out/demo/rain.wav  out/demo/effects/*.wav"
+say "Listen to:  out/demo/rain.wav  out/demo/effects/*.wav  out/demo/dog.wav"
 say "            out/demo/noisy.wav against clean.wav and measured.wav"
 say "Look at:    out/demo/*.png"
 say "Play on:    ./dev shell -c 'gst-launch-1.0 diffusesrc ! autoaudiosink'   (endless; Ctrl-C ends it)"

@@ -37,7 +37,7 @@ fails 2 'did you mean --label' "$ebb" render --labl rain
 fails 2 'no option --xyzzy; see ebb render --help' "$ebb" render --xyzzy
 fails 2 'did you mean --seconds' "$ebb" render --length 3
 fails 2 'did you mean --prompt' "$ebb" render --text rain
-fails 2 'ebb labels sfx' "$ebb" render --prompt rain -o x.wav
+fails 2 'ebb labels tiny-sfx' "$ebb" render --model tiny-sfx --prompt rain -o x.wav
 far() { "$ebb" edit --count 3 2>far-err; [ $? -eq 2 ] && grep -q 'no option --count; see' far-err; }
 ok "a letter that is in it is not near" far
 fails 2 'exclude' "$ebb" labels tiny-sfx --names --json

@@ -49,6 +49,18 @@ ok "ebb info says what it takes" sh -c "$ebb info $model | grep -q 'takes  *--pr
 ok "ebb labels says that there are none" sh -c "$ebb labels $model | grep -q 'asked in words'"
 fails 2 'use prompt' "$ebb" render --model "$model" --label rain -o no.wav
 fails 2 'ebb labels tiny-sfx' "$ebb" render --model "$data/models/tiny-sfx" --prompt rain -o no.wav
+
+# ---- the shipped model: labels, and words that lead to them ----
+
+sfx="$ebb render --model sfx --device cpu --steps 2 --phase-iterations 2 --seed 1"
+ok "words of its labels" sh -c "$sfx --prompt 'big dog barking' -o dog.wav 2>said && ! test -s said"
+ok "a word that it never heard is named, with the nearest that it did" \
+    sh -c "$sfx --prompt 'xylocopa barking' -o bee.wav 2>said &&
+        grep -q '\"xylocopa\".*nearest.*likeness' said"
+ok "a prompt is no label" sh -c "$sfx --prompt kick -o p.wav --quiet && $sfx --label kick -o l.wav --quiet &&
+    ! $helper same p.wav l.wav"
+ok "ebb labels has examples" sh -c "$ebb labels sfx | grep -A1 '^  dog_bark' | grep -q '\"dog barking\"'"
+
 ok "words that are cut off are said" \
     sh -c "$ebb render --model $model --steps 1 --prompt \"$(seq -s ' ' 200)\" -o long.wav 2>said &&
     grep -q '77 tokens' said && grep -q '4 3 4 4' said"
