@@ -53,7 +53,7 @@ ok "-o - is standard output" sh -c "$clean noise.wav -o - >streamed.wav"
 said_beside() { $clean noise.wav - 2>beside-err >beside.wav &&
     grep -q 'standard output: .* cleaned' beside-err; }
 ok "words go to stderr while sound goes to stdout" said_beside
-fails 2 'expected is a name that ends in .wav, .flac or .ogg' $clean noise.wav -o g.MP3
+fails 2 'expected a name that ends in .wav, .flac or .ogg' $clean noise.wav -o g.MP3
 printf 'no sound' >phone.m4a
 fails 4 'ffmpeg -i .phone.m4a. -f wav - | ebb denoise - clean.wav' $clean phone.m4a x.wav
 cp phone.m4a "it's.m4a"
@@ -81,8 +81,8 @@ $clean a.wav b.wav -m nosuch -o json --json >lines.json 2>lines-err
 ok "when there is no model" parses 2 lines.json
 "$ebb" info --json missing.wav 2>lines-err | tr -d '\n' >lines.json
 ok "ebb info" parses 1 lines.json
-fails 2 'g.mp3: expected is a name that ends in .wav, .flac or .ogg' $clean noise.wav g.mp3
-fails 2 'g.mp3: expected is a name that ends in .wav, .flac or .ogg' $clean noise.wav x.wav -k g.mp3
+fails 2 'g.mp3: expected a name that ends in .wav, .flac or .ogg' $clean noise.wav g.mp3
+fails 2 'g.mp3: expected a name that ends in .wav, .flac or .ogg' $clean noise.wav x.wav -k g.mp3
 fails 5 'noise.wav/x' $clean noise.wav -o noise.wav/x
 
 # ---- other formats ----
@@ -91,7 +91,7 @@ ok "FLAC holds what a WAV of 16 bits holds" \
     sh -c "$clean noise.wav f.flac --format flac && $clean noise.wav ff.wav --format wav16 && \
         $helper same f.flac ff.wav && $ebb info f.flac | grep -q 'verb  *denoise'"
 ok "Ogg, by the name" sh -c "$clean noise.wav f.ogg && head -c 4 f.ogg | grep -q OggS"
-fails 2 'expected is a name that ends in .flac' $clean noise.wav g.ogg --format flac
+fails 2 'expected a name that ends in .flac' $clean noise.wav g.ogg --format flac
 ok "a folder of them" \
     sh -c "$clean noise.wav clean16.wav -o flacs/ --format flac && ls flacs | tr '\n' ' ' | \
         grep -q 'clean16.flac noise.flac'"

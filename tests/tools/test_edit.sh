@@ -84,8 +84,8 @@ ok "Ogg" \
 # ---- what makes no sense ----
 
 fails 2 'say what to edit' $edit rain.wav -o x.wav
-fails 2 'x.mp3: expected is a name that ends in .wav, .flac or .ogg' $edit rain.wav --from 1 -o x.mp3
-fails 2 'expected is a name that ends in .ogg' $edit rain.wav --from 1 --format ogg -o x.flac
+fails 2 'x.mp3: expected a name that ends in .wav, .flac or .ogg' $edit rain.wav --from 1 -o x.mp3
+fails 2 'expected a name that ends in .ogg' $edit rain.wav --from 1 --format ogg -o x.flac
 fails 2 'say where it goes' $edit rain.wav --from 1
 fails 2 'name the recording' $edit --from 1 -o x.wav
 fails 2 'one recording is edited' $edit rain.wav span.wav --from 1 -o x.wav

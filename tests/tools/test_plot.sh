@@ -108,8 +108,8 @@ fails 2 'would replace what is drawn' "$ebb" plot spectrogram noise.wav -o ./noi
 fails 2 'would replace what is drawn' "$ebb" plot spectrogram one.wav noise.wav -o noise.wav
 fails 2 'would replace what is drawn' "$ebb" plot convergence data.tsv -o data.tsv
 ok "the recording is what it was" cmp noise.wav kept.wav
-fails 2 'y.jpg: the picture is a PNG' "$ebb" plot spectrogram noise.wav -o y.jpg
-fails 2 'y.wav: the picture is a PNG' "$ebb" plot spectrogram noise.wav -o y.wav
+fails 2 'y.jpg: expected a name that ends in .png' "$ebb" plot spectrogram noise.wav -o y.jpg
+fails 2 'y.wav: expected a name that ends in .png' "$ebb" plot spectrogram noise.wav -o y.wav
 fails 2 'fmin below fmax' "$ebb" plot spectrogram noise.wav --fmin 9000 --fmax 100 -o y.png
 fails 2 'nothing between' "$ebb" plot spectrogram noise.wav --fmin 22050 -o y.png
 fails 2 'nothing between' "$ebb" plot spectrogram noise.wav one.wav --scale log --fmax 20 -o y.png
