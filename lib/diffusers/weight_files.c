@@ -565,15 +565,16 @@ struct reading {
     struct part *part;
     int fd;
     void *buffer;           // of largest() bytes
-    struct ebb_sha256 *sha; // NULL: no sum is expected
+    bool sums;              // a sum is expected
+    struct ebb_sha256 sha;  // where `sums`: of the bytes so far
     enum ebb_result filled; // what is wrong with a value; its message is the caller's
 };
 
-static enum ebb_result read_bytes(const struct reading *r, uint64_t bytes, struct ebb_error *error)
+static enum ebb_result read_bytes(struct reading *r, uint64_t bytes, struct ebb_error *error)
 {
     enum ebb_result result = ebb_file_read(r->fd, r->buffer, (size_t)bytes, r->part->header.path, error);
-    if (result == EBB_OK && r->sha)
-        ebb_sha256_add(r->sha, r->buffer, (size_t)bytes);
+    if (result == EBB_OK && r->sums)
+        ebb_sha256_add(&r->sha, r->buffer, (size_t)bytes);
     return result;
 }
 
@@ -599,14 +600,13 @@ static enum ebb_result read_tensor(struct reading *r, int index, struct ebb_erro
 static enum ebb_result read_packed(struct reading *r, struct ebb_error *error)
 {
     struct part *part = r->part;
-    struct ebb_sha256 sha;
-    ebb_sha256_start(&sha);
-    r->sha = *part->expected ? &sha : NULL;
+    r->sums = *part->expected;
+    ebb_sha256_start(&r->sha);
     enum ebb_result result = read_bytes(r, part->header.data_start, error);
     for (int i = 0; result == EBB_OK && i < part->header.count; i++)
         result = read_tensor(r, i, error);
-    if (result == EBB_OK && r->sha) {
-        ebb_sha256_finish(&sha, part->sum);
+    if (result == EBB_OK && r->sums) {
+        ebb_sha256_finish(&r->sha, part->sum);
         result = check_sum(part, error);
     }
     return result == EBB_OK ? r->filled : result;

@@ -391,9 +391,7 @@ static enum ebb_result make_piece(const struct job *job, const struct ebb_progre
     return result;
 }
 
-// Into `samples`, or where that is NULL, to `sink`.
-static enum ebb_result generate(struct job *job, float *samples, size_t count, const struct sink *sink,
-                                struct ebb_error *error)
+static enum ebb_result into_samples(struct job *job, float *samples, size_t count, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     if (count != length_of(job))
@@ -401,13 +399,19 @@ static enum ebb_result generate(struct job *job, float *samples, size_t count, c
                           length_of(job));
     if (result == EBB_OK)
         result = ebb_model_ready(job->model, error);
-    if (result != EBB_OK)
-        return result;
-
     struct ebb_progress_span progress = ebb_progress_whole(job->hooks);
-    result = samples        ? make_whole(job, &progress, samples, count, error)
-             : is_long(job) ? make_long(job, &progress, sink, count, error)
-                            : make_piece(job, &progress, sink, count, error);
+    if (result == EBB_OK)
+        result = make_whole(job, &progress, samples, count, error);
+    return result == EBB_OK ? ebb_progress_tell(&progress, 1, error) : result;
+}
+
+static enum ebb_result into_sink(struct job *job, const struct sink *sink, struct ebb_error *error)
+{
+    enum ebb_result result = ebb_model_ready(job->model, error);
+    struct ebb_progress_span progress = ebb_progress_whole(job->hooks);
+    if (result == EBB_OK)
+        result = is_long(job) ? make_long(job, &progress, sink, length_of(job), error)
+                              : make_piece(job, &progress, sink, length_of(job), error);
     return result == EBB_OK ? ebb_progress_tell(&progress, 1, error) : result;
 }
 
@@ -419,7 +423,7 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_recipe *r
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
     if (result == EBB_OK)
-        result = generate(&job, samples, count, NULL, error);
+        result = into_samples(&job, samples, count, error);
     ebb_recipe_destroy(&open);
     return result;
 }
@@ -434,7 +438,7 @@ enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct ebb_rec
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
     if (result == EBB_OK)
-        result = generate(&job, NULL, length_of(&job), &sink, error);
+        result = into_sink(&job, &sink, error);
     ebb_recipe_destroy(&open);
     return result;
 }
