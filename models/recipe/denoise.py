@@ -17,7 +17,7 @@ import math
 import torch
 from diffusers import UNet2DModel
 
-from . import audio, mix, nets
+from . import audio, mix, nets, train
 from .train import by_noise
 
 RANGE = 30.0
@@ -156,7 +156,7 @@ def started(net, start):
     return nets.deepened(net, first.state_dict())
 
 
-class Task:
+class Task(train.Task):
     """The task that train.Run trains. Two batches in three have items of 64 frames. The third has half as
     many items, of 128 frames.
     """
