@@ -654,31 +654,21 @@ static enum ebb_result make_sound(struct render *r, const struct sound_job *job,
     return result == EBB_OK && tool_interrupted() ? (error->code = EBB_CANCELLED) : result;
 }
 
-// What a loop's file says of it; a WAV alone has a place for that. NULL: nothing, or out of memory, which
-// `result` says.
-static struct ebb_sound_metadata *metadata_of(const struct sound_job *job, const struct ebb_sound *sound,
-                                              enum ebb_result *result, struct ebb_error *error)
-{
-    enum ebb_wav_format format = sound_format(job->recipe, EBB_WAV_16);
-    bool wav = format != EBB_FLAC_16 && format != EBB_FLAC_24 && format != EBB_OGG;
-    if (*result != EBB_OK || !is_loop(job) || !wav)
-        return NULL;
-    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(sound->channels);
-    *result = metadata ? ebb_sound_metadata_set_loop(metadata, sound->rate, 0, sound->frames, error)
-                       : (error->code = EBB_OUT_OF_MEMORY);
-    return metadata;
-}
-
 static int make(struct render *r, const struct sound_job *job, const char *path)
 {
     struct ebb_error error = {0};
     struct ebb_sound sound = {0};
     double start = tool_now();
+    enum ebb_wav_format format = sound_format(job->recipe, EBB_WAV_16);
     enum ebb_result result = make_sound(r, job, &sound, &error);
-    struct ebb_sound_metadata *metadata = metadata_of(job, &sound, &result, &error);
+    struct ebb_sound_metadata *metadata = NULL;
+    if (result == EBB_OK) {
+        metadata = written_loop(format, sound.channels, sound.rate, is_loop(job) ? sound.frames : 0, &error);
+        result = error.code;
+    }
     r->lost = r->claimer && result == EBB_OK && !claim_holds(r->claimer);
     if (result == EBB_OK && !r->lost)
-        result = written_sound(path, &sound, NULL, metadata, sound_format(job->recipe, EBB_WAV_16), &error);
+        result = written_sound(path, &sound, NULL, metadata, format, &error);
     ebb_sound_metadata_destroy(&metadata);
     if (result == EBB_OK && !r->lost)
         report(r, path, "made", (double)sound.frames / sound.rate, tool_now() - start);

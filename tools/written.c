@@ -85,15 +85,15 @@ enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
     return result;
 }
 
-// NULL without an error: no loop is said.
-static struct ebb_sound_metadata *loop_metadata(const struct written_start *start, struct ebb_error *error)
+struct ebb_sound_metadata *written_loop(enum ebb_wav_format format, int channels, int rate, size_t loop,
+                                        struct ebb_error *error)
 {
-    if (start->loop == 0 || strcmp(written_ending(start->format), ".wav") != 0)
+    if (loop == 0 || strcmp(written_ending(format), ".wav") != 0)
         return NULL;
-    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(start->channels);
+    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(channels);
     if (!metadata)
         error->code = EBB_OUT_OF_MEMORY;
-    else if (ebb_sound_metadata_set_loop(metadata, start->rate, 0, start->loop, error) != EBB_OK)
+    else if (ebb_sound_metadata_set_loop(metadata, rate, 0, loop, error) != EBB_OK)
         ebb_sound_metadata_destroy(&metadata);
     return metadata;
 }
@@ -103,7 +103,8 @@ struct ebb_sound_writer *written_start(const char *path, const struct written_st
 {
     char *comment = sound_comment(start->recipe);
     struct ebb_sound_writer *writer = NULL;
-    struct ebb_sound_metadata *metadata = loop_metadata(start, error);
+    struct ebb_sound_metadata *metadata = written_loop(start->format, start->channels, start->rate,
+                                                       start->loop, error);
     if (!comment)
         error->code = EBB_OUT_OF_MEMORY;
     else if (error->code == EBB_OK)

@@ -32,6 +32,11 @@ enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
                               const struct ebb_sound_metadata *metadata, size_t frames,
                               struct ebb_error *error);
 
+// What a file says of the loop that it begins with, `loop` frames; a WAV alone has a place for that. NULL:
+// nothing, or a failure, which `error` says.
+struct ebb_sound_metadata *written_loop(enum ebb_wav_format format, int channels, int rate, size_t loop,
+                                        struct ebb_error *error);
+
 // A file that is written as its sound is made.
 struct written_start {
     const struct ebb_recipe *recipe; // goes into the file
