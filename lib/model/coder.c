@@ -219,11 +219,31 @@ static float *picture_room(const struct ebb_model *model, const struct ebb_coder
     return room;
 }
 
-// An autoencoder errs by some dB where there is nothing, and what it leaves there is noise of its own.
-static void hush(const struct ebb_model *model, float *mel, size_t count)
+// Power of what is above silence in a frame. A full-scale sine has a power of about 1.
+static double power_of(const struct ebb_model *model, const float *mel, int frames, int k)
 {
-    for (size_t i = 0; i < count; i++)
-        mel[i] = mel[i] < model->silence ? -1 : mel[i];
+    double sum = 0;
+    for (int band = 0; band < model->info.n_mels; band++) {
+        double value = mel[(size_t)band * frames + k];
+        if (value >= model->silence)
+            sum += pow(10, (value * model->mel.db_range + model->mel.db_center) / 10);
+    }
+    return sum;
+}
+
+// An autoencoder errs by some dB where there is nothing, and what it leaves there is noise of its own. It
+// errs most in a window's corners. So a frame is silent as a whole if all that is left of it is FAINT.
+static void hush(const struct ebb_model *model, float *mel, int frames)
+{
+    const double faint = 1e-8;                                 // -80 dB
+    bool known = model->mel.coding == EBB_MEL_CODING_ABSOLUTE; // other codings say no level
+    for (int k = 0; k < frames; k++) {
+        bool silent = known && power_of(model, mel, frames, k) < faint;
+        for (int band = 0; band < model->info.n_mels; band++) {
+            float *value = mel + (size_t)band * frames + k;
+            *value = silent || *value < model->silence ? -1 : *value;
+        }
+    }
 }
 
 static enum ebb_result decode_latent(struct ebb_model *model, const float *state, int w, float *mel,
@@ -243,7 +263,7 @@ static enum ebb_result decode_latent(struct ebb_model *model, const float *state
         turn_for_network(model, picture, columns_of(model, w), rows_of(model), channels_of(model), room);
         hear_picture(model, picture, w, mel);
         if (model->silence > -1)
-            hush(model, mel, (size_t)model->info.n_mels * w * model->state_stride);
+            hush(model, mel, w * model->state_stride);
     }
     free(picture);
     return result;

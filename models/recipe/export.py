@@ -265,9 +265,9 @@ def keep_classifier(out, folder, labels, latent):
     spaces = [
         sfx.space(AutoencoderKL.from_pretrained(model, subfolder="vae").float()) for model in (out, folder)
     ]
-    if ([label["name"] for label in info["labels"]], info.get("latent"), spaces[0]) != (
+    if ([label["name"] for label in info["labels"]], scale_of(info.get("latent")), spaces[0]) != (
         labels,
-        latent,
+        scale_of(latent),
         spaces[1],
     ):
         return {}
@@ -275,6 +275,12 @@ def keep_classifier(out, folder, labels, latent):
         return {}
     shutil.copytree(out / "classifier", folder / "classifier")
     return dict(classifier=info["classifier"]) if "classifier" in info else {}
+
+
+def scale_of(latent):
+    """The part of ebb.json about latents without what is heard of them: whatever sees latents alone may go
+    from one model to another whose scale is the same."""
+    return latent and {key: value for key, value in latent.items() if key != "silence"}
 
 
 def foreign_noise(model):
@@ -299,7 +305,7 @@ def export_classifier(work, out, others=()):
         raise ValueError(
             f"{out}: it has the labels {', '.join(names)}; the classifier knows {', '.join(about['labels'])}"
         )
-    if info.get("latent") != about["latent"]:
+    if scale_of(info.get("latent")) != scale_of(about["latent"]):
         raise ValueError(
             f"{out}: it diffuses in another space than the one that the classifier was trained in"
         )

@@ -21,6 +21,7 @@ FRAMES = 256
 AUGMENT = dict(speeds=[1.0, 0.92, 1.09], shift=8, gain=0.0, mix=0.0, copies=1)
 PLAIN = dict(AUGMENT, speeds=[1.0])
 TAUGHT = ("texture", "likeness")  # trainings of the decoder alone, one after the other
+FAINT = 1e-8  # power of a frame, -80 dB, as in lib/model/coder.c
 SHIPPED = Path(__file__).parent.parent / "sfx"
 
 
@@ -289,8 +290,14 @@ def find_autoencoder(work, start):
 
 
 def hushed(mels, latent):
-    """Decoded mels as the library hears them: what lies below the latents' `silence` is silence."""
-    return torch.where(mels < latent.get("silence", -1), -1.0, mels)
+    """Decoded mels as the library hears them: what lies below the latents' `silence` is silence, and so is a
+    frame of which no more than FAINT is left."""
+    silence = latent.get("silence", -1)
+    if silence <= -1:
+        return mels
+    power = 10 ** ((mels * audio.MEL["db_range"] + audio.MEL["db_center"]) / 10)
+    left = torch.where(mels < silence, 0, power).sum(-2, keepdim=True)
+    return torch.where((mels < silence) | (left < FAINT), -1.0, mels)
 
 
 def copy_weights(net, labels, start, process):

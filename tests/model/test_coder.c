@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A state as a mel, and back: without an autoencoder, and through one that works on squares of cells.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@
 #include "tiny_model.h"
 
 enum { W = 16, H = 16, CELLS = W * H };
+enum { BANDS = 128, FRAMES = 64 }; // of tiny-folded
 
 // tests/golden/make_luma.py: rows of r, g, b and what PIL makes of them.
 TEST(colours_are_heard_as_their_luma)
@@ -90,6 +92,54 @@ TEST(an_autoencoder_of_squares_agrees_with_diffusers)
         silent += hushed[i] == -1;
     }
     REQUIRE(silent > 0 && silent < MEL);
+    ebb_model_close(&model);
+}
+
+// The power of a frame, of its cells that are not below `silence`.
+static double frame_power(const float *mel, int frame, float silence, double center, double range)
+{
+    double sum = 0;
+    for (int band = 0; band < BANDS; band++) {
+        double value = mel[band * FRAMES + frame];
+        sum += value < silence ? 0 : pow(10, (value * range + center) / 10);
+    }
+    return sum;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// A frame of which less than -80 dB is left above `silence` becomes silence as a whole, and no other does.
+TEST(a_faint_frame_is_silence)
+{
+    static float state[16 * 8 * 4], mel[BANDS * FRAMES], hushed[BANDS * FRAMES];
+    double power[FRAMES], sorted[FRAMES];
+    for (size_t i = 0; i < sizeof(state) / sizeof(*state); i++)
+        state[i] = (float)sin(0.7 * (double)i);
+    struct ebb_model *model = open_tiny("tiny-folded");
+    struct ebb_error error;
+    REQUIRE(ebb_model_ready(model, &error) == EBB_OK);
+    REQUIRE(ebb_workspace_decode(model, state, 8, mel, &error) == EBB_OK);
+
+    model->silence = mel[0];
+    double range = model->mel.db_range;
+    for (int k = 0; k < FRAMES; k++)
+        power[k] = sorted[k] = frame_power(mel, k, model->silence, 0, range);
+    qsort(sorted, FRAMES, sizeof(*sorted), ascending);
+    double middle = sqrt(sorted[FRAMES / 2 - 1] * sorted[FRAMES / 2]); // no frame's
+    model->mel.db_center = -80 - 10 * log10(middle);
+    REQUIRE(ebb_workspace_decode(model, state, 8, hushed, &error) == EBB_OK);
+
+    int silent = 0;
+    for (int k = 0; k < FRAMES; k++) {
+        silent += power[k] < middle;
+        for (int at = k; at < BANDS * FRAMES; at += FRAMES)
+            REQUIRE(hushed[at] == (power[k] < middle || mel[at] < model->silence ? -1 : mel[at]));
+    }
+    REQUIRE(silent == FRAMES / 2);
     ebb_model_close(&model);
 }
 
