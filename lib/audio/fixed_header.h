@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How many bytes of samples the headers of AVR, NIST, VOC, WVE, MPC 2000, SDS and Matlab files promise. Most
-// have a header of one length. libsndfile takes a shorter file for a whole one.
+// How many bytes of samples the headers of AVR, NIST, VOC, WVE, MPC 2000, SDS, XI and Matlab files promise.
+// Most have a header of one length. libsndfile takes a shorter file for a whole one.
 #ifndef EBB_AUDIO_FIXED_HEADER_H
 #define EBB_AUDIO_FIXED_HEADER_H
 

@@ -110,6 +110,12 @@ static void refuse(const char *what, const char *words)
     }
 }
 
+static void put(unsigned char *at, uint32_t value, int count, bool big)
+{
+    for (int i = 0; i < count; i++)
+        at[big ? count - 1 - i : i] = (unsigned char)(value >> (8 * i));
+}
+
 // ---- whole and cut off, in every container ----
 
 static const struct container {
@@ -211,16 +217,41 @@ TEST(a_sample_dump_that_was_cut_off_says_so)
     }
 }
 
+// An instrument of FastTracker 2, whose heads say how many bytes its samples have. libsndfile writes one
+// sample, and 0 as its size.
+static size_t make_instrument(unsigned char *file, int samples, size_t each)
+{
+    enum { COUNT = 296, FIRST = 298, HEAD_SIZE = 40, FLAGS = 14, WIDE = 16 };
+    static const struct container one = {"XI", SF_FORMAT_XI | SF_FORMAT_DPCM_16, false, 0, 0};
+    REQUIRE(write_container(&one, 100));
+    read_bytes(file, FIRST);
+    file[COUNT] = (unsigned char)samples;
+    for (int i = 0; i < samples; i++) {
+        put(file + FIRST + i * HEAD_SIZE, (uint32_t)each, 4, false);
+        file[FIRST + i * HEAD_SIZE + FLAGS] = WIDE;
+    }
+    return (size_t)(FIRST + samples * HEAD_SIZE) + (size_t)samples * each;
+}
+
+TEST(an_instrument_that_was_cut_off_says_so)
+{
+    static unsigned char file[1000 + 2 * FRAMES];
+    for (int samples = 1; samples <= 2; samples++) {
+        size_t size = make_instrument(file, samples, 2 * FRAMES / (size_t)samples);
+        write_bytes(file, size);
+        expect("an instrument", NULL, FRAMES, false);
+        write_bytes(file, size - 2);
+        expect("a cut instrument", NULL, FRAMES - 1, true);
+    }
+    size_t head = make_instrument(file, 1, 0);
+    write_bytes(file, head + 2 * FRAMES);
+    expect("an instrument of libsndfile's", NULL, FRAMES, false);
+}
+
 // ---- sizes that nobody knew ----
 
 static unsigned char bytes[HEAD + 2 * FRAMES + 100];
 static float values[FRAMES];
-
-static void put(unsigned char *at, uint32_t value, int count, bool big)
-{
-    for (int i = 0; i < count; i++)
-        at[big ? count - 1 - i : i] = (unsigned char)(value >> (8 * i));
-}
 
 // A mono WAV of 16 bits with this in its size field.
 static void make_wav(uint32_t data_size)
