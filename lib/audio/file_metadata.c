@@ -33,7 +33,7 @@ struct ebb_sound_metadata *metadata_read(const struct ebb_sound_input *input, SN
         return NULL;
     m->mask = wav_default_mask(sf->channels);
     bool riff = input && metadata_is_riff(input);
-    bool ok = riff ? metadata_from_riff(m, input) : metadata_from_libsndfile(m, file, sf);
+    bool ok = riff ? metadata_from_riff(m, input) : metadata_from_libsndfile(m, input, file, sf);
     if (ok && input && !riff)
         ok = metadata_from_hidden(m, input);
     if (!ok)

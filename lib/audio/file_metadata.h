@@ -33,7 +33,8 @@ struct ebb_sound_metadata *metadata_read(const struct ebb_sound_input *input, SN
 
 // The two sources. false: out of memory.
 bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input);
-bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, SNDFILE *file, const SF_INFO *sf);
+bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
+                              SNDFILE *file, const SF_INFO *sf);
 bool metadata_is_riff(const struct ebb_sound_input *input);
 
 // Takes and notes what a FLAC, Ogg or W64 holds that libsndfile does not tell of. false: out of memory.

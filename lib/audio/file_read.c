@@ -14,6 +14,7 @@
 
 #include "audio/file_metadata.h"
 #include "audio/input.h"
+#include "audio/vorbis_order.h"
 #include "base/base.h"
 
 struct ebb_sound_reader {
@@ -21,6 +22,7 @@ struct ebb_sound_reader {
     SNDFILE *file;
     char warning[300]; // "": nothing is missing
     char *name;        // for messages
+    bool vorbis_order; // of the channels
     size_t position;
     struct ebb_sound_info info;
     struct ebb_sound_metadata *metadata;
@@ -79,7 +81,10 @@ static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *pa
         reader->file = open_by_name(reader, path, sf);
     bool coded = !reader->file && sf_error(NULL) == SF_ERR_UNSUPPORTED_ENCODING;
     if (!reader->file)
-        return ebb_fail(error, alien ? EBB_WRONG_TYPE : coded ? EBB_UNSUPPORTED : EBB_CORRUPT,
+        return ebb_fail(error,
+                        alien   ? EBB_WRONG_TYPE
+                        : coded ? EBB_UNSUPPORTED
+                                : EBB_CORRUPT,
                         "%s: not a sound file that can be read (%s)", reader->name, sf_strerror(NULL));
     return sf->frames > 0 ? EBB_OK : ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", reader->name);
 }
@@ -123,6 +128,7 @@ struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_erro
         .comment = sf_get_string(reader->file, SF_STR_COMMENT),
     };
     reader->info.recipe = reader->metadata->recipe ? reader->metadata->recipe : reader->info.comment;
+    reader->vorbis_order = ebb_has_vorbis_order(reader->input, &sf);
     warn_cut(reader);
     return reader;
 }
@@ -196,6 +202,9 @@ static enum ebb_result read_block(struct ebb_sound_reader *reader, float *sample
         if (!isfinite(samples ? (double)samples[i] : doubles[i]))
             return ebb_fail(error, EBB_CORRUPT, "%s: sample %zu of channel %zu is not a number", reader->name,
                             reader->position + i / channels, i % channels);
+    if (reader->vorbis_order)
+        ebb_vorbis_to_wav(samples ? (void *)samples : doubles, *got, reader->info.channels,
+                          samples ? sizeof(*samples) : sizeof(*doubles));
     reader->position += *got;
     return *got < frames ? end_early(reader, error) : EBB_OK;
 }

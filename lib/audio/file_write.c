@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "file_encode.h"
 #include "file_metadata.h"
+#include "vorbis_order.h"
 #include "wav_chunk.h"
 #include "wav_header.h"
 
@@ -160,6 +161,10 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         w->shape.mask = metadata->mask;
         w->places = metadata->mask != metadata_flac_mask(w->shape.channels);
     }
+    bool is_ogg = w->shape.format == EBB_OGG;
+    if (metadata && is_ogg && w->places && w->shape.channels > 2)
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: the format has other places for its %d channels",
+                        w->name, w->shape.channels);
     if (metadata && metadata->chunks.count > 0)
         return ebb_fail(error, EBB_UNSUPPORTED,
                         "%s: the format has no room for the metadata of a recording; a WAV has", w->name);
@@ -291,8 +296,10 @@ static enum ebb_result write_encoded(struct ebb_sound_writer *w, const double *s
                       : w->shape.format == EBB_FLAC_24 ? (int)to_integer(x * 0x1p23, 0x1p23) * (1 << 8)
                                                        : 0;
     }
-    return w->shape.format == EBB_OGG ? ebb_encoder_write_floats(w->encoder, floats, count, error)
-                                      : ebb_encoder_write_integers(w->encoder, integers, count, error);
+    if (w->shape.format != EBB_OGG)
+        return ebb_encoder_write_integers(w->encoder, integers, count, error);
+    ebb_vorbis_from_wav(floats, count / (size_t)w->shape.channels, w->shape.channels, sizeof(*floats));
+    return ebb_encoder_write_floats(w->encoder, floats, count, error);
 }
 
 // Up to BLOCK samples of either type.

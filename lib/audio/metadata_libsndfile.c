@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "file_metadata.h"
+#include "audio/vorbis_order.h"
 #include "wav_header.h"
 
 enum {
@@ -251,12 +252,13 @@ uint32_t metadata_flac_mask(int channels)
     return channels <= 8 ? masks[channels] : 0;
 }
 
-static void take_places(struct ebb_sound_metadata *m, SNDFILE *file, const SF_INFO *sf)
+static void take_places(struct ebb_sound_metadata *m, const struct ebb_sound_input *input, SNDFILE *file,
+                        const SF_INFO *sf)
 {
     int places[64] = {0};
     if (sf->channels < 3 || sf->channels > 64)
         return;
-    if ((sf->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC)
+    if ((sf->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC || ebb_has_vorbis_order(input, sf))
         m->mask = metadata_flac_mask(sf->channels);
     else if (sf_command(file, SFC_GET_CHANNEL_MAP_INFO, places, (int)sizeof(int) * sf->channels) == SF_TRUE &&
              !mask_of(places, sf->channels, &m->mask)) {
@@ -387,9 +389,10 @@ static void put_behind(struct ebb_sound_metadata *m)
     }
 }
 
-bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, SNDFILE *file, const SF_INFO *sf)
+bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
+                              SNDFILE *file, const SF_INFO *sf)
 {
-    take_places(metadata, file, sf);
+    take_places(metadata, input, file, sf);
     bool ok = take_broadcast(metadata, file) && take_cart(metadata, file) && take_texts(metadata, file) &&
               take_cues(metadata, file, sf) && take_instrument(metadata, file, sf->samplerate);
     if (ok && sf->seekable)

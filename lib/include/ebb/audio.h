@@ -156,7 +156,8 @@ EBB_API void ebb_sound_metadata_destroy(struct ebb_sound_metadata **metadata);
 // Called once, before the first samples: sets the metadata of the file (NULL: none) and the number of frames
 // (SIZE_MAX: unknown; the file then keeps room to become an RF64). The writer's comment replaces a recipe of
 // Ebb; beside any other comment it stands in a chunk of its own, "ebbr". EBB_UNSUPPORTED: a FLAC and an Ogg
-// hold no metadata; call it again without. The places of the channels stay in a FLAC all the same.
+// hold no metadata, and an Ogg's channels have the places that Vorbis gives them; call it again without. The
+// places of the channels stay in a FLAC all the same.
 EBB_API enum ebb_result ebb_sound_writer_begin(struct ebb_sound_writer *writer,
                                                const struct ebb_sound_metadata *metadata, size_t frames,
                                                struct ebb_error *error);
