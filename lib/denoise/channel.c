@@ -325,14 +325,14 @@ static float gain_of(const struct ebb_model *m, float x, float noisy)
 
 // ---- a hop ----
 
-static double interpolate(const struct ebb_auto_t *table, double db)
+static double interpolate(const struct ebb_auto_t *table, double x)
 {
     const struct ebb_auto_point *p = table->points;
-    if (db <= p[0].db)
+    if (x <= p[0].x)
         return p[0].t;
     for (int i = 1; i < table->count; i++)
-        if (db < p[i].db)
-            return p[i - 1].t + (db - p[i - 1].db) / (p[i].db - p[i - 1].db) * (p[i].t - p[i - 1].t);
+        if (x < p[i].x)
+            return p[i - 1].t + (x - p[i - 1].x) / (p[i].x - p[i - 1].x) * (p[i].t - p[i - 1].t);
     return p[table->count - 1].t;
 }
 
@@ -353,7 +353,7 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
     int bands = c->mel->params.n_mels;
     enum ebb_result result = run_network(c, c->done - past_of(c), 1, "ddim", 1, error);
     for (int i = 0; i < c->size.hop && result == EBB_OK; i++) {
-        double kept = 0, taken = 0;
+        double kept = 0, taken = 0, between = 0;
         if (is_void(c, c->done + i))
             continue;
         for (int band = 0; band < bands; band++) {
@@ -361,9 +361,10 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
                    power = ebb_mel_unvalue(c->mel, value_at(c, c->done + i, band));
             kept += gain * gain * power / c->view;
             taken += (1 - gain) * (1 - gain) * power / c->view;
+            between += 2 * gain * (1 - gain) * power / c->view;
         }
         for (int span = 0; span < SPANS; span++)
-            ebb_split_add(&c->split[span], kept, taken);
+            ebb_split_add(&c->split[span], kept, taken, between);
     }
     return result;
 }
@@ -380,6 +381,14 @@ static double t_over(const struct ebb_denoise_channel *c, int span)
     double snr = ebb_snr_db(&c->snr[span]);
     double doubt = ebb_doubt_db(snr, ebb_split_db(&c->split[span]), c->split[span].count);
     return fmin(t_of_noise(c->model, snr), interpolate(&c->model->auto_doubt, doubt));
+}
+
+// Where the network takes a sound for noise, it is often unsure: many of its gains are near 1/2. Beside
+// speech, it takes noise or leaves it.
+static double t_while_unsure(const struct ebb_denoise_channel *c)
+{
+    const struct ebb_auto_t *table = &c->model->auto_unsure;
+    return table->count > 0 ? interpolate(table, ebb_split_unsure(&c->split[LONG])) : 1;
 }
 
 // By how many dB the sound heard before is above the present noise.
@@ -409,6 +418,7 @@ static enum ebb_result choose_t(struct ebb_denoise_channel *c, double *t, struct
     *t = t_over(c, LONG);
     if (is_noise_alone(c))
         *t = fmin(fmax(*t, t_over(c, RECENT)), interpolate(&pause_t, above));
+    *t = fmin(*t, t_while_unsure(c));
     return EBB_OK;
 }
 

@@ -79,11 +79,12 @@ double ebb_snr_db(const struct ebb_snr *snr)
     return 10 * log10(fmax(mean - noise, 1e-3 * noise) / noise);
 }
 
-void ebb_split_add(struct ebb_split *split, double kept, double taken)
+void ebb_split_add(struct ebb_split *split, double kept, double taken, double between)
 {
     size_t at = split->count++ % split->span;
     split->kept[at] = kept;
     split->taken[at] = taken;
+    split->between[at] = between;
 }
 
 static double mean_of(const struct ebb_split *split, const double *power)
@@ -103,6 +104,13 @@ double ebb_split_kept(const struct ebb_split *split)
 double ebb_split_taken(const struct ebb_split *split)
 {
     return mean_of(split, split->taken);
+}
+
+double ebb_split_unsure(const struct ebb_split *split)
+{
+    double between = mean_of(split, split->between),
+           all = ebb_split_kept(split) + ebb_split_taken(split) + between;
+    return all > 0 ? 2 * between / all : 0;
 }
 
 double ebb_split_db(const struct ebb_split *split)

@@ -108,7 +108,7 @@ static void read_auto(struct ebb_auto_t *table, const struct ebb_json *d, const 
     for (int i = 0; i < count; i++)
         rising &= pairs[i][1] >= 0 && pairs[i][1] <= 1 && (i == 0 || pairs[i][0] > pairs[i - 1][0]);
     if (!rising)
-        ebb_json_refuse(d, key, EBB_CORRUPT, "pairs of dB and t, dB rising, t from 0 to 1");
+        ebb_json_refuse(d, key, EBB_CORRUPT, "pairs of a number and t, the numbers rising, t from 0 to 1");
     if (!count || !rising)
         return;
 
@@ -135,6 +135,7 @@ static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
         model->change_db = ebb_json_number(d, "range_db", 30, 1, 200);
     read_auto(&model->auto_t, d, "auto_t");
     read_auto(&model->auto_doubt, d, "auto_doubt");
+    read_auto(&model->auto_unsure, d, "auto_unsure");
 }
 
 static void read_recommended(struct ebb_model *model, const struct ebb_json *j)
