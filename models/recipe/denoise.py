@@ -248,25 +248,29 @@ def estimate_snr(power, frames=375):
     return float(10 * torch.log10((power.mean(1).sum() - noise).clamp(min=1e-3 * float(noise)) / noise))
 
 
-def own_snr(net, power, size=FILE, frames=375):
-    """The SNR in the net's own opinion, in dB. The net takes away all it can; the SNR is the power that is
-    left over the power that it took.
+def own_opinion(net, power, size=FILE, frames=375):
+    """The SNR in the net's own opinion, in dB, and how unsure the net is, from 0 to 1. The net takes away all
+    it can; the SNR is the power that is left over the power that it took. Unsure it is where gains are near
+    1/2.
     """
     gains = attenuation(net, audio.to_net(power), 1.0, 1, size)[:, -frames:].double()
     power = power[:, -frames:].double()
     kept, taken = (gains.square() * power).sum(), ((1 - gains).square() * power).sum()
-    return float(10 * torch.log10(torch.maximum(kept, 1e-10 * taken) / torch.maximum(taken, 1e-10 * kept)))
+    unsure = (4 * gains * (1 - gains) * power).sum() / power.sum().clamp(min=1e-30)
+    own = 10 * torch.log10(torch.maximum(kept, 1e-10 * taken) / torch.maximum(taken, 1e-10 * kept))
+    return float(own), float(unsure)
 
 
 def opinions(net, samples, size=FILE):
-    """Two numbers in dB: the estimated SNR of a recording, and by how much it exceeds the SNR in the net's
-    own opinion. `auto_t` uses the first, `auto_doubt` the second.
+    """The estimated SNR of a recording and by how much it exceeds the SNR in the net's own opinion, in dB,
+    and how unsure the net is. The tables `auto_t`, `auto_doubt` and `auto_unsure` are about these.
 
-    Of a recording that is noise alone, both are ratios of what is left over, and their difference is chance.
-    So a share of the noise is added to both (lib/denoise/snr.c does the same, and says why).
+    Of a recording that is noise alone, both SNRs are ratios of what is left over, and their difference is
+    chance. So a share of the noise is added to both (lib/denoise/snr.c does the same, and says why).
     """
     power = audio.mel_power(audio.stft(samples))
     snr = estimate_snr(power)
-    above, own = (10 ** (db / 10) for db in (snr, own_snr(net, power, size)))
+    own, unsure = own_opinion(net, power, size)
+    above, own = (10 ** (db / 10) for db in (snr, own))
     same = 0.2 / (1 + (above / 5) ** 2)
-    return snr, 10 * math.log10((above + same) / (own + same))
+    return snr, 10 * math.log10((above + same) / (own + same)), unsure

@@ -186,10 +186,10 @@ def table(bank, kind, count, measure):
 
 
 def curve(net, pairs, snrs=SNRS, ts=TS):
-    """By t: SI-SDR (snr, scene, t) and the share of the energy removed. And the opinions (snr, scene, 2) of
+    """By t: SI-SDR (snr, scene, t) and the share of the energy removed. And the opinions (snr, scene, 3) of
     each mix."""
     scores = np.zeros((len(snrs), len(pairs), len(ts)))
-    removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 2))
+    removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 3))
     for j, scene in enumerate(pairs):
         for i, snr in enumerate(snrs):
             heard = mixed(scene, snr)
@@ -207,14 +207,16 @@ def look_up(table, db):
 
 
 def tables_of(model):
-    """A denoiser's tables for automatic t, by SNR and by doubt. Older models have no table of doubts."""
-    return model["auto_t"], model.get("auto_doubt", [[0, 1]])
+    """A denoiser's tables for automatic t, by SNR, by doubt, and by how unsure it is. Older models lack
+    some."""
+    return model["auto_t"], *(model.get(name, [[0, 1]]) for name in ("auto_doubt", "auto_unsure"))
 
 
 def pick_t(tables, opinions):
-    """Automatic t: the smaller one of the t by SNR and the t by doubt."""
-    by_snr, by_doubt = tables
-    return np.minimum(look_up(by_snr, opinions[..., 0]), look_up(by_doubt, opinions[..., 1]))
+    """Automatic t: the smallest t of the tables, each by an opinion of its own. Opinions that have no table
+    do not count."""
+    ts = [look_up(table, opinions[..., i]) for i, table in enumerate(tables)]
+    return np.minimum.reduce(ts)
 
 
 def reached(tables, scores, opinions):

@@ -363,7 +363,7 @@ def check_denoiser(root):
         root / "measured.wav",
     )
     found = json.loads(said.stdout) if said.returncode == 0 else dict(t=-1, snr_db=-99)
-    snr, doubt = denoise.opinions(net, mix)
+    snr, doubt, _ = denoise.opinions(net, mix)
     picked = float(judge_denoise.pick_t((denoise.AUTO_T, denoise.AUTO_DOUBT), np.array([snr, doubt])))
     check(
         abs(found["t"] - picked) < 0.06 and abs(found["snr_db"] - snr) < 0.1,
