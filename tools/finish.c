@@ -5,8 +5,6 @@
 
 #include "sound.h"
 
-static const double TRIM_DB = -60;     // below the peak is silence
-static const double TRIM_FADE = 0.005; // seconds kept around, so that the cut is not heard
 static const double CEILING_DB = -0.3; // highest peak a loudness target may lead to
 
 static double to_db(double amplitude)
@@ -14,57 +12,62 @@ static double to_db(double amplitude)
     return 20 * log10(fmax(amplitude, 1e-10));
 }
 
-static void to_loudness(double wanted, const char *name, struct ebb_sound *sound)
+static double to_loudness(double wanted, const char *name, const struct sound_level *level)
 {
-    double lufs = ebb_sound_loudness(sound);
-    if (isinf(lufs))
-        return; // silence has no loudness to change
-    double gain = wanted - lufs, room = CEILING_DB - to_db(ebb_sound_peak(sound));
-    if (gain > room) {
-        tool_warn("%s: %.1f LUFS would clip; its peak of %.1f dBFS holds it at %.1f", name, wanted,
-                  CEILING_DB, lufs + room);
-        gain = room;
-    }
-    ebb_sound_gain(sound, gain);
+    double gain = wanted - level->lufs, room = CEILING_DB - to_db(level->peak);
+    if (gain <= room)
+        return gain;
+    tool_warn("%s: %.1f LUFS would clip; its peak of %.1f dBFS holds it at %.1f", name, wanted, CEILING_DB,
+              level->lufs + room);
+    return room;
 }
 
-// A sound whose length was asked for keeps it: silence follows.
+bool sound_has_level(const struct ebb_recipe *recipe)
+{
+    return !isnan(ebb_recipe_number(recipe, "lufs")) || !isnan(ebb_recipe_number(recipe, "peak"));
+}
+
+double sound_gain(const struct ebb_recipe *recipe, const char *name, const struct sound_level *level)
+{
+    double lufs = ebb_recipe_number(recipe, "lufs"), peak = ebb_recipe_number(recipe, "peak");
+    if (!isnan(lufs))
+        return isinf(level->lufs) ? 0 : to_loudness(lufs, name, level);
+    return !isnan(peak) && level->peak > 0 ? peak - to_db(level->peak) : 0;
+}
+
+bool sound_keeps_length(const struct ebb_recipe *recipe)
+{
+    return ebb_recipe_number(recipe, "seconds") > 0 && ebb_recipe_number(recipe, "trim") != 1;
+}
+
 static void cut_lead(const struct ebb_recipe *recipe, double lead, struct ebb_sound *sound)
 {
-    bool keeps = ebb_recipe_number(recipe, "seconds") > 0 && ebb_recipe_number(recipe, "trim") != 1;
     size_t asked = sound->frames, channels = (size_t)sound->channels;
     ebb_sound_lead(sound, lead);
-    if (!keeps)
+    if (!sound_keeps_length(recipe))
         return;
-    memset(sound->samples + sound->frames * channels, 0,
-           (asked - sound->frames) * channels * sizeof(float));
+    memset(sound->samples + sound->frames * channels, 0, (asked - sound->frames) * channels * sizeof(float));
     sound->frames = asked;
 }
 
-bool sound_needs_all(const struct ebb_recipe *recipe)
+bool sound_is_cut(const struct ebb_recipe *recipe)
 {
-    static const char *const numbers[] = {"lead", "lufs", "peak", "rate"}; // NaN: open
-    bool needs = ebb_recipe_number(recipe, "trim") == 1;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-        needs = needs || !isnan(ebb_recipe_number(recipe, numbers[i]));
-    return needs;
+    return ebb_recipe_number(recipe, "trim") == 1 || !isnan(ebb_recipe_number(recipe, "lead"));
 }
 
 void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound)
 {
-    double gain = ebb_recipe_number(recipe, "gain"), lufs = ebb_recipe_number(recipe, "lufs");
-    double peak = ebb_recipe_number(recipe, "peak");
-    double lead = ebb_recipe_number(recipe, "lead");
+    double gain = ebb_recipe_number(recipe, "gain"), lead = ebb_recipe_number(recipe, "lead");
     if (ebb_recipe_number(recipe, "trim") == 1) {
-        ebb_sound_trim(sound, TRIM_DB, TRIM_FADE);
-        ebb_sound_fade(sound, 0, TRIM_FADE);
+        ebb_sound_trim(sound, SOUND_TRIM_DB, SOUND_TRIM_FADE);
+        ebb_sound_fade(sound, 0, SOUND_TRIM_FADE);
     }
     if (!isnan(lead))
         cut_lead(recipe, lead, sound);
     if (gain != 0)
         ebb_sound_gain(sound, gain);
-    if (!isnan(lufs))
-        to_loudness(lufs, name, sound);
-    else if (!isnan(peak) && ebb_sound_peak(sound) > 0)
-        ebb_sound_gain(sound, peak - to_db(ebb_sound_peak(sound)));
+    if (sound_has_level(recipe)) {
+        struct sound_level level = {ebb_sound_loudness(sound), ebb_sound_peak(sound)};
+        ebb_sound_gain(sound, sound_gain(recipe, name, &level));
+    }
 }

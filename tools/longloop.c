@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The file is a ring. It is written from a gentle place in the join on: the second half of the join, the
-// stream, the first half.
+// The file is a ring, and may begin anywhere. It begins a few seconds into the sound, so that the join comes
+// when both of its sides are there: the sound from there to near its end, the join, the few seconds.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "longloop.h"
-#include "written.h"
 
 static const double LONGEST_HELD = 3600; // seconds that ebb_generate() makes as a loop
 static const double JOIN = 0.5;          // seconds that are made anew
 static const double AROUND = 3;          // seconds on either side that the join is made from
+static const double GENTLE = 0.01;       // seconds in which the start is looked for
 
-struct pass {
+struct round {
     const struct long_loop_job *job;
-    struct ebb_stream *stream;
-    struct ebb_sound_writer *writer;
-    struct ebb_sound join; // what lies on either side of the join, which is in its middle
-    float *clip;
-    size_t clip_frames, all, around, written; // frames
-    uint64_t first, held;                     // clips: where the stream begins, which one `clip` is
-    int channels, made;                       // of the file, of the stream
-    double gain;                              // a factor
+    struct ebb_sound parted; // the last frames of the sound and, behind them, the first
+    float *block;            // what is handed on: it may be changed there
+    size_t all, at;          // frames: of the sound, of those that came
+    size_t around, head;     // frames: on either side of the join, that are kept from the start
+    size_t start;            // of the ring, in the sound
+    ebb_take_frames take;
+    void *user;
 };
 
 bool long_loop_is(const struct ebb_recipe *recipe)
@@ -30,16 +29,10 @@ bool long_loop_is(const struct ebb_recipe *recipe)
            ebb_recipe_number(recipe, "seconds") > LONGEST_HELD;
 }
 
-// What is left to do once a whole sound is there cannot be done here.
-static int check(const struct ebb_recipe *recipe)
+static enum ebb_result no_memory(struct ebb_error *error)
 {
-    static const char *const names[] = {"lufs", "peak", "rate", "to-seed", "classifier-guidance"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (ebb_recipe_has(recipe, names[i]))
-            return tool_fail(TOOL_USAGE,
-                             "%s: a loop of %g seconds is written as it is made, and goes without", names[i],
-                             ebb_recipe_number(recipe, "seconds"));
-    return TOOL_OK;
+    snprintf(error->message, sizeof(error->message), "no memory for a loop");
+    return error->code = EBB_OUT_OF_MEMORY;
 }
 
 // ---- what is asked for, in other recipes ----
@@ -56,99 +49,65 @@ static struct ebb_recipe *as_verb(const struct ebb_recipe *from, enum ebb_verb v
     return recipe;
 }
 
-static enum ebb_result no_memory(struct ebb_error *error)
+// As a stream has it: a gap follows events alone.
+static enum ebb_result find_kind(const struct long_loop_job *job, bool *event, struct ebb_error *error)
 {
-    snprintf(error->message, sizeof(error->message), "no memory for a loop");
-    return error->code = EBB_OUT_OF_MEMORY;
-}
-
-static bool is_texture(const struct long_loop_job *job)
-{
-    const char *text = ebb_recipe_text(job->recipe, "label");
-    char *first = strndup(text, strcspn(text, ":,"));
-    int label = first && *first ? ebb_model_find_label(job->model, first, NULL) : -1;
-    free(first);
-    return label < 0 || ebb_model_label(job->model, label)->kind == EBB_LABEL_TEXTURE;
-}
-
-// ---- the stream ----
-
-// Every index has clips of its own. Clip 0 fades in, and is left out.
-static uint64_t first_clip(const struct ebb_recipe *recipe)
-{
-    enum { CLIPS_BITS = 20 }; // far more than a day has
-    return ((ebb_recipe_seed(recipe, "index") & UINT32_MAX) << CLIPS_BITS) + 1;
-}
-
-static enum ebb_result open_stream(struct pass *p, struct ebb_error *error)
-{
-    struct ebb_recipe *recipe = as_verb(p->job->recipe, EBB_VERB_STREAM);
-    bool wide = p->channels == 2 && ebb_recipe_number(p->job->recipe, "width") > 0;
-    enum ebb_result result = recipe ? EBB_OK : no_memory(error);
-    if (result == EBB_OK && wide)
-        result = ebb_recipe_set_number(recipe, "width", ebb_recipe_number(p->job->recipe, "width"), error);
-    if (result == EBB_OK && !(p->stream = ebb_stream_create(p->job->model, recipe, NULL, error)))
+    struct ebb_recipe *recipe = as_verb(job->recipe, EBB_VERB_STREAM);
+    enum ebb_result result = recipe ? ebb_recipe_set_number(recipe, "gap", 1, error) : no_memory(error);
+    struct ebb_stream *stream = result == EBB_OK ? ebb_stream_create(job->model, recipe, NULL, error) : NULL;
+    *event = stream && ebb_stream_gap(stream) > 0;
+    if (result == EBB_OK && !stream)
         result = error->code;
+    ebb_stream_destroy(&stream);
     ebb_recipe_destroy(&recipe);
-    if (result != EBB_OK)
-        return result;
-    p->made = ebb_stream_channels(p->stream);
-    p->clip_frames = ebb_stream_clip_length(p->stream);
-    p->clip = calloc(p->clip_frames * (size_t)p->made, sizeof(float));
-    p->held = UINT64_MAX;
-    p->first = first_clip(p->job->recipe);
-    return p->clip ? EBB_OK : no_memory(error);
+    return result;
 }
 
-// Frames of the stream from `at` on, as many as `count`, in the file's channels.
-static enum ebb_result take(struct pass *p, size_t at, size_t count, float *to, struct ebb_error *error)
+// ---- handing on ----
+
+enum { BLOCK = 1 << 14 }; // frames
+
+static int channels_of(const struct long_loop_job *job)
 {
-    enum ebb_result result = EBB_OK;
-    for (size_t i = 0; i < count && result == EBB_OK; i++) {
-        uint64_t clip = p->first + (at + i) / p->clip_frames;
-        if (clip != p->held)
-            result = ebb_stream_clip(p->stream, clip, p->clip, p->clip_frames, error);
-        p->held = clip;
-        const float *frame = p->clip + (at + i) % p->clip_frames * (size_t)p->made;
-        for (int c = 0; c < p->channels && result == EBB_OK; c++)
-            *to++ = frame[c < p->made ? c : 0];
+    return ebb_generate_channels(job->recipe);
+}
+
+// `samples` NULL: silence. What takes them may change them, and they are wanted again.
+static bool hand_on(const struct round *r, const float *samples, size_t frames)
+{
+    size_t channels = (size_t)channels_of(r->job);
+    bool on = true;
+    for (size_t i = 0; i < frames && on; i += BLOCK) {
+        size_t count = frames - i < BLOCK ? frames - i : BLOCK;
+        if (samples)
+            memcpy(r->block, samples + i * channels, count * channels * sizeof(float));
+        else
+            memset(r->block, 0, count * channels * sizeof(float));
+        on = r->take(r->user, r->block, count) && !tool_interrupted();
     }
-    return result;
+    return on;
 }
 
-// ---- the join ----
-
-// The stream's end with its start behind it, of which the middle is made anew.
-static enum ebb_result make_join(struct pass *p, struct ebb_error *error)
+static enum ebb_result stopped(struct ebb_error *error)
 {
-    struct ebb_sound parted = {0};
-    struct ebb_recipe *recipe = as_verb(p->job->recipe, EBB_VERB_EDIT);
-    int rate = ebb_model_info(p->job->model)->sample_rate;
-    size_t middle = p->around * (size_t)p->channels;
-    enum ebb_result result = recipe ? ebb_sound_alloc(&parted, 2 * p->around, p->channels, rate, error)
-                                    : no_memory(error);
-    if (result == EBB_OK)
-        result = take(p, p->all - p->around, p->around, parted.samples, error);
-    if (result == EBB_OK)
-        result = take(p, 0, p->around, parted.samples + middle, error);
-    if (result == EBB_OK)
-        result = ebb_recipe_set_number(recipe, "from", (double)p->around / rate - JOIN / 2, error);
-    if (result == EBB_OK)
-        result = ebb_recipe_set_number(recipe, "to", (double)p->around / rate + JOIN / 2, error);
-    if (result == EBB_OK)
-        result = ebb_edit(p->job->model, recipe, &parted, &p->join, NULL, error);
-    ebb_sound_clear(&parted);
-    ebb_recipe_destroy(&recipe);
-    return result;
+    snprintf(error->message, sizeof(error->message), "stopped on request");
+    return error->code = EBB_CANCELLED;
 }
 
-// Where, within 10 ms behind the middle, the first channel passes 0 upwards most gently.
-static size_t gentle_start(const struct pass *p)
+// ---- a texture ----
+
+static float *parted_at(const struct round *r, size_t frame)
 {
-    size_t most = (size_t)p->join.rate / 100, best = p->around, channels = (size_t)p->channels;
+    return r->parted.samples + frame * (size_t)r->parted.channels;
+}
+
+// Where, within 10 ms behind the join's surroundings, the first channel passes 0 upwards most gently.
+static size_t gentle_start(const struct round *r)
+{
+    size_t most = (size_t)(GENTLE * r->parted.rate), best = r->around;
     float least = INFINITY;
-    for (size_t i = p->around; i < p->around + most; i++) {
-        float before = p->join.samples[(i - 1) * channels], now = p->join.samples[i * channels];
+    for (size_t i = r->around; i < r->around + most; i++) {
+        float before = *parted_at(r, r->around + i - 1), now = *parted_at(r, r->around + i);
         if (before < 0 && now >= 0 && now - before < least) {
             least = now - before;
             best = i;
@@ -157,107 +116,143 @@ static size_t gentle_start(const struct pass *p)
     return best;
 }
 
-// ---- the file ----
-
-static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error *error)
+// Frames of the sound that come next, not more than `count`, for which the same is done: up to `end`.
+static size_t up_to(const struct round *r, size_t end, size_t count)
 {
-    const struct written_start start = {.recipe = p->job->recipe,
-                                        .format = sound_format(p->job->recipe, EBB_WAV_16),
-                                        .channels = p->channels,
-                                        .rate = ebb_model_info(p->job->model)->sample_rate,
-                                        .frames = p->all,
-                                        .loop = p->all};
-    p->writer = written_start(path, &start, error);
-    return p->writer ? EBB_OK : error->code;
+    return end - r->at < count ? end - r->at : count;
 }
 
-static enum ebb_result write_frames(struct pass *p, float *samples, size_t frames, struct ebb_error *error)
+static bool take_head(struct round *r, const float *samples, size_t frames)
 {
-    for (size_t i = 0; i < frames * (size_t)p->channels; i++)
-        samples[i] = (float)(samples[i] * p->gain);
-    enum ebb_result result = ebb_sound_writer_write(p->writer, samples, frames, error);
-    p->written += frames;
-    bool on = tool_progress_show(p->job->progress, (double)p->written / (double)p->all);
-    return result == EBB_OK && (!on || tool_interrupted()) ? (error->code = EBB_CANCELLED) : result;
+    memcpy(parted_at(r, r->around + r->at), samples, frames * (size_t)r->parted.channels * sizeof(float));
+    if (r->at + frames < r->head)
+        return true;
+    r->start = gentle_start(r);
+    size_t from = r->start - r->job->margin;
+    return hand_on(r, parted_at(r, r->around + from), r->head - from);
 }
 
-// Frames of the stream, or silence where there is none.
-static enum ebb_result write_middle(struct pass *p, size_t at, size_t end, struct ebb_error *error)
+// The next frames of the sound.
+static bool take_part(void *user, float *samples, size_t frames)
 {
-    enum { BLOCK = 1 << 14 };
-    float *block = calloc((size_t)BLOCK * (size_t)p->channels, sizeof(float));
-    enum ebb_result result = block ? EBB_OK : no_memory(error);
-    while (at < end && result == EBB_OK) {
-        size_t count = end - at < BLOCK ? end - at : BLOCK;
-        result = p->stream ? take(p, at, count, block, error) : EBB_OK;
-        if (result == EBB_OK)
-            result = write_frames(p, block, count, error);
-        at += count;
+    struct round *r = user;
+    size_t last = r->all - r->around;
+    bool on = true;
+    while (frames > 0 && on) {
+        size_t count;
+        if (r->at < r->head) {
+            count = up_to(r, r->head, frames);
+            on = take_head(r, samples, count);
+        } else if (r->at < last) {
+            count = up_to(r, last, frames);
+            on = r->take(r->user, samples, count);
+        } else {
+            count = frames;
+            memcpy(parted_at(r, r->at - last), samples, count * (size_t)r->parted.channels * sizeof(float));
+        }
+        r->at += count;
+        frames -= count;
+        samples += count * (size_t)r->parted.channels;
     }
-    free(block);
+    return on && !tool_interrupted();
+}
+
+// The sound that goes round: it neither fades nor ends.
+static enum ebb_result make_sound(struct round *r, struct ebb_error *error)
+{
+    struct ebb_recipe *recipe = ebb_recipe_copy(r->job->recipe);
+    enum ebb_result result = recipe ? EBB_OK : no_memory(error);
+    if (result == EBB_OK) {
+        ebb_recipe_open(recipe, "loop");
+        result = ebb_recipe_set_number(recipe, "fade", 0, error);
+    }
+    if (result == EBB_OK)
+        result = ebb_generate_parts(r->job->model, recipe, take_part, r, r->job->hooks, error);
+    ebb_recipe_destroy(&recipe);
     return result;
 }
 
-static enum ebb_result write_texture(struct pass *p, const char *path, struct ebb_error *error)
+// The sound's end with its start behind it, of which the middle is made anew.
+static enum ebb_result make_join(const struct round *r, struct ebb_sound *join, struct ebb_error *error)
 {
-    size_t channels = (size_t)p->channels;
-    enum ebb_result result = open_stream(p, error);
+    struct ebb_recipe *recipe = as_verb(r->job->recipe, EBB_VERB_EDIT);
+    struct ebb_sound parted = r->parted;
+    double middle = (double)r->around / parted.rate;
+    enum ebb_result result = recipe ? EBB_OK : no_memory(error);
+    parted.frames = 2 * r->around;
     if (result == EBB_OK)
-        result = make_join(p, error);
-    size_t start = result == EBB_OK ? gentle_start(p) : 0;
+        result = ebb_recipe_set_number(recipe, "from", middle - JOIN / 2, error);
     if (result == EBB_OK)
-        result = begin(p, path, error);
+        result = ebb_recipe_set_number(recipe, "to", middle + JOIN / 2, error);
     if (result == EBB_OK)
-        result = write_frames(p, p->join.samples + start * channels, 2 * p->around - start, error);
-    if (result == EBB_OK)
-        result = write_middle(p, p->around, p->all - p->around, error);
-    return result == EBB_OK ? write_frames(p, p->join.samples, start, error) : result;
+        result = ebb_edit(r->job->model, recipe, &parted, join, NULL, error);
+    ebb_recipe_destroy(&recipe);
+    return result;
 }
 
-static enum ebb_result write_event(struct pass *p, const char *path, struct ebb_error *error)
+static enum ebb_result go_round_texture(struct round *r, struct ebb_error *error)
 {
-    struct ebb_recipe *recipe = ebb_recipe_copy(p->job->recipe);
-    struct ebb_sound *event = &p->join;
+    int rate = ebb_model_info(r->job->model)->sample_rate;
+    struct ebb_sound join = {0};
+    r->around = (size_t)(AROUND * rate);
+    r->head = r->around + (size_t)(GENTLE * rate) + r->job->margin;
+    enum ebb_result result = ebb_sound_alloc(&r->parted, r->around + r->head, channels_of(r->job), rate,
+                                             error);
+    if (result == EBB_OK)
+        result = make_sound(r, error);
+    if (result == EBB_OK)
+        result = make_join(r, &join, error);
+    if (result == EBB_OK && !(hand_on(r, join.samples, join.frames) &&
+                              hand_on(r, parted_at(r, 2 * r->around), r->start + r->job->margin - r->around)))
+        result = stopped(error);
+    ebb_sound_clear(&join);
+    return result;
+}
+
+// ---- an event ----
+
+static enum ebb_result make_event(const struct round *r, struct ebb_sound *event, struct ebb_error *error)
+{
+    struct ebb_recipe *recipe = ebb_recipe_copy(r->job->recipe);
     enum ebb_result result = recipe ? EBB_OK : no_memory(error);
     if (result == EBB_OK) {
         ebb_recipe_open(recipe, "loop");
         ebb_recipe_open(recipe, "seconds");
-        result = ebb_sound_alloc(event, ebb_generate_length(p->job->model, recipe, error), p->channels,
-                                 ebb_model_info(p->job->model)->sample_rate, error);
+        result = ebb_sound_alloc(event, ebb_generate_length(r->job->model, recipe, error),
+                                 channels_of(r->job), ebb_model_info(r->job->model)->sample_rate, error);
     }
     if (result == EBB_OK)
-        result = ebb_generate(p->job->model, recipe, event->samples, event->frames, NULL, error);
+        result = ebb_generate(r->job->model, recipe, event->samples, event->frames, r->job->hooks, error);
     ebb_recipe_destroy(&recipe);
-    if (result == EBB_OK)
-        result = begin(p, path, error);
-    if (result == EBB_OK)
-        result = write_frames(p, event->samples, event->frames, error);
-    return result == EBB_OK ? write_middle(p, event->frames, p->all, error) : result;
+    return result;
 }
 
-int long_loop_write(const struct long_loop_job *job, const char *path, size_t *frames)
+static enum ebb_result go_round_event(struct round *r, struct ebb_error *error)
 {
-    struct ebb_error error = {0};
-    int rate = ebb_model_info(job->model)->sample_rate, code = check(job->recipe);
-    if (code)
-        return code;
-    struct pass p = {.job = job,
-                     .all = ebb_generate_length(job->model, job->recipe, &error),
-                     .around = (size_t)(AROUND * rate),
-                     .channels = ebb_generate_channels(job->recipe),
-                     .gain = pow(10, ebb_recipe_number(job->recipe, "gain") / 20)};
-    enum ebb_result result = error.code;
+    struct ebb_sound event = {0};
+    enum ebb_result result = make_event(r, &event, error);
+    size_t margin = r->job->margin, again = event.frames < margin ? event.frames : margin;
+    if (result == EBB_OK && !(hand_on(r, NULL, margin) && hand_on(r, event.samples, event.frames) &&
+                              hand_on(r, NULL, r->all - event.frames) && hand_on(r, event.samples, again) &&
+                              hand_on(r, NULL, margin - again)))
+        result = stopped(error);
+    ebb_sound_clear(&event);
+    return result;
+}
+
+enum ebb_result long_loop_parts(const struct long_loop_job *job, ebb_take_frames take, void *user,
+                                struct ebb_error *error)
+{
+    struct round r = {.job = job, .take = take, .user = user};
+    bool event = false;
+    r.all = ebb_generate_length(job->model, job->recipe, error);
+    r.block = calloc((size_t)BLOCK * (size_t)channels_of(job), sizeof(float));
+    enum ebb_result result = r.block || error->code ? error->code : no_memory(error);
     if (result == EBB_OK)
-        result = is_texture(job) ? write_texture(&p, path, &error) : write_event(&p, path, &error);
+        result = find_kind(job, &event, error);
     if (result == EBB_OK)
-        result = ebb_sound_writer_finish(p.writer, &error);
-    tool_progress_clear(job->progress);
-    if (result == EBB_OK)
-        written_clipped(path, p.writer);
-    ebb_sound_writer_destroy(&p.writer);
-    ebb_stream_destroy(&p.stream);
-    ebb_sound_clear(&p.join);
-    free(p.clip);
-    *frames = p.all;
-    return result == EBB_OK ? TOOL_OK : tool_error(&error);
+        result = event ? go_round_event(&r, error) : go_round_texture(&r, error);
+    ebb_sound_clear(&r.parted);
+    free(r.block);
+    return result;
 }

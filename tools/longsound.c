@@ -2,57 +2,260 @@
 #include "longsound.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include <ebb/lab.h>
+#include <ebb/memory.h>
+
+#include "longloop.h"
+#include "ring.h"
+#include "tape_finish.h"
 #include "written.h"
 
+enum { BLOCK = 1 << 14 }; // frames
+
+// The way of the samples: from the network to a new rate, and then to one of three places.
 struct pass {
+    const struct long_sound_job *job;
+    struct ebb_resampler *resampler; // NULL: they keep the model's rate
+    struct ring_margin margin;       // of a loop that is resampled; otherwise none
+    float *block;                    // what comes out of the resampler
+    size_t channels, skip, left;     // frames: that are not wanted in front, that are wanted then
+    int rate;                        // Hz, of the file
+    struct tape *tape;
+    struct ebb_meter *meter;
     struct ebb_sound_writer *writer;
-    size_t channels;
-    double gain; // a factor
-    struct ebb_error error;
+    struct ebb_error error; // of what takes the samples
 };
 
-bool long_sound_is(const struct ebb_recipe *recipe)
+static bool is_loop(const struct ebb_recipe *recipe)
 {
-    return ebb_recipe_verb(recipe) == EBB_VERB_GENERATE && ebb_recipe_number(recipe, "seconds") > 0 &&
-           ebb_recipe_number(recipe, "loop") != 1 && !sound_needs_all(recipe);
+    return ebb_recipe_number(recipe, "loop") == 1;
+}
+
+static bool is_resampled(const struct ebb_recipe *recipe)
+{
+    return !isnan(ebb_recipe_number(recipe, "rate"));
+}
+
+static bool needs_tape(const struct ebb_recipe *recipe)
+{
+    return sound_has_level(recipe) || sound_is_cut(recipe);
+}
+
+static bool is_large(const struct ebb_model *model, const struct ebb_recipe *recipe)
+{
+    enum { PARTS = 8 }; // of the memory that a call may take
+    double frames = ebb_recipe_number(recipe, "seconds") * ebb_model_info(model)->sample_rate;
+    double bytes = frames * ebb_generate_channels(recipe) * (double)sizeof(float);
+    return bytes > (double)ebb_memory_bound() / PARTS;
+}
+
+bool long_sound_is(const struct ebb_model *model, const struct ebb_recipe *recipe)
+{
+    if (ebb_recipe_verb(recipe) != EBB_VERB_GENERATE || !(ebb_recipe_number(recipe, "seconds") > 0))
+        return false;
+    if (is_loop(recipe))
+        return long_loop_is(recipe);
+    return !needs_tape(recipe) || is_large(model, recipe);
+}
+
+// ---- the way of the samples ----
+
+static enum ebb_result put(struct pass *p, float *samples, size_t frames)
+{
+    if (p->tape)
+        return tape_put(p->tape, tape_frames(p->tape), samples, frames, &p->error);
+    if (p->meter)
+        return ebb_meter_add(p->meter, samples, frames, &p->error);
+    struct ebb_sound sound = {.samples = samples, .frames = frames, .channels = (int)p->channels};
+    ebb_sound_gain(&sound, ebb_recipe_number(p->job->recipe, "gain"));
+    return ebb_sound_writer_write(p->writer, samples, frames, &p->error);
+}
+
+// What lies in front of a ring, and behind it, is not wanted.
+static enum ebb_result put_wanted(struct pass *p, float *samples, size_t frames)
+{
+    size_t skip = p->skip < frames ? p->skip : frames, rest = frames - skip;
+    size_t count = rest < p->left ? rest : p->left;
+    p->skip -= skip;
+    p->left -= count;
+    return count > 0 ? put(p, samples + skip * p->channels, count) : EBB_OK;
+}
+
+static enum ebb_result put_resampled(struct pass *p)
+{
+    enum ebb_result result = EBB_OK;
+    for (size_t got; result == EBB_OK && (got = ebb_resampler_read(p->resampler, p->block, BLOCK)) > 0;)
+        result = put_wanted(p, p->block, got);
+    return result;
 }
 
 static bool take(void *user, float *samples, size_t frames)
 {
     struct pass *p = user;
-    for (size_t i = 0; i < frames * p->channels && p->gain != 1; i++)
-        samples[i] = (float)(samples[i] * p->gain);
-    return ebb_sound_writer_write(p->writer, samples, frames, &p->error) == EBB_OK;
+    if (!p->resampler)
+        return put_wanted(p, samples, frames) == EBB_OK;
+    return ebb_resampler_write(p->resampler, samples, frames, &p->error) == EBB_OK &&
+           put_resampled(p) == EBB_OK;
 }
 
-static enum ebb_result make(const struct long_sound_job *job, struct pass *p, struct ebb_error *error)
+static enum ebb_result make(struct pass *p, struct ebb_error *error)
 {
-    enum ebb_result result = ebb_generate_parts(job->model, job->recipe, take, p, job->hooks, error);
+    const struct long_sound_job *job = p->job;
+    const struct long_loop_job loop = {job->model, job->recipe, p->margin.before, job->hooks};
+    enum ebb_result result = is_loop(job->recipe)
+                                 ? long_loop_parts(&loop, take, p, error)
+                                 : ebb_generate_parts(job->model, job->recipe, take, p, job->hooks, error);
+    if (result == EBB_OK && p->resampler &&
+        ebb_resampler_finish(p->resampler, EBB_RESAMPLE_EXACT, &p->error) == EBB_OK)
+        put_resampled(p);
     if (p->error.code)
         *error = p->error;
-    if (result == EBB_OK && tool_interrupted())
+    if (error->code == EBB_OK && tool_interrupted())
         error->code = EBB_CANCELLED;
     return error->code;
 }
 
-enum ebb_result long_sound_write(const struct long_sound_job *job, const char *path, bool *lost,
-                                 struct ebb_error *error)
+// ---- life ----
+
+static enum ebb_result resample(struct pass *p, size_t *frames, struct ebb_error *error)
 {
-    const struct written_start start = {.recipe = job->recipe,
-                                        .format = sound_format(job->recipe, EBB_WAV_16),
-                                        .channels = ebb_generate_channels(job->recipe),
-                                        .rate = ebb_model_info(job->model)->sample_rate,
-                                        .frames = ebb_generate_length(job->model, job->recipe, error)};
-    struct pass p = {.writer = error->code ? NULL : written_start(path, &start, error),
-                     .channels = (size_t)start.channels,
-                     .gain = pow(10, ebb_recipe_number(job->recipe, "gain") / 20)};
-    enum ebb_result result = p.writer ? make(job, &p, error) : error->code;
+    int from = p->rate, to = (int)ebb_recipe_number(p->job->recipe, "rate");
+    bool loop = is_loop(p->job->recipe);
+    *frames = loop ? ring_frames(*frames, from, to) : ebb_resample_length(*frames, from, to);
+    p->margin = loop ? ring_margin(from, to) : (struct ring_margin){0};
+    p->skip = p->margin.after;
+    p->left = *frames;
+    p->rate = to;
+    p->block = calloc((size_t)BLOCK * p->channels, sizeof(float));
+    p->resampler = ebb_resampler_create(from, to, (int)p->channels, error);
+    if (!p->block)
+        *error = (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a part of a sound"};
+    return p->resampler && p->block ? EBB_OK : error->code;
+}
+
+// `frames`: of the sound, before it is cut.
+static enum ebb_result begin(struct pass *p, const struct long_sound_job *job, size_t *frames,
+                             struct ebb_error *error)
+{
+    *p = (struct pass){.job = job,
+                       .channels = (size_t)ebb_generate_channels(job->recipe),
+                       .rate = ebb_model_info(job->model)->sample_rate,
+                       .left = SIZE_MAX};
+    *frames = ebb_generate_length(job->model, job->recipe, error);
+    return error->code == EBB_OK && is_resampled(job->recipe) ? resample(p, frames, error) : error->code;
+}
+
+static void end(struct pass *p)
+{
+    ebb_resampler_destroy(&p->resampler);
+    ebb_sound_writer_destroy(&p->writer);
+    ebb_meter_destroy(&p->meter);
+    tape_destroy(&p->tape);
+    free(p->block);
+}
+
+// ---- into a file ----
+
+static enum ebb_result open_writer(struct pass *p, const char *path, size_t frames, struct ebb_error *error)
+{
+    const struct written_start start = {.recipe = p->job->recipe,
+                                        .format = sound_format(p->job->recipe, EBB_WAV_16),
+                                        .channels = (int)p->channels,
+                                        .rate = p->rate,
+                                        .frames = frames,
+                                        .loop = is_loop(p->job->recipe) ? frames : 0};
+    p->writer = written_start(path, &start, error);
+    return p->writer ? EBB_OK : error->code;
+}
+
+// That the file can say the loop, before the hours in which it is made.
+static enum ebb_result check_loop(const struct pass *p, size_t frames, struct ebb_error *error)
+{
+    struct ebb_sound_metadata *loop = written_loop(sound_format(p->job->recipe, EBB_WAV_16), (int)p->channels,
+                                                   p->rate, is_loop(p->job->recipe) ? frames : 0, error);
+    ebb_sound_metadata_destroy(&loop);
+    return error->code;
+}
+
+// Onto the tape, and what is to be written of it.
+static enum ebb_result record(struct pass *p, const char *path, struct tape_span *span,
+                              struct ebb_error *error)
+{
+    p->tape = tape_create(path, (int)p->channels, p->rate, error);
+    enum ebb_result result = p->tape ? make(p, error) : error->code;
+    return result == EBB_OK ? tape_cut(p->tape, p->job->recipe, span, error) : result;
+}
+
+static enum ebb_result write_tape(struct pass *p, const char *path, size_t *frames, struct ebb_error *error)
+{
+    struct tape_span span = {0};
+    struct sound_level level = {-INFINITY, 0};
+    const struct ebb_recipe *recipe = p->job->recipe;
+    enum ebb_result result = check_loop(p, *frames, error);
+    if (result == EBB_OK)
+        result = record(p, path, &span, error);
+    if (result == EBB_OK && sound_has_level(recipe))
+        result = tape_measure(p->tape, &span, &level, error);
+    double db = sound_has_level(recipe) && result == EBB_OK ? sound_gain(recipe, p->job->name, &level)
+                                                            : ebb_recipe_number(recipe, "gain");
+    *frames = span.frames + span.silence;
+    if (result == EBB_OK)
+        result = open_writer(p, path, *frames, error);
+    return result == EBB_OK ? tape_write(p->tape, &span, db, p->writer, error) : result;
+}
+
+static enum ebb_result write_as_made(struct pass *p, const char *path, size_t frames, struct ebb_error *error)
+{
+    enum ebb_result result = open_writer(p, path, frames, error);
+    return result == EBB_OK ? make(p, error) : result;
+}
+
+enum ebb_result long_sound_write(const struct long_sound_job *job, const char *path, bool *lost,
+                                 double *seconds, struct ebb_error *error)
+{
+    struct pass p;
+    size_t frames;
+    enum ebb_result result = begin(&p, job, &frames, error);
+    if (result == EBB_OK)
+        result = needs_tape(job->recipe) ? write_tape(&p, path, &frames, error)
+                                         : write_as_made(&p, path, frames, error);
     *lost = result == EBB_OK && job->claimer && !claim_holds(job->claimer);
     if (result == EBB_OK && !*lost)
         result = ebb_sound_writer_finish(p.writer, error);
     if (result == EBB_OK && !*lost)
         written_clipped(path, p.writer);
-    ebb_sound_writer_destroy(&p.writer);
+    *seconds = (double)frames / p.rate;
+    end(&p);
+    return result;
+}
+
+// ---- into numbers ----
+
+static enum ebb_result meter(struct pass *p, struct sound_level *level, struct ebb_error *error)
+{
+    p->meter = ebb_meter_create((int)p->channels, p->rate, error);
+    enum ebb_result result = p->meter ? make(p, error) : error->code;
+    if (result == EBB_OK)
+        *level = (struct sound_level){ebb_meter_loudness(p->meter), ebb_meter_peak(p->meter)};
+    return result;
+}
+
+enum ebb_result long_sound_measure(const struct long_sound_job *job, const char *path,
+                                   struct sound_level *level, struct ebb_error *error)
+{
+    struct pass p;
+    struct tape_span span;
+    size_t frames;
+    enum ebb_result result = begin(&p, job, &frames, error);
+    if (result == EBB_OK && sound_is_cut(job->recipe)) {
+        result = record(&p, path, &span, error);
+        if (result == EBB_OK)
+            result = tape_measure(p.tape, &span, level, error);
+    } else if (result == EBB_OK) {
+        result = meter(&p, level, error);
+    }
+    end(&p);
     return result;
 }

@@ -11,11 +11,11 @@
 
 #include "check.h"
 #include "claim.h"
-#include "longloop.h"
 #include "longsound.h"
 #include "npy.h"
 #include "page.h"
 #include "report.h"
+#include "ring.h"
 #include "streams.h"
 #include "written.h"
 
@@ -582,55 +582,6 @@ static bool is_loop(const struct sound_job *job)
     return ebb_recipe_number(job->recipe, "loop") == 1;
 }
 
-static size_t common_divisor(size_t a, size_t b)
-{
-    while (b > 0) {
-        size_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-// The ring, with what lies around it: its own end in front, its own start behind, `margin` frames of each.
-static enum ebb_result surround(const struct ebb_sound *ring, size_t margin, struct ebb_sound *around,
-                                struct ebb_error *error)
-{
-    size_t channels = (size_t)ring->channels, rounds = (margin / ring->frames + 1) * ring->frames;
-    enum ebb_result result = ebb_sound_alloc(around, ring->frames + 2 * margin, ring->channels, ring->rate,
-                                             error);
-    for (size_t i = 0; i < around->frames && result == EBB_OK; i++)
-        memcpy(around->samples + i * channels,
-               ring->samples + (i + rounds - margin) % ring->frames * channels, channels * sizeof(float));
-    return result;
-}
-
-// A loop stays a loop at another rate: the resampler sees the ring go on at both ends.
-static enum ebb_result resample_loop(struct ebb_sound *sound, int rate, struct ebb_error *error)
-{
-    const double least = 0.05; // seconds of margin, far more than the resampler's filter
-    struct ebb_sound around = {0};
-    size_t shared = common_divisor((size_t)sound->rate, (size_t)rate),
-           times = (size_t)ceil(least * (double)shared);
-    size_t before = (size_t)sound->rate / shared * times, after = (size_t)rate / shared * times;
-    size_t frames = (size_t)round((double)sound->frames * rate / sound->rate);
-    enum ebb_result result = surround(sound, before, &around, error);
-    if (result == EBB_OK)
-        result = ebb_sound_resample(&around, rate, error);
-    if (result != EBB_OK) {
-        ebb_sound_clear(&around);
-        return result;
-    }
-    size_t channels = (size_t)around.channels;
-    memmove(around.samples, around.samples + after * channels, frames * channels * sizeof(float));
-    around.frames = frames;
-    around.comment = sound->comment;
-    sound->comment = NULL;
-    ebb_sound_clear(sound);
-    *sound = around;
-    return EBB_OK;
-}
-
 static enum ebb_result make_sound(struct render *r, const struct sound_job *job, struct ebb_sound *sound,
                                   struct ebb_error *error)
 {
@@ -647,7 +598,7 @@ static enum ebb_result make_sound(struct render *r, const struct sound_job *job,
         result = ebb_generate(r->m.model, job->recipe, sound->samples, count, &hooks, error);
     tool_progress_clear(&r->progress);
     if (result == EBB_OK && !isnan(rate))
-        result = is_loop(job) ? resample_loop(sound, (int)rate, error)
+        result = is_loop(job) ? ring_resample(sound, (int)rate, error)
                               : ebb_sound_resample(sound, (int)rate, error);
     if (result == EBB_OK)
         sound_finish(job->recipe, job->name, sound);
@@ -679,16 +630,15 @@ static int make(struct render *r, const struct sound_job *job, const char *path)
 static int make_long_sound(struct render *r, const struct sound_job *job, const char *path)
 {
     struct ebb_hooks hooks = hooks_of(r);
-    const struct long_sound_job sound = {r->m.model, job->recipe, r->claimer, &hooks};
+    const struct long_sound_job sound = {r->m.model, job->name, job->recipe, r->claimer, &hooks};
     struct ebb_error error = {0};
-    double start = tool_now(), rate = r->m.info->sample_rate;
-    enum ebb_result result = long_sound_write(&sound, path, &r->lost, &error);
+    double start = tool_now(), seconds = 0;
+    enum ebb_result result = long_sound_write(&sound, path, &r->lost, &seconds, &error);
     tool_progress_clear(&r->progress);
     if (result != EBB_OK)
         return tool_error(&error);
     if (!r->lost)
-        report(r, path, "made", (double)ebb_generate_length(r->m.model, job->recipe, NULL) / rate,
-               tool_now() - start);
+        report(r, path, "made", seconds, tool_now() - start);
     return TOOL_OK;
 }
 
@@ -711,17 +661,6 @@ static int make_stream(struct render *r, const struct sound_job *job, const char
     return code;
 }
 
-static int make_long_loop(struct render *r, const struct sound_job *job, const char *path)
-{
-    const struct long_loop_job loop = {r->m.model, job->recipe, &r->progress};
-    double start = tool_now();
-    size_t frames = 0;
-    int code = long_loop_write(&loop, path, &frames);
-    if (!code)
-        report(r, path, "made", (double)frames / r->m.info->sample_rate, tool_now() - start);
-    return code;
-}
-
 // Loads the model where that is left to do; the recipe then says on which device.
 static int make_job(struct render *r, struct sound_job *job, const char *path)
 {
@@ -731,10 +670,9 @@ static int make_job(struct render *r, struct sound_job *job, const char *path)
     r->progress.what = job->name;
     if (code)
         return code;
-    return is_stream(r)                 ? make_stream(r, job, path)
-           : long_loop_is(job->recipe)  ? make_long_loop(r, job, path)
-           : long_sound_is(job->recipe) ? make_long_sound(r, job, path)
-                                        : make(r, job, path);
+    return is_stream(r)                             ? make_stream(r, job, path)
+           : long_sound_is(r->m.model, job->recipe) ? make_long_sound(r, job, path)
+                                                    : make(r, job, path);
 }
 
 enum there { THERE_NOT, THERE_SAME, THERE_OTHER, THERE_CLAIMED };
@@ -1040,21 +978,45 @@ struct family {
     double peak;
 };
 
+static enum ebb_result measure_long(struct render *r, const struct sound_job *job, struct sound_level *level,
+                                    struct ebb_error *error)
+{
+    struct ebb_hooks hooks = hooks_of(r);
+    const struct long_sound_job sound = {r->m.model, job->name, job->recipe, NULL, &hooks};
+    char *path = r->out ? output_path(r, job) : strdup("-");
+    enum ebb_result result = path ? long_sound_measure(&sound, path, level, error)
+                                  : (error->code = EBB_OUT_OF_MEMORY);
+    free(path);
+    return result;
+}
+
+static enum ebb_result measure_sound(struct render *r, const struct sound_job *job, struct sound_level *level,
+                                     struct ebb_error *error)
+{
+    struct ebb_sound sound = {0};
+    if (long_sound_is(r->m.model, job->recipe))
+        return measure_long(r, job, level, error);
+    enum ebb_result result = make_sound(r, job, &sound, error);
+    if (result == EBB_OK)
+        *level = (struct sound_level){ebb_sound_loudness(&sound), ebb_sound_peak(&sound)};
+    ebb_sound_clear(&sound);
+    return result;
+}
+
 static int measure(struct render *r, size_t i, struct family *family)
 {
     struct sound_job job;
-    struct ebb_sound sound = {0};
+    struct sound_level level = {-INFINITY, 0};
     struct ebb_error error = {0};
     int code = sound_get(&r->sounds, i, &job);
     code = code ? code : sound_job_settle(&job, &r->m);
     r->progress.what = job.name;
-    if (!code && make_sound(r, &job, &sound, &error) != EBB_OK)
+    if (!code && measure_sound(r, &job, &level, &error) != EBB_OK)
         code = tool_error(&error);
-    double lufs = code ? -INFINITY : ebb_sound_loudness(&sound);
-    family->power += isinf(lufs) ? 0 : pow(10, lufs / 10);
-    family->heard += !isinf(lufs);
-    family->peak = code ? family->peak : fmax(family->peak, ebb_sound_peak(&sound));
-    ebb_sound_clear(&sound);
+    tool_progress_clear(&r->progress);
+    family->power += isinf(level.lufs) ? 0 : pow(10, level.lufs / 10);
+    family->heard += !isinf(level.lufs);
+    family->peak = fmax(family->peak, level.peak);
     r->progress.what = NULL; // the job's name goes with it
     sound_job_clear(&job);
     return code;

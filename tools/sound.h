@@ -115,10 +115,23 @@ bool sound_is_there(const char *path, const struct ebb_recipe *settled, const st
 
 // ---- after the model ----
 
+// --trim: quieter than this below the peak is silence, and so much of it is kept around, in which the end
+// fades, so that the cut is not heard.
+#define SOUND_TRIM_DB (-60.0)
+#define SOUND_TRIM_FADE 0.005 // seconds
+
 // Trims, and brings to the level asked for. Says so when a peak keeps it from that level.
 void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound);
 
-// Whether that needs the whole sound. Otherwise it is a gain alone.
-bool sound_needs_all(const struct ebb_recipe *recipe);
+// The parts of that, for a sound that is not in memory.
+bool sound_is_cut(const struct ebb_recipe *recipe);       // at its start or its end
+bool sound_keeps_length(const struct ebb_recipe *recipe); // it was asked for: silence follows a cut
+bool sound_has_level(const struct ebb_recipe *recipe);    // is to be brought to one
+
+struct sound_level {
+    double lufs, peak; // -INFINITY: no loudness; a factor
+};
+// dB that bring it to the level asked for; 0 for silence.
+double sound_gain(const struct ebb_recipe *recipe, const char *name, const struct sound_level *level);
 
 #endif

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Integrated loudness after ITU-R BS.1770-4, through libebur128.
 #include <ebb/audio.h>
+#include <ebb/meter.h>
 
+#include "audio/peak.h"
 #include "base/base.h"
 
 #include <ebur128.h>
 #include <math.h>
 #include <stdlib.h>
+
+struct ebb_meter {
+    ebur128_state *state;
+    int channels, rate;
+    size_t frames;
+    double peak;
+};
 
 // 5.0 and 5.1 lie as in a WAV: left, right, centre, (low frequencies,) two surround channels. Any other
 // number of channels weighs all of them alike.
@@ -18,40 +27,75 @@ static enum channel role_of(int channel, int channels)
     return surround ? EBUR128_LEFT_SURROUND : EBUR128_CENTER;
 }
 
-// Silence up to the 400 ms that one measurement needs.
-static bool fill_up(ebur128_state *state, const struct ebb_sound *sound)
+struct ebb_meter *ebb_meter_create(int channels, int rate, struct ebb_error *error)
 {
-    size_t block = 4 * (((size_t)sound->rate + 5) / 10); // as libebur128 counts it
-    if (sound->frames >= block)
+    struct ebb_meter *meter = ebb_alloc(1, sizeof(*meter));
+    if (meter)
+        *meter = (struct ebb_meter){.channels = channels, .rate = rate};
+    if (meter)
+        meter->state = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
+    if (!meter || !meter->state) {
+        ebb_fail(error, EBB_INVALID, "loudness: %d channels at %d Hz cannot be measured", channels, rate);
+        ebb_meter_destroy(&meter);
+        return NULL;
+    }
+    for (int channel = 0; channel < channels; channel++)
+        ebur128_set_channel(meter->state, (unsigned)channel, role_of(channel, channels));
+    return meter;
+}
+
+void ebb_meter_destroy(struct ebb_meter **meter)
+{
+    if (!meter || !*meter)
+        return;
+    if ((*meter)->state)
+        ebur128_destroy(&(*meter)->state);
+    free(*meter);
+    *meter = NULL;
+}
+
+enum ebb_result ebb_meter_add(struct ebb_meter *meter, const float *samples, size_t frames,
+                              struct ebb_error *error)
+{
+    if (ebur128_add_frames_float(meter->state, samples, frames) != EBUR128_SUCCESS)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "loudness: no memory");
+    meter->frames += frames;
+    meter->peak = fmax(meter->peak, ebb_peak(samples, frames * (size_t)meter->channels));
+    return EBB_OK;
+}
+
+// Silence up to the 400 ms that one measurement needs.
+static bool fill_up(struct ebb_meter *meter)
+{
+    size_t block = 4 * (((size_t)meter->rate + 5) / 10); // as libebur128 counts it
+    if (meter->frames >= block)
         return true;
 
-    size_t missing = block - sound->frames;
-    float *silence = ebb_alloc(missing, (size_t)sound->channels * sizeof(float));
-    bool ok = silence && ebur128_add_frames_float(state, silence, missing) == EBUR128_SUCCESS;
+    float *silence = ebb_alloc(block - meter->frames, (size_t)meter->channels * sizeof(float));
+    bool ok = silence && ebb_meter_add(meter, silence, block - meter->frames, NULL) == EBB_OK;
     free(silence);
     return ok;
 }
 
-static double measure(ebur128_state *state, const struct ebb_sound *sound)
+double ebb_meter_loudness(struct ebb_meter *meter)
 {
-    for (int channel = 0; channel < sound->channels; channel++)
-        ebur128_set_channel(state, (unsigned)channel, role_of(channel, sound->channels));
-
     double lufs = -INFINITY;
-    bool ok = ebur128_add_frames_float(state, sound->samples, sound->frames) == EBUR128_SUCCESS;
-    if (ok && fill_up(state, sound) && ebur128_loudness_global(state, &lufs) == EBUR128_SUCCESS)
+    if (fill_up(meter) && ebur128_loudness_global(meter->state, &lufs) == EBUR128_SUCCESS)
         return lufs;
     return -INFINITY;
 }
 
+double ebb_meter_peak(const struct ebb_meter *meter)
+{
+    return meter->peak;
+}
+
 double ebb_sound_loudness(const struct ebb_sound *sound)
 {
-    ebur128_state *state = ebur128_init((unsigned)sound->channels, (unsigned long)sound->rate,
-                                        EBUR128_MODE_I);
-    if (!state)
-        return -INFINITY;
-
-    double lufs = measure(state, sound);
-    ebur128_destroy(&state);
+    struct ebb_meter *meter = ebb_meter_create(sound->channels, sound->rate, NULL);
+    double lufs = -INFINITY;
+    if (meter && ebb_meter_add(meter, sound->samples, sound->frames, NULL) == EBB_OK)
+        lufs = ebb_meter_loudness(meter);
+    ebb_meter_destroy(&meter);
     return lufs;
 }

@@ -6,10 +6,10 @@
 
 #include <ebb/audio.h>
 #include <ebb/memory.h>
+#include <ebb/resample.h>
 
 #include "audio/mel.h"
 #include "audio/mel_coding.h"
-#include "audio/resample.h"
 #include "base/base.h"
 
 enum { BLOCK = 1 << 14, LEAST_RATE = 1000, MOST_RATE = 768000 };

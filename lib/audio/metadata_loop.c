@@ -49,7 +49,7 @@ enum ebb_result ebb_sound_metadata_set_loop(struct ebb_sound_metadata *metadata,
     unsigned char body[HEAD + LOOP] = {0};
     if (rate < 1 || first >= end || end > UINT32_MAX)
         return ebb_fail(error, EBB_INVALID,
-                        "a loop of frames %llu to %llu at %d Hz, expected 0 to %u, the end last",
+                        "a loop of frames %llu to %llu at %d Hz: a WAV can say 0 to %u, the end last",
                         (unsigned long long)first, (unsigned long long)end, rate, UINT32_MAX);
     wav_put(body + 8, (uint64_t)(1e9 / rate + 0.5), 4); // nanoseconds of a sample
     wav_put(body + 12, MIDDLE_C, 4);

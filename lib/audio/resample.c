@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "audio/resample.h"
+#include <ebb/resample.h>
 
 #include <ebb/audio.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <ebb/denoise.h>
 
+#include <ebb/resample.h>
 #include <ebb/sampler.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio/resample.h"
 #include "base/base.h"
 #include "base/fifo.h"
 #include "denoise/channel.h"

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ebb/resample.h>
+
 #include "audio/mel.h"
 #include "audio/peak.h"
-#include "audio/resample.h"
 #include "base/base.h"
 #include "generate/window_sound.h"
 

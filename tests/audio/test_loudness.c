@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <ebb/audio.h>
+#include <ebb/meter.h>
 
 #include "test.h"
 #include "waves.h"
@@ -127,6 +128,23 @@ TEST(short_and_silent_sounds_have_an_answer)
     REQUIRE(ebb_sound_loudness(&sound) == -INFINITY);
     sound = sine(48000, 1, 2, -90);
     REQUIRE(ebb_sound_loudness(&sound) == -INFINITY);
+}
+
+TEST(pieces_are_measured_as_the_whole)
+{
+    struct ebb_sound sound = {.samples = samples, .frames = 48000 * 5, .channels = 2, .rate = 48000};
+    fill_noise(samples, sound.frames * 2, 3, 0.5f);
+    struct ebb_meter *meter = ebb_meter_create(2, 48000, NULL);
+    REQUIRE(meter);
+    for (size_t at = 0, count; at < sound.frames; at += count) {
+        count = sound.frames - at < 7777 ? sound.frames - at : 7777;
+        REQUIRE(ebb_meter_add(meter, samples + 2 * at, count, NULL) == EBB_OK);
+    }
+    REQUIRE(ebb_meter_peak(meter) == ebb_sound_peak(&sound));
+    REQUIRE(ebb_meter_loudness(meter) == ebb_sound_loudness(&sound));
+    ebb_meter_destroy(&meter);
+    struct ebb_error error;
+    REQUIRE(!ebb_meter_create(2, 0, &error) && strstr(error.message, "2 channels at 0 Hz"));
 }
 
 TEST_MAIN

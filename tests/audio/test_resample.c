@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "audio/resample.h"
+#include <ebb/resample.h>
+
 #include "waves.h"
 #include "test.h"
 

@@ -8,7 +8,7 @@
 //            0.995 of the lower Nyquist frequency, and from 1.005 of it on
 //   ripple   largest change of a sine's level up to 0.9 of the lower Nyquist frequency
 //   time     processor time for 10 s of noise in pieces of 1024 frames, least of 5, beside ours
-#include "audio/resample.h"
+#include <ebb/resample.h>
 
 #include <math.h>
 #include <samplerate.h>

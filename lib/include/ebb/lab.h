@@ -10,13 +10,17 @@
 //   latents.h   the state of sounds and of recordings, at the end of a run and on the way
 //   tokens.h    the tokenizer of a text encoder
 //   mel.h       mel spectrograms of sounds, and sounds from mel spectrograms
+//   meter.h     loudness and peak of a sound that comes piece by piece
+//   resample.h  another rate for a sound that comes piece by piece
 #ifndef EBB_LAB_H
 #define EBB_LAB_H
 
 #include <ebb/forward.h>
 #include <ebb/latents.h>
 #include <ebb/mel.h>
+#include <ebb/meter.h>
 #include <ebb/net.h>
+#include <ebb/resample.h>
 #include <ebb/schedule.h>
 #include <ebb/tokens.h>
 
