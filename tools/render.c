@@ -978,14 +978,27 @@ struct family {
     double peak;
 };
 
+// Where a sound is to be; its folder is made, for the tape that is put beside it.
+static char *place_of(const struct render *r, const struct sound_job *job)
+{
+    char *path = r->out ? output_path(r, job) : strdup("-");
+    if (!path || !r->out || is_file(r))
+        return path;
+    if (tool_make_folder(r->out) || make_folders(path, job)) {
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
 static enum ebb_result measure_long(struct render *r, const struct sound_job *job, struct sound_level *level,
                                     struct ebb_error *error)
 {
     struct ebb_hooks hooks = hooks_of(r);
     const struct long_sound_job sound = {r->m.model, job->name, job->recipe, NULL, &hooks};
-    char *path = r->out ? output_path(r, job) : strdup("-");
+    char *path = place_of(r, job);
     enum ebb_result result = path ? long_sound_measure(&sound, path, level, error)
-                                  : (error->code = EBB_OUT_OF_MEMORY);
+                                  : (error->code = EBB_UNWRITABLE);
     free(path);
     return result;
 }

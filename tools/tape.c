@@ -75,8 +75,8 @@ static enum ebb_result fail(const struct tape *tape, enum ebb_result code, const
                             struct ebb_error *error)
 {
     snprintf(error->message, sizeof(error->message),
-             "%s: its samples, kept on the disk until their level is known: %s", tool_shown_output(tape->beside),
-             why);
+             "%s: its samples, kept on the disk until their level is known: %s",
+             tool_shown_output(tape->beside), why);
     return error->code = code;
 }
 
@@ -85,8 +85,9 @@ enum ebb_result tape_put(struct tape *tape, size_t at, const float *samples, siz
 {
     int fd = ebb_output_descriptor(tape->output);
     size_t size = frames * tape->frame;
+    off_t start = (off_t)at * (off_t)tape->frame;
     for (size_t done = 0; done < size;) {
-        ssize_t n = pwrite(fd, (const char *)samples + done, size - done, (off_t)at * (off_t)tape->frame + (off_t)done);
+        ssize_t n = pwrite(fd, (const char *)samples + done, size - done, start + (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -102,8 +103,9 @@ enum ebb_result tape_get(const struct tape *tape, size_t at, float *samples, siz
 {
     int fd = ebb_output_descriptor(tape->output);
     size_t size = frames * tape->frame;
+    off_t start = (off_t)at * (off_t)tape->frame;
     for (size_t done = 0; done < size;) {
-        ssize_t n = pread(fd, (char *)samples + done, size - done, (off_t)at * (off_t)tape->frame + (off_t)done);
+        ssize_t n = pread(fd, (char *)samples + done, size - done, start + (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

@@ -7,9 +7,9 @@
 
 struct tape;
 
-// An empty tape, on the disk where the file `beside` is to be; where that is a pipe or a device, in the folder
-// that TMPDIR names. A run that is killed leaves the file, and the next run of the same sound removes it.
-// NULL on failure.
+// An empty tape, on the disk where the file `beside` is to be; where that is a pipe or a device, in the
+// folder that TMPDIR names. A run that is killed leaves the file, and the next run of the same sound removes
+// it. NULL on failure.
 struct tape *tape_create(const char *beside, int channels, int rate, struct ebb_error *error);
 void tape_destroy(struct tape **tape);
 

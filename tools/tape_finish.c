@@ -180,7 +180,9 @@ struct copy {
 static enum ebb_result copy_block(void *user, const struct block *block, struct ebb_error *error)
 {
     const struct copy *copy = user;
-    struct ebb_sound sound = {.samples = block->samples, .frames = block->frames, .channels = block->channels};
+    struct ebb_sound sound = {.samples = block->samples,
+                              .frames = block->frames,
+                              .channels = block->channels};
     ebb_sound_gain(&sound, copy->db);
     return ebb_sound_writer_write(copy->writer, block->samples, block->frames, error);
 }

@@ -23,12 +23,12 @@ ok "a FLAC" sh -c "$render --label rain --lufs -23 --format flac -o m.flac &&
 ok "one gain for a family" sh -c "$render --label rain --count 2 --lufs -30 --together -o m/ &&
     $small $render --label rain --count 2 --lufs -30 --together -o t/ &&
     cmp m/rain-s0-001.wav t/rain-s0-001.wav"
-ok "one for sounds that are cut" sh -c "$render --label kick --count 2 --peak -9 --together -o m/ &&
-    $small $render --label kick --count 2 --peak -9 --together -o t/ &&
-    cmp m/kick-s0-001.wav t/kick-s0-001.wav"
+ok "one for sounds that are cut" sh -c "$render --label kick --count 2 --peak -9 --together -o m2/ &&
+    $small $render --label kick --count 2 --peak -9 --together -o t2/ --name {label}/{name} &&
+    cmp m2/kick-s0-001.wav t2/kick/kick-s0-001.wav"
 ok "down a pipe" sh -c "mkdir tmp && TMPDIR=\$PWD/tmp $small $render --label rain --lufs -23 -o - |
     cat >piped.wav && $helper samples piped.wav | grep -q '^384000 1 48000' && [ -z \"\$(ls -A tmp)\" ]"
-ok "nothing is left beside the files" sh -c "! ls -A . m t | grep -q '^\.ebb'"
+ok "nothing is left beside the files" sh -c "! ls -A . m t m2 t2 | grep -q '^\.ebb'"
 
 # ---- at another rate, as it is made ----
 
