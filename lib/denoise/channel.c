@@ -374,21 +374,31 @@ static double t_of_noise(const struct ebb_model *m, double snr)
     return m->auto_t.count > 0 ? interpolate(&m->auto_t, snr) : m->info.t_default;
 }
 
+static double doubt_over(const struct ebb_denoise_channel *c, int span)
+{
+    return ebb_doubt_db(ebb_snr_db(&c->snr[span]), ebb_split_db(&c->split[span]), c->split[span].count);
+}
+
 // t by the noise that was measured over a span. The network may take sound for noise where it removes more
 // than the noise floor: the doubt says by how much, and a larger doubt allows a smaller t.
 static double t_over(const struct ebb_denoise_channel *c, int span)
 {
-    double snr = ebb_snr_db(&c->snr[span]);
-    double doubt = ebb_doubt_db(snr, ebb_split_db(&c->split[span]), c->split[span].count);
-    return fmin(t_of_noise(c->model, snr), interpolate(&c->model->auto_doubt, doubt));
+    return fmin(t_of_noise(c->model, ebb_snr_db(&c->snr[span])),
+                interpolate(&c->model->auto_doubt, doubt_over(c, span)));
 }
 
 // Where the network takes a sound for noise, it is often unsure: many of its gains are near 1/2. Beside
-// speech, it takes noise or leaves it.
+// speech, it takes noise or leaves it. Some noise makes it unsure as well; that noise stands still, so there
+// is no doubt about it.
 static double t_while_unsure(const struct ebb_denoise_channel *c)
 {
+    static const struct ebb_auto_point counts[] = {{5, 0}, {7, 1}}; // by the doubt in dB: how much it counts
+    static const struct ebb_auto_t share = {(struct ebb_auto_point *)counts, 2};
     const struct ebb_auto_t *table = &c->model->auto_unsure;
-    return table->count > 0 ? interpolate(table, ebb_split_unsure(&c->split[LONG])) : 1;
+    if (table->count == 0)
+        return 1;
+    double limit = interpolate(table, ebb_split_unsure(&c->split[LONG]));
+    return 1 - interpolate(&share, doubt_over(c, LONG)) * (1 - limit);
 }
 
 // By how many dB the sound heard before is above the present noise.

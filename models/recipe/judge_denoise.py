@@ -18,6 +18,7 @@ KEEP = {
     10: 0.92,
     20: 0.7,
 }  # of what the best single t gains for speech at an SNR, automatic t keeps so much
+UNSURE_COUNTS = [[5, 0], [7, 1]]  # by the doubt in dB: how much it counts that the net is unsure
 EFFECTS = 3  # what a dB of theirs counts beside one of speech, which KEEP guards
 
 
@@ -214,8 +215,10 @@ def tables_of(model):
 
 def pick_t(tables, opinions):
     """Automatic t: the smallest t of the tables, each by an opinion of its own. Opinions that have no table
-    do not count."""
+    do not count. How unsure the net is counts where there is doubt."""
     ts = [look_up(table, opinions[..., i]) for i, table in enumerate(tables)]
+    if len(ts) > 2:
+        ts[2] = 1 - look_up(UNSURE_COUNTS, opinions[..., 1]) * (1 - ts[2])
     return np.minimum.reduce(ts)
 
 
