@@ -181,30 +181,20 @@ static void sums(const float *x, size_t step, int pixels, int channels, double *
     }
 }
 
-// ---- Winograd F(4x4, 3x3) at the points 0, +-A, +-B and infinity, and F(2x2, 3x3); n is 6 or 4 points ----
-// A third of the rounding error of the usual points, 1 and 2; both are exact in bfloat16.
+// ---- Winograd F(4x4, 3x3) and F(2x2, 3x3) ----
+// A third of the rounding error of the usual A and B, 1 and 2; both are exact in bfloat16.
 
 #define A 0.75f
 #define B 1.5f
 
-INLINE void input_side(const vec d[6], vec out[6], const int n)
+typedef uint16_t point;
+
+INLINE void store_point(point *p, vec x, const int count)
 {
-    if (n == 6) {
-        vec a = d[4] - splat(B * B) * d[2], b = splat(A) * (d[3] - splat(B * B) * d[1]);
-        vec c = d[4] - splat(A * A) * d[2], e = splat(B) * (d[3] - splat(A * A) * d[1]);
-        out[0] = splat(A * A * B * B) * d[0] - splat(A * A + B * B) * d[2] + d[4];
-        out[1] = a + b;
-        out[2] = a - b;
-        out[3] = c + e;
-        out[4] = c - e;
-        out[5] = splat(A * A * B * B) * d[1] - splat(A * A + B * B) * d[3] + d[5];
-    } else {
-        out[0] = d[0] - d[2];
-        out[1] = d[1] + d[2];
-        out[2] = d[2] - d[1];
-        out[3] = d[1] - d[3];
-    }
+    store_narrow(p, x, count);
 }
+
+#include "backend/cpu/winograd_tile.h"
 
 INLINE void kernel_side(const vec g[3], vec out[6], const int n)
 {
@@ -226,68 +216,6 @@ INLINE void kernel_side(const vec g[3], vec out[6], const int n)
         out[3] = g[2];
     }
 }
-
-INLINE void output_side(const vec m[6], vec out[4], const int n)
-{
-    vec a = m[1] + m[2], b = m[1] - m[2];
-    if (n == 6) {
-        vec c = m[3] + m[4], d = m[3] - m[4];
-        out[0] = m[0] + a + c;
-        out[1] = splat(A) * b + splat(B) * d;
-        out[2] = splat(A * A) * a + splat(B * B) * c;
-        out[3] = splat(A * A * A) * b + splat(B * B * B) * d + m[5];
-    } else {
-        out[0] = m[0] + a;
-        out[1] = b - m[3];
-        out[2] = out[3] = splat(0); // not stored
-    }
-}
-
-INLINE void in_lanes(const float *src, size_t line, size_t step, uint16_t *dst, size_t plane, const int n,
-                     const int count)
-{
-    vec rows[6][6], column[6], out[6];
-    UNROLL
-    for (int j = 0; j < n; j++) {
-        UNROLL
-        for (int i = 0; i < n; i++) {
-            const float *at = src + (size_t)i * line + (size_t)j * step;
-            column[i] = count == LANES ? load(at) : load_some(at, count);
-        }
-        input_side(column, out, n);
-        UNROLL
-        for (int i = 0; i < n; i++)
-            rows[i][j] = out[i];
-    }
-    UNROLL
-    for (int i = 0; i < n; i++) {
-        input_side(rows[i], out, n);
-        UNROLL
-        for (int j = 0; j < n; j++)
-            store_narrow(dst + (size_t)(n * i + j) * plane, out[j], count);
-    }
-}
-
-INLINE void in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane, const int n)
-{
-    int c = 0;
-    for (; c + LANES <= channels; c += LANES)
-        in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, LANES);
-    if (c < channels)
-        in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, channels - c);
-}
-
-static void winograd4_in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane)
-{
-    in(src, line, channels, dst, plane, 6);
-}
-
-static void winograd2_in(const float *src, size_t line, int channels, uint16_t *dst, size_t plane)
-{
-    in(src, line, channels, dst, plane, 4);
-}
-
-#include "backend/cpu/winograd_out.h" // needs output_side()
 
 // LANES columns of two input channels: pairs at every point.
 INLINE void weights_lanes(const float *src, size_t place, size_t width, uint16_t *dst, size_t plane,

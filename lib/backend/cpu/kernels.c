@@ -124,93 +124,19 @@ static void finish(float *x, size_t step, int pixels, int channels, const float 
     }
 }
 
-// ---- Winograd F(4x4, 3x3) and F(2x2, 3x3), matrices of Lavin and Gray 2016; n is 6 or 4 points ----
+// ---- Winograd F(4x4, 3x3) and F(2x2, 3x3), matrices of Lavin and Gray 2016 ----
 
-INLINE void input_side(const vec d[6], vec out[6], const int n)
+#define A 1.0f
+#define B 2.0f
+
+typedef float point;
+
+INLINE void store_point(point *p, vec v, const int count)
 {
-    if (n == 6) {
-        vec a = d[4] - splat(4) * d[2], b = d[3] - splat(4) * d[1], c = d[4] - d[2],
-            e = splat(2) * (d[3] - d[1]);
-        out[0] = splat(4) * d[0] - splat(5) * d[2] + d[4];
-        out[1] = a + b;
-        out[2] = a - b;
-        out[3] = c + e;
-        out[4] = c - e;
-        out[5] = splat(4) * d[1] - splat(5) * d[3] + d[5];
-    } else {
-        out[0] = d[0] - d[2];
-        out[1] = d[1] + d[2];
-        out[2] = d[2] - d[1];
-        out[3] = d[1] - d[3];
-    }
+    store_lanes(p, v, count);
 }
 
-INLINE void output_side(const vec m[6], vec out[4], const int n)
-{
-    vec a = m[1] + m[2], b = m[1] - m[2];
-    if (n == 6) {
-        vec c = m[3] + m[4], d = m[3] - m[4];
-        out[0] = m[0] + a + c;
-        out[1] = b + splat(2) * d;
-        out[2] = a + splat(4) * c;
-        out[3] = b + splat(8) * d + m[5];
-    } else {
-        out[0] = m[0] + a;
-        out[1] = b - m[3];
-        out[2] = out[3] = splat(0); // not stored
-    }
-}
-
-INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, float *dst, size_t plane,
-                              const int n, const int count)
-{
-    vec rows[6][6], column[6], out[6];
-    UNROLL
-    for (int j = 0; j < n; j++) {
-        UNROLL
-        for (int i = 0; i < n; i++) {
-            const float *at = src + (size_t)i * line + (size_t)j * step;
-            column[i] = count == LANES ? load(at) : load_some(at, count);
-        }
-        input_side(column, out, n);
-        UNROLL
-        for (int i = 0; i < n; i++)
-            rows[i][j] = out[i];
-    }
-    UNROLL
-    for (int i = 0; i < n; i++) {
-        input_side(rows[i], out, n);
-        UNROLL
-        for (int j = 0; j < n; j++) {
-            float *at = dst + (size_t)(n * i + j) * plane;
-            if (count == LANES)
-                store(at, out[j]);
-            else
-                store_some(at, out[j], count);
-        }
-    }
-}
-
-INLINE void winograd_in(const float *src, size_t line, int channels, float *dst, size_t plane, const int n)
-{
-    int c = 0;
-    for (; c + LANES <= channels; c += LANES)
-        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, LANES);
-    if (c < channels)
-        winograd_in_lanes(src + c, line, (size_t)channels, dst + c, plane, n, channels - c);
-}
-
-static void winograd4_in(const float *src, size_t line, int channels, float *dst, size_t plane)
-{
-    winograd_in(src, line, channels, dst, plane, 6);
-}
-
-static void winograd2_in(const float *src, size_t line, int channels, float *dst, size_t plane)
-{
-    winograd_in(src, line, channels, dst, plane, 4);
-}
-
-#include "backend/cpu/winograd_out.h" // needs output_side()
+#include "backend/cpu/winograd_tile.h"
 
 // ---- Toom and Cook's F(4, 4) in one dimension, at the points 0, 1, -1, 2, -2, 1/2 and infinity ----
 
@@ -219,7 +145,7 @@ INLINE void toom4_in_lanes(const float *src, size_t step, float *dst, size_t pla
     vec d[7], s[5], w[3], out[7];
     UNROLL
     for (int i = 0; i < 7; i++)
-        d[i] = count == LANES ? load(src + (size_t)i * step) : load_some(src + (size_t)i * step, count);
+        d[i] = load_lanes(src + (size_t)i * step, count);
     UNROLL
     for (int i = 1; i < 5; i++)
         s[i] = d[i + 1] - splat(0.5f) * d[i];
@@ -235,12 +161,8 @@ INLINE void toom4_in_lanes(const float *src, size_t step, float *dst, size_t pla
     out[5] = w[1];
     out[6] = w[2] - splat(0.5f) * w[1];
     UNROLL
-    for (int i = 0; i < 7; i++) {
-        if (count == LANES)
-            store(dst + (size_t)i * plane, out[i]);
-        else
-            store_some(dst + (size_t)i * plane, out[i], count);
-    }
+    for (int i = 0; i < 7; i++)
+        store_lanes(dst + (size_t)i * plane, out[i], count);
 }
 
 static void toom4_in(const float *src, size_t step, int channels, float *dst, size_t plane)
@@ -263,16 +185,8 @@ INLINE void toom4_out_lanes(const struct cpu_winograd_out *o, int first, const i
     out[1] = b + splat(2) * d + splat(0.5f) * m[5];
     out[2] = a + splat(4) * c + splat(0.25f) * m[5];
     out[3] = b + splat(8) * d + splat(0.125f) * m[5] + m[6];
-    for (int i = 0; i < o->pixels; i++) {
-        size_t at = (size_t)i * o->step + (size_t)first;
-        vec v = out[i] + add;
-        if (o->residual)
-            v += count == LANES ? load(o->residual + at) : load_some(o->residual + at, count);
-        if (count == LANES)
-            store(o->out + at, v * splat(o->scale));
-        else
-            store_some(o->out + at, v * splat(o->scale), count);
-    }
+    for (int i = 0; i < o->pixels; i++)
+        store_pixel(o, (size_t)i * o->step + (size_t)first, out[i] + add, count);
 }
 
 static void toom4_out(const struct cpu_winograd_out *o)

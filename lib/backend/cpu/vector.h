@@ -58,6 +58,20 @@ static inline void store_some(float *p, vec v, int count)
         p[i] = v[i];
 }
 
+// `count` is LANES, as the compiler can see, or a count of load_some().
+INLINE vec load_lanes(const float *p, const int count)
+{
+    return count == LANES ? load(p) : load_some(p, count);
+}
+
+INLINE void store_lanes(float *p, vec v, const int count)
+{
+    if (count == LANES)
+        store(p, v);
+    else
+        store_some(p, v, count);
+}
+
 static inline vec choose(veci mask, vec a, vec b)
 {
     return (vec)(((veci)a & mask) | ((veci)b & ~mask));
