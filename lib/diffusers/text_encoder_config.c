@@ -71,7 +71,7 @@ static const char *const usual_keys[] = {"hidden_size", "num_hidden_layers", "nu
 
 // ---- classes ----
 
-static void read_clip(const struct ebb_json *j, struct ebb_text_config *c, bool projected)
+static void read_clip(const struct ebb_json *j, struct ebb_text_config *c)
 {
     enum { OLD_END = 2 }; // configs from before transformers 4.31 say so, and mean the largest id
     c->kind = EBB_TEXT_CLIP;
@@ -80,12 +80,17 @@ static void read_clip(const struct ebb_json *j, struct ebb_text_config *c, bool 
     c->inner = size(j, "intermediate_size", 2048);
     c->eps = (float)ebb_json_number(j, "layer_norm_eps", 1e-5, 0, 1);
     c->act = read_activation(j, "hidden_act", "quick_gelu");
-    c->projection = projected ? size(j, "projection_dim", 512) : 0;
     c->pad = -1;
     if (ebb_json_bool(j, "use_attention_mask", false))
         ebb_json_refuse(j, "use_attention_mask", EBB_UNSUPPORTED, "false");
     c->end = ebb_json_null(j, "eos_token_id") ? -1 : ebb_json_int(j, "eos_token_id", 49407, -1, 1 << 20);
     c->end = c->end == OLD_END ? -1 : c->end;
+}
+
+static void read_clip_projected(const struct ebb_json *j, struct ebb_text_config *c)
+{
+    read_clip(j, c);
+    c->projection = size(j, "projection_dim", 512);
 }
 
 static void read_clap(const struct ebb_json *root, struct ebb_text_config *c)
@@ -208,49 +213,39 @@ static const char *gpt2_name(const char *name, char out[256])
 
 // ---- rows ----
 
-static void *make(struct ebb_json_file *file, const struct ebb_text_config *config)
+typedef void reader(const struct ebb_json *root, struct ebb_text_config *config);
+
+static void *create(struct ebb_json_file *file, reader *read)
 {
-    return file->result == EBB_OK ? ebb_text_encoder_create(config, file->error) : NULL;
+    struct ebb_json root = ebb_json_root(file);
+    struct ebb_text_config config = {0};
+    read(&root, &config);
+    return file->result == EBB_OK ? ebb_text_encoder_create(&config, file->error) : NULL;
 }
 
 static void *create_clip(struct ebb_json_file *file)
 {
-    struct ebb_json j = ebb_json_root(file);
-    struct ebb_text_config config = {0};
-    read_clip(&j, &config, false);
-    return make(file, &config);
+    return create(file, read_clip);
 }
 
 static void *create_clip_projected(struct ebb_json_file *file)
 {
-    struct ebb_json j = ebb_json_root(file);
-    struct ebb_text_config config = {0};
-    read_clip(&j, &config, true);
-    return make(file, &config);
+    return create(file, read_clip_projected);
 }
 
 static void *create_clap(struct ebb_json_file *file)
 {
-    struct ebb_json j = ebb_json_root(file);
-    struct ebb_text_config config = {0};
-    read_clap(&j, &config);
-    return make(file, &config);
+    return create(file, read_clap);
 }
 
 static void *create_t5(struct ebb_json_file *file)
 {
-    struct ebb_json j = ebb_json_root(file);
-    struct ebb_text_config config = {0};
-    read_t5(&j, &config);
-    return make(file, &config);
+    return create(file, read_t5);
 }
 
 static void *create_gpt2(struct ebb_json_file *file)
 {
-    struct ebb_json j = ebb_json_root(file);
-    struct ebb_text_config config = {0};
-    read_gpt2(&j, &config);
-    return make(file, &config);
+    return create(file, read_gpt2);
 }
 
 static void destroy(void *net)
