@@ -387,19 +387,17 @@ void ebb_sound_writer_destroy(struct ebb_sound_writer **writer)
 enum ebb_result ebb_sound_write(const char *path, const struct ebb_sound *sound, enum ebb_wav_format format,
                                 struct ebb_error *error)
 {
-    struct ebb_error why = {EBB_UNWRITABLE, ""};
+    error = EBB_ERROR(error);
     struct ebb_sound_writer *writer = ebb_sound_writer_create(path, sound->channels, sound->rate, format,
-                                                              sound->comment, &why);
-    enum ebb_result result = writer ? EBB_OK : why.code;
+                                                              sound->comment, error);
+    enum ebb_result result = writer ? EBB_OK : error->code;
 
     if (result == EBB_OK)
-        result = ebb_sound_writer_begin(writer, NULL, sound->frames, &why);
+        result = ebb_sound_writer_begin(writer, NULL, sound->frames, error);
     if (result == EBB_OK)
-        result = ebb_sound_writer_write(writer, sound->samples, sound->frames, &why);
+        result = ebb_sound_writer_write(writer, sound->samples, sound->frames, error);
     if (result == EBB_OK)
-        result = ebb_sound_writer_finish(writer, &why);
+        result = ebb_sound_writer_finish(writer, error);
     ebb_sound_writer_destroy(&writer);
-    if (result != EBB_OK && error)
-        *error = why;
     return result;
 }

@@ -226,18 +226,16 @@ static enum ebb_result take_all(struct ebb_resampler *resampler, struct ebb_soun
 
 enum ebb_result ebb_sound_resample(struct ebb_sound *sound, int rate, struct ebb_error *error)
 {
-    struct ebb_error why = {EBB_OUT_OF_MEMORY, ""};
-    struct ebb_resampler *resampler = ebb_resampler_create(sound->rate, rate, sound->channels, &why);
-    enum ebb_result result = resampler ? EBB_OK : why.code;
+    error = EBB_ERROR(error);
+    struct ebb_resampler *resampler = ebb_resampler_create(sound->rate, rate, sound->channels, error);
+    enum ebb_result result = resampler ? EBB_OK : error->code;
 
     if (result == EBB_OK)
-        result = ebb_resampler_write(resampler, sound->samples, sound->frames, &why);
+        result = ebb_resampler_write(resampler, sound->samples, sound->frames, error);
     if (result == EBB_OK)
-        result = ebb_resampler_finish(resampler, EBB_RESAMPLE_EXACT, &why);
+        result = ebb_resampler_finish(resampler, EBB_RESAMPLE_EXACT, error);
     if (result == EBB_OK)
-        result = take_all(resampler, sound, rate, &why);
+        result = take_all(resampler, sound, rate, error);
     ebb_resampler_destroy(&resampler);
-    if (result != EBB_OK && error)
-        *error = why;
     return result;
 }
