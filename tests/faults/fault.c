@@ -27,13 +27,12 @@
 
 enum kind { ALLOC, THREAD, OPEN, READ, WRITE, SYNC, CLOSE, RENAME, LINK, MKDIR, STAT, SUBMIT, KINDS };
 static const char *const kinds[KINDS] = {"alloc", "thread", "open", "read",  "write", "sync",
-                                         "close", "rename", "link", "mkdir", "stat",
-                                         "submit"};
+                                         "close", "rename", "link", "mkdir", "stat",  "submit"};
 static const struct {
     const char *name;
     int number; // 0: half the bytes
-} errors[] = {{"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN}, {"EIO", EIO},
-              {"ENOSPC", ENOSPC}, {"EINTR", EINTR},   {"SHORT", 0}, {"LOST", EIO}};
+} errors[] = {{"ENOMEM", ENOMEM}, {"EAGAIN", EAGAIN}, {"EIO", EIO}, {"ENOSPC", ENOSPC},
+              {"EINTR", EINTR},   {"SHORT", 0},       {"LOST", EIO}};
 
 static atomic_long calls[KINDS];
 static struct {
@@ -318,6 +317,8 @@ int __asprintf_chk(char **text, int flag, const char *format, ...);
 
 static int printed(char **text, const char *format, va_list args, const void *from)
 {
+    if (fails(ALLOC, from))
+        return -1;
     va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, again);
@@ -328,18 +329,16 @@ static int printed(char **text, const char *format, va_list args, const void *fr
 
 int __vasprintf_chk(char **text, int flag, const char *format, va_list args)
 {
-    return fails(ALLOC, FROM) ? -1 : printed(text, format, args, FROM);
+    return printed(text, format, args, FROM);
 }
 
 int vasprintf(char **text, const char *format, va_list args)
 {
-    return fails(ALLOC, FROM) ? -1 : printed(text, format, args, FROM);
+    return printed(text, format, args, FROM);
 }
 
 int __asprintf_chk(char **text, int flag, const char *format, ...)
 {
-    if (fails(ALLOC, FROM))
-        return -1;
     va_list args;
     va_start(args, format);
     int length = printed(text, format, args, FROM);
@@ -349,8 +348,6 @@ int __asprintf_chk(char **text, int flag, const char *format, ...)
 
 int asprintf(char **text, const char *format, ...)
 {
-    if (fails(ALLOC, FROM))
-        return -1;
     va_list args;
     va_start(args, format);
     int length = printed(text, format, args, FROM);
