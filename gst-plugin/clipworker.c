@@ -3,6 +3,7 @@
 
 #include "messages.h"
 #include "tags.h"
+#include "workthread.h"
 
 #include <string.h>
 
@@ -10,29 +11,21 @@
 #define MARGIN 0.005  // seconds of it that stay
 
 struct clip_worker {
-    GstElement *element;             // borrowed
-    struct diffuse_session *session; // borrowed
+    struct work_thread thread;
     struct clip_worker_hooks hooks;
-    char *device;
-    int threads;
-    GThread *thread;
-    gint cancel; // atomic: stop what is being computed
 
     // Of the thread alone.
     struct ebb_stream *stream;
     struct ebb_recipe *recipe;
     gboolean trim; // set before the thread
 
-    GMutex mutex;
-    GCond cond;
     // Under the mutex.
     struct clip_queue queue;
     struct clip_origin *origin; // of `recipe`; written by the thread
     gboolean computing;         // the queue's next clip is under way
     struct ebb_recipe *wanted;  // instead of `recipe`; NULL: nothing has changed
-    gboolean quit, failed, flushing;
-    gboolean announced; // the application knows that the queue is empty, and waits for 100 %
-    int percent;        // that it was told last
+    gboolean announced;         // the application knows that the queue is empty, and waits for 100 %
+    int percent;                // that it was told last
     struct clip_stats stats;
 };
 
@@ -55,18 +48,12 @@ static gboolean same_sound(const struct ebb_recipe *a, const struct ebb_recipe *
     return same;
 }
 
-static bool go_on(void *user, double fraction)
-{
-    struct clip_worker *worker = user;
-    return !g_atomic_int_get(&worker->cancel);
-}
-
 static struct ebb_stream *make_stream(struct clip_worker *worker, const struct ebb_recipe *recipe,
                                       struct ebb_error *error)
 {
-    const struct ebb_hooks hooks = {sizeof(hooks), .progress = go_on, .user = worker};
+    const struct ebb_hooks hooks = {sizeof(hooks), .progress = work_thread_goes_on, .user = &worker->thread};
     if (recipe)
-        return ebb_stream_create(worker->session->model, recipe, &hooks, error);
+        return ebb_stream_create(worker->thread.session->model, recipe, &hooks, error);
     *error = (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
     return NULL;
 }
@@ -74,7 +61,7 @@ static struct ebb_stream *make_stream(struct clip_worker *worker, const struct e
 static struct clip_origin *make_origin(const struct clip_worker *worker)
 {
     struct ebb_recipe *recipe = ebb_recipe_copy(worker->recipe);
-    GstTagList *tags = diffuse_tags_create(worker->session->model, recipe); // settles the recipe
+    GstTagList *tags = diffuse_tags_create(worker->thread.session->model, recipe); // settles the recipe
     const char *label = recipe ? ebb_recipe_text(recipe, "label") : "";
     struct clip_origin *origin = clip_origin_create(tags, *label ? label : NULL,
                                                     ebb_recipe_seed(worker->recipe, "seed"));
@@ -92,7 +79,7 @@ static gboolean is_event(const struct clip_worker *worker)
 {
     const char *label = worker->origin->label;
     char *first = label ? g_strndup(label, strcspn(label, ":,")) : NULL;
-    const struct ebb_model *model = worker->session->model;
+    const struct ebb_model *model = worker->thread.session->model;
     int index = first ? ebb_model_find_label(model, first, NULL) : -1;
     g_free(first);
     return index >= 0 && ebb_model_label(model, index)->kind == EBB_LABEL_EVENT;
@@ -108,11 +95,8 @@ struct clip_worker *clip_worker_create(struct diffuse_session *session, GstEleme
                                        const struct clip_worker_hooks *hooks, struct ebb_error *error)
 {
     struct clip_worker *worker = g_new0(struct clip_worker, 1);
-    worker->element = element;
-    worker->session = session;
+    work_thread_init(&worker->thread, session, element);
     worker->hooks = *hooks;
-    g_mutex_init(&worker->mutex);
-    g_cond_init(&worker->cond);
     worker->recipe = ebb_recipe_copy(recipe);
     worker->stream = make_stream(worker, worker->recipe, error);
     if (!worker->stream) {
@@ -131,22 +115,13 @@ void clip_worker_destroy(struct clip_worker **reference)
     if (!worker)
         return;
 
-    g_mutex_lock(&worker->mutex);
-    worker->quit = TRUE;
-    g_atomic_int_set(&worker->cancel, 1);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
-    if (worker->thread)
-        g_thread_join(worker->thread);
-
+    work_thread_end(&worker->thread);
     clip_queue_clear(&worker->queue);
     clip_origin_unref(&worker->origin);
     ebb_stream_destroy(&worker->stream);
     ebb_recipe_destroy(&worker->recipe);
     ebb_recipe_destroy(&worker->wanted);
-    g_free(worker->device);
-    g_mutex_clear(&worker->mutex);
-    g_cond_clear(&worker->cond);
+    work_thread_clear(&worker->thread);
     g_free(worker);
     *reference = NULL;
 }
@@ -156,15 +131,15 @@ static void apply_recipe(struct clip_worker *worker)
 {
     struct ebb_recipe *recipe = worker->wanted;
     worker->wanted = NULL;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 
     struct ebb_error error = {0};
     struct ebb_stream *stream = make_stream(worker, recipe, &error);
     if (!stream) {
         worker->hooks.refused(worker->hooks.user, recipe, worker->recipe);
-        diffuse_post_warning(worker->element, &error);
+        diffuse_post_warning(worker->thread.element, &error);
         ebb_recipe_destroy(&recipe);
-        g_mutex_lock(&worker->mutex);
+        g_mutex_lock(&worker->thread.mutex);
         return;
     }
     gboolean same = same_sound(recipe, worker->recipe);
@@ -172,7 +147,7 @@ static void apply_recipe(struct clip_worker *worker)
     worker->recipe = recipe;
     struct clip_origin *origin = make_origin(worker);
 
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     if (ebb_stream_channels(stream) != ebb_stream_channels(worker->stream))
         clip_queue_begin_again(&worker->queue);
     clip_origin_unref(&worker->origin);
@@ -182,10 +157,10 @@ static void apply_recipe(struct clip_worker *worker)
     worker->queue.clips = clips_of(recipe);
     ebb_stream_destroy(&worker->stream);
     worker->stream = stream;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
     worker->hooks.length(worker->hooks.user);
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
 }
 
 // Leaves the event itself; the gap that follows keeps its length.
@@ -194,7 +169,7 @@ static void trim_clip(struct clip_worker *worker, struct clip *clip)
     struct ebb_sound sound = {.samples = clip->samples,
                               .frames = clip->sound,
                               .channels = (int)clip->channels,
-                              .rate = ebb_model_info(worker->session->model)->sample_rate};
+                              .rate = ebb_model_info(worker->thread.session->model)->sample_rate};
     ebb_sound_trim(&sound, SILENCE, MARGIN);
     clip->info.length -= clip->sound - sound.frames;
     clip->sound = sound.frames;
@@ -231,7 +206,7 @@ static void take(struct clip_worker *worker, struct clip *clip)
     worker->stats.compute += clip->info.compute;
     worker->stats.samples += clip->info.length;
     clip_queue_append(&worker->queue, clip);
-    g_cond_broadcast(&worker->cond);
+    g_cond_broadcast(&worker->thread.cond);
 }
 
 // One clip, with the mutex held but given up while computing. FALSE after a failure, which has been posted.
@@ -240,15 +215,15 @@ static gboolean make_clip(struct clip_worker *worker)
     guint64 index = worker->queue.next;
     gsize length = worker->queue.length;
     struct ebb_error error = {0};
-    g_atomic_int_set(&worker->cancel, 0);
+    g_atomic_int_set(&worker->thread.cancel, 0);
     worker->computing = TRUE;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     struct clip *clip = compute(worker, index, length, &error);
     if (clip)
-        diffuse_session_check_device(worker->session, worker->element);
-    g_mutex_lock(&worker->mutex);
+        diffuse_session_check_device(worker->thread.session, worker->thread.element);
+    g_mutex_lock(&worker->thread.mutex);
 
-    gboolean wanted = worker->computing && !worker->quit && !worker->wanted, made = clip != NULL;
+    gboolean wanted = worker->computing && !worker->thread.quit && !worker->wanted, made = clip != NULL;
     worker->computing = FALSE;
     gboolean shorter = made && wanted && clip->info.length != worker->queue.length;
     if (made && wanted)
@@ -256,16 +231,16 @@ static gboolean make_clip(struct clip_worker *worker)
     else
         clip_destroy(&clip);
     if (shorter && worker->queue.clips) {
-        g_mutex_unlock(&worker->mutex);
+        g_mutex_unlock(&worker->thread.mutex);
         worker->hooks.length(worker->hooks.user);
-        g_mutex_lock(&worker->mutex);
+        g_mutex_lock(&worker->thread.mutex);
     }
     if (made || error.code == EBB_CANCELLED)
         return TRUE;
 
-    g_mutex_unlock(&worker->mutex);
-    diffuse_post_error(worker->element, &error);
-    g_mutex_lock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
+    diffuse_post_error(worker->thread.element, &error);
+    g_mutex_lock(&worker->thread.mutex);
     return FALSE;
 }
 
@@ -279,59 +254,46 @@ static void report_buffering(struct clip_worker *worker)
         return;
     worker->percent = percent;
     worker->announced = percent < 100;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     worker->hooks.buffering(worker->hooks.user, percent);
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
 }
 
-static gpointer run(gpointer data)
+static gboolean work(gpointer data)
 {
     struct clip_worker *worker = data;
-    gboolean good = diffuse_session_load(worker->session, worker->element, worker->device, worker->threads,
-                                         &worker->cancel);
-
-    g_mutex_lock(&worker->mutex);
-    worker->stats.loaded = good;
-    while (good && !worker->quit) {
-        if (worker->wanted)
-            apply_recipe(worker);
-        else if (clip_queue_has_work(&worker->queue))
-            good = make_clip(worker);
-        else
-            g_cond_wait(&worker->cond, &worker->mutex);
-        report_buffering(worker);
-    }
-    worker->failed = !good;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
-    return NULL;
+    gboolean good = TRUE;
+    if (worker->wanted)
+        apply_recipe(worker);
+    else if (clip_queue_has_work(&worker->queue))
+        good = make_clip(worker);
+    else
+        g_cond_wait(&worker->thread.cond, &worker->thread.mutex);
+    report_buffering(worker);
+    return good;
 }
 
 gboolean clip_worker_start(struct clip_worker *worker, const char *device, int threads)
 {
-    worker->device = g_strdup(device);
-    worker->threads = threads;
-    diffuse_session_announce(worker->session, worker->element, device, threads);
-    worker->thread = g_thread_try_new("diffusesrc", run, worker, NULL);
-    return worker->thread != NULL;
+    return work_thread_start(&worker->thread, "diffusesrc", device, threads, work);
 }
 
 // With the mutex held: the clip that is under way is no longer wanted.
 static void abandon(struct clip_worker *worker)
 {
     if (worker->computing)
-        g_atomic_int_set(&worker->cancel, 1);
+        g_atomic_int_set(&worker->thread.cancel, 1);
     worker->computing = FALSE;
 }
 
 void clip_worker_configure(struct clip_worker *worker, const struct ebb_recipe *recipe)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     ebb_recipe_destroy(&worker->wanted);
     worker->wanted = ebb_recipe_copy(recipe);
     abandon(worker);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void clip_worker_set_trim(struct clip_worker *worker, gboolean trim)
@@ -342,109 +304,108 @@ void clip_worker_set_trim(struct clip_worker *worker, gboolean trim)
 
 struct clip_origin *clip_worker_origin(struct clip_worker *worker)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     struct clip_origin *origin = clip_origin_ref(worker->origin);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return origin;
 }
 
 void clip_worker_set_lookahead(struct clip_worker *worker, guint lookahead)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->queue.lookahead = lookahead;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void clip_worker_set_flushing(struct clip_worker *worker, gboolean flushing)
 {
-    g_mutex_lock(&worker->mutex);
-    worker->flushing = flushing;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    work_thread_set_flushing(&worker->thread, flushing);
 }
 
 void clip_worker_seek(struct clip_worker *worker, guint64 sample)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     if (clip_queue_seek(&worker->queue, sample))
         abandon(worker);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 guint64 clip_worker_total(struct clip_worker *worker)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     guint64 total = clip_queue_total(&worker->queue);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return total;
 }
 
 gboolean clip_worker_is_ready(struct clip_worker *worker, gsize count)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gboolean ready = clip_queue_is_ready(&worker->queue, count);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return ready;
 }
 
 enum clip_wait clip_worker_wait(struct clip_worker *worker, gsize count, gint64 deadline, gboolean announce)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gboolean late = FALSE;
     worker->queue.wanted = count;
-    g_cond_broadcast(&worker->cond);
-    announce = announce && !worker->announced && !worker->flushing && !worker->failed &&
+    g_cond_broadcast(&worker->thread.cond);
+    announce = announce && !worker->announced && !worker->thread.flushing && !worker->thread.failed &&
                !clip_queue_is_ready(&worker->queue, count);
     if (announce) {
-        g_mutex_unlock(&worker->mutex);
+        g_mutex_unlock(&worker->thread.mutex);
         worker->hooks.buffering(worker->hooks.user, 0);
-        g_mutex_lock(&worker->mutex);
+        g_mutex_lock(&worker->thread.mutex);
         worker->announced = TRUE; // only now: the worker's own messages come after this one
         worker->percent = 0;
-        g_cond_broadcast(&worker->cond); // the queue may have filled meanwhile, which the worker has to
-                                         // report
+        g_cond_broadcast(&worker->thread.cond); // the queue may have filled meanwhile, which the worker has
+                                                // to report
     }
 
-    while (!worker->flushing && !worker->failed && !late && !clip_queue_is_ready(&worker->queue, count)) {
+    while (!worker->thread.flushing && !worker->thread.failed && !late &&
+           !clip_queue_is_ready(&worker->queue, count)) {
         if (deadline)
-            late = !g_cond_wait_until(&worker->cond, &worker->mutex, deadline);
+            late = !g_cond_wait_until(&worker->thread.cond, &worker->thread.mutex, deadline);
         else
-            g_cond_wait(&worker->cond, &worker->mutex);
+            g_cond_wait(&worker->thread.cond, &worker->thread.mutex);
     }
 
     gboolean ready = clip_queue_is_ready(&worker->queue, count);
-    enum clip_wait result = ready ? CLIP_READY : worker->failed ? CLIP_FAILED : CLIP_LATE;
-    if (worker->flushing)
+    enum clip_wait result = ready ? CLIP_READY : worker->thread.failed ? CLIP_FAILED : CLIP_LATE;
+    if (worker->thread.flushing)
         result = CLIP_FLUSHING;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return result;
 }
 
 void clip_worker_set_channels(struct clip_worker *worker, guint channels)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->queue.channels = channels;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 gsize clip_worker_read(struct clip_worker *worker, float *samples, gsize count, gboolean *begins,
                        struct clip_info *info)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gsize done = clip_queue_read(&worker->queue, samples, count, begins, info);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
     return done;
 }
 
 void clip_worker_stats(struct clip_worker *worker, struct clip_stats *stats)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     *stats = worker->stats;
+    stats->loaded = worker->thread.loaded;
     stats->queued = g_queue_get_length(&worker->queue.ready);
     stats->buffering = worker->announced;
     stats->percent = clip_queue_percent(&worker->queue);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 }

@@ -5,6 +5,7 @@
 
 #include "messages.h"
 #include "tags.h"
+#include "workthread.h"
 
 #define SILENCE -60.0 // dB below an event's peak, as ebb render --trim has it
 #define MARGIN 0.005  // seconds that stay behind, and in front of the attack: an event begins at its cue
@@ -25,21 +26,14 @@ struct texture {
 };
 
 struct voice_worker {
-    GstElement *element;             // borrowed
-    struct diffuse_session *session; // borrowed
+    struct work_thread thread;
     voice_worker_refused refused;
     void *user;
-    char *device;
-    int threads;
-    GThread *thread;
-    gint cancel; // atomic: stop what is being computed
 
     // Of the thread alone.
     struct ebb_recipe *recipe;
     GQueue textures; // of struct texture
 
-    GMutex mutex;
-    GCond cond;
     // Under the mutex.
     GQueue voices; // of struct voice
     struct shelf shelves[SHELVES_MOST];
@@ -50,7 +44,6 @@ struct voice_worker {
     guint64 until;             // everything in front of it is wanted now
     guint lookahead;           // parts to keep ready
     struct ebb_recipe *wanted; // instead of `recipe`; NULL: nothing has changed
-    gboolean quit, failed, flushing;
     struct voice_stats stats;
 };
 
@@ -58,7 +51,7 @@ struct voice_worker {
 
 static const struct ebb_model *model_of(const struct voice_worker *worker)
 {
-    return worker->session->model;
+    return worker->thread.session->model;
 }
 
 // "footstep:4" -> the label, and how many.
@@ -103,12 +96,9 @@ struct voice_worker *voice_worker_create(struct diffuse_session *session, GstEle
                                          struct ebb_error *error)
 {
     struct voice_worker *worker = g_new0(struct voice_worker, 1);
-    worker->element = element;
-    worker->session = session;
+    work_thread_init(&worker->thread, session, element);
     worker->lookahead = 8;
     worker->channels = 1;
-    g_mutex_init(&worker->mutex);
-    g_cond_init(&worker->cond);
     g_queue_init(&worker->voices);
     g_queue_init(&worker->textures);
     worker->seed = ebb_recipe_seed(recipe, "seed");
@@ -152,9 +142,7 @@ static void free_worker(struct voice_worker *worker)
         clear_queue(&worker->shelves[i].ready);
     ebb_recipe_destroy(&worker->recipe);
     ebb_recipe_destroy(&worker->wanted);
-    g_free(worker->device);
-    g_mutex_clear(&worker->mutex);
-    g_cond_clear(&worker->cond);
+    work_thread_clear(&worker->thread);
     g_free(worker);
 }
 
@@ -163,24 +151,12 @@ void voice_worker_destroy(struct voice_worker **reference)
     struct voice_worker *worker = *reference;
     if (!worker)
         return;
-    g_mutex_lock(&worker->mutex);
-    worker->quit = TRUE;
-    g_atomic_int_set(&worker->cancel, 1);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
-    if (worker->thread)
-        g_thread_join(worker->thread);
+    work_thread_end(&worker->thread);
     free_worker(worker);
     *reference = NULL;
 }
 
 // ---- making sounds, without the mutex ----
-
-static bool go_on(void *user, double fraction)
-{
-    struct voice_worker *worker = user;
-    return !g_atomic_int_get(&worker->cancel);
-}
 
 // How a voice is made: of which verb, and how wide. Width 0: in one channel.
 struct making {
@@ -258,14 +234,14 @@ static void trim_and_fade(const struct voice_worker *worker, struct made *made)
 static struct made make_window(struct voice_worker *worker, const struct making *making,
                                struct ebb_error *error)
 {
-    const struct ebb_hooks hooks = {sizeof(hooks), .progress = go_on, .user = worker};
+    const struct ebb_hooks hooks = {sizeof(hooks), .progress = work_thread_goes_on, .user = &worker->thread};
     struct ebb_recipe *recipe = recipe_of(worker, making);
     struct made made = {.channels = making->width > 0 ? 2 : 1};
     *error = (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
     made.count = recipe ? ebb_generate_length(model_of(worker), recipe, error) : 0;
     made.samples = made.count ? reserve(&made, error) : NULL;
-    if (made.samples &&
-        ebb_generate(worker->session->model, recipe, made.samples, made.count, &hooks, error) != EBB_OK)
+    if (made.samples && ebb_generate(worker->thread.session->model, recipe, made.samples, made.count, &hooks,
+                                     error) != EBB_OK)
         g_clear_pointer(&made.samples, g_free);
     if (made.samples && !making->order->texture)
         trim_and_fade(worker, &made);
@@ -287,11 +263,12 @@ static struct texture *find_texture(struct voice_worker *worker, const struct vo
 static struct ebb_stream *open_stream(struct voice_worker *worker, struct voice *voice,
                                       const struct making *making, char **told, struct ebb_error *error)
 {
-    const struct ebb_hooks hooks = {sizeof(hooks), .progress = go_on, .user = worker};
+    const struct ebb_hooks hooks = {sizeof(hooks), .progress = work_thread_goes_on, .user = &worker->thread};
     struct ebb_recipe *recipe = recipe_of(worker, making);
     *error = (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
-    struct ebb_stream *stream = recipe ? ebb_stream_create(worker->session->model, recipe, &hooks, error)
-                                       : NULL;
+    struct ebb_stream *stream = recipe
+                                    ? ebb_stream_create(worker->thread.session->model, recipe, &hooks, error)
+                                    : NULL;
     if (stream) {
         struct texture *texture = g_new0(struct texture, 1);
         *texture = (struct texture){voice_ref(voice), stream};
@@ -393,17 +370,17 @@ static gboolean make_part(struct voice_worker *worker, struct voice *voice)
     gboolean whole = !voice->order.clips;
     struct making making = {&voice->order, whole ? EBB_VERB_GENERATE : EBB_VERB_STREAM,
                             worker->channels == 2 ? worker->width : 0};
-    g_atomic_int_set(&worker->cancel, 0);
-    g_mutex_unlock(&worker->mutex);
+    g_atomic_int_set(&worker->thread.cancel, 0);
+    g_mutex_unlock(&worker->thread.mutex);
     gint64 begin = g_get_monotonic_time();
     struct made made = whole ? make_window(worker, &making, &error)
                              : make_clip(worker, voice, &making, &first, &error);
     gint64 took = g_get_monotonic_time() - begin;
     if (made.samples)
-        diffuse_session_check_device(worker->session, worker->element);
+        diffuse_session_check_device(worker->thread.session, worker->thread.element);
     else if (error.code != EBB_CANCELLED)
-        diffuse_post_error(worker->element, &error);
-    g_mutex_lock(&worker->mutex);
+        diffuse_post_error(worker->thread.element, &error);
+    g_mutex_lock(&worker->thread.mutex);
     if (made.recipe) {
         g_free(voice->recipe);
         voice->recipe = made.recipe;
@@ -420,7 +397,7 @@ static gboolean make_part(struct voice_worker *worker, struct voice *voice)
     worker->stats.sounds += voice->complete;
     worker->stats.compute += (GstClockTime)took * GST_USECOND;
     worker->stats.samples += made.count;
-    g_cond_broadcast(&worker->cond);
+    g_cond_broadcast(&worker->thread.cond);
     return TRUE;
 }
 
@@ -442,11 +419,11 @@ static void take_recipe(struct voice_worker *worker, struct ebb_recipe *recipe)
 {
     ebb_recipe_destroy(&worker->recipe);
     worker->recipe = recipe;
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->seed = ebb_recipe_seed(recipe, "seed");
     for (gsize i = 0; i < worker->shelf_count; i++)
         clear_queue(&worker->shelves[i].ready);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 // With the mutex held, which is given up while the library checks the recipe.
@@ -455,21 +432,22 @@ static void apply_recipe(struct voice_worker *worker)
     struct ebb_recipe *recipe = worker->wanted;
     struct ebb_error error = {0};
     worker->wanted = NULL;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     if (ebb_generate_length(model_of(worker), recipe, &error)) {
         take_recipe(worker, recipe);
     } else {
         if (worker->refused)
             worker->refused(worker->user, recipe, worker->recipe);
-        diffuse_post_warning(worker->element, &error);
+        diffuse_post_warning(worker->thread.element, &error);
         ebb_recipe_destroy(&recipe);
     }
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
 }
 
 // One thing that is to be done, with the mutex held. FALSE after a failure.
-static gboolean work(struct voice_worker *worker)
+static gboolean work(gpointer data)
 {
+    struct voice_worker *worker = data;
     if (worker->wanted) {
         apply_recipe(worker);
         return TRUE;
@@ -478,7 +456,7 @@ static gboolean work(struct voice_worker *worker)
     struct voice *voice = next_voice(worker);
     struct shelf *shelf = voice ? NULL : next_shelf(worker);
     if (!voice && !shelf) {
-        g_cond_wait(&worker->cond, &worker->mutex);
+        g_cond_wait(&worker->thread.cond, &worker->thread.mutex);
         return TRUE;
     }
     if (shelf)
@@ -489,79 +467,57 @@ static gboolean work(struct voice_worker *worker)
     return good;
 }
 
-static gpointer run(gpointer data)
-{
-    struct voice_worker *worker = data;
-    gboolean good = diffuse_session_load(worker->session, worker->element, worker->device, worker->threads,
-                                         &worker->cancel);
-    g_mutex_lock(&worker->mutex);
-    worker->stats.loaded = good;
-    while (good && !worker->quit)
-        good = work(worker);
-    worker->failed = !good;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
-    return NULL;
-}
-
 gboolean voice_worker_start(struct voice_worker *worker, const char *device, int threads)
 {
-    worker->device = g_strdup(device);
-    worker->threads = threads;
-    diffuse_session_announce(worker->session, worker->element, device, threads);
-    worker->thread = g_thread_try_new("diffusefx", run, worker, NULL);
-    return worker->thread != NULL;
+    return work_thread_start(&worker->thread, "diffusefx", device, threads, work);
 }
 
 // ---- from other threads ----
 
 void voice_worker_configure(struct voice_worker *worker, const struct ebb_recipe *recipe)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     ebb_recipe_destroy(&worker->wanted);
     worker->wanted = ebb_recipe_copy(recipe);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void voice_worker_set_lookahead(struct voice_worker *worker, guint parts)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->lookahead = parts;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void voice_worker_set_stereo(struct voice_worker *worker, guint channels, double width)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gboolean was_wide = worker->channels == 2 && worker->width > 0, wide = channels == 2 && width > 0;
     gboolean changes = was_wide != wide || (wide && worker->width != width);
     worker->channels = channels;
     worker->width = width;
     for (gsize i = 0; changes && i < worker->shelf_count; i++)
         clear_queue(&worker->shelves[i].ready);
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void voice_worker_set_flushing(struct voice_worker *worker, gboolean flushing)
 {
-    g_mutex_lock(&worker->mutex);
-    worker->flushing = flushing;
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    work_thread_set_flushing(&worker->thread, flushing);
 }
 
 void voice_worker_clear(struct voice_worker *worker)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     clear_queue(&worker->voices);
     worker->until = 0;
-    if (worker->stats.loaded) // while the model is loaded, the flag would stop that
-        g_atomic_int_set(&worker->cancel, 1);
-    g_cond_broadcast(&worker->cond); // who waits for a voice that is gone waits no longer
-    g_mutex_unlock(&worker->mutex);
+    if (worker->thread.loaded) // while the model is loaded, the flag would stop that
+        g_atomic_int_set(&worker->thread.cancel, 1);
+    g_cond_broadcast(&worker->thread.cond); // who waits for a voice that is gone waits no longer
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 guint64 voice_worker_seed(guint64 seed, guint64 a, guint64 b)
@@ -607,21 +563,21 @@ gboolean voice_worker_add(struct voice_worker *worker, const struct voice_order 
 {
     struct voice_order order = *wanted;
     order.clips = is_long(worker, wanted);
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gboolean room = g_queue_get_length(&worker->voices) < VOICES_MOST;
     struct voice *voice = room && order.played && !own_seed ? take_from_shelf(worker, &order) : NULL;
     if (room)
         g_queue_push_tail(&worker->voices, voice ? voice : voice_create(&order));
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
     return room;
 }
 
 guint voice_worker_count(struct voice_worker *worker)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     guint count = g_queue_get_length(&worker->voices);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return count;
 }
 
@@ -635,9 +591,9 @@ static gboolean is_ready(const struct voice_worker *worker, guint64 until)
 
 gboolean voice_worker_is_ready(struct voice_worker *worker, guint64 until)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     gboolean ready = is_ready(worker, until);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return ready;
 }
 
@@ -651,55 +607,55 @@ static gboolean has_end(const struct voice_worker *worker)
 
 enum voice_wait voice_worker_wait_end(struct voice_worker *worker)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->until = VOICE_OPEN;
-    g_cond_broadcast(&worker->cond);
-    while (!worker->flushing && !worker->failed && !has_end(worker))
-        g_cond_wait(&worker->cond, &worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    while (!worker->thread.flushing && !worker->thread.failed && !has_end(worker))
+        g_cond_wait(&worker->thread.cond, &worker->thread.mutex);
     enum voice_wait result = has_end(worker) ? VOICE_READY : VOICE_FAILED;
-    if (worker->flushing)
+    if (worker->thread.flushing)
         result = VOICE_FLUSHING;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return result;
 }
 
 enum voice_wait voice_worker_wait(struct voice_worker *worker, guint64 until)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     worker->until = until;
-    g_cond_broadcast(&worker->cond);
-    while (!worker->flushing && !worker->failed && !is_ready(worker, until))
-        g_cond_wait(&worker->cond, &worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    while (!worker->thread.flushing && !worker->thread.failed && !is_ready(worker, until))
+        g_cond_wait(&worker->thread.cond, &worker->thread.mutex);
     enum voice_wait result = is_ready(worker, until) ? VOICE_READY : VOICE_FAILED;
-    if (worker->flushing)
+    if (worker->thread.flushing)
         result = VOICE_FLUSHING;
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return result;
 }
 
 guint64 voice_worker_end(struct voice_worker *worker)
 {
     guint64 end = 0;
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     for (GList *item = worker->voices.head; item; item = item->next)
         end = MAX(end, voice_end(item->data));
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
     return end;
 }
 
 void voice_worker_cut(struct voice_worker *worker, guint64 stop)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     for (GList *item = worker->voices.head; item; item = item->next) {
         struct voice *voice = item->data;
         voice->order.stop = MIN(voice->order.stop, stop);
     }
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void voice_worker_mix(struct voice_worker *worker, guint64 from, float *to, gsize count, GPtrArray *begun)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     memset(to, 0, count * worker->channels * sizeof(*to));
     worker->until = MAX(worker->until, from + 2 * count); // who waits for nothing gets what is next
     for (GList *item = worker->voices.head, *next; item; item = next) {
@@ -713,16 +669,17 @@ void voice_worker_mix(struct voice_worker *worker, guint64 from, float *to, gsiz
         g_queue_delete_link(&worker->voices, item);
         voice_unref(&voice);
     }
-    g_cond_broadcast(&worker->cond);
-    g_mutex_unlock(&worker->mutex);
+    g_cond_broadcast(&worker->thread.cond);
+    g_mutex_unlock(&worker->thread.mutex);
 }
 
 void voice_worker_stats(struct voice_worker *worker, struct voice_stats *stats)
 {
-    g_mutex_lock(&worker->mutex);
+    g_mutex_lock(&worker->thread.mutex);
     *stats = worker->stats;
+    stats->loaded = worker->thread.loaded;
     stats->prepared = 0;
     for (gsize i = 0; i < worker->shelf_count; i++)
         stats->prepared += g_queue_get_length(&worker->shelves[i].ready);
-    g_mutex_unlock(&worker->mutex);
+    g_mutex_unlock(&worker->thread.mutex);
 }
