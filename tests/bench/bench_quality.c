@@ -11,7 +11,7 @@
 // reference clips. Two sets are compared label by label by their energy distance (Szekely 2013), 2 E|a - b| -
 // E|a - a'| - E|b - b'| without the pairs of a clip with itself, and the labels averaged. The reference is
 // twice CLIPS of ddpm in 200 steps; the last row, CLIPS more of the same with other noise, is what can be
-// told apart at all. All samplers start from the same noise.
+// told apart at all. All samplers start from the same noise. The device is one thread of the CPU.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,9 +220,12 @@ static void open_model(struct bench *b, const char *path)
 {
     struct ebb_error error = {0};
     int shape[4];
-    b->model = ebb_model_open(path, &error);
-    if (!b->model || ebb_generate_latents(b->model, NULL, NULL, 0, shape, NULL, &error) != EBB_OK)
+    struct ebb_device *device = ebb_device_create("cpu", 1, NULL, &error);
+    b->model = device ? ebb_model_open(path, &error) : NULL;
+    if (!b->model || ebb_model_load(b->model, device, &error) != EBB_OK ||
+        ebb_generate_latents(b->model, NULL, NULL, 0, shape, NULL, &error) != EBB_OK)
         die(path, &error);
+    ebb_device_destroy(&device);
     b->info = ebb_model_info(b->model);
     b->state = (size_t)shape[1] * shape[2] * shape[3];
     b->mel = (size_t)b->info->n_mels * b->info->window_frames;
