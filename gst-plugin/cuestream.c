@@ -145,8 +145,8 @@ static GstFlowReturn push_item(struct cue_stream *stream, const struct cue_item 
 {
     g_mutex_lock(&stream->mutex);
     guint flushes = stream->flushes;
-    while (item->kind == CUE_ITEM_CUE && cue_queue_is_full(&stream->items) &&
-           stream->result == GST_FLOW_OK && flushes == stream->flushes)
+    while (item->kind == CUE_ITEM_CUE && cue_queue_is_full(&stream->items) && stream->result == GST_FLOW_OK &&
+           flushes == stream->flushes)
         g_cond_wait(&stream->cond, &stream->mutex);
     GstFlowReturn result = flushes == stream->flushes ? stream->result : GST_FLOW_FLUSHING;
     if (result == GST_FLOW_OK)

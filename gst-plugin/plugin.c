@@ -12,5 +12,6 @@ static gboolean plugin_init(GstPlugin *plugin)
            GST_ELEMENT_REGISTER(diffusefx, plugin);
 }
 
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, diffuse, "Diffusion audio: a source, a cleaner, sounds for subtitles",
-                  plugin_init, VERSION, EBB_LICENCE, PACKAGE, "The Ebb authors")
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, diffuse,
+                  "Diffusion audio: a source, a cleaner, sounds for subtitles", plugin_init, VERSION,
+                  EBB_LICENCE, PACKAGE, "The Ebb authors")

@@ -170,10 +170,10 @@ static void put_data(struct writer *w, const char *name, const char *ending, con
     put_text(w, ending);
     put_text(w, "\" data-label=\"");
     put_escaped(w, asked_for(job->recipe));
-    put_format(w, "\" data-loop=\"%d\" data-seed=\"%llu\" data-lufs=\"%.1f\" data-peak=\"%.1f\" data-seconds=\"%.3f\">",
-               ebb_recipe_number(job->recipe, "loop") == 1,
-               (unsigned long long)ebb_recipe_seed(job->recipe, "seed"), isfinite(lufs) ? lufs : -200, peak,
-               seconds);
+    put_format(w, "\" data-loop=\"%d\" data-seed=\"%llu\"", ebb_recipe_number(job->recipe, "loop") == 1,
+               (unsigned long long)ebb_recipe_seed(job->recipe, "seed"));
+    put_format(w, " data-lufs=\"%.1f\" data-peak=\"%.1f\" data-seconds=\"%.3f\">",
+               isfinite(lufs) ? lufs : -200, peak, seconds);
 }
 
 static void put_what(struct writer *w, const struct sound_job *job)

@@ -146,9 +146,9 @@ const char *tool_shown_output(const char *path); // as people read it: "standard
 bool tool_is_stdout(const char *path);           // "-", /dev/stdout, or whatever else leads there
 bool tool_ends_in(const char *path, const char *suffix); // and there is more to the name; whatever the case
 bool tool_is_sound_name(const char *path);               // ends as sound files do, and is no folder or device
-int tool_make_folder(const char *path);       // with its parents; fine if it is there. Exit code
-int tool_try_output(const char *path);        // starts a WAV and takes it back. Exit code
-const char *tool_base_name(const char *path); // what follows the last '/'
+int tool_make_folder(const char *path);                  // with its parents; fine if it is there. Exit code
+int tool_try_output(const char *path);                   // starts a WAV and takes it back. Exit code
+const char *tool_base_name(const char *path);            // what follows the last '/'
 
 // ---- interrupts and progress ----
 

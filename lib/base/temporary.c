@@ -143,8 +143,8 @@ struct ebb_temporary *ebb_temporary_create(const char *path, struct ebb_error *e
     }
     t->folder = t->file = -1;
     if (!begin(t)) {
-        ebb_fail(error, errno == ENOMEM ? EBB_OUT_OF_MEMORY : EBB_UNWRITABLE, "%s: cannot be written (%s)", path,
-                 strerror(errno));
+        ebb_fail(error, errno == ENOMEM ? EBB_OUT_OF_MEMORY : EBB_UNWRITABLE, "%s: cannot be written (%s)",
+                 path, strerror(errno));
         ebb_temporary_destroy(&t);
     }
     return t;

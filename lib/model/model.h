@@ -10,10 +10,12 @@
 #include "graph/plan.h"
 #include "nets/nets.h"
 
+struct ebb_auto_point {
+    double x, t;
+};
+
 struct ebb_auto_t { // a number -> t, linear between the points, flat beyond them
-    struct ebb_auto_point {
-        double x, t;
-    } *points;
+    struct ebb_auto_point *points;
     int count; // 0: there is none
 };
 

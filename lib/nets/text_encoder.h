@@ -28,8 +28,8 @@ struct ebb_text_config {
     int projection;        // width of the projected state of the text; 0: it is not projected
     enum ebb_act projection_act;
     int follow; // GPT-2: states that it goes on by, where AudioLDM 2 asks
-    int pad; // id of a token that is not seen; CLIP sees all
-    int end; // CLIP: id of the token whose state stands for the text; -1: the largest id has it
+    int pad;    // id of a token that is not seen; CLIP sees all
+    int end;    // CLIP: id of the token whose state stands for the text; -1: the largest id has it
 };
 
 struct ebb_text_encoder *ebb_text_encoder_create(const struct ebb_text_config *config,

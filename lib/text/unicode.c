@@ -134,8 +134,8 @@ size_t ebb_text_lower(int32_t character, char bytes[EBB_LOWER_BYTES])
 {
     enum { I_WITH_DOT = 0x130, DOT_ABOVE = 0x307 }; // the one letter that becomes two
     utf8proc_uint8_t *out = (utf8proc_uint8_t *)bytes;
-    utf8proc_ssize_t size =
-        utf8proc_encode_char(character == I_WITH_DOT ? 'i' : utf8proc_tolower(character), out);
+    utf8proc_ssize_t size = utf8proc_encode_char(character == I_WITH_DOT ? 'i' : utf8proc_tolower(character),
+                                                 out);
     if (character == I_WITH_DOT)
         size += utf8proc_encode_char(DOT_ABOVE, out + size);
     return (size_t)size;

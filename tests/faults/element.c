@@ -109,8 +109,8 @@ static GstFlowReturn push_cues(GstHarness *h)
     static const char *const cues[] = {"bell", "rain volume=0.5"};
     GstFlowReturn flow = GST_FLOW_OK;
     for (gsize i = 0; i < G_N_ELEMENTS(cues) && flow == GST_FLOW_OK; i++)
-        flow = gst_harness_push(h, timed(gst_buffer_new_memdup(cues[i], strlen(cues[i])),
-                                         i * GST_SECOND / 2, GST_SECOND / 2));
+        flow = gst_harness_push(h, timed(gst_buffer_new_memdup(cues[i], strlen(cues[i])), i * GST_SECOND / 2,
+                                         GST_SECOND / 2));
     return flow;
 }
 

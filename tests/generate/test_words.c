@@ -225,7 +225,8 @@ TEST(an_unknown_word_is_told_with_the_nearest_prompt)
     REQUIRE(strstr(heard, "\"br\xc3\xbcllen\""));
     listen_to(model, "BR\xc3\x9cLLEN");
     REQUIRE(strstr(heard, "\"br\xc3\xbcllen\""));
-    listen_to(model, "\xe2\x80\x9c" "Drizzle\xe2\x80\x9d \xe2\x80\x94 a bell"); // quoted, and a dash
+    listen_to(model, "\xe2\x80\x9c"                              // the literal ends, as D would go on with it
+                     "Drizzle\xe2\x80\x9d \xe2\x80\x94 a bell"); // quoted, and a dash
     REQUIRE(!*heard);
     ebb_model_close(&model);
     scratch_remove();
