@@ -65,7 +65,8 @@ static gboolean parse_shelf(const struct ebb_model *model, const char *text, str
     if (!good) {
         error->code = EBB_INVALID;
         g_snprintf(error->message, sizeof(error->message),
-                   "prepare: \"%.100s\" has no number of sounds from 1 to %d", text, SHELF_MOST);
+                   "prepare: \"%.100s\", expected a label and a number, 1 to %d, as in footstep:4", text,
+                   SHELF_MOST);
     }
     shelf->label = good ? ebb_model_find_label(model, parts[0] ? g_strstrip(parts[0]) : "", error) : -1;
     shelf->wanted = (guint)wanted;
@@ -80,7 +81,7 @@ static gboolean parse_shelves(struct voice_worker *worker, const char *text, str
     gboolean good = g_strv_length(items) <= SHELVES_MOST;
     if (!good) {
         error->code = EBB_INVALID;
-        g_snprintf(error->message, sizeof(error->message), "prepare: there are more than %d labels",
+        g_snprintf(error->message, sizeof(error->message), "prepare: expected at most %d labels",
                    SHELVES_MOST);
     }
     for (gsize i = 0; good && items[i]; i++) {

@@ -41,7 +41,8 @@ static int read_field(const char *at, struct field *field, const char *what)
                          what, at);
     memcpy(field->name, at + 1, name);
     if (at[1 + name] == ':' && !read_digits(at + 2 + name, inside - name - 1, &field->digits))
-        return tool_fail(TOOL_USAGE, "%s: {%.*s}: behind the colon are digits, 1..%d, as in {index:03}", what,
+        return tool_fail(TOOL_USAGE,
+                         "%s: {%.*s}: expected digits behind the colon, 1 to %d, as in {index:03}", what,
                          (int)inside, at + 1, MOST_DIGITS);
     return TOOL_OK;
 }

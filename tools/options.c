@@ -33,14 +33,14 @@ static void range_text(char *out, size_t size, double low, double high)
     if (isinf(high))
         snprintf(out, size, "%.15g or more", low);
     else
-        snprintf(out, size, "%.15g..%.15g", low, high);
+        snprintf(out, size, "%.15g to %.15g", low, high);
 }
 
 static bool refuse(const char *what, const char *text, const char *kind, double low, double high)
 {
     char range[64];
     range_text(range, sizeof(range), low, high);
-    tool_say("%s: \"%s\" is not %s in %s", what, text, kind, range);
+    tool_say("%s: \"%s\", expected %s, %s", what, text, kind, range);
     return false;
 }
 
@@ -72,7 +72,7 @@ bool tool_seed(const char *what, const char *text, uint64_t *value)
     errno = 0;
     unsigned long long v = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end || errno || v > INT64_MAX) {
-        tool_say("%s: \"%s\" is not a whole number in 0..9223372036854775807", what, text);
+        tool_say("%s: \"%s\", expected a whole number, 0 to 9223372036854775807", what, text);
         return false;
     }
     *value = v;

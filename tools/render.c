@@ -70,7 +70,7 @@ static int read_shard(struct render *r)
     int part = 1, parts = 1, end = 0;
     if (r->shard && (sscanf(r->shard, "%9d/%9d%n", &part, &parts, &end) != 2 || r->shard[end] ||
                      r->shard[0] == '+' || part < 1 || part > parts))
-        return tool_fail(TOOL_USAGE, "--shard: \"%s\" is not I/N, part I of N, with I in 1..N", r->shard);
+        return tool_fail(TOOL_USAGE, "--shard: \"%s\", expected I/N: part I of N, from 1 to N", r->shard);
     r->part = (size_t)part - 1;
     r->parts = (size_t)parts;
     return TOOL_OK;
@@ -133,7 +133,7 @@ static int read_options(const struct tool_command *command, struct render *r, in
          "how files are named in the folder, such as {label}/{name}_{index:03}. Fields are name and the "
          "settings below"},
         {"shard", 0, "I/N", TOOL_NAME, &r->shard, 0, 0,
-         "make part I of N, 1..N: every Nth sound. All parts together are the files of one run"},
+         "make part I of N, 1 to N: every Nth sound. All parts together are the files of one run"},
         {"stale", 0, "S", TOOL_REAL, &r->stale, 10, 86400,
          "make the sounds that another run began if it has given no sign for so long (default 120 seconds)"},
         {"check", 0, NULL, TOOL_FLAG, &r->check, 0, 0,

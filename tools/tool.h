@@ -81,7 +81,7 @@ bool tool_is_asked(const struct ebb_setting *row, enum ebb_verb verb);
 // code.
 int tool_set(struct ebb_recipe *recipe, const char *name, const char *text, const char *what);
 
-// "1..1000, default: as the model recommends"; "" where the help of the setting says it all.
+// "1 to 1000, default: as the model recommends"; "" where the help of the setting says it all.
 char *tool_setting_note(const struct ebb_setting *row, char *text, size_t size);
 
 // Text -> number, all of it, finite, within low..high; otherwise says `what` was wrong and returns false.

@@ -247,7 +247,7 @@ struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels,
                                                  struct ebb_error *error)
 {
     if (channels < 1 || channels > 64 || rate < 1 || rate > 768000 || (unsigned)format > EBB_OGG) {
-        ebb_fail(error, EBB_INVALID, "%s: %d channels at %d Hz cannot be written (1..64 at 1..768000 Hz can)",
+        ebb_fail(error, EBB_INVALID, "%s: %d channels at %d Hz, expected 1 to 64 channels at 1 to 768000 Hz",
                  path, channels, rate);
         return NULL;
     }

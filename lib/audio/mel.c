@@ -171,7 +171,7 @@ static enum ebb_result check(const struct ebb_mel_params *p, struct ebb_error *e
     if (p->coding == EBB_MEL_CODING_RIFFUSION &&
         !(p->curve > 0 && p->curve <= 1 && p->loudest > 0 && p->loudest <= 1e12))
         return ebb_fail(error, EBB_INVALID,
-                        "mel: the curve is %g up to %g, expected above 0 to 1, and above 0 to 1e12", p->curve,
+                        "mel: the curve is %g up to %g, expected above 0, and at most 1 and 1e12", p->curve,
                         p->loudest);
     if (p->coding == EBB_MEL_CODING_DIFFUSERS && !(p->top_db > 0 && p->top_db < 1000))
         return ebb_fail(error, EBB_INVALID, "mel: top_db is %g, expected above 0 and below 1000", p->top_db);

@@ -55,7 +55,7 @@ static enum ebb_result check(int in_rate, int out_rate, int channels, struct ebb
             "resampling %d Hz to %d Hz with %d channels, expected 1 to 1000000 Hz and 1 to 1024 channels",
             in_rate, out_rate, channels);
     if (in_rate / MOST_DOWN > out_rate) // the filter would grow with the ratio to any size
-        return ebb_fail(error, EBB_INVALID, "resampling %d Hz to %d Hz: down by more than a factor of %d",
+        return ebb_fail(error, EBB_INVALID, "resampling %d Hz to %d Hz, expected a factor of at most %d down",
                         in_rate, out_rate, MOST_DOWN);
     return EBB_OK;
 }

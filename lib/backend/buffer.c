@@ -139,8 +139,8 @@ enum ebb_result ebb_threshold_check(const struct ebb_device *device, const struc
     if (!(t->ratio > 0 && t->ratio <= 1 && t->most >= 1) || t->count == 0)
         return ebb_fail(
             error, EBB_INVALID,
-            "threshold: the %g-quantile of %zu numbers and at most %g, expected above 0 to 1, 1 or more, and "
-            "1 or more",
+            "threshold: quantile %g of %zu numbers, at most %g; expected a quantile above 0 and at most 1, and "
+            "1 or more of the others",
             t->ratio, t->count, t->most);
     return check_buffer(device, t->x, t->offset, t->count, "threshold", error);
 }

@@ -170,7 +170,7 @@ static int visits(const struct ebb_run_params *p, bool index, struct ebb_error *
     if (p->steps > steps) {
         ebb_fail(
             error, EBB_INVALID,
-            "%d steps with spacing %s, expected 1..%d; a sigma grid (karras, exponential) has no such limit",
+            "%d steps with spacing %s, expected 1 to %d; a sigma grid (karras, exponential) has no such limit",
             p->steps, p->spacing, steps);
         return 0;
     }

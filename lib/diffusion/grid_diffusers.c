@@ -114,7 +114,7 @@ static enum ebb_result origin(struct layout *l, struct ebb_error *error)
 {
     int original = l->q->original_steps, stride = l->T / original;
     if (l->n > original)
-        return ebb_fail(error, EBB_INVALID, "%s: %d steps, expected 1..%d (original_inference_steps)",
+        return ebb_fail(error, EBB_INVALID, "%s: %d steps, expected 1 to %d (original_inference_steps)",
                         l->q->source, l->n, original);
     for (int i = 0; i < l->n; i++)
         l->value[i] = (double)(original - (int)floor((double)i * original / l->n)) * stride - 1;
@@ -357,7 +357,7 @@ enum ebb_result ebb_diffusers_grid(const struct ebb_quirks *quirks, const struct
     bool any = quirks->layout == EBB_LAYOUT_EDM || quirks->layout == EBB_LAYOUT_VE ||
                quirks->layout == EBB_LAYOUT_FLOW;
     if (steps > l.T && !any)
-        return ebb_fail(error, EBB_INVALID, "%s: %d steps, expected 1..%d", quirks->source, steps, l.T);
+        return ebb_fail(error, EBB_INVALID, "%s: %d steps, expected 1 to %d", quirks->source, steps, l.T);
 
     bool aims = quirks->layout == EBB_LAYOUT_STRIDES || quirks->layout == EBB_LAYOUT_INVERSE;
     size_t count = (size_t)steps + 1;

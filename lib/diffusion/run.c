@@ -56,7 +56,7 @@ static bool within(double value, double low, double high, const char *what, stru
 {
     if (value >= low && value <= high)
         return true;
-    ebb_fail(error, EBB_INVALID, "%s is %g, expected %g..%g", what, value, low, high);
+    ebb_fail(error, EBB_INVALID, "%s is %g, expected %g to %g", what, value, low, high);
     return false;
 }
 
@@ -65,7 +65,7 @@ static bool check_params(const struct ebb_run_params *p, struct ebb_error *error
     if (!p->schedule)
         return ebb_fail(error, EBB_INVALID, "a run needs a schedule"), false;
     if (!ebb_prediction_name(p->prediction))
-        return ebb_fail(error, EBB_INVALID, "prediction %d, expected 0..%d", (int)p->prediction,
+        return ebb_fail(error, EBB_INVALID, "prediction %d, expected 0 to %d", (int)p->prediction,
                         EBB_PREDICTIONS - 1),
                false;
     const char *const variances[] = {"fixed-small", "fixed-large", "learned", "learned-range"};
@@ -79,7 +79,7 @@ static bool check_params(const struct ebb_run_params *p, struct ebb_error *error
                false;
 
     if (p->steps < 1 || p->steps > EBB_RUN_MAX_STEPS)
-        return ebb_fail(error, EBB_INVALID, "%d steps, expected 1..%d", p->steps, EBB_RUN_MAX_STEPS), false;
+        return ebb_fail(error, EBB_INVALID, "%d steps, expected 1 to %d", p->steps, EBB_RUN_MAX_STEPS), false;
     if (!(p->start > 0 && p->start <= 1))
         return ebb_fail(error, EBB_INVALID, "start is %g, expected above 0 and at most 1", p->start), false;
     if (!(p->end >= 0 && p->end < p->start))
@@ -87,7 +87,7 @@ static bool check_params(const struct ebb_run_params *p, struct ebb_error *error
                         p->start),
                false;
     if (p->resample < 1 || p->resample > EBB_RUN_MAX_RESAMPLE)
-        return ebb_fail(error, EBB_INVALID, "%d times each step, expected 1..%d", p->resample,
+        return ebb_fail(error, EBB_INVALID, "%d times each step, expected 1 to %d", p->resample,
                         EBB_RUN_MAX_RESAMPLE),
                false;
     const double big = 1e30;

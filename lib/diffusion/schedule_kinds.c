@@ -141,7 +141,7 @@ static bool through(double *lambda, const double *at, size_t stride, size_t coun
         if (!good)
             return ebb_fail(
                        error, EBB_INVALID,
-                       "schedule %s: entry %zu is not finite or does not go on (t rises within 0..1, log-SNR falls)",
+                       "schedule %s: entry %zu is not finite or does not go on (t rises within 0 to 1, log-SNR falls)",
                        p->name, k),
                    false;
     }
@@ -254,7 +254,7 @@ const struct schedule_kind *schedule_kind_find(const char *name, struct ebb_erro
 bool schedule_params_check(const struct ebb_schedule_params *p, struct ebb_error *error)
 {
     if (p->train_steps < 2 || p->train_steps > 100000)
-        return ebb_fail(error, EBB_INVALID, "a schedule of %d steps, expected 2..100000", p->train_steps),
+        return ebb_fail(error, EBB_INVALID, "a schedule of %d steps, expected 2 to 100000", p->train_steps),
                false;
     if (!(p->shift > 0 && isfinite(p->shift)))
         return ebb_fail(error, EBB_INVALID, "schedule shift %g, expected above 0", p->shift), false;

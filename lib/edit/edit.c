@@ -110,7 +110,7 @@ static enum ebb_result check_outside(const struct request *p, struct ebb_error *
     const char *const names[] = {"before", "after"};
     for (int i = 0; i < 2; i++)
         if (lengths[i] != 0 && lengths[i] < shortest)
-            return ebb_fail(error, EBB_INVALID, "%s is %g s, expected 0 (none) and %g and more", names[i],
+            return ebb_fail(error, EBB_INVALID, "%s is %g s, expected 0 (none), or %g or more", names[i],
                             lengths[i], shortest);
     bool whole = p->from == 0 && isinf(p->to) && p->low == 0 && isinf(p->high),
          plain = p->t == 1 && p->vary == 90;
@@ -134,7 +134,7 @@ static enum ebb_result check_loop(const struct request *p, const struct ebb_soun
             "before, after, t and vary do not go with it");
     return length >= shortest_loop
                ? EBB_OK
-               : ebb_fail(error, EBB_INVALID, "a loop of %.4g seconds, expected %g and more", length,
+               : ebb_fail(error, EBB_INVALID, "a loop of %.4g seconds, expected %g or more", length,
                           shortest_loop);
 }
 

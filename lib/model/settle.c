@@ -69,7 +69,7 @@ static enum ebb_result read_part(const struct ebb_model *model, char *part, stru
                         part);
     double share = strtod(colon + 1, &end);
     if (end == colon + 1 || *end || !(share >= 0 && share <= 1000))
-        return ebb_fail(error, EBB_INVALID, "label: the share \"%.40s\" is not a number in 0..1000",
+        return ebb_fail(error, EBB_INVALID, "label: the share is \"%.40s\", expected a number, 0 to 1000",
                         colon + 1);
     *colon = 0;
     labels->share[labels->count] = share;
@@ -750,7 +750,7 @@ enum ebb_result ebb_settle_edit(const struct ebb_model *model, const struct ebb_
     if (check_editable(model, error) != EBB_OK)
         return error->code;
     if (ebb_recipe_number(recipe, "t") == 0)
-        return ebb_fail(error, EBB_INVALID, "t is 0, where nothing changes; expected above 0 to 1");
+        return ebb_fail(error, EBB_INVALID, "t is 0, where nothing changes; expected above 0 and at most 1");
     struct ebb_recipe *all = ebb_recipe_copy(recipe);
     enum ebb_result result = all ? EBB_OK : no_memory(error);
     if (result == EBB_OK && inverts(recipe))
@@ -768,7 +768,7 @@ enum ebb_result ebb_settle_inverted(const struct ebb_model *model, const struct 
         return error->code;
     if (!(t > 0 && t <= 1))
         return ebb_fail(error, EBB_INVALID,
-                        "t is %g, expected above 0 (where nothing changes) to 1 (all made anew)", t);
+                        "t is %g, expected above 0 (where nothing changes) and at most 1 (all made anew)", t);
     struct ebb_recipe *all = recipe ? ebb_recipe_copy(recipe) : ebb_recipe_create(EBB_VERB_GENERATE);
     enum ebb_result result = all ? choose_inversion(all, error) : no_memory(error);
     if (result == EBB_OK)

@@ -118,7 +118,7 @@ static enum ebb_result refuse(const struct ebb_setting *row, const char *text, c
                               struct ebb_error *error)
 {
     char range[400];
-    return ebb_fail(error, EBB_INVALID, "%s: \"%.60s\" is not %s in %s", row->name, text, kind,
+    return ebb_fail(error, EBB_INVALID, "%s: \"%.60s\", expected %s, %s", row->name, text, kind,
                     ebb_setting_range(row, range, sizeof(range)));
 }
 

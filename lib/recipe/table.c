@@ -289,9 +289,9 @@ char *ebb_setting_range(const struct ebb_setting *row, char *text, size_t size)
         *text = 0;
     switch (row->type) {
     case EBB_SETTING_FLAG: snprintf(text, size, "true, false"); break;
-    case EBB_SETTING_SEED: snprintf(text, size, "0..9223372036854775807"); break;
+    case EBB_SETTING_SEED: snprintf(text, size, "0 to 9223372036854775807"); break;
     case EBB_SETTING_WHOLE:
-    case EBB_SETTING_REAL: snprintf(text, size, "%.15g..%.15g", row->low, row->high); break;
+    case EBB_SETTING_REAL: snprintf(text, size, "%.15g to %.15g", row->low, row->high); break;
     case EBB_SETTING_TEXT: break;
     case EBB_SETTING_CHOICE: return list_choices(row, text, size);
     }

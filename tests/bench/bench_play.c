@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     gst_init(&argc, &argv);
     int count = argc == 5 ? atoi(argv[4]) : 0;
     if (count < 1 || count > MOST) {
-        fprintf(stderr, "bench-play MODEL LABEL SAMPLESPERBUFFER COUNT, 1..%d\n", MOST);
+        fprintf(stderr, "bench-play MODEL LABEL SAMPLESPERBUFFER COUNT, 1 to %d\n", MOST);
         return 2;
     }
     char *line = g_strdup_printf("diffusefx name=fx model=%s is-live=true prepare=%s:8 samplesperbuffer=%s ! "

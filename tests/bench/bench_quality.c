@@ -246,7 +246,7 @@ int main(int argc, char **argv)
     struct bench b = {.clips = argc > 2 ? atoi(argv[2]) : 4};
     struct ebb_error error = {0};
     if (b.clips < 2 || b.clips > MOST / 2) {
-        fprintf(stderr, "%d clips, expected 2..%d\n", b.clips, MOST / 2);
+        fprintf(stderr, "%d clips, expected 2 to %d\n", b.clips, MOST / 2);
         return 2;
     }
     open_model(&b, argc > 1 ? argv[1] : "models/sfx");

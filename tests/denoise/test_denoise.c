@@ -530,7 +530,7 @@ TEST(what_is_not_possible_is_refused)
     refuse(sfx, "", 48000, 1, EBB_WRONG_TYPE, "does not clean");
     refuse(tiny(), "", 999, 1, EBB_INVALID, "999 Hz");
     refuse(tiny(), "", 48000, 65, EBB_INVALID, "65 channels");
-    refuse(tiny(), "t=1.01", 48000, 1, EBB_INVALID, "0..1");
+    refuse(tiny(), "t=1.01", 48000, 1, EBB_INVALID, "0 to 1");
     refuse(tiny(), "guidance=2", 48000, 1, EBB_NOT_FOUND, "guidance");
     struct ebb_recipe *generate = generating("");
     REQUIRE(!ebb_denoise_create(model, generate, 48000, 1, NULL, &error) && error.code == EBB_WRONG_TYPE);

@@ -220,7 +220,7 @@ TEST(bad_runs_are_refused)
     BAD(steps, 0, "1..");
     BAD(steps, -1, "1..");
     BAD(steps, 100000, "1..");
-    BAD(steps, 1001, "1..1000");
+    BAD(steps, 1001, "1 to 1000");
     BAD(start, 0, "start");
     BAD(start, NAN, "start");
     BAD(start, 1.01, "start");
@@ -230,8 +230,8 @@ TEST(bad_runs_are_refused)
     BAD(clip, -1, "clip");
     BAD(threshold_ratio, 2, "threshold_ratio");
     BAD(s_churn, NAN, "s_churn");
-    BAD(resample, 0, "1..100");
-    BAD(resample, 101, "1..100");
+    BAD(resample, 0, "1 to 100");
+    BAD(resample, 101, "1 to 100");
     BAD(spacing, "trail", "trailing, leading");
     BAD(variance, "small", "fixed-small");
     BAD(prediction, (enum ebb_prediction)99, "prediction");

@@ -213,9 +213,9 @@ TEST(bad_schedules_are_refused)
     refused(&p, "linear");
     ebb_schedule_params_default(&p);
     p.train_steps = 1;
-    refused(&p, "2..100000");
+    refused(&p, "2 to 100000");
     p.train_steps = 100001;
-    refused(&p, "2..100000");
+    refused(&p, "2 to 100000");
     ebb_schedule_params_default(&p);
     p.beta_end = NAN;
     refused(&p, "beta");

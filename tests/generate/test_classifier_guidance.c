@@ -233,7 +233,7 @@ TEST(what_makes_no_sense_is_refused)
     for (int i = 0; i < 4; i++) {
         char words[100];
         snprintf(words, sizeof(words), "label=kick classifier-guidance=%s", wrong[i]);
-        refuse(led, words, EBB_INVALID, "0..1000");
+        refuse(led, words, EBB_INVALID, "0 to 1000");
     }
     refuse(plain, "label=kick classifier-guidance=2", EBB_UNSUPPORTED, "has no classifier");
     refuse(led, "classifier-guidance=2", EBB_INVALID, "leads to a label");

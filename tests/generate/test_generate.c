@@ -302,7 +302,7 @@ TEST(guidance_that_makes_no_sense_is_refused)
     struct ebb_model *model = open_tiny("tiny-sfx");
     require_refusal(model, "label=kick guidance-from=0.5 guidance-to=0.4", EBB_INVALID, "0.5");
     require_refusal(model, "label=kick rescale=1.1", EBB_INVALID, "rescale");
-    require_refusal(model, "label=kick rescale=nan", EBB_INVALID, "0..1");
+    require_refusal(model, "label=kick rescale=nan", EBB_INVALID, "0 to 1");
     require_refusal(model, "label=kick negative=snow", EBB_NOT_FOUND, "snow");
     require_refusal(model, "label=rain:1,rain:1,rain:1,rain:1,rain:1,rain:1,rain:1,rain:1", EBB_INVALID,
                     "at most 7");
@@ -325,8 +325,8 @@ TEST(what_is_not_possible_is_refused)
     REQUIRE(ebb_generate_length(model, edit, &error) == 0);
     require_refusal(model, "label=knack", EBB_NOT_FOUND, "kick");
     require_refusal(model, "sampler=no-such", EBB_NOT_FOUND, "no-such");
-    require_refusal(model, "steps=1001", EBB_INVALID, "1..1000");
-    require_refusal(model, "seconds=-1", EBB_INVALID, "0..86400");
+    require_refusal(model, "steps=1001", EBB_INVALID, "1 to 1000");
+    require_refusal(model, "seconds=-1", EBB_INVALID, "0 to 86400");
     require_refusal(model, "seconds=nan", EBB_INVALID, "nan");
     require_refusal(cleaner, "", EBB_WRONG_TYPE, "tiny-denoise");
     ebb_recipe_destroy(&edit);

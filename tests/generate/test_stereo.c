@@ -190,10 +190,10 @@ static void refused(struct ebb_model *model, const char *words, enum ebb_result 
 TEST(what_makes_no_sense_is_refused)
 {
     struct ebb_model *model = open_tiny("tiny-sfx");
-    refused(model, "channels=3", EBB_INVALID, "1..2");
-    refused(model, "channels=0", EBB_INVALID, "1..2");
-    refused(model, "channels=2 width=1.5", EBB_INVALID, "0..1");
-    refused(model, "channels=2 width=-0.1", EBB_INVALID, "0..1");
+    refused(model, "channels=3", EBB_INVALID, "1 to 2");
+    refused(model, "channels=0", EBB_INVALID, "1 to 2");
+    refused(model, "channels=2 width=1.5", EBB_INVALID, "0 to 1");
+    refused(model, "channels=2 width=-0.1", EBB_INVALID, "0 to 1");
     refused(model, "width=0.5", EBB_INVALID, "for two channels");
     refused(model, "channels=2 noise=torch", EBB_UNSUPPORTED, "torch");
     REQUIRE(ebb_generate_channels(NULL) == 1);

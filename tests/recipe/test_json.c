@@ -143,7 +143,7 @@ TEST(a_strangers_recipe_does_no_harm)
 {
     refused("{\"ebb\":2,\"verb\":\"generate\",\"stpes\":3}", EBB_NOT_FOUND, "did you mean steps?");
     refused("{\"ebb\":2,\"verb\":\"generate\",\"steps\":3,\"steps\":4}", EBB_CORRUPT, "damaged");
-    refused("{\"ebb\":2,\"verb\":\"generate\",\"steps\":100000}", EBB_INVALID, "1..1000");
+    refused("{\"ebb\":2,\"verb\":\"generate\",\"steps\":100000}", EBB_INVALID, "1 to 1000");
     refused("{\"ebb\":2,\"verb\":\"generate\",\"steps\":[1]}", EBB_CORRUPT, "steps");
     refused("{\"ebb\":2,\"verb\":\"generate\",\"trim\":\"x\"}", EBB_INVALID, "trim");
     refused("{\"ebb\":2,\"verb\":\"generate\",\"label\":\"a\\u001b[2J\"}", EBB_INVALID, "control character");

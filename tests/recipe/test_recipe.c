@@ -97,16 +97,16 @@ TEST(what_does_not_fit_is_refused_with_range_and_near_names)
 {
     struct ebb_recipe *recipe = made(EBB_VERB_GENERATE);
     refused(recipe, "stpes", "3", EBB_NOT_FOUND, "did you mean steps?");
-    refused(recipe, "steps", "0", EBB_INVALID, "1..1000");
-    refused(recipe, "steps", "2.5", EBB_INVALID, "a whole number in 1..1000");
-    refused(recipe, "steps", "1e400", EBB_INVALID, "1..1000");
+    refused(recipe, "steps", "0", EBB_INVALID, "1 to 1000");
+    refused(recipe, "steps", "2.5", EBB_INVALID, "a whole number, 1 to 1000");
+    refused(recipe, "steps", "1e400", EBB_INVALID, "1 to 1000");
     refused(recipe, "steps", "", EBB_INVALID, "\"\"");
-    refused(recipe, "guidance", "0x10", EBB_INVALID, "0..100");
-    refused(recipe, "guidance", "nan", EBB_INVALID, "a number in 0..100");
+    refused(recipe, "guidance", "0x10", EBB_INVALID, "0 to 100");
+    refused(recipe, "guidance", "nan", EBB_INVALID, "a number, 0 to 100");
     refused(recipe, "guidance", "1,5", EBB_INVALID, "1,5");
-    refused(recipe, "guidance", " 1", EBB_INVALID, "0..100");
-    refused(recipe, "seed", "-1", EBB_INVALID, "0..9223372036854775807");
-    refused(recipe, "seed", "9223372036854775808", EBB_INVALID, "0..9223372036854775807");
+    refused(recipe, "guidance", " 1", EBB_INVALID, "0 to 100");
+    refused(recipe, "seed", "-1", EBB_INVALID, "0 to 9223372036854775807");
+    refused(recipe, "seed", "9223372036854775808", EBB_INVALID, "0 to 9223372036854775807");
     refused(recipe, "sampler", "eulre", EBB_NOT_FOUND, "did you mean euler");
     refused(recipe, "trim", "maybe", EBB_INVALID, "true, false, yes, no, 1, 0");
     refused(recipe, "label", "a\tb", EBB_INVALID, "control character (0x09)");

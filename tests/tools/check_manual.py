@@ -40,7 +40,7 @@ def says(text, row):
     """Whether an entry has the range of the setting, or its default, or all its choices."""
     if row["type"] in ("real", "whole"):
         default = row["default"]
-        return f"{row['low']:.15g}..{row['high']:.15g}" in text or (
+        return f"{row['low']:.15g} to {row['high']:.15g}" in text or (
             default
             and re.search(rf"Default:? {re.escape(default)}\b|\b{re.escape(default)} \(default\)", text)
         )

@@ -26,8 +26,8 @@ fails 2 'there is no field {fooooooo}' $render --label rain --name '{fooooooo}' 
 fails 2 'there is no field {version}' $render --label rain --name '{version}' -o x/
 fails 2 '{steps}: the model decides it' $render --label rain --name '{steps}' -o x/
 fails 2 'only whole numbers have digits' $render --label rain --name '{label:03}' -o x/
-fails 2 'digits, 1..19' $render --label rain --name '{index:20}' -o x/
-fails 2 'digits, 1..19' $render --label rain --name '{index:-3}' -o x/
+fails 2 'digits, 1 to 19' $render --label rain --name '{index:20}' -o x/
+fails 2 'digits, 1 to 19' $render --label rain --name '{index:-3}' -o x/
 fails 2 'a field is' $render --label rain --name '{index' -o x/
 fails 2 'a } without its {' $render --label rain --name 'index}' -o x/
 for name in ../x /x a/../x a//x .x a/.x a/ ./x; do
@@ -105,7 +105,7 @@ ok "which the recipe says" says '"rate": 22050' "$ebb" info r.wav --json
 ok "so that it can be made again" sh -c "$ebb render --device cpu --like r.wav -o r2.wav && cmp r.wav r2.wav"
 ok "the level is the resampled sound's" $render --label rain --rate 22050 --peak -6 --format wav32f -o p.wav
 ok "as asked for" says '^-6.0$' "$helper" peak p.wav
-fails 2 '8000..192000' $render --label rain --rate 100 -o x.wav
+fails 2 '8000 to 192000' $render --label rain --rate 100 -o x.wav
 
 # ---- a folder of recordings ----
 

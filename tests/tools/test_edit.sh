@@ -99,13 +99,13 @@ fails 2 'the lower comes first' $edit rain.wav --band 8000:2000 -o x.wav
 fails 2 'expected 0 to 24000' $edit rain.wav --band 2000:30000 -o x.wav
 fails 2 'expected 0 to 22050' $edit noise.wav --band 22100: -o x.wav
 fails 2 'where nothing changes; expected above 0' $edit rain.wav --t 0 -o x.wav
-for bad in nan inf 1.1 -1 x ''; do fails 2 'in 0..1' $edit rain.wav --t "$bad" -o x.wav; done
-fails 2 'in 0..600' $edit rain.wav --after 601 -o x.wav
-fails 2 'in 0..600' $edit rain.wav --before nan -o x.wav
+for bad in nan inf 1.1 -1 x ''; do fails 2 ', 0 to 1' $edit rain.wav --t "$bad" -o x.wav; done
+fails 2 ', 0 to 600' $edit rain.wav --after 601 -o x.wav
+fails 2 ', 0 to 600' $edit rain.wav --before nan -o x.wav
 fails 2 'one or the other' $edit rain.wav --after 1 --from 1 -o x.wav
 fails 2 'one or the other' $edit rain.wav --before 1 --t 0.5 -o x.wav
-fails 2 'in 0..90' $edit rain.wav --vary 91 -o x.wav
-fails 2 'in 1..100' $edit rain.wav --from 1 --resample 0 -o x.wav
+fails 2 ', 0 to 90' $edit rain.wav --vary 91 -o x.wav
+fails 2 ', 1 to 100' $edit rain.wav --from 1 --resample 0 -o x.wav
 fails 4 'done again' $edit rain.wav --from 1 --resample 3 --sampler rk45 -o x.wav
 fails 3 'rain' $edit rain.wav --from 1 --label rian -o x.wav
 fails 3 'dpmpp-2m' $edit rain.wav --from 1 --sampler dpmpp2m -o x.wav

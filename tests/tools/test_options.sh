@@ -45,7 +45,7 @@ fails 2 'exclude' "$ebb" samplers --names --json
 fails 2 'needs a value' "$ebb" render --label
 fails 2 'takes no value' "$ebb" render --trim=yes
 for bad in 1x '' nan inf 1e3 0 1001 -5 ' 7' 7.5; do
-    fails 2 "\-\-steps: \"$bad\" is not a whole number in 1..1000" "$ebb" render --steps "$bad"
+    fails 2 "\-\-steps: \"$bad\", expected a whole number, 1 to 1000" "$ebb" render --steps "$bad"
 done
 for option in label output list like model device save-latents save-steps negative spacing; do
     fails 2 "\-\-$option needs a value, .*, not an empty one" "$ebb" render --model tiny-sfx --$option ''
@@ -65,7 +65,7 @@ for bad in nan inf 1x -1 86401; do
     fails 2 '\-\-seconds' "$ebb" render --seconds "$bad"
 done
 for bad in -1 9223372036854775808 1.5 seed; do
-    fails 2 '0..9223372036854775807' "$ebb" render --seed "$bad"
+    fails 2 '0 to 9223372036854775807' "$ebb" render --seed "$bad"
 done
 fails 2 'did you mean --label rain' "$ebb" render rain
 fails 2 '\-\-format: .*there are: wav16, wav24, wav32f' "$ebb" render --format mp3
@@ -76,7 +76,7 @@ fails 2 'gain, peak exclude' "$ebb" render --gain 3 --peak -1
 fails 2 'exclude' "$ebb" render --list a.csv --label rain
 fails 3 'did you mean dpmpp-2m' "$ebb" render --sampler dpmpp2m
 for bad in -0.1 1.1 nan much ''; do
-    fails 2 'in 0..1' "$ebb" denoise --t "$bad" a.wav b.wav
+    fails 2 ', 0 to 1' "$ebb" denoise --t "$bad" a.wav b.wav
 done
 fails 2 'two files' "$ebb" denoise a.wav
 fails 2 'standard output' "$ebb" denoise --json a.wav -
@@ -95,12 +95,12 @@ fails 2 'no option --vary here; it belongs to ebb edit' "$ebb" render --vary 3
 
 # ---- settings ----
 
-ok "settings by verb" says 'guidance-from  *0..1; default: the model' "$ebb" settings generate
-ok "settings of all verbs" says 'num-clips  *0..4294967295; default: 0; stream' "$ebb" settings
-ok "settings for documents" says '^| `wet` | 0..1 | 1 | ' "$ebb" settings denoise --markdown
+ok "settings by verb" says 'guidance-from  *0 to 1; default: the model' "$ebb" settings generate
+ok "settings of all verbs" says 'num-clips  *0 to 4294967295; default: 0; stream' "$ebb" settings
+ok "settings for documents" says '^| `wet` | 0 to 1 | 1 | ' "$ebb" settings denoise --markdown
 ok "settings for programs" says '"unit": "Hz"' "$ebb" settings edit --json
 ok "what happens where a text is not given" says 'negative  *a name; default: no label; ' "$ebb" settings
-ok "or a number that no model recommends" says 'fade  *0..60 s; default: 0.1 s for an event' "$ebb" settings
+ok "or a number that no model recommends" says 'fade  *0 to 60 s; default: 0.1 s for an event' "$ebb" settings
 ok "no setting is open without a word on it" sh -c "! '$ebb' settings | grep 'default: none'"
 fails 2 'there are: generate, stream, edit, denoise' "$ebb" settings render
 fails 2 'exclude' "$ebb" settings --json --markdown

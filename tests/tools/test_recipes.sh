@@ -140,7 +140,7 @@ ok "in a stream's recipe" \
         '{$stream,\"num_clips\":1,\"guidance\":3.5,\"guidance_to\":0.7}' &&
         $like --like timed.wav -o t1.wav && $like --like timed.wav --guidance-to 1 -o t2.wav &&
         ! cmp -s t1.wav t2.wav"
-fails 2 'knob.csv:2: guidance-from: "2" is not a number in 0..1' \
+fails 2 'knob.csv:2: guidance-from: "2", expected a number, 0 to 1' \
     sh -c "sed 's/,0.2,/,2,/' knob.csv >bad/knob.csv; cd bad && $render --list knob.csv -o x/"
 
 # ---- strangers ----
@@ -153,7 +153,7 @@ stranger() { # stranger CODE WORDS RECIPE: refused as a recipe; info says the sa
 stranger 4 'noise version 99' '{"ebb":2,"verb":"generate","noise_version":99}'
 stranger 4 'format 3' '{"ebb":3,"verb":"generate"}'
 stranger 4 'no setting "stepz" (did you mean steps?)' '{"ebb":2,"verb":"generate","stepz":3}'
-stranger 4 'steps: "0" is not a whole number in 1..1000' '{"ebb":2,"verb":"generate","steps":0}'
+stranger 4 'steps: "0", expected a whole number, 1 to 1000' '{"ebb":2,"verb":"generate","steps":0}'
 stranger 4 'steps is no text' '{"ebb":2,"verb":"generate","steps":[[[[3]]]]}'
 stranger 4 'damaged' '{"ebb":2,"verb":"generate",'
 comment other.wav '{"title":"rain"}'

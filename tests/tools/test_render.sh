@@ -50,7 +50,7 @@ ok "a tenth of a second" \
         $ebb info tenth.wav | grep -q 'samples 0 to 4799'"
 fails 2 'a loop of 0.05 seconds, expected 0.1 to 86400' $render --label rain --loop --seconds 0.05 -o x.wav
 fails 2 'a loop of 0.05 seconds, expected 0.1 to 86400' $render --label kick --loop --seconds 0.05 -o x.wav
-fails 2 'in 0..86400' $render --label rain --loop --seconds 86401 -o x.wav
+fails 2 ', 0 to 86400' $render --label rain --loop --seconds 86401 -o x.wav
 fails 2 'a WAV can say 0 to 4294967295' \
     $render --label rain --loop --seconds 86400 --rate 96000 --lufs -23 -o x.wav
 fails 2 'trim cuts a loop open' $render --label kick --loop --trim -o x.wav
@@ -62,7 +62,7 @@ ok "an event that is cut short fades" \
     sh -c "$render --label kick --seconds 0.8 -o cut.wav && $ebb info cut.wav | grep -q 'fade  *0.1 s'"
 ok "as long as it is asked to" \
     sh -c "$render --label kick --seconds 0.8 --fade 0.3 -o f.wav && ! cmp -s cut.wav f.wav"
-fails 2 'in 0..60' $render --label kick --fade 61 -o x.wav
+fails 2 ', 0 to 60' $render --label kick --fade 61 -o x.wav
 fails 2 'a loop has no end to fade' $render --label rain --loop --fade 0.1 -o x.wav
 frames() { "$helper" samples "$1" | cut -d' ' -f1; }
 kick="$ebb render --model sfx --device cpu --label kick --seed 1 --phase-iterations 2"
@@ -87,7 +87,7 @@ ok "a length that is asked for stays, with silence behind" \
 ok "a texture keeps its start" \
     sh -c "$render --label rain -o t.wav && ! $ebb info t.wav | grep -q lead"
 fails 2 'lead cuts a loop open' $render --label kick --loop --lead 0.005 -o x.wav
-fails 2 'in 0..60' $render --label kick --lead -1 -o x.wav
+fails 2 ', 0 to 60' $render --label kick --lead -1 -o x.wav
 gain_of() { "$ebb" info "$1" | sed -n 's/^  gain *//p'; }
 family() {
     $render --label kick --count 3 --lufs -30 --together -o family/ &&
@@ -119,11 +119,11 @@ ok "longer than a window, an event, a loop" \
         $stereo --label kick -o e.wav && $helper samples e.wav | grep -q '^131072 2 48000' && \
         $stereo --label rain --loop --seconds 1 -o l2.wav && \
         $helper samples l2.wav | grep -q '^48000 2 48000'"
-fails 2 'in 0..1' $stereo --label rain --width 1.1 -o x.wav
-fails 2 'in 0..1' $stereo --label rain --width -0.1 -o x.wav
-fails 2 'in 0..1' $stereo --label rain --width nan -o x.wav
-fails 2 'in 1..2' $render --label rain --channels 3 -o x.wav
-fails 2 'in 1..2' $render --label rain --channels 0 -o x.wav
+fails 2 ', 0 to 1' $stereo --label rain --width 1.1 -o x.wav
+fails 2 ', 0 to 1' $stereo --label rain --width -0.1 -o x.wav
+fails 2 ', 0 to 1' $stereo --label rain --width nan -o x.wav
+fails 2 ', 1 to 2' $render --label rain --channels 3 -o x.wav
+fails 2 ', 1 to 2' $render --label rain --channels 0 -o x.wav
 fails 2 'is for two channels' $render --label rain --width 0.5 -o x.wav
 fails 4 'torch noise' $stereo --label rain --noise torch -o x.wav
 
@@ -180,11 +180,11 @@ ok "a mixture has the mean" \
         $ebb info o3.wav | grep -q 'guidance  *2.5'"
 ok "and info says so" says 'guidance 2 to 3.5 by label' "$ebb" info ./own
 fails 4 'has no classifier' $guided --classifier-guidance 3 -o x.wav
-fails 2 '0..1000' $guided --classifier-guidance -1 -o x.wav
-fails 2 '0..1000' $guided --classifier-guidance nan -o x.wav
+fails 2 '0 to 1000' $guided --classifier-guidance -1 -o x.wav
+fails 2 '0 to 1000' $guided --classifier-guidance nan -o x.wav
 fails 2 'guidance = 1 + w' $guided --guidance-w 2 -o x.wav
 fails 2 'from <= to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
-fails 2 '0..1' $guided --rescale 1.5 -o x.wav
+fails 2 '0 to 1' $guided --rescale 1.5 -o x.wav
 fails 2 'no share' $render --label rain:0.7,wind -o x.wav
 fails 2 'all shares of .* are 0' $render --label rain:0,wind:0 -o x.wav
 fails 2 'share' $render --label rain:-1 -o x.wav

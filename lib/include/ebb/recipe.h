@@ -75,7 +75,7 @@ EBB_API const struct ebb_setting *ebb_setting_find(enum ebb_verb verb, const cha
 // Whether `verb` has the setting.
 EBB_API bool ebb_setting_applies(const struct ebb_setting *row, enum ebb_verb verb);
 
-// The allowed values in words: "0..1", "1..1000", "philox, torch". Writes at most `size` bytes; returns
+// The allowed values in words: "0 to 1", "1 to 1000", "philox, torch". Writes at most `size` bytes; returns
 // `text`.
 EBB_API char *ebb_setting_range(const struct ebb_setting *row, char *text, size_t size);
 
