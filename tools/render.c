@@ -145,9 +145,9 @@ static int read_options(const struct tool_command *command, struct render *r, in
         {"model", 'm', "NAME", TOOL_NAME, &r->model, 0, 0, "a model's name or folder (default sfx)"},
         SOUND_GUIDANCE_W(&r->guidance_w),
         {"save-latents", 0, "X.npy", TOOL_NAME, &r->latents, 0, 0,
-         "write the loop's last state, before decoding and clamping, of one sound; no WAV without -o"},
+         "write the last state of the process, before decoding and clamping, of one sound; no WAV without -o"},
         {"save-steps", 0, "DIR", TOOL_NAME, &r->steps_folder, 0, 0,
-         "write the loop's state after each step, of one sound, as DIR/step-000.npy (the noise), "
+         "write the state after each step, of one sound, as DIR/step-000.npy (the noise), "
          "step-001.npy, ...; no WAV without -o"},
         {"device", 'd', "NAME", TOOL_NAME, &r->device, 0, 0, TOOL_DEVICES},
         {"threads", 't', "N", TOOL_INT, &r->threads, 0, 1024, "CPU threads, 0 (default) = physical cores"},
@@ -1135,7 +1135,7 @@ const struct tool_command tool_render = {
     .summary = "make sounds",
     .usage = "[--label NAME] [OPTION...]",
     .details =
-        "A sound has its name only when it is complete. Files that are there already are kept, so that a "
+        "A file has its name only when it is complete. Files that are there already are kept, so that a "
         "second run makes the sounds that are missing. Each file has its recipe in it: ebb info FILE.wav "
         "shows it.",
     .examples = "  ebb render --label rain -o rain.wav\n"
