@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every file and folder that docs/adding.md names is there.
+"""Every file and folder that docs/adding.md names is there, and its examples touch what their sections say.
 
     tests/house/test_adding.py [ROOT]
 
 Speaks TAP. Words in capitals (NAME, FAMILY) stand for any one file.
 """
 
+import fnmatch
 import glob
 import os
 import re
@@ -20,16 +21,65 @@ ROOT = (
 FOLDERS = ("lib/", "tests/", "docs/", "shaders/", "tools/", "gst-plugin/")
 
 
+# The examples: section, what to search for, where.
+EXAMPLES = (
+    ("A knob", r'"variance"', ("lib", "tools", "gst-plugin")),
+    ("A sampler", r"gradient-estimation", ("lib", "tools", "gst-plugin", "tests/diffusion")),
+    ("An op", r"layer_norm|LAYER_NORM", ("lib/backend", "lib/graph", "shaders", "tests/backend")),
+    ("A block", r"SkipDownBlock2D|BLOCK_SKIP|ebb_skip_", ("lib", "tests/diffusers", "tests/model")),
+)
+SOURCES = (".c", ".h", ".def", ".comp", "meson.build")
+
+
+def named(text):
+    return sorted({word for word in re.findall(r"`([^`\s]+)`", text) if word.startswith(FOLDERS)})
+
+
+def pattern(path):
+    """A path as a glob: words in capitals stand for any one file."""
+    return re.sub(r"\b[A-Z]{4,}\b", "*", path)
+
+
+def touched(word, folders):
+    for folder in folders:
+        for path, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in names:
+                whole = os.path.join(path, name)
+                if name.endswith(SOURCES) and not os.path.relpath(whole, ROOT).startswith("shaders/generated"):
+                    with open(whole, encoding="utf-8") as f:
+                        if re.search(word, f.read()):
+                            yield os.path.relpath(whole, ROOT)
+
+
+def unnamed(text):
+    """Files that an example touches, and that the example's section does not name."""
+    for title, word, folders in EXAMPLES:
+        section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.M | re.S)
+        paths = [pattern(p) for p in named(section.group(1))] if section else []
+        found = sorted(touched(word, folders))
+        if not found:
+            yield f"{title}: no file has {word}"
+        for path in found:
+            if not any(fnmatch.fnmatch(path, p) for p in paths):
+                yield f"{title}: {path} is not named"
+
+
 def main():
     with open(os.path.join(ROOT, "docs/adding.md"), encoding="utf-8") as f:
-        paths = sorted({word for word in re.findall(r"`([^`\s]+)`", f.read()) if word.startswith(FOLDERS)})
-    missing = [p for p in paths if not glob.glob(os.path.join(ROOT, re.sub(r"\b[A-Z]{4,}\b", "*", p)))]
-    for path in missing:
-        print(f"# {path} is not there")
-    print("1..2")
-    print(f"{'ok' if len(paths) > 30 else 'not ok'} 1 - docs/adding.md names files")
-    print(f"{'not ok' if missing else 'ok'} 2 - every file that docs/adding.md names is there")
-    sys.exit(len(paths) <= 30 or bool(missing))
+        text = f.read()
+    paths = named(text)
+    missing = [f"{p} is not there" for p in paths if not glob.glob(os.path.join(ROOT, pattern(p)))]
+    claims = (
+        ("docs/adding.md names files", [] if len(paths) > 30 else [f"{len(paths)} files"]),
+        ("every file that docs/adding.md names is there", missing),
+        ("the examples touch the files that their sections name", list(unnamed(text))),
+    )
+    print(f"1..{len(claims)}")
+    for i, (claim, wrong) in enumerate(claims, 1):
+        for line in wrong:
+            print("# " + line)
+        print(f"{'not ok' if wrong else 'ok'} {i} - {claim}")
+    sys.exit(any(wrong for _, wrong in claims))
 
 
 main()
