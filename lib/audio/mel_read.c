@@ -10,9 +10,10 @@
 
 #include "audio/mel.h"
 #include "audio/mel_coding.h"
+#include "audio/recording.h"
 #include "base/base.h"
 
-enum { BLOCK = 1 << 14, LEAST_RATE = 1000, MOST_RATE = 768000 };
+enum { BLOCK = 1 << 14 };
 
 struct mel_reading {
     struct ebb_mel *mel;
@@ -132,9 +133,9 @@ static enum ebb_result begin(struct mel_reading *r, const char *path, struct ebb
         return error->code;
     const struct ebb_sound_info *info = ebb_sound_reader_info(r->reader);
     int rate = r->mel->params.sample_rate;
-    if (info->rate < LEAST_RATE || info->rate > MOST_RATE)
+    if (info->rate < EBB_RECORDING_LEAST_RATE || info->rate > EBB_RECORDING_MOST_RATE)
         return ebb_fail(error, EBB_INVALID, "%s: the rate is %d Hz, expected %d to %d", path, info->rate,
-                        LEAST_RATE, MOST_RATE);
+                        EBB_RECORDING_LEAST_RATE, EBB_RECORDING_MOST_RATE);
     double frames = (double)info->frames * rate / info->rate / r->mel->params.hop;
     if (info->frames != SIZE_MAX && frames > (double)most_frames(r->mel))
         return no_room((size_t)frames, error);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/recording.h"
 #include "base/base.h"
 #include "base/fifo.h"
 #include "denoise/channel.h"
@@ -46,15 +47,6 @@ struct ebb_denoise {
 };
 
 // ---- settings ----
-
-static enum ebb_result check_sound(int rate, int channels, struct ebb_error *error)
-{
-    if (rate < 1000 || rate > 768000)
-        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, expected 1000 to 768000", rate);
-    if (channels < 1 || channels > 64)
-        return ebb_fail(error, EBB_INVALID, "%d channels, expected 1 to 64", channels);
-    return EBB_OK;
-}
 
 static enum ebb_result check_model(const struct ebb_model *m, struct ebb_error *error)
 {
@@ -152,7 +144,7 @@ static enum ebb_result prepare(struct ebb_denoise *d, struct ebb_error *error)
     if (ebb_recipe_verb(d->recipe) != EBB_VERB_DENOISE)
         return ebb_fail(error, EBB_WRONG_TYPE, "the recipe is one to %s, not to denoise",
                         ebb_verb_name(ebb_recipe_verb(d->recipe)));
-    enum ebb_result result = check_sound(d->rate, d->channels, error);
+    enum ebb_result result = ebb_recording_check(d->rate, d->channels, error);
     if (result == EBB_OK)
         result = check_model(d->model, error);
     if (result == EBB_OK)

@@ -7,6 +7,7 @@
 
 #include "audio/mel_coding.h"
 #include "audio/peak.h"
+#include "audio/recording.h"
 #include "base/base.h"
 #include "edit/region.h"
 #include "generate/window_sound.h"
@@ -52,10 +53,8 @@ struct layout {
 
 static enum ebb_result check_sound(const struct ebb_sound *s, struct ebb_error *error)
 {
-    if (s->rate < 1000 || s->rate > 768000)
-        return ebb_fail(error, EBB_INVALID, "the rate is %d Hz, expected 1000 to 768000", s->rate);
-    if (s->channels < 1 || s->channels > 64)
-        return ebb_fail(error, EBB_INVALID, "%d channels, expected 1 to 64", s->channels);
+    if (ebb_recording_check(s->rate, s->channels, error) != EBB_OK)
+        return EBB_INVALID;
     return s->frames > 0 ? EBB_OK
                          : ebb_fail(error, EBB_INVALID, "the recording is empty: there is nothing to edit");
 }

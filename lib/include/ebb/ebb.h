@@ -18,9 +18,9 @@
 //             close and destroy take the address of the pointer, clear the pointer, and do nothing with
 //             NULL.
 //   Lists     x_next(NULL) is the first, x_next(previous) the one after it, NULL after the last: EBB_EACH_X.
-//   Choices   The model chooses a setting that the recipe leaves open. Outside of recipes, 0 lets the
-//   library
-//             choose a number (CPU threads: 0), and NULL a name or an object (device: NULL).
+//   Choices   The model chooses a setting that the recipe leaves open. Outside of recipes the library
+//   chooses:
+//             a number where it is 0 (CPU threads), a name or an object where it is NULL (device).
 //   Errors    The last parameter `error` may be NULL. No call prints, exits or aborts.
 //   Units     Samples are float32 in [-1, 1], rates in Hz, times in seconds.
 //
