@@ -2,8 +2,7 @@
 // Times one pass of a network folder, some input: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES
 // [BATCH [BUSY [PRECISION [profile]]]]]]]. Prints one JSON line; FOLDER is a U-Net or, with HEIGHT and WIDTH
 // of the latent, an autoencoder's decoder. BUSY threads beside it work like an audio thread does: 2.5 ms of
-// every
-// 5. PRECISION is fp32 or bf16. `profile` prints a second line, the operations of the last pass.
+// every 5. PRECISION is fp32 or bf16. `profile` prints a second line, the operations of the last pass.
 #include <ebb/ebb.h>
 #include <ebb/lab.h>
 
