@@ -45,10 +45,11 @@ def touched(word, folders):
         for path, _, names in os.walk(os.path.join(ROOT, folder)):
             for name in names:
                 whole = os.path.join(path, name)
-                if name.endswith(SOURCES) and not os.path.relpath(whole, ROOT).startswith("shaders/generated"):
+                place = os.path.relpath(whole, ROOT)
+                if name.endswith(SOURCES) and not place.startswith("shaders/generated"):
                     with open(whole, encoding="utf-8") as f:
                         if re.search(word, f.read()):
-                            yield os.path.relpath(whole, ROOT)
+                            yield place
 
 
 def unnamed(text):
