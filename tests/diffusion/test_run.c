@@ -217,9 +217,9 @@ TEST(bad_runs_are_refused)
     BAD(sampler, "ddmp", "ddpm, ddim");
     BAD(sampler, NULL, "ddpm, ddim");
     BAD(schedule, NULL, "schedule");
-    BAD(steps, 0, "1..");
-    BAD(steps, -1, "1..");
-    BAD(steps, 100000, "1..");
+    BAD(steps, 0, "1 to 1000");
+    BAD(steps, -1, "1 to 1000");
+    BAD(steps, 100000, "1 to 1000");
     BAD(steps, 1001, "1 to 1000");
     BAD(start, 0, "start");
     BAD(start, NAN, "start");
