@@ -26,8 +26,8 @@ fails 2 'there is no field {fooooooo}' $render --label rain --name '{fooooooo}' 
 fails 2 'there is no field {version}' $render --label rain --name '{version}' -o x/
 fails 2 '{steps}: the model decides it' $render --label rain --name '{steps}' -o x/
 fails 2 'only whole numbers have digits' $render --label rain --name '{label:03}' -o x/
-fails 2 'digits, 1 to 19' $render --label rain --name '{index:20}' -o x/
-fails 2 'digits, 1 to 19' $render --label rain --name '{index:-3}' -o x/
+fails 2 'digits behind the colon, 1 to 19' $render --label rain --name '{index:20}' -o x/
+fails 2 'digits behind the colon, 1 to 19' $render --label rain --name '{index:-3}' -o x/
 fails 2 'a field is' $render --label rain --name '{index' -o x/
 fails 2 'a } without its {' $render --label rain --name 'index}' -o x/
 for name in ../x /x a/../x a//x .x a/.x a/ ./x; do
