@@ -178,7 +178,7 @@ try 'label,seconds,\nrain,1,x\n'
 fails 2 'list.csv:2: "x" stands in a column without a name' "$ebb" render --model tiny-sfx --list list.csv \
     -o out
 try 'label\tseconds\nrain\t1,000\n'
-fails 2 'list.csv:2: seconds: "1,000", expected a number' "$ebb" render --model tiny-sfx --list list.csv -o out
+fails 2 'list.csv:2: seconds: "1,000", expected' "$ebb" render --model tiny-sfx --list list.csv -o out
 
 # ---- all that is wrong with a list is told together, within a bound ----
 
