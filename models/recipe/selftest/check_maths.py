@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import torch
 
-from .. import audio, denoise, diffusion, evaluate_denoise, judge_denoise, nets
+from .. import audio, denoise, diffusion, evaluate_denoise, judge_denoise, nets, sfx
 from .base import check, skip
 
 
@@ -32,6 +32,12 @@ def check_mel():
     check(abs(spectrum.abs().max() - 1) < 1e-3, "a full-scale sine reads 1.0")
     check(audio.filterbank().shape == (128, 1025), "128 bands of 1025 bins")
     check((audio.mel(torch.zeros(5000)) == -1).all(), "silence is -1")
+    faint = torch.full((128, 3), -0.96)  # -88 dB; the limit of a frame is -80
+    faint[0], faint[1, 1] = torch.tensor([-0.9, -0.9, -0.7]), -0.82  # -85, -85 and -81, -75 dB
+    quiet = torch.where(faint < -0.95, -1.0, faint)
+    quiet[0, 0] = -1
+    check(torch.equal(sfx.hushed(faint, dict(silence=-0.95)), quiet), "a frame of which nothing is left")
+    check(torch.equal(sfx.hushed(faint, {}), faint), "no silence where none is asked for")
     check(
         torch.allclose(audio.spread(torch.ones(128, 3)), torch.ones(1025, 3)),
         "gains of 1 stay 1 on every bin",
@@ -143,6 +149,9 @@ def check_automatic():
         "automatic t is fitted on no scene of a table",
     )
     check(np.allclose(left, [0.9, 0.525, 0]), f"less, and nothing, of what is clean: {left}")
+    tables = [[0, 0.8]], [[0, 1]], [[0.45, 1], [0.55, 0]]
+    told = judge_denoise.pick_t(tables, np.array([[0, 9, 0.4], [0, 9, 0.5], [0, 6, 0.5], [0, 5, 0.9]]))
+    check(np.allclose(told, [0.8, 0.5, 0.75, 0.8]), f"a net that is unsure does less where it counts: {told}")
 
 
 def check_nets():
