@@ -81,7 +81,7 @@ static const char *words_of(const struct ebb_setting *row, const struct ebb_reci
 static int field_text(const struct field *field, const struct name_context *context, char *text, size_t size)
 {
     const struct ebb_setting *row = find_row(field->name, context->recipe);
-    bool own = context->name && strcmp(field->name, "name") == 0;
+    bool own = strcmp(field->name, "name") == 0;
     if (!own && !row)
         return no_field(field->name, context);
     bool whole = row && (row->type == EBB_SETTING_SEED || row->type == EBB_SETTING_WHOLE);

@@ -7,7 +7,7 @@
 
 struct name_context {
     const struct ebb_recipe *recipe; // every setting is a field
-    const char *name;                // the field {name}; NULL: there is none
+    const char *name;                // the field {name}
     const char *what;                // in front of messages: "--name", "sounds.csv:3: folder"
 };
 

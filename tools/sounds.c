@@ -95,9 +95,9 @@ static void end_part(char *path)
 int sound_name(struct sound_job *job, const struct sound_naming *naming, const char *folder, const char *name)
 {
     char own[SOUND_NAME] = "", path[SOUND_NAME] = "", what[400];
-    int code = expand(job, own, name, NULL, "name");
     if (!*job->name)
         sound_default_name(job);
+    int code = expand(job, own, name, job->name, "name"); // there, {name} is the usual one
     if (!*own)
         memcpy(own, job->name, sizeof(own));
     if (!code)

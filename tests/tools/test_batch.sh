@@ -45,6 +45,9 @@ ok "are where they are said to be" holds listed './amb/rain-s5-000.wav ./amb/rai
 printf 'label,name,seed\nrain,end,' >end.csv
 ok "a list may end behind a comma" $render --list end.csv -o end/
 ok "and has its sound" holds end './end.wav '
+prints 'label,folder,name\nrain,amb,far {name}\n' usual.csv
+ok "{name} in the column name" $render --list usual.csv -o column/
+ok "is the usual name" holds column './amb/far rain-s0-000.wav '
 ok "a template around a list's names" $render --list list.csv --name 'v1/{name}' -o v1/
 ok "stands in the row's folder" holds v1 './amb/rain/v1/rain_00.wav ./amb/v1/rain-s5-000.wav ./v1/k.wav '
 ok "a list with seeds" says '6 of 6 sounds made' $render --list list.csv --seed-count 2 -o seeds/
