@@ -110,7 +110,8 @@ def main():
         os.remove(path)
 
         code, used = make(ebb, tests, "kick", path, *options)
-        silent = not any(samples(path, FRAMES // 2, RATE)) and not any(samples(path, FRAMES - RATE, RATE))
+        # The resampler rings for some samples in front of the event, at the ring's end.
+        silent = not any(samples(path, FRAMES // 2, RATE)) and not any(samples(path, FRAMES - 2 * RATE, RATE))
         ok(code == 0 and silent and any(samples(path, 0, RATE)), "an event comes once, then there is silence")
         ok(os.listdir(folder) == ["loop.wav"], "nothing is left beside it")
     print(f"1..{count}")
