@@ -81,16 +81,20 @@ void sound_spell_labels(struct ebb_recipe *recipe, const struct ebb_model *model
     spell_label(recipe, model, "negative");
 }
 
-// Who asks for a label that there is not is told where they are listed.
-static int no_label(const char *where, const struct ebb_error *error)
+// Who asks for a label that there is not is told where they are listed, and where descriptions go.
+static int no_label(const struct ebb_model *model, const char *where, const struct ebb_error *error)
 {
-    bool label = error->code == EBB_NOT_FOUND && strstr(error->message, " has no label \"");
-    if (!label)
+    static const char before[] = " has no label \"";
+    const char *label = strstr(error->message, before), *end = strrchr(error->message, '"');
+    if (error->code != EBB_NOT_FOUND || !label)
         return tool_error_at(where, error);
-    bool words = strchr(strstr(error->message, " has no label \"") + strlen(" has no label \""), ' ') <
-                 strrchr(error->message, '"');
-    return tool_fail(TOOL_NOT_FOUND, "%s%s%s (ebb labels lists them)", where, error->message,
-                     words ? "; labels are understood, not descriptions" : "");
+    label += strlen(before);
+    const char *advice = " (ebb labels lists them)";
+    if (end > label && memchr(label, ' ', (size_t)(end - label)))
+        advice = ebb_model_info(model)->prompt
+                     ? " (ebb labels lists them; --prompt takes descriptions)"
+                     : "; labels are understood, not descriptions (ebb labels lists them)";
+    return tool_fail(TOOL_NOT_FOUND, "%s%s%s", where, error->message, advice);
 }
 
 // ---- what contradicts itself ----
@@ -186,7 +190,7 @@ int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const ch
     if (code)
         return code;
     if (ebb_model_settle(m->model, recipe, &error) != EBB_OK)
-        return no_label(where, &error);
+        return no_label(m->model, where, &error);
     return open_initial(recipe) ? TOOL_OK : tool_fail(TOOL_FAILED, "%sout of memory", where);
 }
 

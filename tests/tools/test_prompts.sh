@@ -57,6 +57,8 @@ ok "words of its labels" sh -c "$sfx --prompt 'big dog barking' -o dog.wav 2>sai
 ok "a word that it never heard is named, with the nearest that it did" \
     sh -c "$sfx --prompt 'xylocopa barking' -o bee.wav 2>said &&
         grep -q '\"xylocopa\".*nearest.*likeness' said"
+fails 3 '(ebb labels lists them; --prompt takes descriptions)' \
+    $sfx --label 'heavy rain on a tin roof' -o no.wav
 ok "a prompt is no label" sh -c "$sfx --prompt kick -o p.wav --quiet && $sfx --label kick -o l.wav --quiet &&
     ! $helper same p.wav l.wav"
 ok "ebb labels has examples" sh -c "$ebb labels sfx | grep -A1 '^  dog_bark' | grep -q '\"dog barking\"'"
