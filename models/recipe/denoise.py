@@ -34,6 +34,7 @@ AUTO_T = [
     [30, 0],
 ]  # automatic t by the estimated SNR in dB: what is clean is left alone
 AUTO_DOUBT = [[5, 0.9], [20, 0.3], [26, 0]]  # and by the doubt in dB, until `evaluate --write` has fitted it
+AUTO_UNSURE = [[0.45, 1], [0.52, 0]]  # and where there is doubt, by how unsure the net is: 0 to 1
 COMPRESSED = 20.0  # weight of the compressed spectra's error beside the logarithm of the energy's
 
 
