@@ -9,7 +9,7 @@
 
 #include "longloop.h"
 #include "ring.h"
-#include "tape_finish.h"
+#include "spool_finish.h"
 #include "written.h"
 
 enum { BLOCK = 1 << 14 }; // frames
@@ -22,7 +22,7 @@ struct pass {
     float *block;                    // what comes out of the resampler
     size_t channels, skip, left;     // frames: that are not wanted in front, that are wanted then
     int rate;                        // Hz, of the file
-    struct tape *tape;
+    struct spool *spool;
     struct ebb_meter *meter;
     struct ebb_sound_writer *writer;
     struct ebb_error error; // of what takes the samples
@@ -38,7 +38,7 @@ static bool is_resampled(const struct ebb_recipe *recipe)
     return !isnan(ebb_recipe_number(recipe, "rate"));
 }
 
-static bool needs_tape(const struct ebb_recipe *recipe)
+static bool needs_spool(const struct ebb_recipe *recipe)
 {
     return sound_has_level(recipe) || sound_is_cut(recipe);
 }
@@ -57,15 +57,15 @@ bool long_sound_is(const struct ebb_model *model, const struct ebb_recipe *recip
         return false;
     if (is_loop(recipe))
         return long_loop_is(recipe);
-    return !needs_tape(recipe) || is_large(model, recipe);
+    return !needs_spool(recipe) || is_large(model, recipe);
 }
 
 // ---- the way of the samples ----
 
 static enum ebb_result put(struct pass *p, float *samples, size_t frames)
 {
-    if (p->tape)
-        return tape_put(p->tape, tape_frames(p->tape), samples, frames, &p->error);
+    if (p->spool)
+        return spool_put(p->spool, spool_frames(p->spool), samples, frames, &p->error);
     if (p->meter)
         return ebb_meter_add(p->meter, samples, frames, &p->error);
     struct ebb_sound sound = {.samples = samples, .frames = frames, .channels = (int)p->channels};
@@ -152,7 +152,7 @@ static void end(struct pass *p)
     ebb_resampler_destroy(&p->resampler);
     ebb_sound_writer_destroy(&p->writer);
     ebb_meter_destroy(&p->meter);
-    tape_destroy(&p->tape);
+    spool_destroy(&p->spool);
     free(p->block);
 }
 
@@ -179,31 +179,31 @@ static enum ebb_result check_loop(const struct pass *p, size_t frames, struct eb
     return error->code;
 }
 
-// Onto the tape, and what is to be written of it.
-static enum ebb_result record(struct pass *p, const char *path, struct tape_span *span,
+// Onto the spool, and what is to be written of it.
+static enum ebb_result record(struct pass *p, const char *path, struct spool_span *span,
                               struct ebb_error *error)
 {
-    p->tape = tape_create(path, (int)p->channels, p->rate, error);
-    enum ebb_result result = p->tape ? make(p, error) : error->code;
-    return result == EBB_OK ? tape_cut(p->tape, p->job->recipe, span, error) : result;
+    p->spool = spool_create(path, (int)p->channels, p->rate, error);
+    enum ebb_result result = p->spool ? make(p, error) : error->code;
+    return result == EBB_OK ? spool_cut(p->spool, p->job->recipe, span, error) : result;
 }
 
-static enum ebb_result write_tape(struct pass *p, const char *path, size_t *frames, struct ebb_error *error)
+static enum ebb_result write_spool(struct pass *p, const char *path, size_t *frames, struct ebb_error *error)
 {
-    struct tape_span span = {0};
+    struct spool_span span = {0};
     struct sound_level level = {-INFINITY, 0};
     const struct ebb_recipe *recipe = p->job->recipe;
     enum ebb_result result = check_loop(p, *frames, error);
     if (result == EBB_OK)
         result = record(p, path, &span, error);
     if (result == EBB_OK && sound_has_level(recipe))
-        result = tape_measure(p->tape, &span, &level, error);
+        result = spool_measure(p->spool, &span, &level, error);
     double db = sound_has_level(recipe) && result == EBB_OK ? sound_gain(recipe, p->job->name, &level)
                                                             : ebb_recipe_number(recipe, "gain");
     *frames = span.frames + span.silence;
     if (result == EBB_OK)
         result = open_writer(p, path, *frames, error);
-    return result == EBB_OK ? tape_write(p->tape, &span, db, p->writer, error) : result;
+    return result == EBB_OK ? spool_write(p->spool, &span, db, p->writer, error) : result;
 }
 
 static enum ebb_result write_as_made(struct pass *p, const char *path, size_t frames, struct ebb_error *error)
@@ -219,8 +219,8 @@ enum ebb_result long_sound_write(const struct long_sound_job *job, const char *p
     size_t frames;
     enum ebb_result result = begin(&p, job, &frames, error);
     if (result == EBB_OK)
-        result = needs_tape(job->recipe) ? write_tape(&p, path, &frames, error)
-                                         : write_as_made(&p, path, frames, error);
+        result = needs_spool(job->recipe) ? write_spool(&p, path, &frames, error)
+                                          : write_as_made(&p, path, frames, error);
     *lost = result == EBB_OK && job->claimer && !claim_holds(job->claimer);
     if (result == EBB_OK && !*lost)
         result = ebb_sound_writer_finish(p.writer, error);
@@ -246,13 +246,13 @@ enum ebb_result long_sound_measure(const struct long_sound_job *job, const char 
                                    struct sound_level *level, struct ebb_error *error)
 {
     struct pass p;
-    struct tape_span span;
+    struct spool_span span;
     size_t frames;
     enum ebb_result result = begin(&p, job, &frames, error);
     if (result == EBB_OK && sound_is_cut(job->recipe)) {
         result = record(&p, path, &span, error);
         if (result == EBB_OK)
-            result = tape_measure(p.tape, &span, level, error);
+            result = spool_measure(p.spool, &span, level, error);
     } else if (result == EBB_OK) {
         result = meter(&p, level, error);
     }

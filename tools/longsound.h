@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A sound that is written as it is made: an hour of rain takes no more memory than a minute. What has to be
-// known of all of it before its first sample is written, its level for instance, is found out on a tape.
+// known of all of it before its first sample is written, its level for instance, is found out on a spool.
 #ifndef EBB_TOOLS_LONGSOUND_H
 #define EBB_TOOLS_LONGSOUND_H
 
@@ -23,7 +23,7 @@ bool long_sound_is(const struct ebb_model *model, const struct ebb_recipe *recip
 enum ebb_result long_sound_write(const struct long_sound_job *job, const char *path, bool *lost,
                                  double *seconds, struct ebb_error *error);
 
-// Makes it to measure it; a tape is put beside `path`.
+// Makes it to measure it; a spool is put beside `path`.
 enum ebb_result long_sound_measure(const struct long_sound_job *job, const char *path,
                                    struct sound_level *level, struct ebb_error *error);
 

@@ -978,7 +978,7 @@ struct family {
     double peak;
 };
 
-// Where a sound is to be; its folder is made, for the tape that is put beside it.
+// Where a sound is to be; its folder is made, for the spool that is put beside it.
 static char *place_of(const struct render *r, const struct sound_job *job)
 {
     char *path = r->out ? output_path(r, job) : strdup("-");

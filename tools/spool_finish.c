@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tape_finish.h"
+#include "spool_finish.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,26 +18,26 @@ struct block {
 
 typedef enum ebb_result look(void *user, const struct block *block, struct ebb_error *error);
 
-static float *make_block(const struct tape *tape, struct ebb_error *error)
+static float *make_block(const struct spool *spool, struct ebb_error *error)
 {
-    float *samples = calloc((size_t)BLOCK * (size_t)tape_channels(tape), sizeof(float));
+    float *samples = calloc((size_t)BLOCK * (size_t)spool_channels(spool), sizeof(float));
     if (!samples)
         *error = (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a part of a sound"};
     return samples;
 }
 
 // Shows the sound block by block, with the silence behind it.
-static enum ebb_result each_block(const struct tape *tape, const struct tape_span *span, look *look_at,
+static enum ebb_result each_block(const struct spool *spool, const struct spool_span *span, look *look_at,
                                   void *user, struct ebb_error *error)
 {
-    float *samples = make_block(tape, error);
+    float *samples = make_block(spool, error);
     enum ebb_result result = samples ? EBB_OK : error->code;
-    size_t channels = (size_t)tape_channels(tape), end = span->frames + span->silence, count;
+    size_t channels = (size_t)spool_channels(spool), end = span->frames + span->silence, count;
     for (size_t i = 0; i < end && result == EBB_OK; i += count) {
         size_t left = i < span->frames ? span->frames - i : end - i;
         count = left < BLOCK ? left : BLOCK;
         if (i < span->frames)
-            result = tape_get(tape, span->first + i, samples, count, error);
+            result = spool_get(spool, span->first + i, samples, count, error);
         for (size_t k = 0; k < count * channels && i >= span->frames; k++)
             samples[k] = 0;
         if (result == EBB_OK && tool_interrupted())
@@ -82,73 +82,73 @@ static enum ebb_result find_loud(void *user, const struct block *block, struct e
 }
 
 // Where the sound comes within so many dB of its peak.
-static enum ebb_result look_for(const struct tape *tape, const struct tape_span *span, double db,
+static enum ebb_result look_for(const struct spool *spool, const struct spool_span *span, double db,
                                 struct loud *loud, struct ebb_error *error)
 {
     *loud = (struct loud){.first = SIZE_MAX};
-    enum ebb_result result = each_block(tape, span, find_peak, loud, error);
+    enum ebb_result result = each_block(spool, span, find_peak, loud, error);
     loud->threshold = loud->peak * pow(10, db / 20);
-    return result == EBB_OK ? each_block(tape, span, find_loud, loud, error) : result;
+    return result == EBB_OK ? each_block(spool, span, find_loud, loud, error) : result;
 }
 
-// Fades a part of the tape as ebb_sound_fade() does; the fades are short.
-static enum ebb_result fade(struct tape *tape, const struct tape_span *span, double in, double out,
+// Fades a part of the spool as ebb_sound_fade() does; the fades are short.
+static enum ebb_result fade(struct spool *spool, const struct spool_span *span, double in, double out,
                             struct ebb_error *error)
 {
-    size_t fading = (size_t)rint(fmax(in, out) * tape_rate(tape));
+    size_t fading = (size_t)rint(fmax(in, out) * spool_rate(spool));
     size_t count = fading < span->frames ? fading : span->frames;
     size_t at = span->first + (out > 0 ? span->frames - count : 0);
     struct ebb_sound part = {0};
-    enum ebb_result result = ebb_sound_alloc(&part, count, tape_channels(tape), tape_rate(tape), error);
+    enum ebb_result result = ebb_sound_alloc(&part, count, spool_channels(spool), spool_rate(spool), error);
     if (result == EBB_OK)
-        result = tape_get(tape, at, part.samples, count, error);
+        result = spool_get(spool, at, part.samples, count, error);
     if (result == EBB_OK) {
         ebb_sound_fade(&part, in, out);
-        result = tape_put(tape, at, part.samples, count, error);
+        result = spool_put(spool, at, part.samples, count, error);
     }
     ebb_sound_clear(&part);
     return result;
 }
 
 // As ebb_sound_trim() does.
-static enum ebb_result trim(struct tape *tape, struct tape_span *span, struct ebb_error *error)
+static enum ebb_result trim(struct spool *spool, struct spool_span *span, struct ebb_error *error)
 {
     struct loud loud;
-    enum ebb_result result = look_for(tape, span, SOUND_TRIM_DB, &loud, error);
+    enum ebb_result result = look_for(spool, span, SOUND_TRIM_DB, &loud, error);
     if (result != EBB_OK || loud.end == 0)
-        return result == EBB_OK ? fade(tape, span, 0, SOUND_TRIM_FADE, error) : result;
-    size_t more = (size_t)rint(SOUND_TRIM_FADE * tape_rate(tape));
+        return result == EBB_OK ? fade(spool, span, 0, SOUND_TRIM_FADE, error) : result;
+    size_t more = (size_t)rint(SOUND_TRIM_FADE * spool_rate(spool));
     size_t first = loud.first > more ? loud.first - more : 0;
     size_t end = more < span->frames - loud.end ? loud.end + more : span->frames;
-    *span = (struct tape_span){span->first + first, end - first, 0};
-    return fade(tape, span, 0, SOUND_TRIM_FADE, error);
+    *span = (struct spool_span){span->first + first, end - first, 0};
+    return fade(spool, span, 0, SOUND_TRIM_FADE, error);
 }
 
 // As ebb_sound_lead() does.
-static enum ebb_result cut_lead(struct tape *tape, const struct ebb_recipe *recipe, struct tape_span *span,
+static enum ebb_result cut_lead(struct spool *spool, const struct ebb_recipe *recipe, struct spool_span *span,
                                 struct ebb_error *error)
 {
     const double attack_db = -40;
     double lead = ebb_recipe_number(recipe, "lead");
-    size_t keep = (size_t)round(lead * tape_rate(tape));
+    size_t keep = (size_t)round(lead * spool_rate(spool));
     struct loud loud;
-    enum ebb_result result = look_for(tape, span, attack_db, &loud, error);
+    enum ebb_result result = look_for(spool, span, attack_db, &loud, error);
     if (result != EBB_OK || loud.end == 0 || loud.first <= keep)
         return result;
     size_t cut = loud.first - keep, silence = sound_keeps_length(recipe) ? cut : 0;
-    *span = (struct tape_span){span->first + cut, span->frames - cut, silence};
-    return fade(tape, span, lead, 0, error);
+    *span = (struct spool_span){span->first + cut, span->frames - cut, silence};
+    return fade(spool, span, lead, 0, error);
 }
 
-enum ebb_result tape_cut(struct tape *tape, const struct ebb_recipe *recipe, struct tape_span *span,
-                         struct ebb_error *error)
+enum ebb_result spool_cut(struct spool *spool, const struct ebb_recipe *recipe, struct spool_span *span,
+                          struct ebb_error *error)
 {
-    *span = (struct tape_span){.frames = tape_frames(tape)};
+    *span = (struct spool_span){.frames = spool_frames(spool)};
     enum ebb_result result = EBB_OK;
     if (ebb_recipe_number(recipe, "trim") == 1)
-        result = trim(tape, span, error);
+        result = trim(spool, span, error);
     if (result == EBB_OK && !isnan(ebb_recipe_number(recipe, "lead")))
-        result = cut_lead(tape, recipe, span, error);
+        result = cut_lead(spool, recipe, span, error);
     return result;
 }
 
@@ -159,11 +159,11 @@ static enum ebb_result add_to_meter(void *meter, const struct block *block, stru
     return ebb_meter_add(meter, block->samples, block->frames, error);
 }
 
-enum ebb_result tape_measure(const struct tape *tape, const struct tape_span *span, struct sound_level *level,
-                             struct ebb_error *error)
+enum ebb_result spool_measure(const struct spool *spool, const struct spool_span *span,
+                              struct sound_level *level, struct ebb_error *error)
 {
-    struct ebb_meter *meter = ebb_meter_create(tape_channels(tape), tape_rate(tape), error);
-    enum ebb_result result = meter ? each_block(tape, span, add_to_meter, meter, error) : error->code;
+    struct ebb_meter *meter = ebb_meter_create(spool_channels(spool), spool_rate(spool), error);
+    enum ebb_result result = meter ? each_block(spool, span, add_to_meter, meter, error) : error->code;
     if (result == EBB_OK)
         *level = (struct sound_level){ebb_meter_loudness(meter), ebb_meter_peak(meter)};
     ebb_meter_destroy(&meter);
@@ -187,9 +187,9 @@ static enum ebb_result copy_block(void *user, const struct block *block, struct 
     return ebb_sound_writer_write(copy->writer, block->samples, block->frames, error);
 }
 
-enum ebb_result tape_write(const struct tape *tape, const struct tape_span *span, double db,
-                           struct ebb_sound_writer *writer, struct ebb_error *error)
+enum ebb_result spool_write(const struct spool *spool, const struct spool_span *span, double db,
+                            struct ebb_sound_writer *writer, struct ebb_error *error)
 {
     struct copy copy = {writer, db};
-    return each_block(tape, span, copy_block, &copy, error);
+    return each_block(spool, span, copy_block, &copy, error);
 }

@@ -9,7 +9,7 @@ small="env EBB_MEMORY=10M"
 # ---- the bits of a sound in memory ----
 
 alike() {
-    $render "$@" -o memory.wav && $small $render "$@" -o tape.wav && cmp memory.wav tape.wav
+    $render "$@" -o memory.wav && $small $render "$@" -o spool.wav && cmp memory.wav spool.wav
 }
 ok "a loudness" alike --label rain --lufs -23
 ok "a peak, in stereo" alike --label rain --peak -3 --channels 2 --width 0.7
