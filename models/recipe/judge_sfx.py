@@ -74,9 +74,15 @@ def opened(folder, work, what):
     """A generator's ebb.json, and the sounds to compare it with: those of the labels that it has."""
     info = json.loads((Path(folder) / "ebb.json").read_text(encoding="utf-8"))
     seen = sfx.Windows(work)
-    if [label["name"] for label in info.get("labels", [])] != seen.labels:
-        raise ValueError(f"{folder} has other labels than the sounds in {work}")
+    labels = [label["name"] for label in info.get("labels", [])]
+    unheard = [name for name in labels if name not in seen.labels]
+    if unheard or not labels:
+        raise ValueError(
+            f"{folder} has other labels than the sounds in {work}: {', '.join(unheard) or 'none at all'}"
+        )
     seen.need_sounds(what)
+    if labels != seen.labels:
+        seen.keep_labels(labels)
     return info, seen
 
 

@@ -87,6 +87,20 @@ class Windows:
                 f"{who} of the labels {', '.join(labels)}; the prepared sounds have {', '.join(self.labels)}"
             )
 
+    def keep_labels(self, labels):
+        """Forgets the sounds of other labels, and numbers these in the order given."""
+        number = torch.tensor([labels.index(name) if name in labels else -1 for name in self.labels])
+        for side in ("train", "held"):
+            numbers = number[getattr(self, side + "_labels")]
+            kept = (numbers >= 0).nonzero()[:, 0]
+            setattr(self, side, getattr(self, side)[kept])
+            setattr(self, side + "_labels", numbers[kept])
+            captions = getattr(self, side + "_captions", None)  # an older bank has none
+            if captions:
+                setattr(self, side + "_captions", [captions[i] for i in kept])
+        self.stamp = [self.stamp, labels] if labels != self.labels else self.stamp
+        self.labels = labels
+
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
         if not labels:

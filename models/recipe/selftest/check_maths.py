@@ -20,7 +20,22 @@ def run(root):
     check_nets()
     check_denoise()
     check_automatic()
+    check_labels()
     check_diffusion(root)
+
+
+def check_labels():
+    """A model of fewer labels is compared with the sounds of its own."""
+    seen = sfx.Windows.__new__(sfx.Windows)
+    seen.labels, seen.stamp = ["bell", "rain", "wind"], 7
+    seen.train, seen.train_labels = torch.arange(4.0), torch.tensor([2, 1, 0, 2])
+    seen.held, seen.held_labels = torch.arange(2.0), torch.tensor([1, 0])
+    seen.train_captions, seen.held_captions = ["w", "r", "b", "v"], ["r", "b"]
+    seen.keep_labels(["wind", "bell"])
+    check(seen.train.tolist() == [0, 2, 3] and seen.train_labels.tolist() == [0, 1, 0], "two of three")
+    check(seen.train_captions == ["w", "b", "v"] and seen.held_captions == ["b"], "their captions")
+    check(seen.held.tolist() == [1] and seen.held_labels.tolist() == [1], "on both sides")
+    check(seen.labels == ["wind", "bell"] and seen.stamp != 7, "another judge hears them")
 
 
 def check_mel():
