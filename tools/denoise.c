@@ -368,7 +368,7 @@ static bool begin_writer(const struct pass *p, struct ebb_sound_writer *writer, 
                          struct ebb_error *error)
 {
     const struct ebb_sound_metadata *metadata = ebb_sound_reader_metadata(p->reader);
-    return writer && written_begin(writer, path, metadata, p->frames, error) == EBB_OK;
+    return writer && written_begin(writer, metadata, p->frames, error) == EBB_OK;
 }
 
 static struct ebb_sound_writer *open_writer(const struct pass *p, const char *path,

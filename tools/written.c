@@ -71,17 +71,17 @@ int written_format_for(const char *path, int given, enum ebb_wav_format recordin
     return named == EBB_FLAC_16 && recording != EBB_WAV_16 ? EBB_FLAC_24 : named;
 }
 
-enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
-                              const struct ebb_sound_metadata *metadata, size_t frames,
-                              struct ebb_error *error)
+enum ebb_result written_begin(struct ebb_sound_writer *writer, const struct ebb_sound_metadata *metadata,
+                              size_t frames, struct ebb_error *error)
 {
     enum ebb_result result = ebb_sound_writer_begin(writer, metadata, frames, error);
     if (result != EBB_UNSUPPORTED || !metadata)
         return result;
+    struct ebb_error why = *error;
     *error = (struct ebb_error){0};
     result = ebb_sound_writer_begin(writer, NULL, frames, error);
     if (result == EBB_OK)
-        tool_warn("%s: the metadata of the recording is left out; a WAV keeps it", path);
+        tool_warn("%s", why.message);
     return result;
 }
 
@@ -129,7 +129,7 @@ enum ebb_result written_sound(const char *path, const struct ebb_sound *sound, c
                                                               sound->comment, error);
     if (!writer)
         return error->code;
-    enum ebb_result result = written_begin(writer, path, metadata, sound->frames, error);
+    enum ebb_result result = written_begin(writer, metadata, sound->frames, error);
     if (result == EBB_OK)
         result = exact ? ebb_sound_writer_write_double(writer, exact, sound->frames, error)
                        : ebb_sound_writer_write(writer, sound->samples, sound->frames, error);

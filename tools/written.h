@@ -28,9 +28,8 @@ int written_format_for(const char *path, int given, enum ebb_wav_format recordin
 bool written_name_is_good(const char *path, int given); // the same, before the recording is known
 
 // Begins a file. What a recording's file tells of it goes into a WAV; of other files it is said to be lost.
-enum ebb_result written_begin(struct ebb_sound_writer *writer, const char *path,
-                              const struct ebb_sound_metadata *metadata, size_t frames,
-                              struct ebb_error *error);
+enum ebb_result written_begin(struct ebb_sound_writer *writer, const struct ebb_sound_metadata *metadata,
+                              size_t frames, struct ebb_error *error);
 
 // What a file says of the loop that it begins with, `loop` frames; a WAV alone has a place for that. NULL:
 // nothing, or a failure, which `error` says.

@@ -207,8 +207,18 @@ static enum ebb_result fail(const struct ebb_encoder *e, struct ebb_error *error
                     e->failure ? strerror(e->failure) : sf_strerror(e->file));
 }
 
-static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const char *kind, const char *comment,
-                                 struct ebb_error *error)
+static enum ebb_result write_texts(struct ebb_encoder *e, const struct metadata_texts *texts,
+                                   struct ebb_error *error)
+{
+    for (int i = 0; i < METADATA_TAGS; i++)
+        if (texts->of[i] && sf_set_string(e->file, metadata_tags[i].text, texts->of[i]) != 0)
+            return ebb_fail(error, EBB_UNWRITABLE, "%s: its comment cannot be written (%s)", e->name,
+                            sf_strerror(e->file));
+    return EBB_OK;
+}
+
+static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const char *kind,
+                                 const struct metadata_texts *texts, struct ebb_error *error)
 {
     SF_VIRTUAL_IO io = {file_length, file_seek, file_read, file_write, file_tell};
     double quality = OGG_QUALITY;
@@ -221,9 +231,8 @@ static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const cha
                         e->name, kind, info->channels, info->samplerate, sf_strerror(NULL));
     if (e->ogg)
         sf_command(e->file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
-    if (comment && sf_set_string(e->file, SF_STR_COMMENT, comment) != 0)
-        return ebb_fail(error, EBB_UNWRITABLE, "%s: its comment cannot be written (%s)", e->name,
-                        sf_strerror(e->file));
+    if (write_texts(e, texts, error) != EBB_OK)
+        return EBB_UNWRITABLE;
     if (e->places && sf_set_string(e->file, SF_STR_LICENSE, STAND_IN) != 0)
         return ebb_fail(error, EBB_UNWRITABLE, "%s: the places of its channels cannot be written (%s)",
                         e->name, sf_strerror(e->file));
@@ -231,9 +240,10 @@ static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const cha
 }
 
 struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *name,
-                                       const struct wav_shape *shape, bool places, const char *comment,
-                                       struct ebb_error *error)
+                                       const struct wav_shape *shape, bool places,
+                                       const struct metadata_texts *texts, struct ebb_error *error)
 {
+    const char *comment = metadata_texts_comment(texts);
     struct ebb_encoder *e = calloc(1, sizeof(*e));
     int i = find(shape->format);
     if (!e) {
@@ -246,10 +256,10 @@ struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *na
     e->ogg = shape->format == EBB_OGG;
     e->places = places && !e->ogg;
     e->mask = shape->mask;
-    e->serial = (uint32_t)ebb_fnv1a(EBB_FNV1A_START, comment ? comment : "", comment ? strlen(comment) : 0);
+    e->serial = (uint32_t)ebb_fnv1a(EBB_FNV1A_START, comment, strlen(comment));
     enum ebb_result result = open_place(e, error);
     if (result == EBB_OK)
-        result = open_file(e, &info, encoded[i].name, comment, error);
+        result = open_file(e, &info, encoded[i].name, texts, error);
     if (result != EBB_OK)
         ebb_encoder_destroy(&e);
     return e;

@@ -9,6 +9,7 @@
 #include <ebb/audio.h>
 #include <ebb/output.h>
 
+#include "metadata_tags.h"
 #include "wav_header.h"
 
 struct ebb_encoder;
@@ -16,12 +17,12 @@ struct ebb_encoder;
 // Whether files of this format are encoded; the others are WAVs.
 bool ebb_format_is_encoded(enum ebb_wav_format format);
 
-// Begins a file in `output`, which must outlive the encoder, with a comment (NULL: none). `name` is for
-// messages, and is borrowed too. `places`: the shape's mask says where the channels belong; a FLAC tells it.
+// Begins a file in `output`, which must outlive the encoder, with these comments. `name` is for messages, and
+// is borrowed too. `places`: the shape's mask says where the channels belong; a FLAC tells it.
 // Down a pipe the file goes when it is complete. NULL on failure.
 struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *name,
-                                       const struct wav_shape *shape, bool places, const char *comment,
-                                       struct ebb_error *error);
+                                       const struct wav_shape *shape, bool places,
+                                       const struct metadata_texts *texts, struct ebb_error *error);
 
 // The next samples, channels interleaved: of FLAC the integers in the upper bits, of Ogg the floats.
 enum ebb_result ebb_encoder_write_integers(struct ebb_encoder *encoder, const int *samples, size_t count,
@@ -29,7 +30,7 @@ enum ebb_result ebb_encoder_write_integers(struct ebb_encoder *encoder, const in
 enum ebb_result ebb_encoder_write_floats(struct ebb_encoder *encoder, const float *samples, size_t count,
                                          struct ebb_error *error);
 
-// Writes what is left. The same samples and the same comment make the same bytes.
+// Writes what is left. The same samples and the same comments make the same bytes.
 enum ebb_result ebb_encoder_finish(struct ebb_encoder *encoder, struct ebb_error *error);
 void ebb_encoder_destroy(struct ebb_encoder **encoder);
 

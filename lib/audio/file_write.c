@@ -32,10 +32,12 @@ struct ebb_sound_writer {
     struct wav_chunks chunks; // beside the samples
     off_t start;              // of the file, in what is written to; -1: a pipe, which cannot be gone back in
     bool begun;               // the header is written
-    bool places;              // the metadata had places of the channels that a FLAC has to be told
-    size_t expected;          // frames that will come; SIZE_MAX: unknown
-    uint64_t frames, clipped; // frames, and samples outside [-1, 1] that were cut
-    uint64_t dither;          // state of the generator
+    struct metadata_texts texts; // of a FLAC or an Ogg
+    bool has_texts;              // they stay when the metadata was refused and begin() comes again without
+    bool places;                 // the metadata had places of the channels that a FLAC has to be told
+    size_t expected;             // frames that will come; SIZE_MAX: unknown
+    uint64_t frames, clipped;    // frames, and samples outside [-1, 1] that were cut
+    uint64_t dither;             // state of the generator
 };
 
 // ---- samples ----
@@ -161,14 +163,22 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         w->shape.mask = metadata->mask;
         w->places = metadata->mask != metadata_flac_mask(w->shape.channels);
     }
-    bool is_ogg = w->shape.format == EBB_OGG;
+    bool is_ogg = w->shape.format == EBB_OGG, rest = false;
+    if (metadata || !w->has_texts) {
+        metadata_texts_clear(&w->texts);
+        w->has_texts = true;
+        if (!metadata_to_texts(metadata, w->comment, &w->texts, &rest))
+            return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
+    }
     if (metadata && is_ogg && w->places && w->shape.channels > 2)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: the format has other places for its %d channels",
                         w->name, w->shape.channels);
-    if (metadata && metadata->chunks.count > 0)
+    if (rest)
         return ebb_fail(error, EBB_UNSUPPORTED,
-                        "%s: the format has no room for the metadata of a recording; a WAV has", w->name);
-    w->encoder = ebb_encoder_create(w->output, w->name, &w->shape, w->places, w->comment, error);
+                        "%s: of the recording's metadata, texts such as title and artist alone are kept; a "
+                        "WAV keeps all",
+                        w->name);
+    w->encoder = ebb_encoder_create(w->output, w->name, &w->shape, w->places, &w->texts, error);
     w->begun = w->encoder != NULL;
     return w->begun ? EBB_OK : error->code;
 }
@@ -378,6 +388,7 @@ void ebb_sound_writer_destroy(struct ebb_sound_writer **writer)
     ebb_encoder_destroy(&w->encoder);
     ebb_output_destroy(&w->output);
     wav_chunks_clear(&w->chunks);
+    metadata_texts_clear(&w->texts);
     free(w->comment);
     free(w->name);
     free(w);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "file_metadata.h"
+#include "audio/metadata_tags.h"
 #include "audio/vorbis_order.h"
 #include "wav_header.h"
 
@@ -27,24 +28,16 @@ static bool add(struct ebb_sound_metadata *m, const char *id, const void *body, 
 
 static bool take_texts(struct ebb_sound_metadata *m, SNDFILE *file)
 {
-    static const struct {
-        int text;
-        const char *id;
-    } fields[] = {
-        {SF_STR_TITLE, "INAM"},       {SF_STR_ARTIST, "IART"},   {SF_STR_ALBUM, "IPRD"},
-        {SF_STR_TRACKNUMBER, "ITRK"}, {SF_STR_DATE, "ICRD"},     {SF_STR_GENRE, "IGNR"},
-        {SF_STR_COPYRIGHT, "ICOP"},   {SF_STR_SOFTWARE, "ISFT"}, {SF_STR_COMMENT, "ICMT"},
-    };
     struct wav_chunk *info = NULL;
     bool ok = true;
-    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields) && ok; i++) {
-        const char *text = sf_get_string(file, fields[i].text);
+    for (size_t i = 0; i < METADATA_TAGS && ok; i++) {
+        const char *text = sf_get_string(file, metadata_tags[i].text);
         size_t size = text ? strlen(text) + 1 : 0;
         if (!text || !*text || size > METADATA_MOST_BYTES - m->bytes)
             continue;
         if (!info)
             info = wav_chunks_add(&m->chunks, "LIST", "INFO", 4);
-        ok = info && wav_chunk_append_field(info, fields[i].id, text, (uint32_t)size);
+        ok = info && wav_chunk_append_field(info, metadata_tags[i].id, text, (uint32_t)size);
         m->bytes += size;
     }
     if (sf_get_string(file, SF_STR_LICENSE))

@@ -593,6 +593,63 @@ TEST(places_that_an_ogg_has_not_are_refused)
     }
 }
 
+// ---- texts in a FLAC and an Ogg ----
+
+// The texts of a recording, a loop (a FLAC and an Ogg have none) and a comment of somebody's.
+static struct ebb_sound_metadata *told(const char *comment, bool loop)
+{
+    struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(1);
+    struct wav_chunk *info = metadata ? wav_chunks_add(&metadata->chunks, "LIST", "INFO", 4) : NULL;
+    REQUIRE(info && wav_chunk_append_field(info, "INAM", "Caf\xe9 \xfc", 7)); // Latin-1
+    REQUIRE(wav_chunk_append_field(info, "IART", "J\xc3\xb6rg", 6));          // UTF-8
+    REQUIRE(!comment || wav_chunk_append_field(info, "ICMT", comment, (uint32_t)strlen(comment) + 1));
+    REQUIRE(!loop || ebb_sound_metadata_set_loop(metadata, 48000, 0, 10, NULL) == EBB_OK);
+    return metadata;
+}
+
+static void require_text(const char *path, int text, const char *want)
+{
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path, SFM_READ, &info);
+    REQUIRE(file);
+    const char *got = sf_get_string(file, text);
+    REQUIRE_STRING(got ? got : "(none)", want ? want : "(none)");
+    sf_close(file);
+}
+
+// The texts stay, in UTF-8. A recipe of ours is replaced by the new one; somebody's comment has no place
+// beside it, which is said, and so is everything that is no text.
+TEST(texts_of_a_recording_stay_in_flac_and_ogg)
+{
+    static const char recipe[] = "{\"ebb\": 2}";
+    static const struct {
+        const char *old, *comment, *want;
+        bool loop, fits;
+    } rows[] = {
+        {NULL, NULL, NULL, false, true},           {"mine", NULL, "mine", false, true},
+        {"mine", recipe, recipe, false, false},    {"{\"ebb\": 1}", recipe, recipe, false, true},
+        {"{\"ebb\": 1}", NULL, NULL, false, true}, {NULL, NULL, NULL, true, false},
+    };
+    static const float samples[4800];
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+        size_t k = i / 2;
+        const char *path = in_folder(i % 2 ? "told.ogg" : "told.flac");
+        struct ebb_sound_metadata *metadata = told(rows[k].old, rows[k].loop);
+        struct ebb_sound_writer *w = ebb_sound_writer_create(path, 1, 48000, i % 2 ? EBB_OGG : EBB_FLAC_16,
+                                                             rows[k].comment, NULL);
+        enum ebb_result fits = w ? ebb_sound_writer_begin(w, metadata, 4800, NULL) : EBB_OUT_OF_MEMORY;
+        REQUIRE(fits == (rows[k].fits ? EBB_OK : EBB_UNSUPPORTED));
+        REQUIRE(rows[k].fits || ebb_sound_writer_begin(w, NULL, 4800, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_writer_write(w, samples, 4800, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_writer_finish(w, NULL) == EBB_OK);
+        ebb_sound_writer_destroy(&w);
+        ebb_sound_metadata_destroy(&metadata);
+        require_text(path, SF_STR_TITLE, "Caf\xc3\xa9 \xc3\xbc");
+        require_text(path, SF_STR_ARTIST, "J\xc3\xb6rg");
+        require_text(path, SF_STR_COMMENT, rows[k].want);
+    }
+}
+
 // ---- what FLAC and Ogg hold beside ----
 
 static void add_vorbis(struct bytes *b, const char *const *comments, size_t count)
