@@ -51,7 +51,11 @@ static int say(GstMessage *message)
 
 static int end_of(GstBus *bus, GstMessageType types, GstClockTime patience)
 {
-    GstMessage *message = gst_bus_timed_pop_filtered(bus, patience, types);
+    // Popped with a filter, the others would be dropped under the bus's lock. There GStreamer 1.26 waits for
+    // ever if one of them holds the last reference to a linked pad, which posts a message when it goes.
+    GstMessage *message = gst_bus_timed_pop(bus, patience);
+    for (; message && !(GST_MESSAGE_TYPE(message) & types); message = gst_bus_timed_pop(bus, patience))
+        gst_message_unref(message);
     int code = say(message);
     if (message)
         gst_message_unref(message);
