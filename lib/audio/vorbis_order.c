@@ -28,22 +28,24 @@ bool ebb_has_vorbis_order(const struct ebb_sound_input *input, const SF_INFO *sf
     return (sf->format & SF_FORMAT_SUBMASK) == SF_FORMAT_VORBIS;
 }
 
-void ebb_vorbis_to_wav(void *samples, size_t frames, int channels, size_t size)
+static void reorder(void *samples, size_t frames, int channels, size_t size, bool to_wav)
 {
     unsigned char frame[MOST * sizeof(double)], *at = samples;
     for (size_t i = 0; has_order(channels) && i < frames; i++, at += (size_t)channels * size) {
         memcpy(frame, at, (size_t)channels * size);
-        for (int k = 0; k < channels; k++)
-            memcpy(at + (size_t)k * size, frame + orders[channels][k] * size, size);
+        for (size_t wav = 0; wav < (size_t)channels; wav++) {
+            size_t vorbis = orders[channels][wav];
+            memcpy(at + (to_wav ? wav : vorbis) * size, frame + (to_wav ? vorbis : wav) * size, size);
+        }
     }
+}
+
+void ebb_vorbis_to_wav(void *samples, size_t frames, int channels, size_t size)
+{
+    reorder(samples, frames, channels, size, true);
 }
 
 void ebb_vorbis_from_wav(void *samples, size_t frames, int channels, size_t size)
 {
-    unsigned char frame[MOST * sizeof(double)], *at = samples;
-    for (size_t i = 0; has_order(channels) && i < frames; i++, at += (size_t)channels * size) {
-        memcpy(frame, at, (size_t)channels * size);
-        for (int k = 0; k < channels; k++)
-            memcpy(at + orders[channels][k] * size, frame + (size_t)k * size, size);
-    }
+    reorder(samples, frames, channels, size, false);
 }
