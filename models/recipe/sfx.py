@@ -98,8 +98,7 @@ class Windows:
             captions = getattr(self, side + "_captions", None)  # an older bank has none
             if captions:
                 setattr(self, side + "_captions", [captions[i] for i in kept])
-        self.stamp = [self.stamp, labels] if labels != self.labels else self.stamp
-        self.labels = labels
+        self.stamp, self.labels = [self.stamp, labels], labels
 
     def make(self, bank):
         labels = sorted({clip["label"] for clip in bank.clips if clip["kind"] == "sfx"})
