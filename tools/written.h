@@ -27,7 +27,7 @@ int written_format_of(const char *path);
 int written_format_for(const char *path, int given, enum ebb_wav_format recording);
 bool written_name_is_good(const char *path, int given); // the same, before the recording is known
 
-// Begins a file. What a recording's file tells of it goes into a WAV; of other files it is said to be lost.
+// Begins a file with what a recording's file tells of it; what the new file cannot hold is said.
 enum ebb_result written_begin(struct ebb_sound_writer *writer, const struct ebb_sound_metadata *metadata,
                               size_t frames, struct ebb_error *error);
 
