@@ -7,7 +7,7 @@
 
 #include <ebb/ebb.h>
 
-struct job {
+struct cleaning {
     struct ebb_sound_reader *in;
     struct ebb_sound_writer *out;
     struct ebb_denoise *denoise;
@@ -16,7 +16,7 @@ struct job {
 };
 
 // Writes the cleaned frames that are ready.
-static enum ebb_result drain(struct job *job, struct ebb_error *error)
+static enum ebb_result drain(struct cleaning *job, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     size_t got;
@@ -25,7 +25,7 @@ static enum ebb_result drain(struct job *job, struct ebb_error *error)
     return result;
 }
 
-static enum ebb_result clean(struct job *job, struct ebb_error *error)
+static enum ebb_result clean(struct cleaning *job, struct ebb_error *error)
 {
     size_t got = job->frames;
     enum ebb_result result = EBB_OK;
@@ -44,7 +44,7 @@ static enum ebb_result clean(struct job *job, struct ebb_error *error)
 static enum ebb_result run(struct ebb_model *model, const struct ebb_recipe *recipe, char **argv,
                            struct ebb_error *error)
 {
-    struct job job = {.in = ebb_sound_reader_open(argv[1], error)};
+    struct cleaning job = {.in = ebb_sound_reader_open(argv[1], error)};
     if (job.in) {
         const struct ebb_sound_info *info = ebb_sound_reader_info(job.in);
         job.frames = info->rate;

@@ -205,25 +205,25 @@ static const struct {
 // ---- the lexicon ----
 
 // The stems of a label, or of a synonym.
-struct entry {
+struct label_stems {
     GStrv words;
     int label;    // -1: no label, and none is to be looked for
     gboolean shy; // counts where it stands alone
 };
 
 struct cue_lexicon {
-    GArray *entries; // of struct entry: the labels first, then the synonyms of those
+    GArray *entries; // of struct label_stems: the labels first, then the synonyms of those
 };
 
 static void clear_entry(gpointer data)
 {
-    struct entry *entry = data;
+    struct label_stems *entry = data;
     g_strfreev(entry->words);
 }
 
 static void add_entry(struct cue_lexicon *lexicon, const char *words, int label, gboolean alone)
 {
-    struct entry entry = {stems_of(words), label, alone};
+    struct label_stems entry = {stems_of(words), label, alone};
     if (entry.words[0])
         g_array_append_val(lexicon->entries, entry);
     else
@@ -241,7 +241,7 @@ static int index_of(const char *const *labels, const char *name)
 struct cue_lexicon *cue_lexicon_create(const char *const *labels)
 {
     struct cue_lexicon *lexicon = g_new0(struct cue_lexicon, 1);
-    lexicon->entries = g_array_new(FALSE, FALSE, sizeof(struct entry));
+    lexicon->entries = g_array_new(FALSE, FALSE, sizeof(struct label_stems));
     g_array_set_clear_func(lexicon->entries, clear_entry);
     for (int i = 0; labels[i]; i++)
         add_entry(lexicon, labels[i], i, g_strv_contains(shy, labels[i]));
@@ -284,7 +284,7 @@ static gboolean is_whole(GStrv part, GStrv words)
 }
 
 // Whether all words of the entry stand in the part.
-static struct found try_entry(GStrv part, const struct entry *entry)
+static struct found try_entry(GStrv part, const struct label_stems *entry)
 {
     struct found found = {.label = entry->label, .place = G_MAXINT};
     for (gsize i = 0; entry->words[i]; i++) {
@@ -302,7 +302,7 @@ static struct found find_label(const struct cue_lexicon *lexicon, GStrv part)
 {
     struct found best = {.label = -1};
     for (guint i = 0; i < lexicon->entries->len; i++) {
-        struct found found = try_entry(part, &g_array_index(lexicon->entries, struct entry, i));
+        struct found found = try_entry(part, &g_array_index(lexicon->entries, struct label_stems, i));
         if (better(&found, &best))
             best = found;
     }

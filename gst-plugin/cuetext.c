@@ -127,7 +127,7 @@ static gboolean is_note(gunichar letter)
 }
 
 // What is being collected.
-struct reading {
+struct cue_reading {
     GArray *captions;
     GString *caption, *line; // inside and outside of brackets
     gboolean song;           // the line has a note
@@ -144,7 +144,7 @@ static char *trimmed(const GString *text)
     return g_strchomp(copy);
 }
 
-static void take(struct reading *reading, GString *text, enum caption_kind kind)
+static void take(struct cue_reading *reading, GString *text, enum caption_kind kind)
 {
     struct caption caption = {kind, trimmed(text)};
     if (*caption.text)
@@ -154,14 +154,14 @@ static void take(struct reading *reading, GString *text, enum caption_kind kind)
     g_string_truncate(text, 0);
 }
 
-static void end_line(struct reading *reading)
+static void end_line(struct cue_reading *reading)
 {
     take(reading, reading->line, reading->song ? CAPTION_SONG : CAPTION_LINE);
     reading->song = FALSE;
 }
 
 // A bracket in front of a colon is who speaks: "(JOHN): Hello".
-static void end_caption(struct reading *reading, const char *after)
+static void end_caption(struct cue_reading *reading, const char *after)
 {
     if (*after == ':')
         g_string_truncate(reading->caption, 0);
@@ -175,7 +175,7 @@ static gboolean star_opens(const char *after)
     return length > 0 && after[length] == '*' && !g_ascii_isspace(after[0]);
 }
 
-static void read_inside(struct reading *reading, gunichar letter, gboolean star, const char *after)
+static void read_inside(struct cue_reading *reading, gunichar letter, gboolean star, const char *after)
 {
     reading->depth += opens(letter);
     reading->depth -= closes(letter) || (star && letter == '*');
@@ -187,7 +187,7 @@ static void read_inside(struct reading *reading, gunichar letter, gboolean star,
         g_string_append_unichar(reading->caption, letter);
 }
 
-static void read_outside(struct reading *reading, gunichar letter)
+static void read_outside(struct cue_reading *reading, gunichar letter)
 {
     if (letter == '\n')
         end_line(reading);
@@ -198,7 +198,7 @@ static void read_outside(struct reading *reading, gunichar letter)
 }
 
 // A bracket that is not closed goes on to the end of the cue.
-static void read_brackets(struct reading *reading, const char *text)
+static void read_brackets(struct cue_reading *reading, const char *text)
 {
     gboolean star = FALSE;
     for (const char *after; *text; text = after) {
@@ -228,9 +228,9 @@ GArray *cue_captions(const char *bytes, gsize size)
 {
     char *raw = to_utf8(bytes, readable_size(bytes, size)), *text = decode_entities(raw);
     remove_tags(text);
-    struct reading reading = {.captions = g_array_new(FALSE, FALSE, sizeof(struct caption)),
-                              .caption = g_string_new(NULL),
-                              .line = g_string_new(NULL)};
+    struct cue_reading reading = {.captions = g_array_new(FALSE, FALSE, sizeof(struct caption)),
+                                  .caption = g_string_new(NULL),
+                                  .line = g_string_new(NULL)};
     g_array_set_clear_func(reading.captions, clear_caption);
     read_brackets(&reading, text);
     g_string_free(reading.caption, TRUE);

@@ -60,7 +60,7 @@ GST_ELEMENT_REGISTER_DEFINE(diffusefx, "diffusefx", GST_RANK_NONE, GST_TYPE_DIFF
 // ---- starting and stopping ----
 
 // A copy of the settings that a start needs.
-struct start_settings {
+struct fx_start {
     struct model_settings model;
     struct ebb_recipe *recipe;
     char *prepare;
@@ -69,14 +69,13 @@ struct start_settings {
 };
 
 // FALSE: a property has a value that was not taken; `error` says why.
-static gboolean copy_settings(GstDiffuseFx *fx, struct start_settings *copy, struct ebb_error *error)
+static gboolean copy_settings(GstDiffuseFx *fx, struct fx_start *copy, struct ebb_error *error)
 {
     GST_OBJECT_LOCK(fx);
     struct diffuse_settings *sound = &fx->settings.sound;
     diffuse_settings_draw_seed(sound);
-    *copy = (struct start_settings){model_settings_copy(&fx->settings.model), ebb_recipe_copy(sound->recipe),
-                                    g_strdup(fx->settings.prepare), fx->settings.lookahead,
-                                    fx->settings.is_live};
+    *copy = (struct fx_start){model_settings_copy(&fx->settings.model), ebb_recipe_copy(sound->recipe),
+                              g_strdup(fx->settings.prepare), fx->settings.lookahead, fx->settings.is_live};
     gboolean good = copy->recipe && !sound->refused;
     *error = sound->refused ? sound->refusal
                             : (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
@@ -84,7 +83,7 @@ static gboolean copy_settings(GstDiffuseFx *fx, struct start_settings *copy, str
     return good;
 }
 
-static void clear_settings(struct start_settings *settings)
+static void clear_settings(struct fx_start *settings)
 {
     model_settings_clear(&settings->model);
     ebb_recipe_destroy(&settings->recipe);
@@ -117,7 +116,7 @@ static void stop(GstDiffuseFx *fx)
     voice_worker_destroy(&worker);
 }
 
-static gboolean start_worker(GstDiffuseFx *fx, const struct start_settings *settings)
+static gboolean start_worker(GstDiffuseFx *fx, const struct fx_start *settings)
 {
     struct ebb_error error = {0};
     struct voice_worker *worker = voice_worker_create(&fx->session, GST_ELEMENT(fx), settings->recipe,
@@ -143,7 +142,7 @@ static gboolean start_worker(GstDiffuseFx *fx, const struct start_settings *sett
 
 static gboolean start(GstDiffuseFx *fx)
 {
-    struct start_settings settings;
+    struct fx_start settings;
     struct ebb_error error = {0};
     gboolean good = copy_settings(fx, &settings, &error);
     if (!good)

@@ -146,7 +146,7 @@ static void on_refused(void *user, const struct ebb_recipe *refused, const struc
 }
 
 // A copy of the settings that a start needs.
-struct start_settings {
+struct src_start {
     struct model_settings model;
     guint lookahead;
     gboolean trim;
@@ -154,14 +154,14 @@ struct start_settings {
 };
 
 // FALSE: a property has a value that was not taken; `error` says why.
-static gboolean copy_settings(GstDiffuseSrc *src, struct start_settings *copy, struct ebb_error *error)
+static gboolean copy_settings(GstDiffuseSrc *src, struct src_start *copy, struct ebb_error *error)
 {
     GST_OBJECT_LOCK(src);
     src->not_two = FALSE; // until it is negotiated
     struct diffuse_settings *sound = &src->settings.sound;
     diffuse_settings_draw_seed(sound);
-    *copy = (struct start_settings){model_settings_copy(&src->settings.model), src->settings.lookahead,
-                                    src->settings.trim, recipe_for_worker(src)};
+    *copy = (struct src_start){model_settings_copy(&src->settings.model), src->settings.lookahead,
+                               src->settings.trim, recipe_for_worker(src)};
     gboolean good = copy->recipe && !sound->refused;
     *error = sound->refused ? sound->refusal
                             : (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
@@ -169,7 +169,7 @@ static gboolean copy_settings(GstDiffuseSrc *src, struct start_settings *copy, s
     return good;
 }
 
-static void clear_settings(struct start_settings *settings)
+static void clear_settings(struct src_start *settings)
 {
     model_settings_clear(&settings->model);
     ebb_recipe_destroy(&settings->recipe);
@@ -195,7 +195,7 @@ static void take_channels(GstDiffuseSrc *src, gint channels)
     GST_OBJECT_UNLOCK(src);
 }
 
-static gboolean start_worker(GstDiffuseSrc *src, const struct start_settings *settings)
+static gboolean start_worker(GstDiffuseSrc *src, const struct src_start *settings)
 {
     struct clip_worker_hooks hooks = {on_buffering, on_length, on_refused, src};
     struct ebb_error error = {0};
@@ -234,7 +234,7 @@ static gboolean stop(GstBaseSrc *base)
 
 static gboolean open_stream(GstDiffuseSrc *src)
 {
-    struct start_settings settings;
+    struct src_start settings;
     struct ebb_error error = {0};
     gboolean good = copy_settings(src, &settings, &error);
     if (!good)

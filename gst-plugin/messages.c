@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "messages.h"
 
-struct place {
+struct gst_error_code {
     GQuark domain;
     gint code;
 };
 
-static struct place place_of(enum ebb_result result)
+static struct gst_error_code place_of(enum ebb_result result)
 {
     GQuark resource = GST_RESOURCE_ERROR, stream = GST_STREAM_ERROR, library = GST_LIBRARY_ERROR;
     switch (result) {
-    case EBB_INVALID: return (struct place){library, GST_LIBRARY_ERROR_SETTINGS};
-    case EBB_NOT_FOUND: return (struct place){resource, GST_RESOURCE_ERROR_NOT_FOUND};
-    case EBB_UNREADABLE: return (struct place){resource, GST_RESOURCE_ERROR_OPEN_READ};
-    case EBB_UNWRITABLE: return (struct place){resource, GST_RESOURCE_ERROR_OPEN_WRITE};
-    case EBB_WRONG_TYPE: return (struct place){stream, GST_STREAM_ERROR_WRONG_TYPE};
-    case EBB_UNSUPPORTED: return (struct place){stream, GST_STREAM_ERROR_NOT_IMPLEMENTED};
-    case EBB_CORRUPT: return (struct place){resource, GST_RESOURCE_ERROR_READ};
-    case EBB_OUT_OF_MEMORY: return (struct place){resource, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
-    case EBB_NO_DEVICE: return (struct place){library, GST_LIBRARY_ERROR_INIT};
-    case EBB_DEVICE_FAILED: return (struct place){stream, GST_STREAM_ERROR_FAILED};
+    case EBB_INVALID: return (struct gst_error_code){library, GST_LIBRARY_ERROR_SETTINGS};
+    case EBB_NOT_FOUND: return (struct gst_error_code){resource, GST_RESOURCE_ERROR_NOT_FOUND};
+    case EBB_UNREADABLE: return (struct gst_error_code){resource, GST_RESOURCE_ERROR_OPEN_READ};
+    case EBB_UNWRITABLE: return (struct gst_error_code){resource, GST_RESOURCE_ERROR_OPEN_WRITE};
+    case EBB_WRONG_TYPE: return (struct gst_error_code){stream, GST_STREAM_ERROR_WRONG_TYPE};
+    case EBB_UNSUPPORTED: return (struct gst_error_code){stream, GST_STREAM_ERROR_NOT_IMPLEMENTED};
+    case EBB_CORRUPT: return (struct gst_error_code){resource, GST_RESOURCE_ERROR_READ};
+    case EBB_OUT_OF_MEMORY: return (struct gst_error_code){resource, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
+    case EBB_NO_DEVICE: return (struct gst_error_code){library, GST_LIBRARY_ERROR_INIT};
+    case EBB_DEVICE_FAILED: return (struct gst_error_code){stream, GST_STREAM_ERROR_FAILED};
     case EBB_OK:
     case EBB_CANCELLED: break;
     }
-    return (struct place){library, GST_LIBRARY_ERROR_FAILED};
+    return (struct gst_error_code){library, GST_LIBRARY_ERROR_FAILED};
 }
 
 static void post(GstElement *element, GstMessageType type, const struct ebb_error *error)
 {
-    struct place place = place_of(error->code);
+    struct gst_error_code place = place_of(error->code);
     gst_element_message_full(element, type, place.domain, place.code, g_strdup(error->message),
                              g_strdup_printf("ebb " VERSION ": %s", ebb_result_name(error->code)), __FILE__,
                              "session", __LINE__);

@@ -110,7 +110,7 @@ static double timed_generate(struct bench *b, float *samples, size_t count, stru
     return 1e3 * (tool_now() - start);
 }
 
-struct room {
+struct bench_room {
     float *samples, *latents, *mel, *sound; // `sound` is one window
     size_t count, latent_count, cells, sound_count;
     struct ebb_mel *inverse;
@@ -125,7 +125,8 @@ static void note_least(double *least, double *start)
 }
 
 // Each stage by a call of its own, so that they add up.
-static bool time_stages(struct bench *b, const struct room *r, struct stages *s, struct ebb_error *error)
+static bool time_stages(struct bench *b, const struct bench_room *r, struct stages *s,
+                        struct ebb_error *error)
 {
     enum { PHASE_ITERATIONS = 16 }; // the initial value of the setting
     struct clock c = {0};
@@ -149,7 +150,7 @@ static bool time_stages(struct bench *b, const struct room *r, struct stages *s,
     return result == EBB_OK;
 }
 
-static bool time_whole(struct bench *b, const struct room *r, struct stages *s, struct ebb_error *error)
+static bool time_whole(struct bench *b, const struct bench_room *r, struct stages *s, struct ebb_error *error)
 {
     struct clock c;
     double ms = b->seconds > 0 ? timed_generate(b, r->samples, r->count, error, &c) : 0;
@@ -157,7 +158,7 @@ static bool time_whole(struct bench *b, const struct room *r, struct stages *s, 
     return ms >= 0;
 }
 
-static bool make_room(struct bench *b, struct room *r, struct ebb_error *error)
+static bool make_room(struct bench *b, struct bench_room *r, struct ebb_error *error)
 {
     int shape[4];
     if (ebb_generate_latents(b->m.model, b->recipe, NULL, 0, shape, NULL, error) != EBB_OK)
@@ -181,7 +182,7 @@ static bool make_room(struct bench *b, struct room *r, struct ebb_error *error)
 static int run_stages(struct bench *b, struct stages *s, double *first_ms)
 {
     struct ebb_error error = {0};
-    struct room r = {0};
+    struct bench_room r = {0};
     struct clock c = {0};
     bool ok = make_room(b, &r, &error);
     if (ok) {

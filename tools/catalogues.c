@@ -8,12 +8,12 @@
 #include "report.h"
 #include "tool.h"
 
-struct listing {
+struct catalogue_listing {
     bool names, json;
 };
 
-static int read_options(const struct tool_command *command, struct listing *l, int argc, char **argv,
-                        int *first)
+static int read_options(const struct tool_command *command, struct catalogue_listing *l, int argc,
+                        char **argv, int *first)
 {
     const struct tool_option options[] = {
         {"names", 0, NULL, TOOL_FLAG, &l->names, 0, 0, "the names alone"},
@@ -27,7 +27,8 @@ static int read_options(const struct tool_command *command, struct listing *l, i
 }
 
 // The same of a command that takes no names.
-static int read_options_alone(const struct tool_command *command, struct listing *l, int argc, char **argv)
+static int read_options_alone(const struct tool_command *command, struct catalogue_listing *l, int argc,
+                              char **argv)
 {
     int first, code = read_options(command, l, argc, argv, &first);
     return code < 0 && first < argc ? tool_fail(TOOL_USAGE, "\"%s\" is not expected here", argv[first])
@@ -35,7 +36,7 @@ static int read_options_alone(const struct tool_command *command, struct listing
 }
 
 // Prints the list where it was asked for as JSON; takes it.
-static int finish(const struct listing *l, json_t *list)
+static int finish(const struct catalogue_listing *l, json_t *list)
 {
     if (l->json)
         report_print_tree(json_incref(list), REPORT_MEASURED);
@@ -105,7 +106,7 @@ static int show_label(const char *name, const struct ebb_error *no_model)
 
 static int run_labels(const struct tool_command *command, int argc, char **argv)
 {
-    struct listing l = {0};
+    struct catalogue_listing l = {0};
     int first, code = read_options(command, &l, argc, argv, &first);
     if (code >= 0)
         return code;
@@ -164,7 +165,7 @@ static void print_sampler(const struct ebb_sampler_info *s)
 
 static int run_samplers(const struct tool_command *command, int argc, char **argv)
 {
-    struct listing l = {0};
+    struct catalogue_listing l = {0};
     int code = read_options_alone(command, &l, argc, argv);
     if (code >= 0)
         return code;
@@ -198,7 +199,7 @@ const struct tool_command tool_samplers = {
 
 static int run_schedules(const struct tool_command *command, int argc, char **argv)
 {
-    struct listing l = {0};
+    struct catalogue_listing l = {0};
     int code = read_options_alone(command, &l, argc, argv);
     if (code >= 0)
         return code;

@@ -13,7 +13,7 @@
 enum { DEEPEST = 100 }; // folders in folders
 
 // All that is held of a sound: sums of its file's path and of its recipe.
-struct print {
+struct sound_sums {
     uint64_t sum;
     size_t i;
 };
@@ -22,7 +22,7 @@ enum state { THERE, MISSING, DAMAGED, DIFFERS, DOUBLED, STATES };
 
 struct checking {
     const struct check *c;
-    struct print *paths, *recipes; // each ordered by its sum
+    struct sound_sums *paths, *recipes; // each ordered by its sum
     size_t count;
     size_t found[STATES];
     size_t others;  // sound files that nobody asked for
@@ -110,8 +110,8 @@ static int look_at(struct checking *k, size_t i)
     if (!code && !path)
         code = tool_fail(TOOL_FAILED, "out of memory");
     if (!code) {
-        k->paths[i] = (struct print){sound_print(path, strlen(path)), i};
-        k->recipes[i] = (struct print){sound_recipe_print(job.recipe), i};
+        k->paths[i] = (struct sound_sums){sound_print(path, strlen(path)), i};
+        k->recipes[i] = (struct sound_sums){sound_recipe_print(job.recipe), i};
         tell(k, look(k, &job, path, why, sizeof(why)), path, why);
     }
     free(path);
@@ -123,13 +123,13 @@ static int look_at(struct checking *k, size_t i)
 
 static int by_sum(const void *a, const void *b)
 {
-    const struct print *x = a, *y = b;
+    const struct sound_sums *x = a, *y = b;
     return (x->sum > y->sum) - (x->sum < y->sum);
 }
 
-static const struct print *find(const struct print *prints, size_t count, uint64_t sum)
+static const struct sound_sums *find(const struct sound_sums *prints, size_t count, uint64_t sum)
 {
-    const struct print key = {sum, 0};
+    const struct sound_sums key = {sum, 0};
     return bsearch(&key, prints, count, sizeof(*prints), by_sum);
 }
 
@@ -151,7 +151,7 @@ static void look_at_other(struct checking *k, const char *path)
     struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
     const char *text = reader ? ebb_sound_reader_info(reader)->recipe : NULL;
     struct ebb_recipe *recipe = text ? ebb_recipe_read(text, NULL) : NULL;
-    const struct print *same = recipe ? find(k->recipes, k->count, sound_recipe_print(recipe)) : NULL;
+    const struct sound_sums *same = recipe ? find(k->recipes, k->count, sound_recipe_print(recipe)) : NULL;
     char *twin = same ? path_of(k, same->i) : NULL;
     ebb_sound_reader_close(&reader);
     ebb_recipe_destroy(&recipe);

@@ -32,7 +32,7 @@ struct denoise {
 };
 
 // One file under way.
-struct pass {
+struct file_cleaning {
     struct denoise *d;
     const char *input;
     size_t frames; // claimed by the input, SIZE_MAX: unknown
@@ -264,19 +264,19 @@ static int check_keep_noise(const struct denoise *d, const struct names *n)
     return TOOL_OK;
 }
 
-struct target {
+struct clean_file {
     char *path;
     int input;
 };
 
 static int by_path(const void *a, const void *b)
 {
-    const struct target *x = a, *y = b;
+    const struct clean_file *x = a, *y = b;
     int order = strcmp(x->path, y->path);
     return order ? order : (x->input > y->input) - (x->input < y->input);
 }
 
-static int compare_targets(const struct denoise *d, const struct target *targets)
+static int compare_targets(const struct denoise *d, const struct clean_file *targets)
 {
     for (int i = 1; i < d->count; i++)
         if (strcmp(targets[i - 1].path, targets[i].path) == 0)
@@ -288,10 +288,10 @@ static int compare_targets(const struct denoise *d, const struct target *targets
 // take.wav and take.flac would be one file.
 static int check_tree(const struct denoise *d)
 {
-    struct target *targets = calloc((size_t)d->count, sizeof(*targets));
+    struct clean_file *targets = calloc((size_t)d->count, sizeof(*targets));
     int code = targets ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
     for (int i = 0; i < d->count && !code; i++) {
-        targets[i] = (struct target){output_path(d, d->inputs[i]), i};
+        targets[i] = (struct clean_file){output_path(d, d->inputs[i]), i};
         if (!targets[i].path)
             code = tool_fail(TOOL_FAILED, "out of memory");
     }
@@ -327,7 +327,7 @@ static int check_names(const struct denoise *d)
 
 static bool on_progress(void *user, double fraction)
 {
-    struct pass *p = user;
+    struct file_cleaning *p = user;
     (void)fraction; // of the window; how far we are in the file says more
     double done = p->frames && p->frames != SIZE_MAX ? (double)p->written / (double)p->frames : 0;
     return tool_progress_show(&p->d->progress, done < 1 ? done : 1);
@@ -354,7 +354,7 @@ static char *describe(const struct denoise *d, const char *input, enum ebb_wav_f
     return text;
 }
 
-static bool open_denoiser(struct pass *p, int rate, struct ebb_error *error)
+static bool open_denoiser(struct file_cleaning *p, int rate, struct ebb_error *error)
 {
     struct ebb_hooks hooks = EBB_HOOKS;
     hooks.progress = on_progress;
@@ -364,14 +364,14 @@ static bool open_denoiser(struct pass *p, int rate, struct ebb_error *error)
 }
 
 // What was removed belongs to the recording, too: its marks and times hold for both.
-static bool begin_writer(const struct pass *p, struct ebb_sound_writer *writer, const char *path,
+static bool begin_writer(const struct file_cleaning *p, struct ebb_sound_writer *writer, const char *path,
                          struct ebb_error *error)
 {
     const struct ebb_sound_metadata *metadata = ebb_sound_reader_metadata(p->reader);
     return writer && written_begin(writer, metadata, p->frames, error) == EBB_OK;
 }
 
-static struct ebb_sound_writer *open_writer(const struct pass *p, const char *path,
+static struct ebb_sound_writer *open_writer(const struct file_cleaning *p, const char *path,
                                             enum ebb_wav_format format, struct ebb_error *error)
 {
     char *comment = describe(p->d, p->input, format);
@@ -385,7 +385,7 @@ static struct ebb_sound_writer *open_writer(const struct pass *p, const char *pa
     return writer;
 }
 
-static bool open_writers(struct pass *p, const char *output, const struct ebb_sound_info *info,
+static bool open_writers(struct file_cleaning *p, const char *output, const struct ebb_sound_info *info,
                          struct ebb_error *error)
 {
     const struct denoise *d = p->d;
@@ -399,7 +399,7 @@ static bool open_writers(struct pass *p, const char *output, const struct ebb_so
     return begin_writer(p, p->noise, d->keep_noise, error);
 }
 
-static bool make_room(struct pass *p, struct ebb_error *error)
+static bool make_room(struct file_cleaning *p, struct ebb_error *error)
 {
     size_t count = (size_t)BLOCK * (size_t)p->channels;
     p->block = calloc(count, sizeof(float));
@@ -412,7 +412,7 @@ static bool make_room(struct pass *p, struct ebb_error *error)
     return ok;
 }
 
-static bool open_pass(struct pass *p, const char *output, struct ebb_error *error)
+static bool open_pass(struct file_cleaning *p, const char *output, struct ebb_error *error)
 {
     p->reader = ebb_sound_reader_open(p->input, error);
     if (!p->reader)
@@ -423,7 +423,7 @@ static bool open_pass(struct pass *p, const char *output, struct ebb_error *erro
     return open_denoiser(p, info->rate, error) && open_writers(p, output, info, error) && make_room(p, error);
 }
 
-static void close_pass(struct pass *p)
+static void close_pass(struct file_cleaning *p)
 {
     ebb_sound_writer_destroy(&p->clean);
     ebb_sound_writer_destroy(&p->noise);
@@ -436,7 +436,7 @@ static void close_pass(struct pass *p)
     originals_clear(&p->originals);
 }
 
-static enum ebb_result write_clean(struct pass *p, size_t frames, struct ebb_error *error)
+static enum ebb_result write_clean(struct file_cleaning *p, size_t frames, struct ebb_error *error)
 {
     if (!p->exact)
         return ebb_sound_writer_write(p->clean, p->cleaned, frames, error);
@@ -448,7 +448,7 @@ static enum ebb_result write_clean(struct pass *p, size_t frames, struct ebb_err
 }
 
 // What is ready goes out.
-static enum ebb_result write_ready(struct pass *p, struct ebb_error *error)
+static enum ebb_result write_ready(struct file_cleaning *p, struct ebb_error *error)
 {
     size_t got;
     while ((got = ebb_denoise_read(p->denoiser, p->cleaned, p->removed, BLOCK)) > 0) {
@@ -462,7 +462,7 @@ static enum ebb_result write_ready(struct pass *p, struct ebb_error *error)
     return EBB_OK;
 }
 
-static enum ebb_result read_block(struct pass *p, size_t *got, struct ebb_error *error)
+static enum ebb_result read_block(struct file_cleaning *p, size_t *got, struct ebb_error *error)
 {
     if (!p->exact)
         return ebb_sound_reader_read(p->reader, p->block, BLOCK, got, error);
@@ -475,7 +475,7 @@ static enum ebb_result read_block(struct pass *p, size_t *got, struct ebb_error 
     return result;
 }
 
-static enum ebb_result run_pass(struct pass *p, struct ebb_error *error)
+static enum ebb_result run_pass(struct file_cleaning *p, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     for (size_t got = BLOCK; got == BLOCK && result == EBB_OK;) {
@@ -497,7 +497,7 @@ static enum ebb_result run_pass(struct pass *p, struct ebb_error *error)
     return result == EBB_OK ? ebb_sound_writer_finish(p->clean, error) : result;
 }
 
-static void report(const struct pass *p, const char *output, double took)
+static void report(const struct file_cleaning *p, const char *output, double took)
 {
     const struct denoise *d = p->d;
     double seconds = (double)p->written / ebb_sound_reader_info(p->reader)->rate;
@@ -524,7 +524,7 @@ static void report(const struct pass *p, const char *output, double took)
 }
 
 // Of a recording that was cut off, what there is was cleaned.
-static void warn(const struct pass *p)
+static void warn(const struct file_cleaning *p)
 {
     const char *warning = ebb_sound_reader_warning(p->reader);
     if (warning)
@@ -585,7 +585,7 @@ static int make_parents(const struct denoise *d, const char *output)
 static int clean_into(struct denoise *d, const char *input, const char *output)
 {
     struct ebb_error error = {0};
-    struct pass p = {.d = d, .input = input};
+    struct file_cleaning p = {.d = d, .input = input};
     double start = tool_now();
     d->progress.what = tool_base_name(input);
     bool ok = open_pass(&p, output, &error) && run_pass(&p, &error) == EBB_OK;

@@ -6,13 +6,13 @@
 
 #include "npy.h"
 
-struct texts {
+struct encoded_texts {
     int shape[2], last_shape[3], pooled_shape[2];
     int *ids;
     float *last, *pooled;
 };
 
-static int read_ids(const char *path, struct texts *t)
+static int read_ids(const char *path, struct encoded_texts *t)
 {
     struct npy a;
     int code = npy_read_ids(path, &a);
@@ -28,7 +28,7 @@ static int read_ids(const char *path, struct texts *t)
     return code;
 }
 
-static int prepare(struct ebb_net *net, const struct eval_text *job, struct texts *t)
+static int prepare(struct ebb_net *net, const struct eval_text *job, struct encoded_texts *t)
 {
     struct ebb_error error = {0};
     int code = read_ids(job->ids, t);
@@ -44,7 +44,7 @@ static int prepare(struct ebb_net *net, const struct eval_text *job, struct text
     return t->last && t->pooled ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
 }
 
-static int run_once(struct ebb_net *net, struct texts *t)
+static int run_once(struct ebb_net *net, struct encoded_texts *t)
 {
     struct ebb_error error = {0};
     if (tool_interrupted())
@@ -62,7 +62,7 @@ static int write_states(const char *path, const float *values, const int *shape,
     return path ? npy_write(path, values, dims, sizes) : TOOL_OK;
 }
 
-static int measure(struct ebb_net *net, struct texts *t, int repeat)
+static int measure(struct ebb_net *net, struct encoded_texts *t, int repeat)
 {
     double least = INFINITY, sum = 0;
     int code = TOOL_OK;
@@ -80,7 +80,7 @@ static int measure(struct ebb_net *net, struct texts *t, int repeat)
 
 int eval_text(struct ebb_net *net, const struct eval_text *job)
 {
-    struct texts texts = {0};
+    struct encoded_texts texts = {0};
     int code = prepare(net, job, &texts);
     if (!code)
         code = run_once(net, &texts);

@@ -22,7 +22,7 @@ enum {
     LONGEST_CELL = 4200, // longer than any setting may be
 };
 
-struct place { // where a row begins
+struct row_place { // where a row begins
     uint32_t offset;
     int line;
 };
@@ -34,7 +34,7 @@ enum column_kind {
     COLUMN_EMPTY,   // without a name, as spreadsheets leave them behind the table: its cells are to be empty
     COLUMN_UNKNOWN, // said already
 };
-struct column {
+struct list_column {
     enum column_kind kind;
     const struct ebb_setting *row; // of a setting
 };
@@ -45,18 +45,18 @@ struct sound_rows {
     const struct ebb_model *model;
     struct sound_naming naming;
     char *text;
-    struct place *rows;
+    struct row_place *rows;
     size_t count, capacity;
     int code; // of what is wrong with the list itself
 
     bool json;
     char delimiter; // CSV
-    struct column header[MOST_COLUMNS];
+    struct list_column header[MOST_COLUMNS];
     int columns;
 };
 
 // A row under way.
-struct row {
+struct list_row {
     const struct sound_rows *list;
     struct sound_job *job;
     struct ebb_recipe *given;                  // what the row says
@@ -64,7 +64,7 @@ struct row {
     int code;                                  // of its first mistake
 };
 
-static void note(struct row *row, int code)
+static void note(struct list_row *row, int code)
 {
     row->code = row->code ? row->code : code;
 }
@@ -72,7 +72,7 @@ static void note(struct row *row, int code)
 // ---- columns ----
 
 // A name is written with the ending of its format; one that is there already is not said twice.
-static void keep_text(struct row *row, char *out, const char *what, const char *text)
+static void keep_text(struct list_row *row, char *out, const char *what, const char *text)
 {
     static const char *const endings[] = {".wav", ".flac", ".ogg"};
     size_t length = strlen(text);
@@ -87,7 +87,7 @@ static void keep_text(struct row *row, char *out, const char *what, const char *
             out[length - strlen(endings[i])] = 0;
 }
 
-static const char *column_name(const struct column *column)
+static const char *column_name(const struct list_column *column)
 {
     return column->row ? column->row->name : column->kind == COLUMN_FOLDER ? "folder" : "name";
 }
@@ -109,25 +109,25 @@ static void no_column(const char *where, const char *text, const char *name)
 }
 
 // Headings are found whatever their case, with '_' or a space for '-'. What is not found is said.
-static struct column find_column(const char *where, const char *text)
+static struct list_column find_column(const char *where, const char *text)
 {
     char name[64];
     snprintf(name, sizeof(name), "%s", text);
     for (char *c = name; *c; c++)
         *c = *c == '_' || *c == ' ' ? '-' : (char)tolower((unsigned char)*c);
     if (strcmp(name, "name") == 0)
-        return (struct column){COLUMN_NAME, NULL};
+        return (struct list_column){COLUMN_NAME, NULL};
     if (strcmp(name, "folder") == 0)
-        return (struct column){COLUMN_FOLDER, NULL};
+        return (struct list_column){COLUMN_FOLDER, NULL};
     const struct ebb_setting *row = ebb_setting_find(EBB_VERB_GENERATE, name, NULL);
     if (row && tool_is_asked(row, EBB_VERB_GENERATE) && strlen(text) < sizeof(name))
-        return (struct column){COLUMN_SETTING, row};
+        return (struct list_column){COLUMN_SETTING, row};
     no_column(where, text, name);
-    return (struct column){COLUMN_UNKNOWN, NULL};
+    return (struct list_column){COLUMN_UNKNOWN, NULL};
 }
 
 // An empty text leaves what the command line said.
-static void set_column(struct row *row, const struct column *column, const char *text)
+static void set_column(struct list_row *row, const struct list_column *column, const char *text)
 {
     char what[400];
     snprintf(what, sizeof(what), "%s%s", sound_where(row->job), column_name(column));
@@ -255,7 +255,7 @@ static struct cursor begin_csv(const char *text)
     return c;
 }
 
-static bool is_twice(const struct sound_rows *list, const struct column *column)
+static bool is_twice(const struct sound_rows *list, const struct list_column *column)
 {
     bool twice = false;
     for (int i = 0; i < list->columns; i++)
@@ -266,7 +266,7 @@ static bool is_twice(const struct sound_rows *list, const struct column *column)
 // Exit code.
 static int add_column(struct sound_rows *list, const char *where, const char *heading)
 {
-    struct column column = {COLUMN_EMPTY, NULL};
+    struct list_column column = {COLUMN_EMPTY, NULL};
     if (list->columns == MOST_COLUMNS)
         return tool_fail(TOOL_USAGE, "%smore than %d columns", where, MOST_COLUMNS);
     if (*heading)
@@ -316,7 +316,7 @@ static bool pass_row(struct cursor *c, bool *readable)
 
 // 0,5 for 0.5, where commas do not part the cells. In tables with tabs 1,000 may be a thousand: that stays as
 // it is.
-static void mend_decimal(const struct sound_rows *list, const struct column *column, char *text)
+static void mend_decimal(const struct sound_rows *list, const struct list_column *column, char *text)
 {
     char *comma = strchr(text, ',');
     bool real = column->kind == COLUMN_SETTING && column->row->type == EBB_SETTING_REAL;
@@ -326,7 +326,7 @@ static void mend_decimal(const struct sound_rows *list, const struct column *col
         *comma = '.';
 }
 
-static void read_cells(struct row *row, const struct place *place)
+static void read_cells(struct list_row *row, const struct row_place *place)
 {
     const struct sound_rows *list = row->list;
     struct cursor c = {list->text + place->offset, place->line, list->delimiter};
@@ -351,7 +351,7 @@ static void read_cells(struct row *row, const struct place *place)
 
 // ---- JSON Lines ----
 
-static void set_json(struct row *row, const struct column *column, const json_t *value)
+static void set_json(struct list_row *row, const struct list_column *column, const json_t *value)
 {
     if (json_is_null(value))
         return;
@@ -372,7 +372,7 @@ static void set_json(struct row *row, const struct column *column, const json_t 
     free(text);
 }
 
-static void read_object(struct row *row, const struct place *place)
+static void read_object(struct list_row *row, const struct row_place *place)
 {
     const char *line = row->list->text + place->offset;
     json_error_t problem;
@@ -383,7 +383,7 @@ static void read_object(struct row *row, const struct place *place)
                             object ? "it is a list" : problem.text));
     json_object_foreach(object, key, value)
     {
-        struct column column = find_column(sound_where(row->job), key);
+        struct list_column column = find_column(sound_where(row->job), key);
         note(row, column.kind == COLUMN_UNKNOWN ? TOOL_USAGE : TOOL_OK);
         if (column.kind != COLUMN_UNKNOWN)
             set_json(row, &column, value);
@@ -393,7 +393,7 @@ static void read_object(struct row *row, const struct place *place)
 
 // ---- a row ----
 
-static bool begin_row(struct row *row, int line)
+static bool begin_row(struct list_row *row, int line)
 {
     row->job->recipe = ebb_recipe_copy(row->list->base);
     row->given = ebb_recipe_create(EBB_VERB_GENERATE);
@@ -406,7 +406,7 @@ static bool begin_row(struct row *row, int line)
 }
 
 // Rows that give neither seed nor index are numbered, so that no two come out alike.
-static enum ebb_result number_row(struct row *row, size_t i, struct ebb_error *error)
+static enum ebb_result number_row(struct list_row *row, size_t i, struct ebb_error *error)
 {
     if (ebb_recipe_has(row->given, "seed") || ebb_recipe_has(row->given, "index"))
         return EBB_OK;
@@ -414,14 +414,14 @@ static enum ebb_result number_row(struct row *row, size_t i, struct ebb_error *e
 }
 
 // One of several seeds, counted from the one that the row or the command line says.
-static enum ebb_result move_seed(const struct row *row, uint64_t by, struct ebb_error *error)
+static enum ebb_result move_seed(const struct list_row *row, uint64_t by, struct ebb_error *error)
 {
     struct ebb_recipe *recipe = row->job->recipe;
     return by ? ebb_recipe_set_seed(recipe, "seed", ebb_recipe_seed(recipe, "seed") + by, error) : EBB_OK;
 }
 
 // Sounds of several seeds have the seed in their names, one way or another.
-static int name_row(struct row *row)
+static int name_row(struct list_row *row)
 {
     const struct sound_naming *naming = &row->list->naming;
     bool said = names_has(row->name, "seed") || names_has(row->folder, "seed") ||
@@ -433,7 +433,7 @@ static int name_row(struct row *row)
 }
 
 // What the row gives, over what the command line says.
-static void end_row(struct row *row, size_t i, uint64_t seed)
+static void end_row(struct list_row *row, size_t i, uint64_t seed)
 {
     struct ebb_error error = {0};
     struct sound_job *job = row->job;
@@ -456,7 +456,7 @@ static void end_row(struct row *row, size_t i, uint64_t seed)
 static int get_row(const void *user, size_t i, struct sound_job *job)
 {
     const struct sound_rows *list = user;
-    struct row row = {.list = list, .job = job};
+    struct list_row row = {.list = list, .job = job};
     uint64_t seed = i % list->naming.seeds;
     i /= list->naming.seeds;
     if (begin_row(&row, list->rows[i].line)) {
@@ -477,7 +477,7 @@ static bool add_row(struct sound_rows *list, const char *at, int line)
     }
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        struct place *rows = reallocarray(list->rows, capacity, sizeof(*rows));
+        struct row_place *rows = reallocarray(list->rows, capacity, sizeof(*rows));
         if (!rows) {
             list->code = tool_fail(TOOL_FAILED, "%s: out of memory", list->path);
             return false;
@@ -485,7 +485,7 @@ static bool add_row(struct sound_rows *list, const char *at, int line)
         list->rows = rows;
         list->capacity = capacity;
     }
-    list->rows[list->count++] = (struct place){(uint32_t)(at - list->text), line};
+    list->rows[list->count++] = (struct row_place){(uint32_t)(at - list->text), line};
     return true;
 }
 

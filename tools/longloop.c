@@ -12,7 +12,7 @@ static const double JOIN = 0.5;          // seconds that are made anew
 static const double AROUND = 3;          // seconds on either side that the join is made from
 static const double GENTLE = 0.01;       // seconds in which the start is looked for
 
-struct round {
+struct loop_join {
     const struct long_loop_job *job;
     struct ebb_sound parted; // the last frames of the sound and, behind them, the first
     float *block;            // what is handed on: it may be changed there
@@ -73,7 +73,7 @@ static int channels_of(const struct long_loop_job *job)
 }
 
 // `samples` NULL: silence. What takes them may change them, and they are wanted again.
-static bool hand_on(const struct round *r, const float *samples, size_t frames)
+static bool hand_on(const struct loop_join *r, const float *samples, size_t frames)
 {
     size_t channels = (size_t)channels_of(r->job);
     bool on = true;
@@ -96,13 +96,13 @@ static enum ebb_result stopped(struct ebb_error *error)
 
 // ---- a texture ----
 
-static float *parted_at(const struct round *r, size_t frame)
+static float *parted_at(const struct loop_join *r, size_t frame)
 {
     return r->parted.samples + frame * (size_t)r->parted.channels;
 }
 
 // Where, within 10 ms behind the join's surroundings, the first channel passes 0 upwards most gently.
-static size_t gentle_start(const struct round *r)
+static size_t gentle_start(const struct loop_join *r)
 {
     size_t most = (size_t)(GENTLE * r->parted.rate), best = r->around;
     float least = INFINITY;
@@ -117,12 +117,12 @@ static size_t gentle_start(const struct round *r)
 }
 
 // Frames of the sound that come next, not more than `count`, for which the same is done: up to `end`.
-static size_t up_to(const struct round *r, size_t end, size_t count)
+static size_t up_to(const struct loop_join *r, size_t end, size_t count)
 {
     return end - r->at < count ? end - r->at : count;
 }
 
-static bool take_head(struct round *r, const float *samples, size_t frames)
+static bool take_head(struct loop_join *r, const float *samples, size_t frames)
 {
     memcpy(parted_at(r, r->around + r->at), samples, frames * (size_t)r->parted.channels * sizeof(float));
     if (r->at + frames < r->head)
@@ -135,7 +135,7 @@ static bool take_head(struct round *r, const float *samples, size_t frames)
 // The next frames of the sound.
 static bool take_part(void *user, float *samples, size_t frames)
 {
-    struct round *r = user;
+    struct loop_join *r = user;
     size_t last = r->all - r->around;
     bool on = true;
     while (frames > 0 && on) {
@@ -158,7 +158,7 @@ static bool take_part(void *user, float *samples, size_t frames)
 }
 
 // The sound that goes round: it neither fades nor ends.
-static enum ebb_result make_sound(struct round *r, struct ebb_error *error)
+static enum ebb_result make_sound(struct loop_join *r, struct ebb_error *error)
 {
     struct ebb_recipe *recipe = ebb_recipe_copy(r->job->recipe);
     enum ebb_result result = recipe ? EBB_OK : no_memory(error);
@@ -173,7 +173,7 @@ static enum ebb_result make_sound(struct round *r, struct ebb_error *error)
 }
 
 // The sound's end with its start behind it, of which the middle is made anew.
-static enum ebb_result make_join(const struct round *r, struct ebb_sound *join, struct ebb_error *error)
+static enum ebb_result make_join(const struct loop_join *r, struct ebb_sound *join, struct ebb_error *error)
 {
     struct ebb_recipe *recipe = as_verb(r->job->recipe, EBB_VERB_EDIT);
     struct ebb_sound parted = r->parted;
@@ -190,7 +190,7 @@ static enum ebb_result make_join(const struct round *r, struct ebb_sound *join, 
     return result;
 }
 
-static enum ebb_result go_round_texture(struct round *r, struct ebb_error *error)
+static enum ebb_result go_round_texture(struct loop_join *r, struct ebb_error *error)
 {
     int rate = ebb_model_info(r->job->model)->sample_rate;
     struct ebb_sound join = {0};
@@ -211,7 +211,7 @@ static enum ebb_result go_round_texture(struct round *r, struct ebb_error *error
 
 // ---- an event ----
 
-static enum ebb_result make_event(const struct round *r, struct ebb_sound *event, struct ebb_error *error)
+static enum ebb_result make_event(const struct loop_join *r, struct ebb_sound *event, struct ebb_error *error)
 {
     struct ebb_recipe *recipe = ebb_recipe_copy(r->job->recipe);
     enum ebb_result result = recipe ? EBB_OK : no_memory(error);
@@ -227,7 +227,7 @@ static enum ebb_result make_event(const struct round *r, struct ebb_sound *event
     return result;
 }
 
-static enum ebb_result go_round_event(struct round *r, struct ebb_error *error)
+static enum ebb_result go_round_event(struct loop_join *r, struct ebb_error *error)
 {
     struct ebb_sound event = {0};
     enum ebb_result result = make_event(r, &event, error);
@@ -243,7 +243,7 @@ static enum ebb_result go_round_event(struct round *r, struct ebb_error *error)
 enum ebb_result long_loop_parts(const struct long_loop_job *job, ebb_take_frames take, void *user,
                                 struct ebb_error *error)
 {
-    struct round r = {.job = job, .take = take, .user = user};
+    struct loop_join r = {.job = job, .take = take, .user = user};
     bool event = false;
     r.all = ebb_generate_length(job->model, job->recipe, error);
     r.block = calloc((size_t)BLOCK * (size_t)channels_of(job), sizeof(float));

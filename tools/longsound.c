@@ -15,7 +15,7 @@
 enum { BLOCK = 1 << 14 }; // frames
 
 // The way of the samples: from the network to a new rate, and then to one of three places.
-struct pass {
+struct sample_path {
     const struct long_sound_job *job;
     struct ebb_resampler *resampler; // NULL: they keep the model's rate
     struct ring_margin margin;       // of a loop that is resampled; otherwise none
@@ -62,7 +62,7 @@ bool long_sound_is(const struct ebb_model *model, const struct ebb_recipe *recip
 
 // ---- the way of the samples ----
 
-static enum ebb_result put(struct pass *p, float *samples, size_t frames)
+static enum ebb_result put(struct sample_path *p, float *samples, size_t frames)
 {
     if (p->spool)
         return spool_put(p->spool, spool_frames(p->spool), samples, frames, &p->error);
@@ -74,7 +74,7 @@ static enum ebb_result put(struct pass *p, float *samples, size_t frames)
 }
 
 // What lies in front of a ring, and behind it, is not wanted.
-static enum ebb_result put_wanted(struct pass *p, float *samples, size_t frames)
+static enum ebb_result put_wanted(struct sample_path *p, float *samples, size_t frames)
 {
     size_t skip = p->skip < frames ? p->skip : frames, rest = frames - skip;
     size_t count = rest < p->left ? rest : p->left;
@@ -83,7 +83,7 @@ static enum ebb_result put_wanted(struct pass *p, float *samples, size_t frames)
     return count > 0 ? put(p, samples + skip * p->channels, count) : EBB_OK;
 }
 
-static enum ebb_result put_resampled(struct pass *p)
+static enum ebb_result put_resampled(struct sample_path *p)
 {
     enum ebb_result result = EBB_OK;
     for (size_t got; result == EBB_OK && (got = ebb_resampler_read(p->resampler, p->block, BLOCK)) > 0;)
@@ -93,14 +93,14 @@ static enum ebb_result put_resampled(struct pass *p)
 
 static bool take(void *user, float *samples, size_t frames)
 {
-    struct pass *p = user;
+    struct sample_path *p = user;
     if (!p->resampler)
         return put_wanted(p, samples, frames) == EBB_OK;
     return ebb_resampler_write(p->resampler, samples, frames, &p->error) == EBB_OK &&
            put_resampled(p) == EBB_OK;
 }
 
-static enum ebb_result make(struct pass *p, struct ebb_error *error)
+static enum ebb_result make(struct sample_path *p, struct ebb_error *error)
 {
     const struct long_sound_job *job = p->job;
     const struct long_loop_job loop = {job->model, job->recipe, p->margin.before, job->hooks};
@@ -119,7 +119,7 @@ static enum ebb_result make(struct pass *p, struct ebb_error *error)
 
 // ---- life ----
 
-static enum ebb_result resample(struct pass *p, size_t *frames, struct ebb_error *error)
+static enum ebb_result resample(struct sample_path *p, size_t *frames, struct ebb_error *error)
 {
     int from = p->rate, to = (int)ebb_recipe_number(p->job->recipe, "rate");
     bool loop = is_loop(p->job->recipe);
@@ -136,18 +136,18 @@ static enum ebb_result resample(struct pass *p, size_t *frames, struct ebb_error
 }
 
 // `frames`: of the sound, before it is cut.
-static enum ebb_result begin(struct pass *p, const struct long_sound_job *job, size_t *frames,
+static enum ebb_result begin(struct sample_path *p, const struct long_sound_job *job, size_t *frames,
                              struct ebb_error *error)
 {
-    *p = (struct pass){.job = job,
-                       .channels = (size_t)ebb_generate_channels(job->recipe),
-                       .rate = ebb_model_info(job->model)->sample_rate,
-                       .left = SIZE_MAX};
+    *p = (struct sample_path){.job = job,
+                              .channels = (size_t)ebb_generate_channels(job->recipe),
+                              .rate = ebb_model_info(job->model)->sample_rate,
+                              .left = SIZE_MAX};
     *frames = ebb_generate_length(job->model, job->recipe, error);
     return error->code == EBB_OK && is_resampled(job->recipe) ? resample(p, frames, error) : error->code;
 }
 
-static void end(struct pass *p)
+static void end(struct sample_path *p)
 {
     ebb_resampler_destroy(&p->resampler);
     ebb_sound_writer_destroy(&p->writer);
@@ -158,7 +158,8 @@ static void end(struct pass *p)
 
 // ---- into a file ----
 
-static enum ebb_result open_writer(struct pass *p, const char *path, size_t frames, struct ebb_error *error)
+static enum ebb_result open_writer(struct sample_path *p, const char *path, size_t frames,
+                                   struct ebb_error *error)
 {
     const struct written_start start = {.recipe = p->job->recipe,
                                         .format = sound_format(p->job->recipe, EBB_WAV_16),
@@ -171,7 +172,7 @@ static enum ebb_result open_writer(struct pass *p, const char *path, size_t fram
 }
 
 // That the file can say the loop, before the hours in which it is made.
-static enum ebb_result check_loop(const struct pass *p, size_t frames, struct ebb_error *error)
+static enum ebb_result check_loop(const struct sample_path *p, size_t frames, struct ebb_error *error)
 {
     struct ebb_sound_metadata *loop = written_loop(sound_format(p->job->recipe, EBB_WAV_16), (int)p->channels,
                                                    p->rate, is_loop(p->job->recipe) ? frames : 0, error);
@@ -180,7 +181,7 @@ static enum ebb_result check_loop(const struct pass *p, size_t frames, struct eb
 }
 
 // Onto the spool, and what is to be written of it.
-static enum ebb_result record(struct pass *p, const char *path, struct spool_span *span,
+static enum ebb_result record(struct sample_path *p, const char *path, struct spool_span *span,
                               struct ebb_error *error)
 {
     p->spool = spool_create(path, (int)p->channels, p->rate, error);
@@ -188,7 +189,8 @@ static enum ebb_result record(struct pass *p, const char *path, struct spool_spa
     return result == EBB_OK ? spool_cut(p->spool, p->job->recipe, span, error) : result;
 }
 
-static enum ebb_result write_spool(struct pass *p, const char *path, size_t *frames, struct ebb_error *error)
+static enum ebb_result write_spool(struct sample_path *p, const char *path, size_t *frames,
+                                   struct ebb_error *error)
 {
     struct spool_span span = {0};
     struct sound_level level = {-INFINITY, 0};
@@ -206,7 +208,8 @@ static enum ebb_result write_spool(struct pass *p, const char *path, size_t *fra
     return result == EBB_OK ? spool_write(p->spool, &span, db, p->writer, error) : result;
 }
 
-static enum ebb_result write_as_made(struct pass *p, const char *path, size_t frames, struct ebb_error *error)
+static enum ebb_result write_as_made(struct sample_path *p, const char *path, size_t frames,
+                                     struct ebb_error *error)
 {
     enum ebb_result result = open_writer(p, path, frames, error);
     return result == EBB_OK ? make(p, error) : result;
@@ -215,7 +218,7 @@ static enum ebb_result write_as_made(struct pass *p, const char *path, size_t fr
 enum ebb_result long_sound_write(const struct long_sound_job *job, const char *path, bool *lost,
                                  double *seconds, struct ebb_error *error)
 {
-    struct pass p;
+    struct sample_path p;
     size_t frames;
     enum ebb_result result = begin(&p, job, &frames, error);
     if (result == EBB_OK)
@@ -233,7 +236,7 @@ enum ebb_result long_sound_write(const struct long_sound_job *job, const char *p
 
 // ---- into numbers ----
 
-static enum ebb_result meter(struct pass *p, struct sound_level *level, struct ebb_error *error)
+static enum ebb_result meter(struct sample_path *p, struct sound_level *level, struct ebb_error *error)
 {
     p->meter = ebb_meter_create((int)p->channels, p->rate, error);
     enum ebb_result result = p->meter ? make(p, error) : error->code;
@@ -245,7 +248,7 @@ static enum ebb_result meter(struct pass *p, struct sound_level *level, struct e
 enum ebb_result long_sound_measure(const struct long_sound_job *job, const char *path,
                                    struct sound_level *level, struct ebb_error *error)
 {
-    struct pass p;
+    struct sample_path p;
     struct spool_span span;
     size_t frames;
     enum ebb_result result = begin(&p, job, &frames, error);

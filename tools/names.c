@@ -13,7 +13,7 @@ enum {
 };
 
 // "{index:03}", taken apart.
-struct field {
+struct name_field {
     char name[LONGEST_FIELD];
     int digits;    // at least; 0: as many as there are
     size_t length; // of all of it
@@ -32,10 +32,10 @@ static bool read_digits(const char *text, size_t length, int *digits)
 }
 
 // At a '{' of a template. Exit code.
-static int read_field(const char *at, struct field *field, const char *what)
+static int read_field(const char *at, struct name_field *field, const char *what)
 {
     size_t inside = strcspn(at + 1, "{}"), name = strcspn(at + 1, ":{}");
-    *field = (struct field){.length = inside + 2};
+    *field = (struct name_field){.length = inside + 2};
     if (at[1 + inside] != '}' || name == 0 || name >= LONGEST_FIELD)
         return tool_fail(TOOL_USAGE, "%s: \"%.60s\": a field is {name} or {name:03}; {{ and }} are braces",
                          what, at);
@@ -78,7 +78,8 @@ static const char *words_of(const struct ebb_setting *row, const struct ebb_reci
 }
 
 // What the field says, into `text`. Exit code.
-static int field_text(const struct field *field, const struct name_context *context, char *text, size_t size)
+static int field_text(const struct name_field *field, const struct name_context *context, char *text,
+                      size_t size)
 {
     const struct ebb_setting *row = find_row(field->name, context->recipe);
     bool own = strcmp(field->name, "name") == 0;
@@ -129,7 +130,7 @@ static int append_field(char *out, size_t size, const char *at, const struct nam
                         size_t *length)
 {
     char text[SOUND_NAME] = "";
-    struct field field;
+    struct name_field field;
     int code = read_field(at, &field, context->what);
     if (!code)
         code = field_text(&field, context, text, sizeof(text));

@@ -12,7 +12,7 @@
 enum { MAX_OPTIONS = 160, HELP_COLUMN = 26, HELP_WIDTH = 96 };
 
 // An option: the command's own, or a setting.
-struct entry {
+struct any_option {
     const char *name, *argument;
     char letter;
     const struct tool_option *own;
@@ -20,7 +20,7 @@ struct entry {
 };
 
 struct entries {
-    struct entry at[MAX_OPTIONS];
+    struct any_option at[MAX_OPTIONS];
     int count, own; // the command's own come first
     struct ebb_recipe *recipe;
 };
@@ -174,7 +174,7 @@ static void print_wrapped(const char *text, int indent)
     putchar('\n');
 }
 
-static void print_option(const struct entry *e)
+static void print_option(const struct any_option *e)
 {
     char left[64], letter[8] = "    ", note[200], help[500];
     if (e->letter)
@@ -212,7 +212,7 @@ static void print_help(const struct tool_command *c, const struct entries *entri
 
 // ---- the table of options ----
 
-static const struct entry *by_name(const struct entries *entries, const char *name)
+static const struct any_option *by_name(const struct entries *entries, const char *name)
 {
     for (int i = 0; i < entries->count; i++)
         if (strcmp(entries->at[i].name, name) == 0)
@@ -220,7 +220,7 @@ static const struct entry *by_name(const struct entries *entries, const char *na
     return NULL;
 }
 
-static const struct entry *by_letter(const struct entries *entries, int letter)
+static const struct any_option *by_letter(const struct entries *entries, int letter)
 {
     for (int i = 0; i < entries->count; i++)
         if (entries->at[i].letter == letter)
@@ -232,13 +232,13 @@ static void collect(struct entries *entries, const struct tool_option *options, 
 {
     *entries = (struct entries){.recipe = recipe};
     for (const struct tool_option *o = options; o->name && entries->count < MAX_OPTIONS; o++)
-        entries->at[entries->count++] = (struct entry){o->name, o->argument, o->letter, o, NULL};
+        entries->at[entries->count++] = (struct any_option){o->name, o->argument, o->letter, o, NULL};
     entries->own = entries->count;
     EBB_EACH_SETTING (row) {
         bool mine = recipe && tool_is_asked(row, ebb_recipe_verb(recipe)) && !by_name(entries, row->name);
         char letter = by_letter(entries, row->letter) ? 0 : row->letter;
         if (mine && entries->count < MAX_OPTIONS)
-            entries->at[entries->count++] = (struct entry){row->name, row->argument, letter, NULL, row};
+            entries->at[entries->count++] = (struct any_option){row->name, row->argument, letter, NULL, row};
     }
 }
 
@@ -323,7 +323,7 @@ static int complain(const struct tool_command *c, const struct entries *entries,
     return tool_fail(TOOL_USAGE, "there is no option %s; see ebb %s --help", argument, c->name);
 }
 
-static bool set_setting(const struct entry *e, struct ebb_recipe *recipe, const char *text, int *code)
+static bool set_setting(const struct any_option *e, struct ebb_recipe *recipe, const char *text, int *code)
 {
     char what[64];
     snprintf(what, sizeof(what), "--%s", e->name);
@@ -341,7 +341,7 @@ static void make_tables(const struct entries *entries, struct option *table, cha
 {
     char *end = stpcpy(letters, ":h");
     for (int i = 0; i < entries->count; i++) {
-        const struct entry *e = &entries->at[i];
+        const struct any_option *e = &entries->at[i];
         table[i] = (struct option){e->name, e->argument ? required_argument : no_argument, NULL, 256 + i};
         if (e->letter)
             *end++ = e->letter;
@@ -370,7 +370,7 @@ int tool_recipe_options(const struct tool_command *command, const struct tool_op
         }
         if (got == '?' || got == ':')
             return complain(command, &entries, got, argv[optind - 1]);
-        const struct entry *e = got >= 256 ? &entries.at[got - 256] : by_letter(&entries, got);
+        const struct any_option *e = got >= 256 ? &entries.at[got - 256] : by_letter(&entries, got);
         int code = TOOL_USAGE;
         if (!e || !(e->own ? set_value(e->own, optarg) : set_setting(e, recipe, optarg ? optarg : "", &code)))
             return code;

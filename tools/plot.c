@@ -18,7 +18,7 @@ static int missing(const struct plot *o, char **names, int count)
 }
 #endif
 
-static const struct kind {
+static const struct plot_kind {
     const char *name;
     int (*run)(const struct plot *o, char **names, int count);
 } kinds[] = {
@@ -112,7 +112,7 @@ static bool is_recording(const char *name)
     return tool_is_sound_name(name) || strchr(name, '/');
 }
 
-static int draw(const struct kind *kind, const struct plot *o, char **names, int count)
+static int draw(const struct plot_kind *kind, const struct plot *o, char **names, int count)
 {
     int code = kind->run(o, names, count);
     if (!code && !tool_is_stdout(o->out))

@@ -11,7 +11,7 @@
 
 enum { MAX_ROWS = 24, MAX_VISITS = 4096 };
 
-struct row {
+struct visits_row {
     char sampler[32], spacing[32];
     int steps, count;
     double t[MAX_VISITS];
@@ -21,13 +21,13 @@ struct visits {
     const struct plot *o;
     struct ebb_schedule *schedule;
     int rows;
-    struct row row[MAX_ROWS];
+    struct visits_row row[MAX_ROWS];
 };
 
 // "heun/karras/10": what is left out is as the options have it.
 static int read_row(struct visits *v, const char *text)
 {
-    struct row *r = &v->row[v->rows];
+    struct visits_row *r = &v->row[v->rows];
     if (v->rows == MAX_ROWS)
         return tool_fail(TOOL_USAGE, "more than %d samplers in one picture", MAX_ROWS);
     char parts[3][32] = {"", "trailing", ""};
@@ -88,7 +88,7 @@ static void draw_strokes(struct picture *p, const struct visits *v, const struct
 {
     double height = a->height / v->rows, half = fmin(0.32 * height, 12);
     for (int i = 0; i < v->rows; i++) {
-        const struct row *r = &v->row[i];
+        const struct visits_row *r = &v->row[i];
         double middle = a->top + (i + 0.5) * height;
         picture_line(p, a->left, floor(middle) + 0.5, a->left + a->width, floor(middle) + 0.5, 1, GRID);
         for (int k = 0; k < r->count; k++) {
@@ -104,7 +104,7 @@ static void draw_names(struct picture *p, const struct visits *v, const struct p
 {
     char text[96];
     for (int i = 0; i < v->rows; i++) {
-        const struct row *r = &v->row[i];
+        const struct visits_row *r = &v->row[i];
         double middle = a->top + (i + 0.5) * a->height / v->rows;
         snprintf(text, sizeof(text), "%s, %s", r->sampler, r->spacing);
         picture_text(p, a->left - 14, middle, 1, TEXT_LABEL, INK, text);

@@ -7,7 +7,7 @@
 
 enum { TABLE_ROWS = 24 };
 
-struct kind { // all operations of one name
+struct op_total { // all operations of one name
     char op[80];
     size_t count;
     double seconds;
@@ -15,17 +15,17 @@ struct kind { // all operations of one name
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct kind *)a)->op, ((const struct kind *)b)->op);
+    return strcmp(((const struct op_total *)a)->op, ((const struct op_total *)b)->op);
 }
 
 static int by_time(const void *a, const void *b)
 {
-    double x = ((const struct kind *)a)->seconds, y = ((const struct kind *)b)->seconds;
+    double x = ((const struct op_total *)a)->seconds, y = ((const struct op_total *)b)->seconds;
     return (x < y) - (x > y);
 }
 
 // One row per name, in place of one per operation; returns how many.
-static size_t group(struct kind *kinds, size_t count)
+static size_t group(struct op_total *kinds, size_t count)
 {
     size_t rows = 0;
     qsort(kinds, count, sizeof(*kinds), by_name);
@@ -40,7 +40,7 @@ static size_t group(struct kind *kinds, size_t count)
     return rows;
 }
 
-static void print_table(const struct kind *kinds, size_t rows, double total)
+static void print_table(const struct op_total *kinds, size_t rows, double total)
 {
     printf("  %8s %6s %6s  %s\n", "ms", "share", "times", "operation");
     for (size_t i = 0; i < rows && i < TABLE_ROWS; i++)
@@ -51,7 +51,7 @@ static void print_table(const struct kind *kinds, size_t rows, double total)
     printf("  %8.2f         in all\n", 1e3 * total);
 }
 
-static void add_json(json_t *json, const struct kind *kinds, size_t rows)
+static void add_json(json_t *json, const struct op_total *kinds, size_t rows)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < rows; i++)
@@ -82,7 +82,7 @@ static int write_trace(const char *path, const char *device, const struct ebb_pr
 static int report(const char *device, const struct ebb_profile_entry *entries, size_t count, json_t *json,
                   const char *trace)
 {
-    struct kind *kinds = calloc(count, sizeof(*kinds));
+    struct op_total *kinds = calloc(count, sizeof(*kinds));
     double total = 0;
     if (!kinds)
         return tool_fail(TOOL_FAILED, "out of memory");

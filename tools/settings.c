@@ -8,7 +8,7 @@
 
 enum { LONG_LIST = 80 }; // characters; more choices than that have a list of their own
 
-struct listing {
+struct settings_listing {
     bool json, markdown;
     int verb; // -1: all
 };
@@ -142,7 +142,7 @@ static int find_verb(const char *name, int *verb)
 
 static int run(const struct tool_command *command, int argc, char **argv)
 {
-    struct listing l = {.verb = -1};
+    struct settings_listing l = {.verb = -1};
     const struct tool_option options[] = {
         {"json", 0, NULL, TOOL_FLAG, &l.json, 0, 0, "as JSON"},
         {"markdown", 0, NULL, TOOL_FLAG, &l.markdown, 0, 0, "as a table in Markdown"},

@@ -127,7 +127,7 @@ int sound_job_settle(struct sound_job *job, const struct tool_model *m)
 enum { MOST_TOLD = 20 };
 
 // All that is held of a sound: a sum of its name, to find two of one name.
-struct print {
+struct name_sum {
     uint64_t name;
     size_t i;
 };
@@ -136,7 +136,7 @@ struct review {
     const struct sound_source *source;
     const struct tool_model *m;
     struct sound_survey *survey;
-    struct print *prints;
+    struct name_sum *prints;
     size_t count; // of prints: of the sounds that are right so far
     size_t wrong;
     int code; // of the first mistake
@@ -153,7 +153,7 @@ uint64_t sound_print(const void *data, size_t size)
 
 static int by_print(const void *a, const void *b)
 {
-    const struct print *x = a, *y = b;
+    const struct name_sum *x = a, *y = b;
     return x->name != y->name ? (x->name > y->name) - (x->name < y->name) : (x->i > y->i) - (x->i < y->i);
 }
 
@@ -185,7 +185,7 @@ static int look_at(struct review *r, size_t i)
         settled = survey_job(r, &job);
     code = code ? code : settled;
     if (!code)
-        r->prints[r->count++] = (struct print){sound_print(job.name, strlen(job.name)), i};
+        r->prints[r->count++] = (struct name_sum){sound_print(job.name, strlen(job.name)), i};
     sound_job_clear(&job);
     return code;
 }

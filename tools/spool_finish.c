@@ -10,13 +10,13 @@ enum { BLOCK = 1 << 16 }; // frames
 
 // ---- from end to end ----
 
-struct block {
+struct spool_block {
     float *samples; // they may be changed
     size_t at, frames;
     int channels;
 };
 
-typedef enum ebb_result look(void *user, const struct block *block, struct ebb_error *error);
+typedef enum ebb_result look(void *user, const struct spool_block *block, struct ebb_error *error);
 
 static float *make_block(const struct spool *spool, struct ebb_error *error)
 {
@@ -42,7 +42,7 @@ static enum ebb_result each_block(const struct spool *spool, const struct spool_
             samples[k] = 0;
         if (result == EBB_OK && tool_interrupted())
             result = error->code = EBB_CANCELLED;
-        struct block block = {samples, i, count, (int)channels};
+        struct spool_block block = {samples, i, count, (int)channels};
         if (result == EBB_OK)
             result = look_at(user, &block, error);
     }
@@ -57,7 +57,7 @@ struct loud {
     size_t first, end; // of the frames that exceed the threshold; SIZE_MAX, 0: none does
 };
 
-static enum ebb_result find_peak(void *user, const struct block *block, struct ebb_error *error)
+static enum ebb_result find_peak(void *user, const struct spool_block *block, struct ebb_error *error)
 {
     (void)error;
     struct loud *loud = user;
@@ -68,7 +68,7 @@ static enum ebb_result find_peak(void *user, const struct block *block, struct e
     return EBB_OK;
 }
 
-static enum ebb_result find_loud(void *user, const struct block *block, struct ebb_error *error)
+static enum ebb_result find_loud(void *user, const struct spool_block *block, struct ebb_error *error)
 {
     (void)error;
     struct loud *loud = user;
@@ -154,7 +154,7 @@ enum ebb_result spool_cut(struct spool *spool, const struct ebb_recipe *recipe, 
 
 // ---- level ----
 
-static enum ebb_result add_to_meter(void *meter, const struct block *block, struct ebb_error *error)
+static enum ebb_result add_to_meter(void *meter, const struct spool_block *block, struct ebb_error *error)
 {
     return ebb_meter_add(meter, block->samples, block->frames, error);
 }
@@ -177,7 +177,7 @@ struct copy {
     double db;
 };
 
-static enum ebb_result copy_block(void *user, const struct block *block, struct ebb_error *error)
+static enum ebb_result copy_block(void *user, const struct spool_block *block, struct ebb_error *error)
 {
     const struct copy *copy = user;
     struct ebb_sound sound = {.samples = block->samples,

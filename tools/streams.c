@@ -8,7 +8,7 @@
 
 enum { BLOCK = 1 << 13, CHANNELS = 2 };
 
-struct pass {
+struct stream_writing {
     const struct stream_job *job;
     struct ebb_stream *stream;
     struct ebb_sound_writer *writer;
@@ -20,19 +20,19 @@ struct pass {
 // The fraction is of the clip under way.
 static bool on_progress(void *user, double fraction)
 {
-    struct pass *p = user;
+    struct stream_writing *p = user;
     double done = ((double)p->made + fraction * (double)p->clip) / p->frames;
     return tool_progress_show(p->job->progress, fmin(done, 1));
 }
 
 // The first clip of a loop goes round, as every one of them is the loop.
-static size_t loop_of(const struct pass *p)
+static size_t loop_of(const struct stream_writing *p)
 {
     bool loop = ebb_recipe_number(p->job->recipe, "loop") == 1 && p->frames >= (double)p->clip;
     return loop ? p->clip : 0;
 }
 
-static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error *error)
+static enum ebb_result begin(struct stream_writing *p, const char *path, struct ebb_error *error)
 {
     const struct stream_job *job = p->job;
     struct ebb_hooks hooks = EBB_HOOKS;
@@ -55,7 +55,7 @@ static enum ebb_result begin(struct pass *p, const char *path, struct ebb_error 
     return p->writer ? EBB_OK : error->code;
 }
 
-static enum ebb_result run(struct pass *p, struct ebb_error *error)
+static enum ebb_result run(struct stream_writing *p, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     for (size_t got = 1; got > 0 && (double)p->made < p->frames && result == EBB_OK; p->made += got) {
@@ -72,7 +72,7 @@ static enum ebb_result run(struct pass *p, struct ebb_error *error)
 int stream_write(const struct stream_job *job, const char *path, size_t *made)
 {
     struct ebb_error error = {0};
-    struct pass *p = calloc(1, sizeof(*p));
+    struct stream_writing *p = calloc(1, sizeof(*p));
     if (!p)
         return tool_fail(TOOL_FAILED, "out of memory");
     p->job = job;

@@ -51,13 +51,13 @@ static const struct ebb_container *recognise(const unsigned char head[12])
     return found;
 }
 
-struct chunk {
+struct container_chunk {
     unsigned char id[16];
     uint64_t body, length, next; // a length that says nothing has no next
 };
 
 static bool read_chunk(const struct ebb_container *c, ebb_peek *peek, void *file, uint64_t at,
-                       struct chunk *chunk)
+                       struct container_chunk *chunk)
 {
     unsigned char head[24];
     size_t size = c->id + c->size;
@@ -83,7 +83,7 @@ static void patch(struct ebb_layout *l, uint64_t at, const void *bytes)
 }
 
 // The byte behind a chunk is shown as its last one.
-static void patch_odd_size(struct ebb_layout *l, const struct chunk *chunk)
+static void patch_odd_size(struct ebb_layout *l, const struct container_chunk *chunk)
 {
     unsigned char even[4];
     for (size_t i = 0; i < sizeof(even); i++)
@@ -105,7 +105,7 @@ static void find_au(struct ebb_layout *l, ebb_peek *peek, void *file)
 static void find_chunks(struct ebb_layout *l, ebb_peek *peek, void *file)
 {
     const struct ebb_container *c = l->container;
-    struct chunk chunk;
+    struct container_chunk chunk;
     uint64_t wide = UINT64_MAX, wide_at = 0;
     for (uint64_t at = c->start; l->chunks < EBB_MOST_CHUNKS && read_chunk(c, peek, file, at, &chunk);
          at = chunk.next) {
@@ -186,7 +186,7 @@ size_t ebb_layout_size_field(const struct ebb_layout *l, uint64_t bytes, unsigne
 
 bool ebb_layout_is_empty(const struct ebb_layout *l, uint64_t file_size, ebb_peek *peek, void *file)
 {
-    struct chunk chunk;
+    struct container_chunk chunk;
     if (l->promised != 0 || !l->container->data)
         return false;
     uint64_t at = l->data;

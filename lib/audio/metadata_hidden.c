@@ -11,14 +11,15 @@ enum {
     OGG_LOOK = 64 << 10, // where an Ogg's comments begin, and end unless they hold pictures
 };
 
-struct block {
+struct metadata_block {
     unsigned char *body;
     size_t size;
 };
 
-static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t size, struct block *block)
+static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t size,
+                       struct metadata_block *block)
 {
-    *block = (struct block){malloc(size + 1), size};
+    *block = (struct metadata_block){malloc(size + 1), size};
     if (block->body && ebb_sound_input_look(input, at, block->body, size))
         return true;
     free(block->body);
@@ -27,7 +28,7 @@ static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t 
 
 // A chunk of the WAV that was encoded: `flac --keep-foreign-metadata` leaves each in a block of its own.
 // false: out of memory.
-static bool take_foreign(struct ebb_sound_metadata *m, const struct block *block, bool *behind)
+static bool take_foreign(struct ebb_sound_metadata *m, const struct metadata_block *block, bool *behind)
 {
     const unsigned char *chunk = block->body + 4;
     size_t left = block->size - 4;
@@ -47,7 +48,7 @@ static bool take_foreign(struct ebb_sound_metadata *m, const struct block *block
     return kept != NULL;
 }
 
-static bool take_application(struct ebb_sound_metadata *m, const struct block *block, bool *behind)
+static bool take_application(struct ebb_sound_metadata *m, const struct metadata_block *block, bool *behind)
 {
     if (block->size >= 4 && memcmp(block->body, "riff", 4) == 0)
         return take_foreign(m, block, behind);
@@ -59,7 +60,7 @@ static bool take_flac_block(struct ebb_sound_metadata *m, const struct ebb_sound
                             uint64_t at, size_t size, bool *behind)
 {
     enum { APPLICATION = 2, COMMENTS = 4, CUE_SHEET = 5, PICTURE = 6 };
-    struct block block;
+    struct metadata_block block;
     if (type == CUE_SHEET || type == PICTURE)
         metadata_lose(m, type == PICTURE ? "a picture" : "a cue sheet");
     if (type != APPLICATION && type != COMMENTS)
@@ -94,7 +95,7 @@ static bool take_ogg_comments(struct ebb_sound_metadata *m, const struct ebb_sou
 {
     static const char *const marks[] = {"\3vorbis", "OpusTags"};
     size_t size = ebb_sound_input_bytes(input) < OGG_LOOK ? (size_t)ebb_sound_input_bytes(input) : OGG_LOOK;
-    struct block block;
+    struct metadata_block block;
     if (!read_block(input, 0, size, &block))
         return true;
     bool ok = true;

@@ -17,7 +17,7 @@ static const char *const of_the_samples[] = {
     "MEXT",                                         // MPEG
 };
 
-struct walk {
+struct riff_walk {
     const struct ebb_sound_input *input;
     uint64_t at, end;   // in the file; `end` is the file's
     uint64_t data_size; // by ds64; 0: none
@@ -25,7 +25,7 @@ struct walk {
     bool behind;
 };
 
-static bool read_at(const struct walk *w, uint64_t at, void *bytes, size_t count)
+static bool read_at(const struct riff_walk *w, uint64_t at, void *bytes, size_t count)
 {
     return ebb_sound_input_look(w->input, at, bytes, count);
 }
@@ -55,21 +55,21 @@ static bool is_name(const unsigned char *id)
 }
 
 // A channel mask stands in the extensible form alone; without it more than two channels have no places.
-static void take_format(struct ebb_sound_metadata *m, const struct walk *w, uint32_t size)
+static void take_format(struct ebb_sound_metadata *m, const struct riff_walk *w, uint32_t size)
 {
     unsigned char format[40];
     if (size >= sizeof(format) && read_at(w, w->at, format, sizeof(format)) && wav_get16(format) == 0xfffe)
         m->mask = wav_get32(format + 20);
 }
 
-static void take_ds64(struct walk *w, uint32_t size)
+static void take_ds64(struct riff_walk *w, uint32_t size)
 {
     unsigned char sizes[16];
     if (size >= sizeof(sizes) && read_at(w, w->at, sizes, sizeof(sizes)))
         w->data_size = wav_get64(sizes + 8);
 }
 
-static bool take_recipe(struct ebb_sound_metadata *m, const struct walk *w, uint32_t size)
+static bool take_recipe(struct ebb_sound_metadata *m, const struct riff_walk *w, uint32_t size)
 {
     if (m->recipe || size > METADATA_MOST_RECIPE)
         return true; // none of ours
@@ -79,7 +79,7 @@ static bool take_recipe(struct ebb_sound_metadata *m, const struct walk *w, uint
     return m->recipe != NULL;
 }
 
-static bool take_chunk(struct ebb_sound_metadata *m, const struct walk *w, const unsigned char *id,
+static bool take_chunk(struct ebb_sound_metadata *m, const struct riff_walk *w, const unsigned char *id,
                        uint32_t size)
 {
     char name[5] = {0};
@@ -101,14 +101,14 @@ static bool take_chunk(struct ebb_sound_metadata *m, const struct walk *w, const
 }
 
 // Where the samples end; the file's end for the sizes that stand for "to the end".
-static uint64_t end_of_data(const struct walk *w, uint32_t size)
+static uint64_t end_of_data(const struct riff_walk *w, uint32_t size)
 {
     uint64_t bytes = size == UINT32_MAX && w->data_size ? w->data_size : size;
     return size == 0 || bytes > w->end - w->at ? w->end : w->at + bytes + (bytes & 1);
 }
 
 // One chunk, whose head has been read. false: out of memory.
-static bool take(struct ebb_sound_metadata *m, struct walk *w, const unsigned char *id, uint32_t size)
+static bool take(struct ebb_sound_metadata *m, struct riff_walk *w, const unsigned char *id, uint32_t size)
 {
     bool ok = true;
     if (memcmp(id, "data", 4) == 0) {
@@ -137,7 +137,9 @@ static bool take(struct ebb_sound_metadata *m, struct walk *w, const unsigned ch
 bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
 {
     bool stream = ebb_sound_input_is_stream(input); // what stands behind its samples is not there yet
-    struct walk w = {.input = input, .at = 12, .end = stream ? UINT64_MAX / 4 : ebb_sound_input_bytes(input)};
+    struct riff_walk w = {.input = input,
+                          .at = 12,
+                          .end = stream ? UINT64_MAX / 4 : ebb_sound_input_bytes(input)};
     unsigned char head[8];
     bool ok = true;
     while (ok && w.at < w.end && read_at(&w, w.at, head, sizeof(head)) && is_name(head)) {

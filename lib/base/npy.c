@@ -10,13 +10,13 @@
 #include "base/file.h"
 
 // A loaded file. Its header is a Python dictionary that NumPy writes in one fixed form.
-struct file {
+struct npy_file {
     const char *path;
     char *data;                        // with a 0 behind it
     size_t size, header, begin, bytes; // where header and numbers begin; bytes of a number
 };
 
-static enum ebb_result find_header(struct file *f, struct ebb_error *error)
+static enum ebb_result find_header(struct npy_file *f, struct ebb_error *error)
 {
     const unsigned char *start = (const unsigned char *)f->data;
     if (f->size < 12 || memcmp(start, "\x93NUMPY", 6) != 0)
@@ -35,14 +35,14 @@ static enum ebb_result find_header(struct file *f, struct ebb_error *error)
 }
 
 // What follows 'key':; NULL: there is none.
-static const char *field(const struct file *f, const char *key)
+static const char *field(const struct npy_file *f, const char *key)
 {
     const char *at = strstr(f->data + f->header, key);
     at = at ? at + strlen(key) : NULL;
     return at && *at == ':' ? at + 1 + strspn(at + 1, " ") : NULL;
 }
 
-static enum ebb_result read_type(struct file *f, struct ebb_error *error)
+static enum ebb_result read_type(struct npy_file *f, struct ebb_error *error)
 {
     const char *type = field(f, "'descr'"), *order = field(f, "'fortran_order'");
     bool single = type && strncmp(type, "'<f4'", 5) == 0, twice = type && strncmp(type, "'<f8'", 5) == 0;
@@ -56,7 +56,7 @@ static enum ebb_result read_type(struct file *f, struct ebb_error *error)
                           "%s: in Fortran order; C order is needed (numpy.ascontiguousarray)", f->path);
 }
 
-static enum ebb_result read_shape(const struct file *f, struct ebb_npy *npy, size_t *count,
+static enum ebb_result read_shape(const struct npy_file *f, struct ebb_npy *npy, size_t *count,
                                   struct ebb_error *error)
 {
     const char *at = field(f, "'shape'");
@@ -80,7 +80,7 @@ static enum ebb_result read_shape(const struct file *f, struct ebb_npy *npy, siz
                : ebb_fail(error, EBB_CORRUPT, "%s: cut short: less in it than its shape says", f->path);
 }
 
-static enum ebb_result read_values(const struct file *f, struct ebb_npy *npy, size_t count,
+static enum ebb_result read_values(const struct npy_file *f, struct ebb_npy *npy, size_t count,
                                    struct ebb_error *error)
 {
     npy->values = ebb_alloc(count, sizeof(float));
@@ -103,7 +103,7 @@ static enum ebb_result read_values(const struct file *f, struct ebb_npy *npy, si
 
 enum ebb_result ebb_npy_read(const char *path, size_t limit, struct ebb_npy *npy, struct ebb_error *error)
 {
-    struct file f = {.path = path};
+    struct npy_file f = {.path = path};
     size_t count = 0;
     *npy = (struct ebb_npy){0};
     f.data = ebb_file_load(path, limit, &f.size, error);

@@ -31,13 +31,13 @@ static void from_f16(const unsigned char *p, size_t count, float *out)
     ebb_widen(EBB_FLOAT16, p, count, out);
 }
 
-static const struct reader {
+static const struct number_reader {
     const char *dtype;
     size_t size;
     void (*read)(const unsigned char *p, size_t count, float *out);
 } readers[] = {{"F32", 4, from_f32}, {"F16", 2, from_f16}, {"BF16", 2, from_bf16}, {"F64", 8, from_f64}};
 
-static const struct reader *find(const char *dtype)
+static const struct number_reader *find(const char *dtype)
 {
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
         if (strcmp(readers[i].dtype, dtype) == 0)
@@ -65,7 +65,7 @@ static bool all_finite(const float *x, size_t count)
 bool ebb_convert(const char *dtype, const void *data, size_t outer, size_t middle, size_t inner,
                  float *scratch, float *out)
 {
-    const struct reader *reader = find(dtype);
+    const struct number_reader *reader = find(dtype);
     const unsigned char *p = data;
     size_t row = middle * inner;
     if (!reader)
@@ -144,7 +144,7 @@ static pack_panel *const pack[] = {
 bool ebb_convert_panels(const char *dtype, const void *data, const struct ebb_weight *shape, bool transposed,
                         enum ebb_number number, float *scratch, void *panels)
 {
-    const struct reader *reader = find(dtype);
+    const struct number_reader *reader = find(dtype);
     size_t cout = (size_t)shape->cout, cin = (size_t)shape->cin, places = (size_t)(shape->kh * shape->kw);
     size_t depth = cin * places, size = ebb_number_size(number);
     struct strides plain = {depth, depth, depth, 1, cin, places},

@@ -41,7 +41,7 @@ static const struct global {
 
 // ---- values ----
 
-enum kind {
+enum value_kind {
     KIND_NONE, // and whatever number a state dict has beside its tensors
     KIND_INT,  // truth values too
     KIND_TEXT,
@@ -53,7 +53,7 @@ enum kind {
 };
 
 struct value {
-    enum kind kind;
+    enum value_kind kind;
     int64_t number;   // of int; index of global; of tensor in `tensors`
     const char *text; // of text; of storage: its key
     size_t length;
@@ -66,7 +66,7 @@ struct item {
     int key, value, next; // key: of a dict, otherwise -1
 };
 
-struct machine {
+struct pickle_machine {
     const unsigned char *data;
     size_t size, at;
     const char *path;
@@ -82,14 +82,14 @@ struct machine {
     int result_value; // once STOP came, otherwise -1
 };
 
-static void fail(struct machine *m, enum ebb_result code, const char *what)
+static void fail(struct pickle_machine *m, enum ebb_result code, const char *what)
 {
     if (m->result == EBB_OK)
         m->result = ebb_fail(m->error, code, "%s: data.pkl: %s at byte %zu", m->path, what, m->at);
 }
 
 // Room for one more in a list that grows.
-static bool grow(struct machine *m, void **list, int count, int *room, size_t size)
+static bool grow(struct pickle_machine *m, void **list, int count, int *room, size_t size)
 {
     if (m->result != EBB_OK)
         return false;
@@ -107,14 +107,14 @@ static bool grow(struct machine *m, void **list, int count, int *room, size_t si
     return true;
 }
 
-static void push(struct machine *m, int value)
+static void push(struct pickle_machine *m, int value)
 {
     if (grow(m, (void **)&m->stack, m->depth, &m->stack_room, sizeof(*m->stack)))
         m->stack[m->depth++] = value;
 }
 
 // Returns the number of the new value; 0 after a failure, when nothing is read any more.
-static int add(struct machine *m, struct value value)
+static int add(struct pickle_machine *m, struct value value)
 {
     if (!grow(m, (void **)&m->values, m->value_count, &m->value_room, sizeof(*m->values)))
         return 0;
@@ -123,13 +123,13 @@ static int add(struct machine *m, struct value value)
     return m->value_count++;
 }
 
-static void push_new(struct machine *m, struct value value)
+static void push_new(struct pickle_machine *m, struct value value)
 {
     push(m, add(m, value));
 }
 
 // The value on top, which must be there and no mark; 0 after a failure.
-static int pop(struct machine *m)
+static int pop(struct pickle_machine *m)
 {
     if (m->result == EBB_OK && m->depth > 0 && m->stack[m->depth - 1] >= 0)
         return m->stack[--m->depth];
@@ -137,7 +137,7 @@ static int pop(struct machine *m)
     return 0;
 }
 
-static void append(struct machine *m, int list, int key, int value)
+static void append(struct pickle_machine *m, int list, int key, int value)
 {
     if (!grow(m, (void **)&m->items, m->item_count, &m->item_room, sizeof(*m->items)))
         return;
@@ -151,7 +151,7 @@ static void append(struct machine *m, int list, int key, int value)
     to->count++;
 }
 
-static const struct value *item_at(const struct machine *m, const struct value *list, int index)
+static const struct value *item_at(const struct pickle_machine *m, const struct value *list, int index)
 {
     int at = list->kind == KIND_LIST && index < list->count ? list->first : -1;
     for (int i = 0; i < index && at >= 0; i++)
@@ -166,7 +166,7 @@ static bool is_whole(const struct value *value)
 
 // ---- calls ----
 
-static bool read_counts(const struct machine *m, const struct value *list, int rank, uint64_t *out)
+static bool read_counts(const struct pickle_machine *m, const struct value *list, int rank, uint64_t *out)
 {
     bool good = list && list->kind == KIND_LIST && list->count == rank;
     int at = good ? list->first : -1;
@@ -178,7 +178,7 @@ static bool read_counts(const struct machine *m, const struct value *list, int r
 }
 
 // (storage, offset, shape, stride, ...)
-static void rebuild_tensor(struct machine *m, const struct value *arguments)
+static void rebuild_tensor(struct pickle_machine *m, const struct value *arguments)
 {
     const struct value *storage = item_at(m, arguments, 0), *offset = item_at(m, arguments, 1),
                        *shape = item_at(m, arguments, 2);
@@ -203,7 +203,7 @@ static void rebuild_tensor(struct machine *m, const struct value *arguments)
 }
 
 // A dict from nothing, or from a list of pairs, as Python 2 wrote it.
-static void make_dict(struct machine *m, int arguments)
+static void make_dict(struct pickle_machine *m, int arguments)
 {
     const struct value *pairs = item_at(m, &m->values[arguments], 0);
     int dict = add(m, (struct value){.kind = KIND_DICT}); // may move the values
@@ -219,7 +219,7 @@ static void make_dict(struct machine *m, int arguments)
     push(m, dict);
 }
 
-static void op_reduce(struct machine *m)
+static void op_reduce(struct pickle_machine *m)
 {
     int arguments = pop(m), function = pop(m);
     if (m->result != EBB_OK)
@@ -240,7 +240,7 @@ static void op_reduce(struct machine *m)
 }
 
 // ('storage', type, key, location, count)
-static void op_storage(struct machine *m)
+static void op_storage(struct pickle_machine *m)
 {
     int id = pop(m);
     if (m->result != EBB_OK)
@@ -260,7 +260,7 @@ static void op_storage(struct machine *m)
         fail(m, EBB_CORRUPT, "a reference to something else than a storage");
 }
 
-static void push_global(struct machine *m, const char *module, size_t module_length, const char *name,
+static void push_global(struct pickle_machine *m, const char *module, size_t module_length, const char *name,
                         size_t name_length)
 {
     for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++)
@@ -280,7 +280,7 @@ static void push_global(struct machine *m, const char *module, size_t module_len
     fail(m, EBB_UNSUPPORTED, words);
 }
 
-static void op_stack_global(struct machine *m)
+static void op_stack_global(struct pickle_machine *m)
 {
     int name = pop(m), module = pop(m);
     if (m->result != EBB_OK)
@@ -296,7 +296,7 @@ static void op_stack_global(struct machine *m)
 
 // Index in the stack after the last mark, which is taken away from there; everything above belongs to the
 // caller. -1: there is none.
-static int find_mark(struct machine *m)
+static int find_mark(struct pickle_machine *m)
 {
     int at = m->depth - 1;
     while (at >= 0 && m->stack[at] >= 0)
@@ -307,7 +307,7 @@ static int find_mark(struct machine *m)
 }
 
 // The last `count` values become a list.
-static void gather(struct machine *m, int from, int below)
+static void gather(struct pickle_machine *m, int from, int below)
 {
     int list = add(m, (struct value){.kind = KIND_LIST});
     for (int i = from; i < m->depth && m->result == EBB_OK; i++)
@@ -316,7 +316,7 @@ static void gather(struct machine *m, int from, int below)
     push(m, list);
 }
 
-static void gather_count(struct machine *m, int count)
+static void gather_count(struct pickle_machine *m, int count)
 {
     bool there = m->depth >= count;
     for (int i = m->depth - count; there && i < m->depth; i++)
@@ -327,30 +327,30 @@ static void gather_count(struct machine *m, int count)
         fail(m, EBB_CORRUPT, "a value is missing");
 }
 
-static void op_tuple(struct machine *m)
+static void op_tuple(struct pickle_machine *m)
 {
     int from = find_mark(m);
     if (from >= 0)
         gather(m, from, from - 1);
 }
 
-static void op_tuple1(struct machine *m)
+static void op_tuple1(struct pickle_machine *m)
 {
     gather_count(m, 1);
 }
 
-static void op_tuple2(struct machine *m)
+static void op_tuple2(struct pickle_machine *m)
 {
     gather_count(m, 2);
 }
 
-static void op_tuple3(struct machine *m)
+static void op_tuple3(struct pickle_machine *m)
 {
     gather_count(m, 3);
 }
 
 // The list or dict below a mark (at `below`); 0 with a failure where there is none.
-static int container(struct machine *m, int below, enum kind kind)
+static int container(struct pickle_machine *m, int below, enum value_kind kind)
 {
     int value = below >= 0 ? m->stack[below] : -1;
     if (value >= 0 && m->values[value].kind == kind)
@@ -360,7 +360,7 @@ static int container(struct machine *m, int below, enum kind kind)
     return 0;
 }
 
-static void append_all(struct machine *m, int from, int below)
+static void append_all(struct pickle_machine *m, int from, int below)
 {
     int list = container(m, below - 1, KIND_LIST);
     for (int i = from; i < m->depth && m->result == EBB_OK; i++)
@@ -368,7 +368,7 @@ static void append_all(struct machine *m, int from, int below)
     m->depth = m->result == EBB_OK ? below : m->depth;
 }
 
-static void set_all(struct machine *m, int from, int below)
+static void set_all(struct pickle_machine *m, int from, int below)
 {
     int dict = container(m, below - 1, KIND_DICT);
     if ((m->depth - from) % 2)
@@ -378,21 +378,21 @@ static void set_all(struct machine *m, int from, int below)
     m->depth = m->result == EBB_OK ? below : m->depth;
 }
 
-static void op_appends(struct machine *m)
+static void op_appends(struct pickle_machine *m)
 {
     int from = find_mark(m);
     if (from >= 0)
         append_all(m, from, from - 1);
 }
 
-static void op_setitems(struct machine *m)
+static void op_setitems(struct pickle_machine *m)
 {
     int from = find_mark(m);
     if (from >= 0)
         set_all(m, from, from - 1);
 }
 
-static bool has_above(struct machine *m, int count)
+static bool has_above(struct pickle_machine *m, int count)
 {
     for (int i = 1; i <= count; i++)
         if (m->depth < i || m->stack[m->depth - i] < 0) {
@@ -402,20 +402,20 @@ static bool has_above(struct machine *m, int count)
     return true;
 }
 
-static void op_append(struct machine *m)
+static void op_append(struct pickle_machine *m)
 {
     if (has_above(m, 1))
         append_all(m, m->depth - 1, m->depth - 1);
 }
 
-static void op_setitem(struct machine *m)
+static void op_setitem(struct pickle_machine *m)
 {
     if (has_above(m, 2))
         set_all(m, m->depth - 2, m->depth - 2);
 }
 
 // What an object gets beside its items: `_metadata` of a state dict, which nobody needs.
-static void op_build(struct machine *m)
+static void op_build(struct pickle_machine *m)
 {
     pop(m);
     if (has_above(m, 1) && m->values[m->stack[m->depth - 1]].kind == KIND_GLOBAL)
@@ -424,12 +424,12 @@ static void op_build(struct machine *m)
 
 // ---- the rest ----
 
-static void op_mark(struct machine *m)
+static void op_mark(struct pickle_machine *m)
 {
     push(m, -1);
 }
 
-static void op_pop(struct machine *m)
+static void op_pop(struct pickle_machine *m)
 {
     if (m->depth > 0)
         m->depth--;
@@ -437,64 +437,64 @@ static void op_pop(struct machine *m)
         fail(m, EBB_CORRUPT, "a value is missing");
 }
 
-static void op_none(struct machine *m)
+static void op_none(struct pickle_machine *m)
 {
     push_new(m, (struct value){.kind = KIND_NONE});
 }
 
-static void op_true(struct machine *m)
+static void op_true(struct pickle_machine *m)
 {
     push_new(m, (struct value){.kind = KIND_INT, .number = 1});
 }
 
-static void op_false(struct machine *m)
+static void op_false(struct pickle_machine *m)
 {
     push_new(m, (struct value){.kind = KIND_INT});
 }
 
-static void op_list(struct machine *m)
+static void op_list(struct pickle_machine *m)
 {
     push_new(m, (struct value){.kind = KIND_LIST});
 }
 
-static void op_dict(struct machine *m)
+static void op_dict(struct pickle_machine *m)
 {
     push_new(m, (struct value){.kind = KIND_DICT});
 }
 
-static void op_stop(struct machine *m)
+static void op_stop(struct pickle_machine *m)
 {
     m->result_value = pop(m);
 }
 
-static void op_nothing(struct machine *m)
+static void op_nothing(struct pickle_machine *m)
 {
 }
 
 // With a number.
 
-static void int_is(struct machine *m, uint64_t number)
+static void int_is(struct pickle_machine *m, uint64_t number)
 {
     push_new(m, (struct value){.kind = KIND_INT, .number = (int64_t)number});
 }
 
-static void int32_is(struct machine *m, uint64_t number)
+static void int32_is(struct pickle_machine *m, uint64_t number)
 {
     push_new(m, (struct value){.kind = KIND_INT, .number = (int32_t)(uint32_t)number});
 }
 
-static void float_is(struct machine *m, uint64_t number)
+static void float_is(struct pickle_machine *m, uint64_t number)
 {
     op_none(m);
 }
 
-static void protocol_is(struct machine *m, uint64_t number)
+static void protocol_is(struct pickle_machine *m, uint64_t number)
 {
     if (number < 2 || number > 5)
         fail(m, EBB_UNSUPPORTED, "a protocol other than 2 to 5");
 }
 
-static void memo_put(struct machine *m, uint64_t index)
+static void memo_put(struct pickle_machine *m, uint64_t index)
 {
     if (!has_above(m, 1))
         return;
@@ -510,7 +510,7 @@ static void memo_put(struct machine *m, uint64_t index)
     m->memo[index] = m->stack[m->depth - 1];
 }
 
-static void memo_get(struct machine *m, uint64_t index)
+static void memo_get(struct pickle_machine *m, uint64_t index)
 {
     if (index < (uint64_t)m->memo_count && m->memo[index] >= 0)
         push(m, m->memo[index]);
@@ -518,20 +518,20 @@ static void memo_get(struct machine *m, uint64_t index)
         fail(m, EBB_CORRUPT, "a memo that was never written");
 }
 
-static void op_memoize(struct machine *m)
+static void op_memoize(struct pickle_machine *m)
 {
     memo_put(m, (uint64_t)m->memo_count);
 }
 
 // With bytes.
 
-static void text_is(struct machine *m, const char *text, size_t length)
+static void text_is(struct pickle_machine *m, const char *text, size_t length)
 {
     push_new(m, (struct value){.kind = KIND_TEXT, .text = text, .length = length});
 }
 
 // A number of any length, lowest byte first.
-static void long_is(struct machine *m, const char *text, size_t length)
+static void long_is(struct pickle_machine *m, const char *text, size_t length)
 {
     uint64_t number = length && (unsigned char)text[length - 1] >= 0x80 ? UINT64_MAX : 0;
     if (length > 8) // no size of a tensor: it is not a whole number of 64 bits
@@ -545,10 +545,11 @@ static void long_is(struct machine *m, const char *text, size_t length)
 // ---- opcodes ----
 
 static const struct opcode {
-    void (*plain)(struct machine *m);
+    void (*plain)(struct pickle_machine *m);
     int bytes; // of the number or the length that follows
-    void (*number)(struct machine *m, uint64_t number);
-    void (*text)(struct machine *m, const char *text, size_t length); // that many bytes follow the length
+    void (*number)(struct pickle_machine *m, uint64_t number);
+    // `length` bytes follow the number.
+    void (*text)(struct pickle_machine *m, const char *text, size_t length);
 } opcodes[256] = {
     ['('] = {.plain = op_mark},
     [')'] = {.plain = op_list}, // the empty tuple
@@ -591,7 +592,7 @@ static const struct opcode {
 };
 
 // Up to the end of the line, without it.
-static const char *read_line(struct machine *m, size_t *length)
+static const char *read_line(struct pickle_machine *m, size_t *length)
 {
     const char *line = (const char *)m->data + m->at, *end = memchr(line, '\n', m->size - m->at);
     if (!end) {
@@ -603,7 +604,7 @@ static const char *read_line(struct machine *m, size_t *length)
     return line;
 }
 
-static void op_global(struct machine *m)
+static void op_global(struct pickle_machine *m)
 {
     size_t module_length = 0, name_length = 0;
     const char *module = read_line(m, &module_length), *name = module ? read_line(m, &name_length) : NULL;
@@ -611,7 +612,7 @@ static void op_global(struct machine *m)
         push_global(m, module, module_length, name, name_length);
 }
 
-static void step(struct machine *m)
+static void step(struct pickle_machine *m)
 {
     unsigned char code = m->data[m->at++];
     const struct opcode *opcode = &opcodes[code];
@@ -656,7 +657,7 @@ static bool text_equals(const struct value *value, const char *text)
 }
 
 // A training's checkpoint has the state dict under this name.
-static int find_state_dict(const struct machine *m)
+static int find_state_dict(const struct pickle_machine *m)
 {
     const struct value *top = &m->values[m->result_value];
     for (int at = top->first; top->kind == KIND_DICT && at >= 0; at = m->items[at].next)
@@ -666,7 +667,8 @@ static int find_state_dict(const struct machine *m)
     return m->result_value;
 }
 
-static enum ebb_result collect(struct machine *m, int most, struct ebb_pickle_tensor **tensors, int *count)
+static enum ebb_result collect(struct pickle_machine *m, int most, struct ebb_pickle_tensor **tensors,
+                               int *count)
 {
     const struct value *dict = &m->values[find_state_dict(m)];
     if (dict->kind != KIND_DICT)
@@ -694,7 +696,7 @@ static enum ebb_result collect(struct machine *m, int most, struct ebb_pickle_te
 enum ebb_result ebb_pickle_read(const unsigned char *data, size_t size, const char *path, int most,
                                 struct ebb_pickle_tensor **tensors, int *count, struct ebb_error *error)
 {
-    struct machine m = {.data = data, .size = size, .path = path, .error = error, .result_value = -1};
+    struct pickle_machine m = {.data = data, .size = size, .path = path, .error = error, .result_value = -1};
     *tensors = NULL;
     *count = 0;
     while (m.result == EBB_OK && m.result_value < 0 && m.at < m.size)

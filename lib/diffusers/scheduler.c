@@ -64,7 +64,7 @@ static const char *const known_keys[] = {
 };
 // clang-format on
 
-struct reader {
+struct scheduler_reader {
     const struct ebb_json *j;
     const struct class_row *row;
     int positions; // h * w of the state; 0: not known
@@ -72,7 +72,7 @@ struct reader {
     int beta_count;
 };
 
-static void refuse(const struct reader *r, const char *key, const char *expected)
+static void refuse(const struct scheduler_reader *r, const char *key, const char *expected)
 {
     ebb_json_refuse(r->j, key, EBB_UNSUPPORTED, "%s", expected);
 }
@@ -80,17 +80,17 @@ static void refuse(const struct reader *r, const char *key, const char *expected
 #define CHOICE(r, key, fallback, ...)                                                                        \
     ebb_json_choice((r)->j, key, fallback, (const char *const[]){__VA_ARGS__, NULL})
 
-static bool is(const struct reader *r, const char *name)
+static bool is(const struct scheduler_reader *r, const char *name)
 {
     return strcmp(r->row->name, name) == 0;
 }
 
-static bool is_dpm_solver(const struct reader *r)
+static bool is_dpm_solver(const struct scheduler_reader *r)
 {
     return is(r, "DPMSolverMultistepScheduler") || is(r, "DPMSolverSinglestepScheduler");
 }
 
-static double between(const struct reader *r, const char *low_key, double low, const char *high_key,
+static double between(const struct scheduler_reader *r, const char *low_key, double low, const char *high_key,
                       double high, double part)
 {
     low = ebb_json_number(r->j, low_key, low, -100, 1e9);
@@ -99,7 +99,7 @@ static double between(const struct reader *r, const char *low_key, double low, c
 
 // Flow matching's shift, from the size of the state where it is dynamic: diffusers' pipelines draw a straight
 // line for mu.
-static double read_shift(const struct reader *r, const char *key)
+static double read_shift(const struct scheduler_reader *r, const char *key)
 {
     double shift = ebb_json_number(r->j, key, 1, 1e-6, 1e6);
     int linear = CHOICE(r, "time_shift_type", 0, "exponential", "linear");
@@ -117,12 +117,13 @@ static double read_shift(const struct reader *r, const char *key)
     return linear ? mu : exp(mu);
 }
 
-static bool on_flow(const struct reader *r)
+static bool on_flow(const struct scheduler_reader *r)
 {
     return r->row->layout == EBB_LAYOUT_SOLVER && ebb_json_bool(r->j, "use_flow_sigmas", false);
 }
 
-static struct ebb_schedule *make_schedule(const struct reader *r, const struct ebb_schedule_params *params)
+static struct ebb_schedule *make_schedule(const struct scheduler_reader *r,
+                                          const struct ebb_schedule_params *params)
 {
     struct ebb_json_file *file = r->j->file;
     if (file->result != EBB_OK)
@@ -137,7 +138,7 @@ static struct ebb_schedule *make_schedule(const struct reader *r, const struct e
 }
 
 // sigma / alpha at the first of the betas.
-static double end_of(const struct reader *r, const struct ebb_schedule_params *betas)
+static double end_of(const struct scheduler_reader *r, const struct ebb_schedule_params *betas)
 {
     struct ebb_schedule *schedule = make_schedule(r, betas);
     double end = schedule ? ebb_schedule_ratio_min(schedule) : 0;
@@ -146,7 +147,7 @@ static double end_of(const struct reader *r, const struct ebb_schedule_params *b
 }
 
 // "trained_betas" in place of a formula; the numbers are r->betas, filled beforehand.
-static void take_betas(const struct reader *r, struct ebb_schedule_params *s)
+static void take_betas(const struct scheduler_reader *r, struct ebb_schedule_params *s)
 {
     if (!ebb_json_has(r->j, "trained_betas"))
         return;
@@ -156,7 +157,8 @@ static void take_betas(const struct reader *r, struct ebb_schedule_params *s)
     s->train_steps = r->beta_count;
 }
 
-static void read_schedule(const struct reader *r, struct ebb_schedule_params *s, struct ebb_quirks *q)
+static void read_schedule(const struct scheduler_reader *r, struct ebb_schedule_params *s,
+                          struct ebb_quirks *q)
 {
     static const char *const ours[] = {"linear", "scaled-linear", "cosine", "sigmoid", "exp", "laplace"};
     ebb_schedule_params_default(s);
@@ -190,7 +192,7 @@ static void read_schedule(const struct reader *r, struct ebb_schedule_params *s,
     }
 }
 
-static enum ebb_prediction read_prediction(const struct reader *r)
+static enum ebb_prediction read_prediction(const struct scheduler_reader *r)
 {
     static const enum ebb_prediction plain[] = {EBB_PREDICT_EPS, EBB_PREDICT_X0, EBB_PREDICT_V},
                                      edm[] = {EBB_PREDICT_EDM, EBB_PREDICT_EDM_V};
@@ -210,7 +212,7 @@ static enum ebb_prediction read_prediction(const struct reader *r)
     }
 }
 
-static void read_limits(const struct reader *r, struct ebb_run_params *p)
+static void read_limits(const struct scheduler_reader *r, struct ebb_run_params *p)
 {
     bool consistency = r->row->layout == EBB_LAYOUT_CONSISTENCY;
     if (ebb_json_bool(r->j, consistency ? "clip_denoised" : "clip_sample", r->row->clips))
@@ -229,7 +231,7 @@ static void read_limits(const struct reader *r, struct ebb_run_params *p)
                               "learned", "learned_range")];
 }
 
-static void read_flow(const struct reader *r, struct ebb_quirks *q)
+static void read_flow(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     if (ebb_json_bool(r->j, "invert_sigmas", false))
         refuse(r, "invert_sigmas", "false");
@@ -251,7 +253,7 @@ static void read_flow(const struct reader *r, struct ebb_quirks *q)
 }
 
 // The sigma grid that the config asks for, one at most; NULL: none.
-static const char *read_sigma_grid(const struct reader *r)
+static const char *read_sigma_grid(const struct scheduler_reader *r)
 {
     static const struct {
         const char *key, *grid;
@@ -275,7 +277,7 @@ static const char *read_sigma_grid(const struct reader *r)
 }
 
 // How fractional times become what the network is told.
-static void read_labels(const struct reader *r, struct ebb_quirks *q)
+static void read_labels(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     bool cosine = strcmp(ebb_json_string(r->j, "beta_schedule", ""), "squaredcos_cap_v2") == 0;
     bool found = q->grid && (strcmp(q->grid, "karras") == 0 || strcmp(q->grid, "lu") == 0); // found again
@@ -288,7 +290,7 @@ static void read_labels(const struct reader *r, struct ebb_quirks *q)
     q->cut_labels = r->row->layout == EBB_LAYOUT_SOLVER;
 }
 
-static void read_grid(const struct reader *r, struct ebb_quirks *q)
+static void read_grid(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     static const char *const spacings[] = {"leading", "linspace", "trailing"};
     int usual = strcmp(r->row->spacing, "leading") == 0 ? 0 : 1;
@@ -304,7 +306,7 @@ static void read_grid(const struct reader *r, struct ebb_quirks *q)
     read_flow(r, q);
 }
 
-static void read_uncorrected(const struct reader *r, struct ebb_quirks *q)
+static void read_uncorrected(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     int steps[64];
     int count = ebb_json_ints(r->j, "disable_corrector", steps, 64, 0, 63);
@@ -312,7 +314,7 @@ static void read_uncorrected(const struct reader *r, struct ebb_quirks *q)
         q->uncorrected |= (uint64_t)1 << steps[i];
 }
 
-static void read_sa_solver(const struct reader *r, struct ebb_quirks *q)
+static void read_sa_solver(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     q->final_zero = false;
     q->order = ebb_json_int(r->j, "predictor_order", 2, 1, 4);
@@ -320,7 +322,7 @@ static void read_sa_solver(const struct reader *r, struct ebb_quirks *q)
     q->noise_prediction = CHOICE(r, "algorithm_type", 0, "data_prediction", "noise_prediction");
 }
 
-static void read_unipc(const struct reader *r, struct ebb_quirks *q)
+static void read_unipc(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     q->noise_prediction = !ebb_json_bool(r->j, "predict_x0", true);
     if (ebb_json_has(r->j, "solver_p"))
@@ -328,7 +330,7 @@ static void read_unipc(const struct reader *r, struct ebb_quirks *q)
     read_uncorrected(r, q);
 }
 
-static void read_dpm_solver(const struct reader *r, struct ebb_quirks *q)
+static void read_dpm_solver(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     static const char *const several[2][2] = {{"dpmpp-2m", "dpmpp-2m-sde"},
                                               {"dpmpp-3m", "dpmpp-3m-sde"}}; // [order 3][sde]
@@ -345,7 +347,7 @@ static void read_dpm_solver(const struct reader *r, struct ebb_quirks *q)
 }
 
 // How a solver is set.
-static void read_solver(const struct reader *r, struct ebb_quirks *q)
+static void read_solver(const struct scheduler_reader *r, struct ebb_quirks *q)
 {
     bool unipc = is(r, "UniPCMultistepScheduler");
     q->order = ebb_json_int(r->j, "solver_order", 2, 1, 3);
@@ -370,7 +372,7 @@ static void read_solver(const struct reader *r, struct ebb_quirks *q)
     q->clips_lambda = isfinite(q->lambda_min);
 }
 
-static void read_own(const struct reader *r, struct ebb_scheduler *out, int train_steps)
+static void read_own(const struct scheduler_reader *r, struct ebb_scheduler *out, int train_steps)
 {
     struct ebb_quirks *q = &out->quirks;
     bool strides = q->layout == EBB_LAYOUT_STRIDES || q->layout == EBB_LAYOUT_INVERSE;
@@ -431,7 +433,7 @@ static const struct class_row *class_of(const struct ebb_json *j)
     return NULL;
 }
 
-static void read_all(const struct reader *r, struct ebb_scheduler *out)
+static void read_all(const struct scheduler_reader *r, struct ebb_scheduler *out)
 {
     struct ebb_schedule_params schedule;
     out->quirks = (struct ebb_quirks){.source = r->row->name,
@@ -455,10 +457,10 @@ enum ebb_result ebb_scheduler_read(struct ebb_json_file *config, int positions, 
 {
     struct ebb_json j = ebb_json_root(config);
     j.null_is_absent = true;
-    struct reader r = {.j = &j,
-                       .row = class_of(&j),
-                       .positions = positions,
-                       .beta_count = ebb_json_count(&j, "trained_betas")};
+    struct scheduler_reader r = {.j = &j,
+                                 .row = class_of(&j),
+                                 .positions = positions,
+                                 .beta_count = ebb_json_count(&j, "trained_betas")};
     *out = (struct ebb_scheduler){0};
     if (config->result != EBB_OK)
         return config->result;

@@ -14,7 +14,7 @@
 enum { MOST_PICKLE = 16 << 20 }; // bytes: that of a thousand tensors has a hundred kB
 
 // All names in the zip begin with one folder, whose name is the file's as it was saved.
-struct reading {
+struct torch_reading {
     struct ebb_tensor_file *file;
     int fd;
     struct ebb_zip zip;
@@ -29,7 +29,7 @@ static bool ends_with(const struct ebb_zip_entry *entry, const char *end)
     return entry->name_length >= tail && memcmp(entry->name + entry->name_length - tail, end, tail) == 0;
 }
 
-static const struct ebb_zip_entry *find(const struct reading *r, const char *name, size_t length)
+static const struct ebb_zip_entry *find(const struct torch_reading *r, const char *name, size_t length)
 {
     char full[600];
     if (length > sizeof(full) || r->root_length > sizeof(full) - length)
@@ -39,13 +39,13 @@ static const struct ebb_zip_entry *find(const struct reading *r, const char *nam
     return ebb_zip_find(&r->zip, full, r->root_length + length);
 }
 
-static enum ebb_result refuse(const struct reading *r, const char *what)
+static enum ebb_result refuse(const struct torch_reading *r, const char *what)
 {
     return ebb_fail(r->error, EBB_CORRUPT, "%s: %s", r->file->path, what);
 }
 
 // Finds data.pkl, and with it the folder.
-static const struct ebb_zip_entry *find_pickle(struct reading *r)
+static const struct ebb_zip_entry *find_pickle(struct torch_reading *r)
 {
     for (int i = 0; i < r->zip.count; i++)
         if (ends_with(&r->zip.entries[i], "/data.pkl")) {
@@ -57,7 +57,7 @@ static const struct ebb_zip_entry *find_pickle(struct reading *r)
 }
 
 // Numbers are little-endian unless the file says something else.
-static enum ebb_result check_kind(const struct reading *r)
+static enum ebb_result check_kind(const struct torch_reading *r)
 {
     char order[7] = "";
     const struct ebb_zip_entry *entry = find(r, "byteorder", strlen("byteorder"));
@@ -77,7 +77,7 @@ static enum ebb_result check_kind(const struct reading *r)
                : ebb_fail(r->error, EBB_UNSUPPORTED, "%s: its byteorder is not little", r->file->path);
 }
 
-static enum ebb_result load_pickle(const struct reading *r, const struct ebb_zip_entry *entry,
+static enum ebb_result load_pickle(const struct torch_reading *r, const struct ebb_zip_entry *entry,
                                    unsigned char **data)
 {
     uint64_t begin = 0;
@@ -124,7 +124,7 @@ static bool is_strided(const struct ebb_pickle_tensor *t)
     return false;
 }
 
-static enum ebb_result refuse_tensor(const struct reading *r, const struct ebb_stored_tensor *tensor,
+static enum ebb_result refuse_tensor(const struct torch_reading *r, const struct ebb_stored_tensor *tensor,
                                      const char *what)
 {
     char shown[96];
@@ -133,7 +133,7 @@ static enum ebb_result refuse_tensor(const struct reading *r, const struct ebb_s
 }
 
 // Finds a tensor's bytes in its storage, which is an entry of the zip.
-static enum ebb_result place(const struct reading *r, const struct ebb_pickle_tensor *from,
+static enum ebb_result place(const struct torch_reading *r, const struct ebb_pickle_tensor *from,
                              struct ebb_stored_tensor *tensor)
 {
     char name[256] = "data/";
@@ -160,7 +160,7 @@ static enum ebb_result place(const struct reading *r, const struct ebb_pickle_te
 
 _Static_assert((int)EBB_PICKLE_RANK == (int)EBB_STORED_TENSOR_RANK, "shapes are copied");
 
-static enum ebb_result take(const struct reading *r, const struct ebb_pickle_tensor *from,
+static enum ebb_result take(const struct torch_reading *r, const struct ebb_pickle_tensor *from,
                             struct ebb_stored_tensor *tensor)
 {
     *tensor = (struct ebb_stored_tensor){
@@ -183,7 +183,8 @@ static int by_begin(const void *a, const void *b)
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
-static enum ebb_result take_all(const struct reading *r, const struct ebb_pickle_tensor *from, int count)
+static enum ebb_result take_all(const struct torch_reading *r, const struct ebb_pickle_tensor *from,
+                                int count)
 {
     struct ebb_tensor_file *file = r->file;
     enum ebb_result result = EBB_OK;
@@ -198,7 +199,7 @@ static enum ebb_result take_all(const struct reading *r, const struct ebb_pickle
     return result;
 }
 
-static enum ebb_result read_all(struct reading *r)
+static enum ebb_result read_all(struct torch_reading *r)
 {
     unsigned char *data = NULL;
     struct ebb_pickle_tensor *tensors = NULL;
@@ -221,7 +222,7 @@ static enum ebb_result read_all(struct reading *r)
 
 enum ebb_result ebb_torch_file_read(struct ebb_tensor_file *file, int fd, struct ebb_error *error)
 {
-    struct reading r = {.file = file, .fd = fd, .error = error};
+    struct torch_reading r = {.file = file, .fd = fd, .error = error};
     enum ebb_result result = ebb_zip_open(&r.zip, fd, (uint64_t)file->info.st_size, file->path, error);
     if (result == EBB_OK)
         result = read_all(&r);

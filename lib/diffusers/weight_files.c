@@ -17,21 +17,21 @@
 
 enum { MAX_SHARDS = 256 };
 
-struct target {                // of a tensor
+struct tensor_target {         // of a tensor
     struct ebb_wanted *wanted; // NULL: not for us
     bool lengths;              // it holds the lengths of the weight's rows, not the weight
 };
 
-struct part { // one file
+struct weight_file { // one of the model's, or a shard of one
     char *name;
     struct ebb_tensor_file header;
-    struct target *targets; // per tensor
+    struct tensor_target *targets; // per tensor
     char expected[65], sum[65];
 };
 
 struct ebb_weight_files {
     char *folder;
-    struct part parts[MAX_SHARDS];
+    struct weight_file parts[MAX_SHARDS];
     int count;
     const struct ebb_weights *weights; // that the files are bound to; borrowed
 };
@@ -40,7 +40,7 @@ struct ebb_weight_files {
 
 static enum ebb_result add_part(struct ebb_weight_files *t, const char *name, struct ebb_error *error)
 {
-    struct part *part = &t->parts[t->count++];
+    struct weight_file *part = &t->parts[t->count++];
     char *path = ebb_path_join(t->folder, name);
     part->name = strdup(name);
     enum ebb_result result = path && part->name ? EBB_OK : EBB_OUT_OF_MEMORY;
@@ -66,7 +66,7 @@ static enum ebb_result check_total(const struct ebb_weight_files *t, struct ebb_
                           t->folder, total, t->count, EBB_MOST_TENSORS);
 }
 
-static struct part *find_part(struct ebb_weight_files *t, const char *name)
+static struct weight_file *find_part(struct ebb_weight_files *t, const char *name)
 {
     for (int i = 0; i < t->count; i++)
         if (strcmp(t->parts[i].name, name) == 0)
@@ -79,7 +79,7 @@ static bool plain_name(const char *name)
     return *name && *name != '.' && !strpbrk(name, "/\\") && strlen(name) < 200;
 }
 
-static bool has_tensor(const struct part *part, const char *name)
+static bool has_tensor(const struct weight_file *part, const char *name)
 {
     for (int i = 0; i < part->header.count; i++)
         if (strcmp(part->header.tensors[i].name, name) == 0)
@@ -253,7 +253,7 @@ static bool same_shape(const struct ebb_stored_tensor *tensor, const struct ebb_
     return rank;
 }
 
-static enum ebb_result check(const struct part *part, const struct ebb_stored_tensor *tensor,
+static enum ebb_result check(const struct weight_file *part, const struct ebb_stored_tensor *tensor,
                              const struct ebb_wanted *w, struct ebb_error *error)
 {
     if (!same_shape(tensor, w)) {
@@ -286,7 +286,8 @@ static int named(const void *key, const void *row)
 }
 
 // Gives tensor `index` its place.
-static enum ebb_result bind(struct part *part, int index, struct ebb_wanted *w, struct ebb_error *error)
+static enum ebb_result bind(struct weight_file *part, int index, struct ebb_wanted *w,
+                            struct ebb_error *error)
 {
     const char *name = part->header.tensors[index].name;
     bool lengths = is_lengths(name), *taken = lengths ? &w->has_lengths : &w->bound;
@@ -294,13 +295,13 @@ static enum ebb_result bind(struct part *part, int index, struct ebb_wanted *w, 
         return ebb_fail(error, EBB_CORRUPT, "%s: tensor \"%s\" is there twice", part->header.path, w->name);
     *taken = true;
     w->parted |= is_direction(name);
-    part->targets[index] = (struct target){w, lengths};
+    part->targets[index] = (struct tensor_target){w, lengths};
     return EBB_OK;
 }
 
 // Finds places for the tensors that stand under the names of their class, or with `renamed` for the others. A
 // weight may stand in the file under both: then they are the same.
-static enum ebb_result bind_part(struct part *part, struct ebb_wanted **sorted, size_t count,
+static enum ebb_result bind_part(struct weight_file *part, struct ebb_wanted **sorted, size_t count,
                                  ebb_tensor_name rename, bool renamed, struct ebb_error *error)
 {
     char buffer[256], own[256], shown[96];
@@ -371,7 +372,7 @@ enum ebb_result ebb_weight_files_bind(struct ebb_weight_files *t, struct ebb_wei
 // ---- loading ----
 
 // What is filled at a time: a tensor, or output channels of one that is held as panels.
-struct piece {
+struct weight_piece {
     const void *bytes;
     size_t first, count; // output channels; `first` begins a panel
 };
@@ -387,7 +388,7 @@ static bool convert_weight(const char *dtype, const void *bytes, const struct eb
 }
 
 static bool fill_plain(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
-                       const struct piece *piece, bool *finite)
+                       const struct weight_piece *piece, bool *finite)
 {
     size_t cout = (size_t)w->weight.cout, cin = (size_t)w->weight.cin;
     size_t places = (size_t)w->weight.kh * (size_t)w->weight.kw;
@@ -408,7 +409,7 @@ static enum ebb_number number_of(const struct ebb_stored_tensor *tensor, const s
 }
 
 static bool fill_panels(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
-                        const struct piece *piece, bool *finite)
+                        const struct weight_piece *piece, bool *finite)
 {
     struct ebb_weight shape = w->weight;
     size_t depth = (size_t)shape.cin * (size_t)shape.kh * (size_t)shape.kw;
@@ -428,7 +429,7 @@ static bool fill_panels(const struct ebb_stored_tensor *tensor, struct ebb_wante
 }
 
 static bool fill_lengths(const struct ebb_stored_tensor *tensor, struct ebb_wanted *w,
-                         const struct piece *piece, bool *finite)
+                         const struct weight_piece *piece, bool *finite)
 {
     size_t rows = (size_t)(w->transposed ? w->weight.cin : w->weight.cout);
     if (!w->lengths)
@@ -437,8 +438,9 @@ static bool fill_lengths(const struct ebb_stored_tensor *tensor, struct ebb_want
     return w->lengths != NULL;
 }
 
-static enum ebb_result fill(const struct part *part, const struct ebb_stored_tensor *tensor,
-                            const struct target *target, const struct piece *piece, struct ebb_error *error)
+static enum ebb_result fill(const struct weight_file *part, const struct ebb_stored_tensor *tensor,
+                            const struct tensor_target *target, const struct weight_piece *piece,
+                            struct ebb_error *error)
 {
     struct ebb_wanted *w = target->wanted;
     bool finite = false, room = (target->lengths ? fill_lengths
@@ -494,7 +496,7 @@ static void fold(const struct ebb_weights *weights)
 }
 
 // SHA-256 of the whole file.
-static enum ebb_result sum_of(const struct part *part, char sum[65], struct ebb_error *error)
+static enum ebb_result sum_of(const struct weight_file *part, char sum[65], struct ebb_error *error)
 {
     enum { PIECE = 1 << 16 };
     struct stat info = {0};
@@ -518,7 +520,7 @@ static enum ebb_result sum_of(const struct part *part, char sum[65], struct ebb_
     return result;
 }
 
-static enum ebb_result check_sum(const struct part *part, struct ebb_error *error)
+static enum ebb_result check_sum(const struct weight_file *part, struct ebb_error *error)
 {
     if (!*part->expected || strcmp(part->expected, part->sum) == 0)
         return EBB_OK;
@@ -534,11 +536,11 @@ struct rows {
     uint64_t bytes; // of a row
 };
 
-static struct rows rows_of(const struct part *part, int index)
+static struct rows rows_of(const struct weight_file *part, int index)
 {
     const uint64_t near = 1 << 19;
     const struct ebb_stored_tensor *tensor = &part->header.tensors[index];
-    const struct target *target = &part->targets[index];
+    const struct tensor_target *target = &part->targets[index];
     uint64_t bytes = tensor->end - tensor->begin;
     if (!target->wanted || target->lengths || !target->wanted->as_panels || target->wanted->transposed ||
         tensor->strided)
@@ -550,7 +552,7 @@ static struct rows rows_of(const struct part *part, int index)
 }
 
 // Bytes that are read at a time, at most.
-static uint64_t largest(const struct part *part)
+static uint64_t largest(const struct weight_file *part)
 {
     uint64_t size = part->header.data_start;
     for (int i = 0; i < part->header.count; i++) {
@@ -561,8 +563,8 @@ static uint64_t largest(const struct part *part)
 }
 
 // A file while it is read.
-struct reading {
-    struct part *part;
+struct weight_reading {
+    struct weight_file *part;
     int fd;
     void *buffer;           // of largest() bytes
     bool sums;              // a sum is expected
@@ -570,7 +572,7 @@ struct reading {
     enum ebb_result filled; // what is wrong with a value; its message is the caller's
 };
 
-static enum ebb_result read_bytes(struct reading *r, uint64_t bytes, struct ebb_error *error)
+static enum ebb_result read_bytes(struct weight_reading *r, uint64_t bytes, struct ebb_error *error)
 {
     enum ebb_result result = ebb_file_read(r->fd, r->buffer, (size_t)bytes, r->part->header.path, error);
     if (result == EBB_OK && r->sums)
@@ -579,17 +581,18 @@ static enum ebb_result read_bytes(struct reading *r, uint64_t bytes, struct ebb_
 }
 
 // Reads tensor `index`, which the file is at, and fills its weight while all before it were good.
-static enum ebb_result read_tensor(struct reading *r, int index, struct ebb_error *error)
+static enum ebb_result read_tensor(struct weight_reading *r, int index, struct ebb_error *error)
 {
     const struct rows rows = rows_of(r->part, index);
-    const struct target *target = &r->part->targets[index];
+    const struct tensor_target *target = &r->part->targets[index];
     enum ebb_result result = EBB_OK;
     for (size_t done = 0, count; result == EBB_OK && done < rows.count; done += count) {
         count = rows.count - done < rows.most ? rows.count - done : rows.most;
         result = read_bytes(r, count * rows.bytes, error);
         if (result != EBB_OK || !target->wanted || r->filled != EBB_OK)
             continue;
-        struct piece piece = {r->buffer, done, rows.count > 1 ? count : (size_t)target->wanted->weight.cout};
+        struct weight_piece piece = {r->buffer, done,
+                                     rows.count > 1 ? count : (size_t)target->wanted->weight.cout};
         r->filled = fill(r->part, &r->part->header.tensors[index], target, &piece, error);
     }
     return result;
@@ -597,9 +600,9 @@ static enum ebb_result read_tensor(struct reading *r, int index, struct ebb_erro
 
 // Reads the file once, front to back, and computes its sum where one is expected. What is wrong with a value
 // waits for the sum: a damaged file is the better news.
-static enum ebb_result read_packed(struct reading *r, struct ebb_error *error)
+static enum ebb_result read_packed(struct weight_reading *r, struct ebb_error *error)
 {
-    struct part *part = r->part;
+    struct weight_file *part = r->part;
     r->sums = *part->expected;
     ebb_sha256_start(&r->sha);
     enum ebb_result result = read_bytes(r, part->header.data_start, error);
@@ -613,8 +616,9 @@ static enum ebb_result read_packed(struct reading *r, struct ebb_error *error)
 }
 
 // Puts a strided tensor in order, and fills.
-static enum ebb_result fill_strided(const struct part *part, const struct ebb_stored_tensor *tensor,
-                                    const struct target *target, const void *bytes, struct ebb_error *error)
+static enum ebb_result fill_strided(const struct weight_file *part, const struct ebb_stored_tensor *tensor,
+                                    const struct tensor_target *target, const void *bytes,
+                                    struct ebb_error *error)
 {
     uint64_t size = 0;
     unsigned char *ordered = ebb_stored_tensor_size(tensor, &size) ? malloc((size_t)size + 1) : NULL;
@@ -622,13 +626,13 @@ static enum ebb_result fill_strided(const struct part *part, const struct ebb_st
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory for tensor \"%s\"", part->header.path,
                         target->wanted->name);
     ebb_stored_tensor_gather(tensor, bytes, ordered);
-    struct piece piece = {ordered, 0, (size_t)target->wanted->weight.cout};
+    struct weight_piece piece = {ordered, 0, (size_t)target->wanted->weight.cout};
     enum ebb_result result = fill(part, tensor, target, &piece, error);
     free(ordered);
     return result;
 }
 
-static enum ebb_result read_strided(struct reading *r, int index, struct ebb_error *error)
+static enum ebb_result read_strided(struct weight_reading *r, int index, struct ebb_error *error)
 {
     const struct ebb_stored_tensor *tensor = &r->part->header.tensors[index];
     enum ebb_result result = read_bytes(r, tensor->end - tensor->begin, error);
@@ -638,9 +642,9 @@ static enum ebb_result read_strided(struct reading *r, int index, struct ebb_err
 
 // Reads tensor by tensor. Tensors may share their bytes, and there is more in the file than tensors: a sum
 // that the file must have is computed before.
-static enum ebb_result read_scattered(struct reading *r, struct ebb_error *error)
+static enum ebb_result read_scattered(struct weight_reading *r, struct ebb_error *error)
 {
-    struct part *part = r->part;
+    struct weight_file *part = r->part;
     enum ebb_result result = *part->expected ? sum_of(part, part->sum, error) : EBB_OK;
     if (result == EBB_OK)
         result = check_sum(part, error);
@@ -662,7 +666,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static enum ebb_result load_part(struct part *part, struct ebb_error *error)
+static enum ebb_result load_part(struct weight_file *part, struct ebb_error *error)
 {
     struct stat info = {0};
     error = EBB_ERROR(error);
@@ -671,7 +675,7 @@ static enum ebb_result load_part(struct part *part, struct ebb_error *error)
         return error->code;
 
     enum ebb_result result;
-    struct reading reading = {.part = part, .fd = fd, .buffer = malloc((size_t)largest(part))};
+    struct weight_reading reading = {.part = part, .fd = fd, .buffer = malloc((size_t)largest(part))};
     if (!same_file(&info, &part->header.info))
         result = ebb_fail(error, EBB_CORRUPT, "%s: the file has changed since the model was opened",
                           part->header.path);
@@ -737,7 +741,7 @@ uint64_t ebb_weight_files_bytes(const struct ebb_weight_files *t)
     uint64_t bytes = 0;
     for (int p = 0; p < t->count; p++)
         for (int i = 0; i < t->parts[p].header.count; i++) {
-            const struct target *target = &t->parts[p].targets[i];
+            const struct tensor_target *target = &t->parts[p].targets[i];
             if (!target->wanted || target->lengths)
                 continue;
             const struct ebb_weight *w = &target->wanted->weight;

@@ -9,7 +9,7 @@
 #include "base/file.h"
 
 // In order of preference. %s is a variant with its point (".fp16"), or nothing.
-static const struct row {
+static const struct weight_name_row {
     const char *name;
     bool index;
 } rows[] = {
@@ -28,7 +28,7 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), MOST_VARIANT = 64 };
 
-static void fill_in(const struct row *row, const char *variant, struct ebb_weight_name *name)
+static void fill_in(const struct weight_name_row *row, const char *variant, struct ebb_weight_name *name)
 {
     const char *place = strstr(row->name, "%s");
     snprintf(name->name, sizeof(name->name), "%.*s%.*s%s", (int)(place - row->name), row->name, MOST_VARIANT,
@@ -47,7 +47,7 @@ static bool find(const char *folder, const char *variant, struct ebb_weight_name
 }
 
 // Reads the variant of a name that a row has with one; false: it has none, or is a shard's.
-static bool variant_in(const struct row *row, const char *name, char variant[EBB_WEIGHT_NAME])
+static bool variant_in(const struct weight_name_row *row, const char *name, char variant[EBB_WEIGHT_NAME])
 {
     size_t length = strlen(name), before = strcspn(row->name, "%");
     const char *after = row->name + before + 2;

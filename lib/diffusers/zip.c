@@ -44,7 +44,7 @@ static enum ebb_result read_at(int fd, uint64_t at, void *data, size_t size, con
 
 // ---- the list's place ----
 
-struct place {
+struct zip_list {
     uint64_t at, size, count, end; // end: where the records after the list begin
 };
 
@@ -57,7 +57,7 @@ static long find_end(const unsigned char *tail, size_t size)
     return -1;
 }
 
-static enum ebb_result read_zip64(int fd, uint64_t end, struct place *place, const char *path,
+static enum ebb_result read_zip64(int fd, uint64_t end, struct zip_list *place, const char *path,
                                   struct ebb_error *error)
 {
     unsigned char locator[LOCATOR_SIZE], record[END64_SIZE];
@@ -73,14 +73,14 @@ static enum ebb_result read_zip64(int fd, uint64_t end, struct place *place, con
     if (result == EBB_OK && number(record, 4) != END64_SIGN)
         result = ebb_fail(error, EBB_CORRUPT, "%s: a zip64 without its records", path);
     if (result == EBB_OK)
-        *place = (struct place){.count = number(record + 32, 8),
-                                .size = number(record + 40, 8),
-                                .at = number(record + 48, 8),
-                                .end = at};
+        *place = (struct zip_list){.count = number(record + 32, 8),
+                                   .size = number(record + 40, 8),
+                                   .at = number(record + 48, 8),
+                                   .end = at};
     return result;
 }
 
-static enum ebb_result find_list(int fd, uint64_t size, struct place *place, const char *path,
+static enum ebb_result find_list(int fd, uint64_t size, struct zip_list *place, const char *path,
                                  struct ebb_error *error)
 {
     size_t length = size < END_SIZE + MOST_COMMENT ? (size_t)size : END_SIZE + MOST_COMMENT;
@@ -93,10 +93,10 @@ static enum ebb_result find_list(int fd, uint64_t size, struct place *place, con
         result = ebb_fail(error, EBB_CORRUPT, "%s: not a whole zip file: cut short, or something else", path);
     if (result == EBB_OK) {
         const unsigned char *end = tail + at;
-        *place = (struct place){.count = number(end + 10, 2),
-                                .size = number(end + 12, 4),
-                                .at = number(end + 16, 4),
-                                .end = size - length + (uint64_t)at};
+        *place = (struct zip_list){.count = number(end + 10, 2),
+                                   .size = number(end + 12, 4),
+                                   .at = number(end + 16, 4),
+                                   .end = size - length + (uint64_t)at};
         if (place->at == IN_ZIP64 || place->size == IN_ZIP64 || place->count == 0xffff)
             result = read_zip64(fd, place->end, place, path, error);
     }
@@ -195,7 +195,7 @@ static int by_name(const void *a, const void *b)
     return compare(x->name, x->name_length, y->name, y->name_length);
 }
 
-static enum ebb_result read_rows(struct ebb_zip *zip, const struct place *place, const char *path,
+static enum ebb_result read_rows(struct ebb_zip *zip, const struct zip_list *place, const char *path,
                                  struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
@@ -215,7 +215,7 @@ static enum ebb_result read_rows(struct ebb_zip *zip, const struct place *place,
 enum ebb_result ebb_zip_open(struct ebb_zip *zip, int fd, uint64_t size, const char *path,
                              struct ebb_error *error)
 {
-    struct place place = {0};
+    struct zip_list place = {0};
     *zip = (struct ebb_zip){0};
     enum ebb_result result = find_list(fd, size, &place, path, error);
     if (result != EBB_OK)

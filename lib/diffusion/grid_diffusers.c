@@ -9,7 +9,7 @@
 #include "base/base.h"
 #include "diffusion/emit.h"
 
-struct layout {
+struct grid_rows {
     const struct ebb_quirks *q;
     const struct ebb_schedule *s;
     int T, n;
@@ -23,7 +23,7 @@ static bool spaced(const struct ebb_quirks *q, const char *spacing)
 }
 
 // n falling times as numpy makes them; `round` where the class wants whole ones.
-static void plain_times(struct layout *l, bool round)
+static void plain_times(struct grid_rows *l, bool round)
 {
     for (int i = 0; i < l->n; i++) {
         double t;
@@ -37,7 +37,7 @@ static void plain_times(struct layout *l, bool round)
     }
 }
 
-static int by_step(struct layout *l, struct ebb_error *error)
+static int by_step(struct grid_rows *l, struct ebb_error *error)
 {
     for (int i = 0; i < l->n; i++) {
         if (l->value[i] > l->T - 1)
@@ -48,21 +48,21 @@ static int by_step(struct layout *l, struct ebb_error *error)
     return EBB_OK;
 }
 
-static struct ebb_noise_level at_or_final(const struct layout *l, double t)
+static struct ebb_noise_level at_or_final(const struct grid_rows *l, double t)
 {
     if (t >= 0)
         return ebb_noise_level_at_step(l->s, fmin(t, l->T - 1));
     return l->q->alpha_to_one ? ebb_noise_level_clean(l->s) : ebb_noise_level_at_step(l->s, 0);
 }
 
-static enum ebb_result ddpm(struct layout *l, struct ebb_error *error)
+static enum ebb_result ddpm(struct grid_rows *l, struct ebb_error *error)
 {
     plain_times(l, true);
     l->out->grid[l->n] = ebb_noise_level_clean(l->s);
     return by_step(l, error);
 }
 
-static enum ebb_result ddim(struct layout *l, struct ebb_error *error)
+static enum ebb_result ddim(struct grid_rows *l, struct ebb_error *error)
 {
     plain_times(l, true);
     if (by_step(l, error) != EBB_OK)
@@ -89,7 +89,7 @@ static enum ebb_result ddim(struct layout *l, struct ebb_error *error)
 }
 
 // Upwards: x is thought to be one stride below the time the network is told.
-static enum ebb_result inverse(struct layout *l, struct ebb_error *error)
+static enum ebb_result inverse(struct grid_rows *l, struct ebb_error *error)
 {
     if (spaced(l->q, "linspace"))
         return ebb_fail(error, EBB_UNSUPPORTED,
@@ -110,7 +110,7 @@ static enum ebb_result inverse(struct layout *l, struct ebb_error *error)
     return EBB_OK;
 }
 
-static enum ebb_result origin(struct layout *l, struct ebb_error *error)
+static enum ebb_result origin(struct grid_rows *l, struct ebb_error *error)
 {
     int original = l->q->original_steps, stride = l->T / original;
     if (l->n > original)
@@ -139,7 +139,7 @@ static double ratio_at(const struct ebb_schedule *s, double t)
     return part > 0 ? ra + part * (rb - ra) : ra; // diffusers interpolates sigma, not its logarithm
 }
 
-static struct ebb_noise_level at_ratio(const struct layout *l, double ratio, double label)
+static struct ebb_noise_level at_ratio(const struct grid_rows *l, double ratio, double label)
 {
     struct ebb_noise_level at = ratio > 0 ? ebb_noise_level_at_lambda(l->s, -log((float)ratio))
                                           : ebb_noise_level_clean(l->s);
@@ -150,7 +150,7 @@ static struct ebb_noise_level at_ratio(const struct layout *l, double ratio, dou
 }
 
 // Replaces value[0..n-1] by the grid the config names, between `high` and `low`.
-static void named_grid(struct layout *l, double high, double low)
+static void named_grid(struct grid_rows *l, double high, double low)
 {
     if (l->q->sigma_max > 0)
         high = l->q->sigma_max;
@@ -159,7 +159,7 @@ static void named_grid(struct layout *l, double high, double low)
     ebb_ratio_grid(l->q->grid, l->value, l->n, high, low, l->q->rho);
 }
 
-static void by_ratio(struct layout *l, const double *label)
+static void by_ratio(struct grid_rows *l, const double *label)
 {
     for (int i = 0; i < l->n; i++) {
         struct ebb_noise_level at = at_ratio(l, l->value[i], label ? label[i] : NAN);
@@ -171,7 +171,7 @@ static void by_ratio(struct layout *l, const double *label)
     }
 }
 
-static enum ebb_result sigma(struct layout *l, double *label)
+static enum ebb_result sigma(struct grid_rows *l, double *label)
 {
     plain_times(l, false);
     memcpy(label, l->value, (size_t)l->n * sizeof(*label));
@@ -192,7 +192,7 @@ static enum ebb_result sigma(struct layout *l, double *label)
 }
 
 // The shift is the schedule's: found again where it is plainest, at half time.
-static double flow_shift(const struct layout *l)
+static double flow_shift(const struct grid_rows *l)
 {
     double half = (double)(l->T / 2) / l->T;
     return (1 - half) / half * exp(-ebb_noise_level_at_step(l->s, l->T / 2 - 1).lambda);
@@ -204,13 +204,13 @@ static double shifted(double u, double shift)
 }
 
 // value[i] is sigma of x = (1 - sigma) x_0 + sigma eps. Near 1 float32 decides what is left of the signal.
-static struct ebb_noise_level at_flow(const struct layout *l, double value)
+static struct ebb_noise_level at_flow(const struct grid_rows *l, double value)
 {
     double sigma = fmin(1, (float)value);
     return ebb_noise_level_at_lambda(l->s, log1p(-sigma) - log(sigma));
 }
 
-static enum ebb_result stretch_to_terminal(struct layout *l, struct ebb_error *error)
+static enum ebb_result stretch_to_terminal(struct grid_rows *l, struct ebb_error *error)
 {
     double by = (1 - l->value[l->n - 1]) / (1 - l->q->shift_terminal);
     if (by <= 0)
@@ -223,7 +223,7 @@ static enum ebb_result stretch_to_terminal(struct layout *l, struct ebb_error *e
 
 // Solvers on flow matching. UniPC starts at 1, a hair below so that there is a signal, the others one stride
 // of T below.
-static enum ebb_result flow_solver(struct layout *l, struct ebb_error *error)
+static enum ebb_result flow_solver(struct grid_rows *l, struct ebb_error *error)
 {
     bool unipc = strcmp(l->q->sampler, "unipc") == 0;
     double shift = flow_shift(l), stride = (1.0 / l->T - 1) / l->n;
@@ -247,7 +247,7 @@ static enum ebb_result flow_solver(struct layout *l, struct ebb_error *error)
     return EBB_OK;
 }
 
-static enum ebb_result dpm(struct layout *l, double *label, struct ebb_error *error)
+static enum ebb_result dpm(struct grid_rows *l, double *label, struct ebb_error *error)
 {
     if (l->q->flow_sigmas)
         return flow_solver(l, error);
@@ -279,7 +279,7 @@ static enum ebb_result dpm(struct layout *l, double *label, struct ebb_error *er
     return EBB_OK;
 }
 
-static enum ebb_result edm(struct layout *l)
+static enum ebb_result edm(struct grid_rows *l)
 {
     double high = ebb_schedule_ratio_max(l->s), low = ebb_schedule_ratio_min(l->s);
     ebb_ratio_grid(l->q->grid, l->value, l->n, high, low, l->q->rho);
@@ -289,7 +289,7 @@ static enum ebb_result edm(struct layout *l)
     return EBB_OK;
 }
 
-static enum ebb_result flow(struct layout *l, struct ebb_error *error)
+static enum ebb_result flow(struct grid_rows *l, struct ebb_error *error)
 {
     // sigma from shifted 1 to shifted 1 / T in even steps, then shifted once more; dynamically it is shifted
     // once.
@@ -306,7 +306,7 @@ static enum ebb_result flow(struct layout *l, struct ebb_error *error)
     return EBB_OK;
 }
 
-static enum ebb_result ve(struct layout *l)
+static enum ebb_result ve(struct grid_rows *l)
 {
     const double early = 1e-5; // sampling_eps: the last time
     double high = ebb_schedule_ratio_max(l->s), low = ebb_schedule_ratio_min(l->s);
@@ -320,7 +320,7 @@ static enum ebb_result ve(struct layout *l)
     return EBB_OK;
 }
 
-static enum ebb_result cm(struct layout *l)
+static enum ebb_result cm(struct grid_rows *l)
 {
     double high = ebb_schedule_ratio_max(l->s), low = ebb_schedule_ratio_min(l->s), rho = l->q->rho;
     double from = pow(high, 1 / rho), to = pow(low, 1 / rho);
@@ -333,7 +333,7 @@ static enum ebb_result cm(struct layout *l)
     return EBB_OK;
 }
 
-static enum ebb_result lay_out(struct layout *l, double *label, struct ebb_error *error)
+static enum ebb_result lay_out(struct grid_rows *l, double *label, struct ebb_error *error)
 {
     switch (l->q->layout) {
     case EBB_LAYOUT_STEPS: return ddpm(l, error);
@@ -353,7 +353,8 @@ static enum ebb_result lay_out(struct layout *l, double *label, struct ebb_error
 enum ebb_result ebb_diffusers_grid(const struct ebb_quirks *quirks, const struct ebb_schedule *schedule,
                                    int steps, struct ebb_diffusers_grid *out, struct ebb_error *error)
 {
-    struct layout l = {.q = quirks, .s = schedule, .T = ebb_schedule_steps(schedule), .n = steps, .out = out};
+    struct grid_rows l = {
+        .q = quirks, .s = schedule, .T = ebb_schedule_steps(schedule), .n = steps, .out = out};
     bool any = quirks->layout == EBB_LAYOUT_EDM || quirks->layout == EBB_LAYOUT_VE ||
                quirks->layout == EBB_LAYOUT_FLOW;
     if (steps > l.T && !any)

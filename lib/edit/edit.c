@@ -36,7 +36,7 @@ static struct request read_request(const struct ebb_recipe *recipe)
 }
 
 // Layout of the edit, in frames of the edited sound.
-struct layout {
+struct edit_layout {
     struct request request;
     struct ebb_settled settled;
     bool starts_anew;
@@ -144,7 +144,7 @@ static size_t in_frames(double seconds, const struct ebb_sound *s)
     return (size_t)round(seconds * s->rate);
 }
 
-static void lay_out(const struct request *p, const struct ebb_sound *s, struct layout *layout)
+static void lay_out(const struct request *p, const struct ebb_sound *s, struct edit_layout *layout)
 {
     size_t before = in_frames(p->before, s), after = in_frames(p->after, s);
     layout->here_from = before;
@@ -165,7 +165,7 @@ static void lay_out(const struct request *p, const struct ebb_sound *s, struct l
 }
 
 // Half a second around the join, or a quarter of a short recording.
-static void lay_out_loop(const struct ebb_sound *s, struct layout *layout)
+static void lay_out_loop(const struct ebb_sound *s, struct edit_layout *layout)
 {
     size_t join = in_frames(fmin(longest_join, (double)s->frames / s->rate / 4), s), half = s->frames / 2;
     layout->turned = half;
@@ -184,9 +184,10 @@ static enum ebb_result check_verb(const struct ebb_recipe *recipe, struct ebb_er
 }
 
 static enum ebb_result make_layout(const struct ebb_model *model, const struct ebb_recipe *recipe,
-                                   const struct ebb_sound *s, struct layout *layout, struct ebb_error *error)
+                                   const struct ebb_sound *s, struct edit_layout *layout,
+                                   struct ebb_error *error)
 {
-    *layout = (struct layout){0};
+    *layout = (struct edit_layout){0};
     enum ebb_result result = check_verb(recipe, error);
     if (result != EBB_OK)
         return result;
@@ -229,7 +230,7 @@ size_t ebb_edit_frames(const struct ebb_model *model, const struct ebb_recipe *r
                        const struct ebb_sound *input, struct ebb_error *error)
 {
     struct ebb_recipe *open;
-    struct layout layout = {0};
+    struct edit_layout layout = {0};
     error = EBB_ERROR(error);
     recipe = or_open(recipe, &open);
     enum ebb_result result = recipe ? make_layout(model, recipe, input, &layout, error)
@@ -241,8 +242,8 @@ size_t ebb_edit_frames(const struct ebb_model *model, const struct ebb_recipe *r
 // ---- the edit ----
 
 // The recording, with silence where the edit adds new sound.
-static enum ebb_result extend(const struct ebb_sound *in, const struct layout *layout, struct ebb_sound *out,
-                              struct ebb_error *error)
+static enum ebb_result extend(const struct ebb_sound *in, const struct edit_layout *layout,
+                              struct ebb_sound *out, struct ebb_error *error)
 {
     size_t channels = in->channels;
     enum ebb_result result = ebb_sound_alloc(out, layout->frames, in->channels, in->rate, error);
@@ -273,7 +274,7 @@ static void turn(struct ebb_sound *sound, size_t by)
 
 // Fades against clicks where new sound begins or ends the file: 1 ms in, 10 ms out. Then limits the new
 // sound to full scale, unless the recording itself is louder. Only frames from .. to - 1 may have changed.
-static void finish(const struct layout *layout, size_t from, size_t to, bool band, double peak,
+static void finish(const struct edit_layout *layout, size_t from, size_t to, bool band, double peak,
                    struct ebb_sound *out)
 {
     size_t in = out->rate / 1000, fall = out->rate / 100, channels = out->channels, length = to - from;
@@ -290,7 +291,7 @@ static void finish(const struct layout *layout, size_t from, size_t to, bool ban
 }
 
 static enum ebb_result edit_span(struct ebb_model *model, const struct ebb_recipe *recipe,
-                                 const struct layout *layout, int span,
+                                 const struct edit_layout *layout, int span,
                                  const struct ebb_progress_span *progress, double peak, struct ebb_sound *out,
                                  struct ebb_error *error)
 {
@@ -327,7 +328,7 @@ static enum ebb_result edit(struct ebb_model *model, const struct ebb_recipe *re
                             const struct ebb_sound *input, struct ebb_sound *output,
                             const struct ebb_hooks *hooks, struct ebb_error *error)
 {
-    struct layout layout;
+    struct edit_layout layout;
     enum ebb_result result = make_layout(model, recipe, input, &layout, error);
     if (result == EBB_OK && hooks && hooks->watch)
         result = ebb_fail(error, EBB_INVALID, "an edit cannot be watched");

@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 // Places of the windows, in columns from the first window's start.
-struct layout {
+struct window_places {
     int start; // frame of the first window's start; may lie before the recording
     int count;
     int length;     // columns from the first window's start to the last one's end
@@ -22,7 +22,7 @@ struct shared {
 };
 
 // Arrays of the current window, and the state kept from the window before.
-struct room {
+struct window_arrays {
     float *mel;              // (n_mels, frames of a window)
     float *recorded, *state; // (h, w, c)
     float *first;            // noise
@@ -37,7 +37,7 @@ static int least(int a, int b)
 
 // A short span lies in the middle of one window, or nearer to one end where the recording ends: columns
 // without recording would be wasted. A long span is covered by windows that overlap by a quarter or more.
-static struct layout lay_out(const struct ebb_model *m, const struct ebb_regeneration *r)
+static struct window_places lay_out(const struct ebb_model *m, const struct ebb_regeneration *r)
 {
     int columns = m->state[2], stride = m->state_stride, span = (r->to - r->from + stride - 1) / stride;
     int before = r->here_from < r->from ? (r->from - r->here_from + stride - 1) / stride : 0;
@@ -49,22 +49,22 @@ static struct layout lay_out(const struct ebb_model *m, const struct ebb_regener
     if (span + least(before, some) + least(after, some) <= columns) {
         int free = columns - span, left = least(before, free / 2), right = least(after, free - left);
         left = least(before, free - right);
-        return (struct layout){r->from - left * stride, 1, columns, false};
+        return (struct window_places){r->from - left * stride, 1, columns, false};
     }
     int left = least(before, quarter), length = left + span + least(after, quarter), hop = columns - quarter;
     length = length > columns ? length : columns;
-    return (struct layout){r->from - left * stride, (length - quarter + hop - 1) / hop, length,
-                           before == 0 && after > 0 && !r->starts};
+    return (struct window_places){r->from - left * stride, (length - quarter + hop - 1) / hop, length,
+                                  before == 0 && after > 0 && !r->starts};
 }
 
-static int window_start(const struct ebb_model *m, const struct layout *l, int index)
+static int window_start(const struct ebb_model *m, const struct window_places *l, int index)
 {
     return l->count > 1 ? (int)lround((double)index * (l->length - m->state[2]) / (l->count - 1)) : 0;
 }
 
 // ---- room ----
 
-static bool make_room(const struct ebb_model *m, struct room *room)
+static bool make_room(const struct ebb_model *m, struct window_arrays *room)
 {
     size_t state = ebb_window_count(m);
     float **states[] = {&room->recorded, &room->state,      &room->first,     &room->known,
@@ -78,7 +78,7 @@ static bool make_room(const struct ebb_model *m, struct room *room)
     return whole;
 }
 
-static void free_room(struct room *room)
+static void free_room(struct window_arrays *room)
 {
     float *all[] = {room->mel,   room->recorded, room->state,      room->first,
                     room->known, room->mask,     room->last_state, room->last_first};
@@ -100,10 +100,10 @@ static void take_mel(const struct ebb_model *m, const struct ebb_regeneration *r
         }
 }
 
-enum column { FREE, HELD, NEW }; // outside the recording; held; in the span
+enum column_role { FREE, HELD, NEW }; // outside the recording; held; in the span
 
 // A column in which the recording begins is held: the training clips begin in the same way.
-static enum column column_kind(const struct ebb_model *m, const struct ebb_regeneration *r, int frame)
+static enum column_role column_kind(const struct ebb_model *m, const struct ebb_regeneration *r, int frame)
 {
     int end = frame + m->state_stride;
     if (frame < r->to && end > r->from)
@@ -116,7 +116,7 @@ static void fill_mask(const struct ebb_model *m, const struct ebb_regeneration *
 {
     int c = m->state[0], h = m->state[1], w = m->state[2], bands = m->info.n_mels / h;
     for (int x = 0; x < w; x++) {
-        enum column kind = column_kind(m, r, frame + x * m->state_stride);
+        enum column_role kind = column_kind(m, r, frame + x * m->state_stride);
         for (int y = 0; y < h; y++) {
             bool in_band = y * bands < r->high && (y + 1) * bands > r->low;
             bool there = x >= made->at && x < made->at + made->count;
@@ -129,7 +129,7 @@ static void fill_mask(const struct ebb_model *m, const struct ebb_regeneration *
 
 // Noise at `angle` between the recording's own noise (0) and fresh noise (pi / 2).
 static enum ebb_result fill_first(struct ebb_model *m, const struct ebb_regeneration *r,
-                                  const struct ebb_noise_address *address, struct room *room,
+                                  const struct ebb_noise_address *address, struct window_arrays *room,
                                   const struct ebb_progress_span *progress, struct ebb_error *error)
 {
     double own = cos(r->angle), fresh = sin(r->angle), alpha = 0, sigma = 1;
@@ -162,7 +162,7 @@ static void lay_down(const struct ebb_model *m, const struct ebb_regeneration *r
 }
 
 static enum ebb_result make_window(struct ebb_model *m, struct ebb_regeneration *r, int index, int frame,
-                                   const struct shared *made, struct room *room,
+                                   const struct shared *made, struct window_arrays *room,
                                    const struct ebb_progress_span *progress, struct ebb_error *error)
 {
     bool inverts = r->from_recording && cos(r->angle) > 1e-9;
@@ -202,8 +202,8 @@ static enum ebb_result make_window(struct ebb_model *m, struct ebb_regeneration 
 
 enum ebb_result ebb_regenerate(struct ebb_model *m, struct ebb_regeneration *r, struct ebb_error *error)
 {
-    struct layout l = lay_out(m, r);
-    struct room room = {0};
+    struct window_places l = lay_out(m, r);
+    struct window_arrays room = {0};
     enum ebb_result result = make_room(m, &room)
                                  ? EBB_OK
                                  : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");

@@ -22,14 +22,14 @@ static const double silent = -0.95; // network values up to this count as silenc
 static const float most = 15;       // largest change of the loudness, dB
 
 // One piece of the span: frames first .. last - 1 are new, `base` is frame 0 of the phase workspace.
-struct piece {
+struct span_piece {
     int first, last, base, end; // `end`: one past the last frame of the workspace
     bool later;                 // the piece goes on from another piece; false: from the recording
     bool goes_on; // the recording follows; false: a margin follows, which the next piece makes again
 };
 
 // dB to add, per band, at the span's start and end.
-struct levels {
+struct span_gains {
     float *start, *end;
 };
 
@@ -132,7 +132,7 @@ static void smooth(const float *values, int bands, float *out)
 // holds; if neither has, the channel's share of all channels within the span. Sound that goes on gets the
 // loudness of the recording; an event only the loudness that the network gave it relative to the recording.
 static void find_levels(struct ebb_mel *mel, const struct ebb_resynthesis *s, const float *channel,
-                        size_t count, int first, int last, const struct levels *levels, float *scratch)
+                        size_t count, int first, int last, const struct span_gains *levels, float *scratch)
 {
     int bands = mel->params.n_mels, edge = s->goes_on && last - first < 2 * EDGE ? (last - first) / 2 : EDGE;
     int low = s->covered_from > s->here_from ? s->covered_from : s->here_from;
@@ -163,8 +163,8 @@ static void find_levels(struct ebb_mel *mel, const struct ebb_resynthesis *s, co
 // ---- frames ----
 
 // Magnitudes of a frame that started from noise alone.
-static void fill_new(struct ebb_mel *mel, const struct ebb_resynthesis *s, const struct levels *levels, int k,
-                     double part, float *magnitude)
+static void fill_new(struct ebb_mel *mel, const struct ebb_resynthesis *s, const struct span_gains *levels,
+                     int k, double part, float *magnitude)
 {
     double floor = pow(10, (s->scale.center - s->scale.range) / 10);
     for (int band = 0; band < mel->params.n_mels; band++) {
@@ -205,7 +205,7 @@ static void mix_own(struct ebb_mel *mel, const struct ebb_resynthesis *s, int k,
 
 // ---- pieces ----
 
-static size_t first_sample(const struct ebb_resynthesis *s, const struct piece *p, size_t hop)
+static size_t first_sample(const struct ebb_resynthesis *s, const struct span_piece *p, size_t hop)
 {
     if (p->later)
         return p->first * hop;
@@ -214,8 +214,8 @@ static size_t first_sample(const struct ebb_resynthesis *s, const struct piece *
 
 // Fills the phase workspace: bins of the frames that stay, magnitudes of the new frames, known samples.
 static struct ebb_phase_span prepare(struct ebb_mel *mel, struct ebb_phase *phase,
-                                     const struct ebb_resynthesis *s, const struct levels *levels,
-                                     const struct piece *p, const float *sound, size_t count)
+                                     const struct ebb_resynthesis *s, const struct span_gains *levels,
+                                     const struct span_piece *p, const float *sound, size_t count)
 {
     struct ebb_stft *stft = mel->stft;
     size_t hop = stft->hop, half = stft->n_fft / 2, frames = p->end - p->base,
@@ -269,8 +269,8 @@ static void integrate(struct ebb_phase *phase, const struct ebb_phase_span *span
 }
 
 static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_resynthesis *s,
-                                  const struct levels *levels, const struct piece *p, const float *recorded,
-                                  float *sound, size_t count, struct ebb_error *error)
+                                  const struct span_gains *levels, const struct span_piece *p,
+                                  const float *recorded, float *sound, size_t count, struct ebb_error *error)
 {
     struct ebb_mel *mel = ebb_workspace_mel(model, error);
     struct ebb_phase *phase = ebb_workspace_phase(model, p->end - p->base, error);
@@ -307,20 +307,20 @@ static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_resy
 }
 
 static enum ebb_result make_pieces(struct ebb_model *model, const struct ebb_resynthesis *s,
-                                   const struct levels *levels, int first, int last, const float *recorded,
-                                   float *sound, size_t count, struct ebb_error *error)
+                                   const struct span_gains *levels, int first, int last,
+                                   const float *recorded, float *sound, size_t count, struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     for (int at = first, next; at < last && result == EBB_OK; at = next) {
         next = last - at > PIECE + FIXED ? at + PIECE : last;
         bool final = next == last;
         int beyond = next + FIXED < s->frames ? next + FIXED : s->frames;
-        struct piece p = {.first = at,
-                          .last = next,
-                          .base = at > FIXED ? at - FIXED : 0,
-                          .end = beyond,
-                          .later = at > first,
-                          .goes_on = final && s->to < count};
+        struct span_piece p = {.first = at,
+                               .last = next,
+                               .base = at > FIXED ? at - FIXED : 0,
+                               .end = beyond,
+                               .later = at > first,
+                               .goes_on = final && s->to < count};
         if (final && !p.goes_on)
             p.last = p.end = s->frames;
         result = ebb_progress_tell(&s->progress, (double)(at - first) / (last - first), error);
@@ -342,7 +342,7 @@ enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resyn
     if (!room)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for levels");
 
-    struct levels levels = {room, room + bands};
+    struct span_gains levels = {room, room + bands};
     int first, last;
     ebb_resynthesis_frames(mel, s->from, s->to, count, &first, &last);
     find_levels(mel, s, channel, count, first, last, &levels, room + 2 * bands);

@@ -13,7 +13,7 @@
 #include "generate/timeline.h"
 
 // One call of ebb_generate() or a call like it.
-struct job {
+struct generate_job {
     struct ebb_model *model;
     const struct ebb_recipe *recipe;
     const struct ebb_hooks *hooks; // NULL: none
@@ -31,7 +31,7 @@ static enum ebb_result check_verb(const struct ebb_recipe *recipe, struct ebb_er
 }
 
 // Where `recipe` is NULL, `open` becomes a recipe with all settings open, which the caller destroys.
-static enum ebb_result start(struct job *job, struct ebb_recipe **open, struct ebb_error *error)
+static enum ebb_result start(struct generate_job *job, struct ebb_recipe **open, struct ebb_error *error)
 {
     *open = job->recipe ? NULL : ebb_recipe_create(EBB_VERB_GENERATE);
     job->recipe = job->recipe ? job->recipe : *open;
@@ -45,23 +45,23 @@ static enum ebb_result start(struct job *job, struct ebb_recipe **open, struct e
     return result;
 }
 
-static struct ebb_counts *counts_of(const struct job *job)
+static struct ebb_counts *counts_of(const struct generate_job *job)
 {
     return job->hooks ? job->hooks->counts : NULL;
 }
 
 // Columns of the state of a sound in one piece.
-static int columns_of(const struct job *job)
+static int columns_of(const struct generate_job *job)
 {
     return job->settled.columns > 0 ? job->settled.columns : job->model->state[2];
 }
 
-static size_t state_count(const struct job *job)
+static size_t state_count(const struct generate_job *job)
 {
     return (size_t)job->model->state[0] * job->model->state[1] * columns_of(job);
 }
 
-static size_t length_of(const struct job *job)
+static size_t length_of(const struct generate_job *job)
 {
     double seconds = ebb_recipe_number(job->recipe, "seconds");
     if (seconds == 0)
@@ -74,7 +74,8 @@ size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_recip
                            struct ebb_error *error)
 {
     struct ebb_recipe *open;
-    struct job job = {.model = (struct ebb_model *)model, .recipe = recipe}; // looked at, not changed
+    // The model is looked at, not changed.
+    struct generate_job job = {.model = (struct ebb_model *)model, .recipe = recipe};
     enum ebb_result result = start(&job, &open, EBB_ERROR(error));
     size_t length = result == EBB_OK ? length_of(&job) : 0;
     ebb_recipe_destroy(&open);
@@ -123,16 +124,17 @@ static enum ebb_result show(void *user, const struct ebb_reverse_state *state, s
 // ---- one window ----
 
 // Room for what is shown and for a state.
-struct room {
+struct window_room {
     float *state, *mel, *latents;
 };
 
-static size_t frames_of(const struct job *job)
+static size_t frames_of(const struct generate_job *job)
 {
     return (size_t)columns_of(job) * job->model->state_stride;
 }
 
-static enum ebb_result make_room(const struct job *job, struct room *room, struct ebb_error *error)
+static enum ebb_result make_room(const struct generate_job *job, struct window_room *room,
+                                 struct ebb_error *error)
 {
     const struct ebb_model *model = job->model;
     size_t frames = frames_of(job);
@@ -143,15 +145,15 @@ static enum ebb_result make_room(const struct job *job, struct room *room, struc
     return whole ? EBB_OK : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
 }
 
-static void free_room(struct room *room)
+static void free_room(struct window_room *room)
 {
     free(room->state);
     free(room->mel);
     free(room->latents);
 }
 
-static enum ebb_result make_state(const struct job *job, struct ebb_progress_span progress, struct room *room,
-                                  struct ebb_error *error)
+static enum ebb_result make_state(const struct generate_job *job, struct ebb_progress_span progress,
+                                  struct window_room *room, struct ebb_error *error)
 {
     struct watcher watcher = {job->model, columns_of(job), job->hooks, room->mel, room->latents};
     struct ebb_window_job window = {.noise = {.index = job->index},
@@ -162,10 +164,10 @@ static enum ebb_result make_state(const struct job *job, struct ebb_progress_spa
     return ebb_window_make(job->model, &job->settled, &window, room->state, error);
 }
 
-static enum ebb_result make_window(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_window(const struct generate_job *job, const struct ebb_progress_span *progress,
                                    float *const *channels, struct ebb_error *error)
 {
-    struct room room = {0};
+    struct window_room room = {0};
     struct ebb_settled join = {0};
     enum ebb_result result = make_room(job, &room, error);
     struct watcher watcher = {job->model, columns_of(job), job->hooks, room.mel, room.latents};
@@ -184,7 +186,7 @@ static enum ebb_result make_window(const struct job *job, const struct ebb_progr
     return result;
 }
 
-static enum ebb_result make_short(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_short(const struct generate_job *job, const struct ebb_progress_span *progress,
                                   float *const *channels, size_t count, struct ebb_error *error)
 {
     size_t whole = ebb_single_length(job->model, &job->settled);
@@ -206,7 +208,7 @@ static enum ebb_result make_short(const struct job *job, const struct ebb_progre
 
 // ---- more than a window ----
 
-static enum ebb_result check_long(const struct job *job, struct ebb_error *error)
+static enum ebb_result check_long(const struct generate_job *job, struct ebb_error *error)
 {
     double seconds = ebb_recipe_number(job->recipe, "seconds");
     if (job->hooks && job->hooks->watch)
@@ -217,7 +219,7 @@ static enum ebb_result check_long(const struct job *job, struct ebb_error *error
     return EBB_OK;
 }
 
-static struct ebb_timeline *make_timeline(const struct job *job, struct ebb_error *error)
+static struct ebb_timeline *make_timeline(const struct generate_job *job, struct ebb_error *error)
 {
     double window = (double)job->model->info.window_samples / job->model->info.sample_rate;
     struct ebb_timeline_params params = {.settled = job->settled,
@@ -242,7 +244,7 @@ struct clip_room {
     float *channels[2], *frames;
 };
 
-static enum ebb_result make_clip_room(const struct job *job, size_t length, struct clip_room *room,
+static enum ebb_result make_clip_room(const struct generate_job *job, size_t length, struct clip_room *room,
                                       struct ebb_error *error)
 {
     bool stereo = job->settled.channels == 2;
@@ -262,8 +264,9 @@ static void free_clip_room(struct clip_room *room)
 }
 
 // Hands on `frames` frames of a clip, which begins at frame `at` of the `count` that the sound has.
-static enum ebb_result hand_on(const struct job *job, const struct sink *sink, const struct clip_room *room,
-                               size_t frames, size_t at, size_t count, struct ebb_error *error)
+static enum ebb_result hand_on(const struct generate_job *job, const struct sink *sink,
+                               const struct clip_room *room, size_t frames, size_t at, size_t count,
+                               struct ebb_error *error)
 {
     int channels = job->settled.channels;
     for (int c = 0; c < channels; c++)
@@ -276,7 +279,7 @@ static enum ebb_result hand_on(const struct job *job, const struct sink *sink, c
                : ebb_fail(error, EBB_CANCELLED, "stopped on request");
 }
 
-static enum ebb_result make_long(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_long(const struct generate_job *job, const struct ebb_progress_span *progress,
                                  const struct sink *sink, size_t count, struct ebb_error *error)
 {
     struct ebb_timeline *timeline = make_timeline(job, error);
@@ -300,7 +303,7 @@ static enum ebb_result make_long(const struct job *job, const struct ebb_progres
 
 // ---- a loop ----
 
-static enum ebb_result make_loop(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_loop(const struct generate_job *job, const struct ebb_progress_span *progress,
                                  float *const *channels, size_t count, struct ebb_error *error)
 {
     struct ebb_loop_params params = {.settled = &job->settled,
@@ -322,13 +325,13 @@ static enum ebb_result make_loop(const struct job *job, const struct ebb_progres
 // ---- the calls ----
 
 // More than is made in one piece.
-static bool is_long(const struct job *job)
+static bool is_long(const struct generate_job *job)
 {
     return !job->settled.loop && length_of(job) > ebb_single_length(job->model, &job->settled);
 }
 
 // A loop, or a sound in one piece.
-static enum ebb_result make_channels(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_channels(const struct generate_job *job, const struct ebb_progress_span *progress,
                                      float *const *channels, size_t count, struct ebb_error *error)
 {
     bool loop = job->settled.loop;
@@ -340,7 +343,7 @@ static enum ebb_result make_channels(const struct job *job, const struct ebb_pro
     return result;
 }
 
-static enum ebb_result make_stereo(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_stereo(const struct generate_job *job, const struct ebb_progress_span *progress,
                                    float *samples, size_t count, struct ebb_error *error)
 {
     float *room = ebb_alloc(2 * count, sizeof(float));
@@ -367,7 +370,7 @@ static bool append(void *user, float *samples, size_t frames)
     return true;
 }
 
-static enum ebb_result make_whole(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_whole(const struct generate_job *job, const struct ebb_progress_span *progress,
                                   float *samples, size_t count, struct ebb_error *error)
 {
     struct whole whole = {samples, job->settled.channels};
@@ -378,7 +381,7 @@ static enum ebb_result make_whole(const struct job *job, const struct ebb_progre
 }
 
 // Not long: made in one piece, and handed on as one.
-static enum ebb_result make_piece(const struct job *job, const struct ebb_progress_span *progress,
+static enum ebb_result make_piece(const struct generate_job *job, const struct ebb_progress_span *progress,
                                   const struct sink *sink, size_t count, struct ebb_error *error)
 {
     float *samples = ebb_alloc(count * job->settled.channels, sizeof(float));
@@ -391,7 +394,8 @@ static enum ebb_result make_piece(const struct job *job, const struct ebb_progre
     return result;
 }
 
-static enum ebb_result into_samples(struct job *job, float *samples, size_t count, struct ebb_error *error)
+static enum ebb_result into_samples(struct generate_job *job, float *samples, size_t count,
+                                    struct ebb_error *error)
 {
     enum ebb_result result = EBB_OK;
     if (count != length_of(job))
@@ -405,7 +409,7 @@ static enum ebb_result into_samples(struct job *job, float *samples, size_t coun
     return result == EBB_OK ? ebb_progress_tell(&progress, 1, error) : result;
 }
 
-static enum ebb_result into_sink(struct job *job, const struct sink *sink, struct ebb_error *error)
+static enum ebb_result into_sink(struct generate_job *job, const struct sink *sink, struct ebb_error *error)
 {
     enum ebb_result result = ebb_model_ready(job->model, error);
     struct ebb_progress_span progress = ebb_progress_whole(job->hooks);
@@ -419,7 +423,7 @@ enum ebb_result ebb_generate(struct ebb_model *model, const struct ebb_recipe *r
                              size_t count, const struct ebb_hooks *hooks, struct ebb_error *error)
 {
     struct ebb_recipe *open;
-    struct job job = {.model = model, .recipe = recipe, .hooks = hooks};
+    struct generate_job job = {.model = model, .recipe = recipe, .hooks = hooks};
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
     if (result == EBB_OK)
@@ -433,7 +437,7 @@ enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct ebb_rec
                                    struct ebb_error *error)
 {
     struct ebb_recipe *open;
-    struct job job = {.model = model, .recipe = recipe, .hooks = hooks};
+    struct generate_job job = {.model = model, .recipe = recipe, .hooks = hooks};
     const struct sink sink = {take, user};
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
@@ -445,9 +449,9 @@ enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct ebb_rec
 
 // ---- latents ----
 
-static enum ebb_result make_latents(const struct job *job, float *latents, struct ebb_error *error)
+static enum ebb_result make_latents(const struct generate_job *job, float *latents, struct ebb_error *error)
 {
-    struct room room = {0};
+    struct window_room room = {0};
     enum ebb_result result = ebb_model_ready(job->model, error);
     if (result == EBB_OK)
         result = make_room(job, &room, error);
@@ -464,7 +468,7 @@ enum ebb_result ebb_generate_latents(struct ebb_model *model, const struct ebb_r
                                      struct ebb_error *error)
 {
     struct ebb_recipe *open;
-    struct job job = {.model = model, .recipe = recipe, .hooks = hooks};
+    struct generate_job job = {.model = model, .recipe = recipe, .hooks = hooks};
     error = EBB_ERROR(error);
     enum ebb_result result = start(&job, &open, error);
     if (result == EBB_OK)

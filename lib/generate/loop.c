@@ -140,22 +140,22 @@ static enum ebb_result make_mel(struct loop *l, const struct ebb_progress_span *
 // ---- the sound ----
 
 // A piece of the ring: samples from .. to - 1, where `to` may lie past the loop's end.
-struct piece {
+struct ring_piece {
     int index;
     size_t from, to;
 };
 
 // Pieces begin at whole frames, half a piece after the loop's first sample.
-static struct piece piece_at(const struct loop *l, int index, int pieces)
+static struct ring_piece piece_at(const struct loop *l, int index, int pieces)
 {
     size_t hop = l->model->info.hop, first = (size_t)(0.5 * l->count / pieces / hop) * hop;
     size_t from = (size_t)((index + 0.5) * l->count / pieces / hop) * hop,
            to = (size_t)((index + 1.5) * l->count / pieces / hop) * hop;
-    return (struct piece){index, from, index + 1 < pieces ? to : first + l->count};
+    return (struct ring_piece){index, from, index + 1 < pieces ? to : first + l->count};
 }
 
 // The mel of a piece and of what lies around it: the ring's frame that is nearest to each of the piece's.
-static void take_mel(const struct loop *l, const struct piece *p, int frames, float *mel)
+static void take_mel(const struct loop *l, const struct ring_piece *p, int frames, float *mel)
 {
     double scale = (double)l->frames / l->count;
     for (int k = 0; k < frames; k++) {
@@ -168,21 +168,21 @@ static void take_mel(const struct loop *l, const struct piece *p, int frames, fl
 }
 
 // Place of a piece's sample in the loop; `at` counts from AROUND frames before the piece.
-static size_t place_of(const struct loop *l, const struct piece *p, size_t at)
+static size_t place_of(const struct loop *l, const struct ring_piece *p, size_t at)
 {
     size_t before = (size_t)AROUND * l->model->info.hop, rounds = (before / l->count + 1) * l->count;
     return (p->from + at + rounds - before) % l->count;
 }
 
 // A piece's mel, and what is there of its sound.
-static void take_piece(const struct loop *l, const struct piece *p, int frames, float *mel, float *sound)
+static void take_piece(const struct loop *l, const struct ring_piece *p, int frames, float *mel, float *sound)
 {
     take_mel(l, p, frames, mel);
     for (size_t i = 0; i < (size_t)frames * l->model->info.hop; i++)
         sound[i] = l->samples[place_of(l, p, i)];
 }
 
-static enum ebb_result voice(struct loop *l, const struct piece *p, float *room, struct ebb_error *error)
+static enum ebb_result voice(struct loop *l, const struct ring_piece *p, float *room, struct ebb_error *error)
 {
     size_t hop = l->model->info.hop, length = p->to - p->from;
     bool odd = p->index % 2;
@@ -227,7 +227,7 @@ static enum ebb_result voice_all(struct loop *l, const struct ebb_progress_span 
                                   : ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a piece of a loop");
     for (int i = 0; i < pieces && result == EBB_OK; i++) { // all even ones, then all odd ones
         int index = i < pieces / 2 ? 2 * i : 2 * (i - pieces / 2) + 1;
-        struct piece piece = piece_at(l, index, pieces);
+        struct ring_piece piece = piece_at(l, index, pieces);
         result = ebb_progress_tell(progress, (double)i / pieces, error);
         if (result == EBB_OK)
             result = voice(l, &piece, room, error);

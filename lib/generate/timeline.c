@@ -441,17 +441,17 @@ static enum ebb_result get_window(struct ebb_timeline *t, uint64_t index,
 
 // The windows that a clip is made of: up to the middle of the overlap, its sound is that of the window
 // before.
-struct pair {
+struct clip_windows {
     struct window *before, *window; // `before` is NULL for clip 0
 };
 
 static enum ebb_result get_pair(struct ebb_timeline *t, uint64_t index,
-                                const struct ebb_progress_span *progress, struct pair *pair,
+                                const struct ebb_progress_span *progress, struct clip_windows *pair,
                                 struct ebb_error *error)
 {
     struct ebb_progress_span part[] = {ebb_progress_part(progress, 0, 0.5),
                                        ebb_progress_part(progress, index > 0 ? 0.5 : 0, 1)};
-    *pair = (struct pair){0};
+    *pair = (struct clip_windows){0};
     enum ebb_result result = index > 0 ? get_window(t, index - 1, &part[0], &pair->before, error) : EBB_OK;
     return result == EBB_OK ? get_window(t, index, &part[1], &pair->window, error) : result;
 }
@@ -462,8 +462,8 @@ static float level_of(const struct window *one, const struct window *two)
     return two ? fminf(one->level, two->level) : one->level;
 }
 
-static void compose(const struct ebb_timeline *t, const struct pair *pair, const struct pair *other,
-                    float *samples)
+static void compose(const struct ebb_timeline *t, const struct clip_windows *pair,
+                    const struct clip_windows *other, float *samples)
 {
     size_t length = ebb_timeline_clip_length(t),
            turn = pair->before ? (size_t)t->turn * t->model->info.hop : 0;
@@ -484,7 +484,7 @@ enum ebb_result ebb_timeline_clip(struct ebb_timeline *t, uint64_t index,
 {
     struct ebb_progress_span part[] = {ebb_progress_part(progress, 0, t->second ? 0.5 : 1),
                                        ebb_progress_part(progress, 0.5, 1)};
-    struct pair pair, other = {0};
+    struct clip_windows pair, other = {0};
     enum ebb_result result = get_pair(t, index, &part[0], &pair, error);
     if (result == EBB_OK && t->second)
         result = get_pair(t->second, index, &part[1], &other, error);

@@ -182,13 +182,13 @@ static const backward table[EBB_NODE_COUNT] = {
 
 // ---- the walk ----
 
-struct walk {
+struct gradient_walk {
     struct ebb_graph *graph;
     struct ebb_node **nodes, **gradients; // by id, as many as there were before
     bool *depends;                        // on what the gradient is asked of
 };
 
-static void mark(struct walk *walk, const struct ebb_node *to)
+static void mark(struct gradient_walk *walk, const struct ebb_node *to)
 {
     for (struct ebb_node *x = walk->graph->first; x; x = x->next) {
         walk->nodes[x->id] = x;
@@ -198,7 +198,7 @@ static void mark(struct walk *walk, const struct ebb_node *to)
     }
 }
 
-static void step(struct walk *walk, struct ebb_node *x)
+static void step(struct gradient_walk *walk, struct ebb_node *x)
 {
     struct ebb_node *d[EBB_OP_SOURCES] = {NULL};
     if (!table[x->kind]) {
@@ -213,7 +213,7 @@ static void step(struct walk *walk, struct ebb_node *x)
     }
 }
 
-static struct ebb_node *run(struct walk *walk, struct ebb_node *of, struct ebb_node *seed,
+static struct ebb_node *run(struct gradient_walk *walk, struct ebb_node *of, struct ebb_node *seed,
                             struct ebb_node *to)
 {
     struct ebb_graph *g = walk->graph;
@@ -239,8 +239,8 @@ struct ebb_node *ebb_differentiate(struct ebb_graph *g, struct ebb_node *of, str
         return ebb_graph_fail(g, "a gradient of nodes of another graph");
 
     size_t count = (size_t)g->node_count;
-    struct walk walk = {g, ebb_alloc(count, sizeof(*walk.nodes)), ebb_alloc(count, sizeof(*walk.gradients)),
-                        ebb_alloc(count, sizeof(bool))};
+    struct gradient_walk walk = {g, ebb_alloc(count, sizeof(*walk.nodes)),
+                                 ebb_alloc(count, sizeof(*walk.gradients)), ebb_alloc(count, sizeof(bool))};
     struct ebb_node *result = NULL;
     if (walk.nodes && walk.gradients && walk.depends)
         result = run(&walk, of, seed, to);

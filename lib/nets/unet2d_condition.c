@@ -49,7 +49,7 @@ static const enum ebb_unet_block mid_kinds[] = {
 // ---- layout: which weights there are ----
 
 // What the layers of a level have in common while their weights are listed.
-struct layout {
+struct level_layout {
     struct ebb_unet *unet;
     const struct ebb_condition_config *config;
     const struct ebb_condition_level *from; // with the text and the heads of transformers
@@ -59,7 +59,7 @@ struct layout {
     const char *path;
 };
 
-static void want_transformers(const struct layout *l, struct condition_layer *layer, int index)
+static void want_transformers(const struct level_layout *l, struct condition_layer *layer, int index)
 {
     for (int k = 0; k < l->from->transformers; k++) {
         struct ebb_transformer_shape shape = {
@@ -77,7 +77,7 @@ static void want_transformers(const struct layout *l, struct condition_layer *la
     }
 }
 
-static void want_attention(const struct layout *l, const struct condition_level *level,
+static void want_attention(const struct level_layout *l, const struct condition_level *level,
                            struct condition_layer *layer, int index)
 {
     const struct ebb_condition_config *c = l->config;
@@ -99,7 +99,7 @@ static void want_attention(const struct layout *l, const struct condition_level 
                                                                .only_cross = l->only_cross});
 }
 
-static void want_resnet(const struct layout *l, struct ebb_resnet *block, const char *name, int index,
+static void want_resnet(const struct level_layout *l, struct ebb_resnet *block, const char *name, int index,
                         int cin)
 {
     char prefix[64];
@@ -109,7 +109,7 @@ static void want_resnet(const struct layout *l, struct ebb_resnet *block, const 
 }
 
 // The change of size behind a level's layers.
-static void want_resample(const struct layout *l, struct condition_level *level, const char *name)
+static void want_resample(const struct level_layout *l, struct condition_level *level, const char *name)
 {
     char prefix[64];
     level->resampled = true;
@@ -125,14 +125,14 @@ static void want_down(struct ebb_unet *u, const struct ebb_condition_config *c, 
     struct condition_level *level = &u->condition->down[i];
     char path[32];
     snprintf(path, sizeof(path), "down_blocks.%d", i);
-    struct layout l = {.unet = u,
-                       .config = c,
-                       .from = &c->level[i],
-                       .head_dim = c->level[i].head_dim,
-                       .channels = c->unet.block_out_channels[i],
-                       .depth = c->level[i].depth,
-                       .only_cross = c->level[i].only_cross,
-                       .path = path};
+    struct level_layout l = {.unet = u,
+                             .config = c,
+                             .from = &c->level[i],
+                             .head_dim = c->level[i].head_dim,
+                             .channels = c->unet.block_out_channels[i],
+                             .depth = c->level[i].depth,
+                             .only_cross = c->level[i].only_cross,
+                             .path = path};
     level->kind = c->unet.down[i];
     level->layers = c->level[i].layers;
     level->transformers = c->level[i].transformers;
@@ -154,14 +154,14 @@ static void want_up(struct ebb_unet *u, const struct ebb_condition_config *c, in
     ebb_unet_up_channels(&c->unet, i, &out, &below, &next);
     char path[32];
     snprintf(path, sizeof(path), "up_blocks.%d", i);
-    struct layout l = {.unet = u,
-                       .config = c,
-                       .from = from,
-                       .head_dim = c->level[i].head_dim,
-                       .channels = out,
-                       .depth = c->up_depth[i],
-                       .only_cross = from->only_cross,
-                       .path = path};
+    struct level_layout l = {.unet = u,
+                             .config = c,
+                             .from = from,
+                             .head_dim = c->level[i].head_dim,
+                             .channels = out,
+                             .depth = c->up_depth[i],
+                             .only_cross = from->only_cross,
+                             .path = path};
     level->kind = c->unet.up[i];
     level->layers = from->layers + 1;
     level->transformers = from->transformers;
@@ -178,14 +178,14 @@ static void want_mid(struct ebb_unet *u, const struct ebb_condition_config *c)
 {
     struct ebb_condition *own = u->condition;
     const struct ebb_condition_level *from = &c->level[c->unet.levels - 1];
-    struct layout l = {.unet = u,
-                       .config = c,
-                       .from = from,
-                       .head_dim = from->head_dim,
-                       .channels = c->unet.block_out_channels[c->unet.levels - 1],
-                       .depth = from->depth,
-                       .only_cross = c->mid == EBB_MID_SIMPLE_CROSS && c->mid_only_cross,
-                       .path = "mid_block"};
+    struct level_layout l = {.unet = u,
+                             .config = c,
+                             .from = from,
+                             .head_dim = from->head_dim,
+                             .channels = c->unet.block_out_channels[c->unet.levels - 1],
+                             .depth = from->depth,
+                             .only_cross = c->mid == EBB_MID_SIMPLE_CROSS && c->mid_only_cross,
+                             .path = "mid_block"};
     own->mid.kind = mid_kinds[c->mid];
     own->mid.layers = 1;
     own->mid.transformers = from->transformers;
@@ -246,21 +246,21 @@ static void each_text(const struct ebb_condition_config *c,
 
 // Of all attentions: the width of their text, 0: none yet, -1: not all the same; whether it is always as wide
 // as the places.
-struct texts {
+struct text_widths {
     int width[EBB_UNET_TEXTS];
     bool as_places;
 };
 
 static void see_text(void *user, int which, int width, int places)
 {
-    struct texts *t = user;
+    struct text_widths *t = user;
     t->width[which] = t->width[which] == 0 || t->width[which] == width ? width : -1;
     t->as_places = t->as_places && width == places;
 }
 
-static struct texts texts_of(const struct ebb_condition_config *c)
+static struct text_widths texts_of(const struct ebb_condition_config *c)
 {
-    struct texts t = {.as_places = true};
+    struct text_widths t = {.as_places = true};
     each_text(c, see_text, &t);
     return t;
 }
@@ -313,7 +313,7 @@ static enum ebb_result check_level(const struct ebb_condition_config *c, int i, 
 
 static enum ebb_result check_text(const struct ebb_condition_config *c, struct ebb_error *error)
 {
-    struct texts t = texts_of(c);
+    struct text_widths t = texts_of(c);
     for (int i = 0; i < EBB_UNET_TEXTS; i++)
         if (t.width[i] < 0 && !t.as_places)
             return ebb_fail(error, EBB_UNSUPPORTED,
@@ -422,7 +422,7 @@ void ebb_condition_destroy(struct ebb_condition **condition)
 // ---- the network ----
 
 // What all blocks see.
-struct seen {
+struct block_inputs {
     const struct ebb_unet *unet;
     struct ebb_node *embedding, *active; // as it is, and activated
     struct ebb_text_states text[EBB_UNET_TEXTS];
@@ -438,13 +438,14 @@ static struct ebb_style style_of(const struct ebb_condition_config *c, enum ebb_
     return style;
 }
 
-static struct ebb_node *time_of(const struct seen *s, enum ebb_unet_block kind)
+static struct ebb_node *time_of(const struct block_inputs *s, enum ebb_unet_block kind)
 {
     return s->unet->condition->config.skip_time_act && by_resnets(kind) ? s->embedding : s->active;
 }
 
-static struct ebb_node *attend(struct ebb_graph *g, const struct seen *s, const struct condition_level *level,
-                               const struct condition_layer *layer, struct ebb_node *x)
+static struct ebb_node *attend(struct ebb_graph *g, const struct block_inputs *s,
+                               const struct condition_level *level, const struct condition_layer *layer,
+                               struct ebb_node *x)
 {
     const struct ebb_condition_config *c = &s->unet->condition->config;
     if (level->kind == EBB_BLOCK_SIMPLE_CROSS)
@@ -456,7 +457,7 @@ static struct ebb_node *attend(struct ebb_graph *g, const struct seen *s, const 
     return x;
 }
 
-static struct ebb_node *down_level(struct ebb_graph *g, struct seen *s, int i, struct ebb_node *x)
+static struct ebb_node *down_level(struct ebb_graph *g, struct block_inputs *s, int i, struct ebb_node *x)
 {
     const struct ebb_condition *own = s->unet->condition;
     const struct condition_level *level = &own->down[i];
@@ -476,7 +477,7 @@ static struct ebb_node *down_level(struct ebb_graph *g, struct seen *s, int i, s
     return s->skips.node[s->skips.count++] = x;
 }
 
-static struct ebb_node *mid_level(struct ebb_graph *g, const struct seen *s, struct ebb_node *x)
+static struct ebb_node *mid_level(struct ebb_graph *g, const struct block_inputs *s, struct ebb_node *x)
 {
     const struct ebb_condition *own = s->unet->condition;
     const struct condition_level *level = &own->mid;
@@ -489,7 +490,7 @@ static struct ebb_node *mid_level(struct ebb_graph *g, const struct seen *s, str
     return ebb_resnet(g, &own->mid_last, &style, x, time, EBB_KEEP_SIZE);
 }
 
-static struct ebb_node *up_level(struct ebb_graph *g, struct seen *s, int i, struct ebb_node *x)
+static struct ebb_node *up_level(struct ebb_graph *g, struct block_inputs *s, int i, struct ebb_node *x)
 {
     const struct ebb_condition *own = s->unet->condition;
     const struct condition_level *level = &own->up[i];
@@ -509,7 +510,7 @@ static struct ebb_node *up_level(struct ebb_graph *g, struct seen *s, int i, str
 }
 
 // Inputs for the texts, in the order of nets.h; their masks are step inputs behind those of the embedding.
-static void declare_texts(struct ebb_graph *g, struct seen *s, const struct ebb_unet_shape *shape)
+static void declare_texts(struct ebb_graph *g, struct block_inputs *s, const struct ebb_unet_shape *shape)
 {
     const struct ebb_condition *own = s->unet->condition;
     for (int i = 0; i < EBB_UNET_TEXTS; i++)
@@ -527,9 +528,9 @@ struct ebb_node *ebb_condition_net(struct ebb_graph *g, const struct ebb_unet *u
                                    const struct ebb_unet_shape *shape, struct ebb_node *x)
 {
     const struct ebb_condition_config *c = &u->condition->config;
-    struct seen s = {.unet = u,
-                     .h = {shape->turned ? shape->w : shape->h},
-                     .w = {shape->turned ? shape->h : shape->w}};
+    struct block_inputs s = {.unet = u,
+                             .h = {shape->turned ? shape->w : shape->h},
+                             .w = {shape->turned ? shape->h : shape->w}};
     for (int i = 1; i < c->unet.levels; i++) {
         s.h[i] = (s.h[i - 1] + 1) / 2;
         s.w[i] = (s.w[i - 1] + 1) / 2;

@@ -222,18 +222,18 @@ static enum ebb_result tell_progress(struct ebb_pass *pass, double part, struct 
 // ---- rings ----
 
 // Room of a ring on the host.
-struct round {
+struct ring_room {
     float *state;   // of the ring
     float *window;  // input or answer of one window, n items
     float *sum;     // answers, n rings one after the other
     float *weights; // a number a column
 };
 
-static struct round round_of(const struct ebb_reverse *reverse)
+static struct ring_room round_of(const struct ebb_reverse *reverse)
 {
     float *at = reverse->round;
     size_t view = ebb_buffer_count(reverse->through), count = reverse->count;
-    return (struct round){at, at + count, at + count + view, at + count + view + reverse->size.n * count};
+    return (struct ring_room){at, at + count, at + count + view, at + count + view + reverse->size.n * count};
 }
 
 enum { INPUTS = 2 + EBB_UNET_TEXTS };
@@ -253,7 +253,7 @@ static void list_inputs(const struct ebb_reverse *reverse, struct ebb_buffer *in
 
 // Asks the network about the window that begins at `start`, and adds its answer.
 static enum ebb_result see_window(struct ebb_pass *pass, const struct ebb_run_instruction *in, int row,
-                                  int start, const struct round *r, struct ebb_error *error)
+                                  int start, const struct ring_room *r, struct ebb_error *error)
 {
     struct ebb_reverse *reverse = pass->reverse;
     int n = reverse->size.n;
@@ -280,7 +280,7 @@ static enum ebb_result see_ring(struct ebb_pass *pass, const struct ebb_run_inst
 {
     struct ebb_reverse *reverse = pass->reverse;
     const struct ebb_ring *ring = &reverse->ring;
-    struct round r = round_of(reverse);
+    struct ring_room r = round_of(reverse);
     struct ebb_slot from = pass->slot[in->src];
     int windows = ebb_ring_windows(ring), turn = ebb_ring_turn(ring, pass->done);
     memset(r.sum, 0, (reverse->size.n * reverse->count + ring->w) * sizeof(float)); // the weights follow it

@@ -80,7 +80,7 @@ void ebb_bpe_destroy(struct ebb_bpe **owner)
 
 // ---- merges ----
 
-struct pair {
+struct bpe_pair {
     const struct ebb_bpe *bpe;
     int left, right;
 };
@@ -92,14 +92,14 @@ static uint64_t pair_hash(int left, int right)
 
 static bool is_pair(const void *context, int rank)
 {
-    const struct pair *pair = context;
+    const struct bpe_pair *pair = context;
     const struct merge *merge = &pair->bpe->merge[rank];
     return merge->left == pair->left && merge->right == pair->right;
 }
 
 static int find_merge(const struct ebb_bpe *bpe, int left, int right)
 {
-    struct pair pair = {bpe, left, right};
+    struct bpe_pair pair = {bpe, left, right};
     const int *rank = ebb_hash_find(&bpe->pairs, pair_hash(left, right), is_pair, &pair);
     return rank ? *rank : -1;
 }
@@ -148,7 +148,7 @@ enum ebb_result ebb_bpe_add(struct ebb_bpe *bpe, struct ebb_text left, struct eb
     if (result != EBB_OK)
         return result;
 
-    struct pair pair = {bpe, merge.left, merge.right};
+    struct bpe_pair pair = {bpe, merge.left, merge.right};
     uint64_t hash = pair_hash(merge.left, merge.right);
     int *known = ebb_hash_find(&bpe->pairs, hash, is_pair, &pair);
     if (known)

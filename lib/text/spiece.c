@@ -17,7 +17,7 @@ struct message {
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
-struct field {
+struct wire_field {
     unsigned number, type;
     uint64_t value;        // WIRE_VARINT, WIRE_32
     struct message inside; // WIRE_BYTES
@@ -47,10 +47,10 @@ static bool take_bytes(struct message *m, uint64_t size, struct message *inside)
     return true;
 }
 
-static bool take_field(struct message *m, struct field *field)
+static bool take_field(struct message *m, struct wire_field *field)
 {
     uint64_t tag, size;
-    *field = (struct field){0};
+    *field = (struct wire_field){0};
     if (!take_varint(m, &tag) || tag >> 3 == 0 || tag >> 32)
         return false;
     field->number = (unsigned)(tag >> 3);
@@ -78,17 +78,17 @@ enum { TRAINER_MODEL = 3 };
 enum { KIND_UNIGRAM = 1 };
 enum { NORMALIZER_MAP = 2 };
 
-struct piece {
+struct vocabulary_piece {
     struct ebb_text text;
     float score;
     uint64_t type;
 };
 
-static bool take_piece(struct message m, struct piece *piece)
+static bool take_piece(struct message m, struct vocabulary_piece *piece)
 {
-    *piece = (struct piece){.type = 1};
+    *piece = (struct vocabulary_piece){.type = 1};
     while (m.size > 0) {
-        struct field field;
+        struct wire_field field;
         if (!take_field(&m, &field))
             return false;
         uint32_t bits = (uint32_t)field.value;
@@ -104,7 +104,7 @@ static bool take_piece(struct message m, struct piece *piece)
 
 static enum ebb_result add_piece(struct ebb_spiece *spiece, struct message m, struct ebb_error *error)
 {
-    struct piece piece;
+    struct vocabulary_piece piece;
     if (!take_piece(m, &piece) || !piece.text.at)
         return ebb_fail(error, EBB_CORRUPT, "a piece is cut short");
     int id = ebb_vocabulary_size(ebb_unigram_vocabulary(spiece->unigram));
@@ -121,7 +121,7 @@ static enum ebb_result add_piece(struct ebb_spiece *spiece, struct message m, st
 static enum ebb_result check_trainer(struct message m, struct ebb_error *error)
 {
     while (m.size > 0) {
-        struct field field;
+        struct wire_field field;
         if (!take_field(&m, &field))
             return ebb_fail(error, EBB_CORRUPT, "it is cut short");
         if (field.number == TRAINER_MODEL && field.type == WIRE_VARINT && field.value != KIND_UNIGRAM)
@@ -134,7 +134,7 @@ static enum ebb_result check_trainer(struct message m, struct ebb_error *error)
 static enum ebb_result take_map(struct ebb_spiece *spiece, struct message m, struct ebb_error *error)
 {
     while (m.size > 0) {
-        struct field field;
+        struct wire_field field;
         if (!take_field(&m, &field))
             return ebb_fail(error, EBB_CORRUPT, "it is cut short");
         if (field.number != NORMALIZER_MAP || field.type != WIRE_BYTES || field.inside.size == 0)
@@ -151,7 +151,7 @@ static enum ebb_result take_model(struct ebb_spiece *spiece, struct message m, s
 {
     enum ebb_result result = EBB_OK;
     while (result == EBB_OK && m.size > 0) {
-        struct field field;
+        struct wire_field field;
         if (!take_field(&m, &field))
             return ebb_fail(error, EBB_CORRUPT, "it is cut short, or it is no sentencepiece model");
         if (field.type != WIRE_BYTES)

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-enum kind { KIND_END, KIND_LETTER, KIND_NUMBER, KIND_SPACE, KIND_OTHER };
+enum character_kind { KIND_END, KIND_LETTER, KIND_NUMBER, KIND_SPACE, KIND_OTHER };
 
-static enum kind kind_at(struct ebb_text text, size_t at, size_t *length)
+static enum character_kind kind_at(struct ebb_text text, size_t at, size_t *length)
 {
     *length = 0;
     if (at >= text.size)
@@ -18,7 +18,7 @@ static enum kind kind_at(struct ebb_text text, size_t at, size_t *length)
 }
 
 // The end of the run of characters of a kind that begins at `at`.
-static size_t run_end(struct ebb_text text, size_t at, enum kind kind)
+static size_t run_end(struct ebb_text text, size_t at, enum character_kind kind)
 {
     size_t length;
     while (kind_at(text, at, &length) == kind)
@@ -50,7 +50,7 @@ bool ebb_split_clip(struct ebb_text *rest, struct ebb_text *word)
     static const char *const marks[] = {"<|startoftext|>", "<|endoftext|>", NULL};
     size_t skip = run_end(*rest, 0, KIND_SPACE), length;
     struct ebb_text text = {rest->at + skip, rest->size - skip};
-    enum kind kind = kind_at(text, 0, &length);
+    enum character_kind kind = kind_at(text, 0, &length);
     size_t end = first_of(text, marks);
     end = end ? end : first_of(text, contractions);
     if (!end && kind == KIND_NUMBER)
@@ -67,7 +67,7 @@ bool ebb_split_gpt2(struct ebb_text *rest, struct ebb_text *word)
     if (end)
         return take(rest, 0, end, word);
     size_t begin = rest->size > 0 && rest->at[0] == ' ' ? 1 : 0;
-    enum kind kind = kind_at(*rest, begin, &length);
+    enum character_kind kind = kind_at(*rest, begin, &length);
     if (kind != KIND_SPACE && kind != KIND_END)
         return take(rest, 0, run_end(*rest, begin, kind), word);
 
@@ -81,7 +81,7 @@ bool ebb_split_gpt2(struct ebb_text *rest, struct ebb_text *word)
 bool ebb_split_space(struct ebb_text *rest, struct ebb_text *word)
 {
     size_t skip = run_end(*rest, 0, KIND_SPACE), end = skip, length;
-    for (enum kind kind; (kind = kind_at(*rest, end, &length)) != KIND_END && kind != KIND_SPACE;)
+    for (enum character_kind kind; (kind = kind_at(*rest, end, &length)) != KIND_END && kind != KIND_SPACE;)
         end += length;
     return take(rest, skip, end, word);
 }

@@ -50,7 +50,7 @@ static const char *const named_keys[EBB_NAMED_TOKENS] = {
 };
 
 // The files of a folder while they are read. Of a file that is not there, `root` is NULL.
-struct reading {
+struct tokenizer_reading {
     struct ebb_tokenizer *tokenizer;
     const char *folder;
     struct ebb_json_file config;  // tokenizer_config.json
@@ -61,12 +61,13 @@ struct reading {
     struct ebb_error *error;
 };
 
-static bool has_file(const struct reading *r, const char *name)
+static bool has_file(const struct tokenizer_reading *r, const char *name)
 {
     return ebb_file_is_in(r->folder, name);
 }
 
-static enum ebb_result read_json(const struct reading *r, const char *name, struct ebb_json_file *file)
+static enum ebb_result read_json(const struct tokenizer_reading *r, const char *name,
+                                 struct ebb_json_file *file)
 {
     return has_file(r, name) ? ebb_json_read_large(file, r->folder, name, r->error) : EBB_OK;
 }
@@ -92,7 +93,7 @@ static const struct ebb_tokenizer_class *class_named(const char *name)
 }
 
 // Without a name, the files tell.
-static const struct ebb_tokenizer_class *class_by_files(const struct reading *r)
+static const struct ebb_tokenizer_class *class_by_files(const struct tokenizer_reading *r)
 {
     const json_t *model = json_object_get(r->whole.root, "model"), *vocab = r->vocab.root;
     const char *type = json_string_value(json_object_get(model, "type"));
@@ -106,7 +107,7 @@ static const struct ebb_tokenizer_class *class_by_files(const struct reading *r)
                                                      : &classes[GPT2];
 }
 
-static enum ebb_result choose_class(struct reading *r)
+static enum ebb_result choose_class(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     const char *name = json_string_value(json_object_get(r->config.root, "tokenizer_class"));
@@ -126,7 +127,7 @@ static enum ebb_result choose_class(struct reading *r)
 
 // A tokenizer.json that is there holds the class's own kind of model. Old ones of byte-pair encoding name
 // none.
-static enum ebb_result check_model(const struct reading *r)
+static enum ebb_result check_model(const struct tokenizer_reading *r)
 {
     const json_t *model = json_object_get(r->whole.root, "model");
     const char *type = json_string_value(json_object_get(model, "type"));
@@ -139,7 +140,7 @@ static enum ebb_result check_model(const struct reading *r)
 
 // ---- vocabulary ----
 
-static enum ebb_result take_vocabulary(struct reading *r, const struct ebb_json *j)
+static enum ebb_result take_vocabulary(struct tokenizer_reading *r, const struct ebb_json *j)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     t->vocabulary = ebb_vocabulary_create();
@@ -160,9 +161,9 @@ static enum ebb_result take_vocabulary(struct reading *r, const struct ebb_json 
     return result;
 }
 
-static const char *named_content(const struct reading *r, int i);
+static const char *named_content(const struct tokenizer_reading *r, int i);
 
-static enum ebb_result start_bpe(struct reading *r)
+static enum ebb_result start_bpe(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     const char *unknown = t->class->unknown ? named_content(r, EBB_TOKEN_UNK) : NULL;
@@ -172,7 +173,7 @@ static enum ebb_result start_bpe(struct reading *r)
 }
 
 // A merge as "left right".
-static enum ebb_result take_merge(struct reading *r, const char *line, size_t size)
+static enum ebb_result take_merge(struct tokenizer_reading *r, const char *line, size_t size)
 {
     const char *space = memchr(line, ' ', size);
     size_t left = space ? (size_t)(space - line) : 0, right = space ? size - left - 1 : 0;
@@ -183,7 +184,7 @@ static enum ebb_result take_merge(struct reading *r, const char *line, size_t si
                        r->error);
 }
 
-static enum ebb_result take_merge_lines(struct reading *r, const char *text, size_t size)
+static enum ebb_result take_merge_lines(struct tokenizer_reading *r, const char *text, size_t size)
 {
     enum ebb_result result = EBB_OK;
     for (const char *at = text, *next; result == EBB_OK && at < text + size; at = next) {
@@ -198,7 +199,7 @@ static enum ebb_result take_merge_lines(struct reading *r, const char *text, siz
     return result;
 }
 
-static enum ebb_result read_merges(struct reading *r)
+static enum ebb_result read_merges(struct tokenizer_reading *r)
 {
     const size_t most = 64 << 20;
     size_t size = 0;
@@ -214,7 +215,7 @@ static enum ebb_result read_merges(struct reading *r)
     return result;
 }
 
-static enum ebb_result take_merge_list(struct reading *r, const json_t *merges)
+static enum ebb_result take_merge_list(struct tokenizer_reading *r, const json_t *merges)
 {
     enum ebb_result result = EBB_OK;
     for (size_t i = 0; result == EBB_OK && i < json_array_size(merges); i++) {
@@ -235,7 +236,7 @@ static enum ebb_result take_merge_list(struct reading *r, const json_t *merges)
     return result;
 }
 
-static enum ebb_result read_bpe(struct reading *r)
+static enum ebb_result read_bpe(struct tokenizer_reading *r)
 {
     bool whole = r->whole.root != NULL;
     if (!whole && !r->vocab.root)
@@ -256,7 +257,7 @@ static enum ebb_result read_bpe(struct reading *r)
 
 // ---- pieces ----
 
-static enum ebb_result take_pieces(struct reading *r, const json_t *vocab)
+static enum ebb_result take_pieces(struct tokenizer_reading *r, const json_t *vocab)
 {
     enum ebb_result result = EBB_OK;
     for (size_t i = 0; result == EBB_OK && i < json_array_size(vocab); i++) {
@@ -283,7 +284,7 @@ static const char *map_text(const json_t *normalizer)
     return text;
 }
 
-static enum ebb_result read_whole_unigram(struct reading *r)
+static enum ebb_result read_whole_unigram(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     const char *map = map_text(json_object_get(r->whole.root, "normalizer"));
@@ -300,7 +301,7 @@ static enum ebb_result read_whole_unigram(struct reading *r)
 }
 
 // <extra_id_99>, ..., <extra_id_0> follow the pieces of the file.
-static enum ebb_result add_extra_pieces(struct reading *r, int count)
+static enum ebb_result add_extra_pieces(struct tokenizer_reading *r, int count)
 {
     enum ebb_result result = EBB_OK;
     for (int i = count - 1; result == EBB_OK && i >= 0; i--) {
@@ -311,7 +312,7 @@ static enum ebb_result add_extra_pieces(struct reading *r, int count)
     return result;
 }
 
-static enum ebb_result add_controls(struct reading *r, const struct ebb_spiece *spiece)
+static enum ebb_result add_controls(struct tokenizer_reading *r, const struct ebb_spiece *spiece)
 {
     const struct ebb_vocabulary *pieces = ebb_unigram_vocabulary(spiece->unigram);
     enum ebb_result result = EBB_OK;
@@ -328,7 +329,7 @@ static enum ebb_result add_controls(struct reading *r, const struct ebb_spiece *
     return result;
 }
 
-static enum ebb_result read_spiece(struct reading *r, int extra_ids)
+static enum ebb_result read_spiece(struct tokenizer_reading *r, int extra_ids)
 {
     struct ebb_spiece spiece;
     char *path = ebb_path_join(r->folder, "spiece.model");
@@ -347,7 +348,7 @@ static enum ebb_result read_spiece(struct reading *r, int extra_ids)
     return result == EBB_OK ? add_extra_pieces(r, extra_ids) : result;
 }
 
-static enum ebb_result read_unigram(struct reading *r, int extra_ids)
+static enum ebb_result read_unigram(struct tokenizer_reading *r, int extra_ids)
 {
     enum { UNKNOWN = 2 }; // T5's, whatever the file says
     enum ebb_result result = r->whole.root ? read_whole_unigram(r) : read_spiece(r, extra_ids);
@@ -367,7 +368,7 @@ static bool flag(const json_t *object, const char *key, bool fallback)
 }
 
 // A token as transformers makes it of a string, which is special, or of an object.
-static enum ebb_result add_token(struct reading *r, const json_t *value, bool special)
+static enum ebb_result add_token(struct tokenizer_reading *r, const json_t *value, bool special)
 {
     struct ebb_added_token token = {.content = (char *)content_of(value), .special = true, .id = -1};
     if (!token.content)
@@ -387,20 +388,20 @@ static enum ebb_result add_token(struct reading *r, const json_t *value, bool sp
 
 // What the files say about a named token; NULL: nothing. special_tokens_map.json counts for more, where the
 // config does not list the tokens itself.
-static const json_t *named_value(const struct reading *r, int i)
+static const json_t *named_value(const struct tokenizer_reading *r, int i)
 {
     bool listed = json_object_get(r->config.root, "added_tokens_decoder") != NULL;
     const json_t *value = listed ? NULL : json_object_get(r->special.root, named_keys[i]);
     return value ? value : json_object_get(r->config.root, named_keys[i]);
 }
 
-static const char *named_content(const struct reading *r, int i)
+static const char *named_content(const struct tokenizer_reading *r, int i)
 {
     const json_t *value = named_value(r, i);
     return value ? content_of(value) : r->tokenizer->class->tokens[i];
 }
 
-static enum ebb_result add_named(struct reading *r)
+static enum ebb_result add_named(struct tokenizer_reading *r)
 {
     // A token that a list describes keeps what the list says.
     int listed = r->tokenizer->added.count;
@@ -418,7 +419,7 @@ static enum ebb_result add_named(struct reading *r)
     return result;
 }
 
-static enum ebb_result add_list(struct reading *r, const json_t *list)
+static enum ebb_result add_list(struct tokenizer_reading *r, const json_t *list)
 {
     enum ebb_result result = EBB_OK;
     for (size_t i = 0; result == EBB_OK && i < json_array_size(list); i++)
@@ -433,7 +434,7 @@ static int compare_ids(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static enum ebb_result add_decoder(struct reading *r, json_t *decoder)
+static enum ebb_result add_decoder(struct tokenizer_reading *r, json_t *decoder)
 {
     size_t count = json_object_size(decoder), used = 0;
     const char **key = ebb_alloc(count + 1, sizeof(*key)), *name;
@@ -450,7 +451,7 @@ static enum ebb_result add_decoder(struct reading *r, json_t *decoder)
 }
 
 // added_tokens.json: content -> id. Such a token is no special one.
-static enum ebb_result add_extra_file(struct reading *r)
+static enum ebb_result add_extra_file(struct tokenizer_reading *r)
 {
     const char *name;
     json_t *value;
@@ -463,7 +464,7 @@ static enum ebb_result add_extra_file(struct reading *r)
     return result;
 }
 
-static enum ebb_result add_extra_ids(struct reading *r, int count)
+static enum ebb_result add_extra_ids(struct tokenizer_reading *r, int count)
 {
     enum ebb_result result = EBB_OK;
     for (int i = 0; result == EBB_OK && i < count; i++) {
@@ -475,7 +476,7 @@ static enum ebb_result add_extra_ids(struct reading *r, int count)
     return result;
 }
 
-static enum ebb_result add_all(struct reading *r, int extra_ids)
+static enum ebb_result add_all(struct tokenizer_reading *r, int extra_ids)
 {
     json_t *decoder = json_object_get(r->config.root, "added_tokens_decoder");
     json_t *extra = json_object_get(r->config.root, "additional_special_tokens");
@@ -491,7 +492,7 @@ static enum ebb_result add_all(struct reading *r, int extra_ids)
 }
 
 // Tokens that the vocabulary has, have its ids; others follow it.
-static enum ebb_result number_added(struct reading *r)
+static enum ebb_result number_added(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     const struct ebb_vocabulary *vocabulary = ebb_tokenizer_vocabulary(t);
@@ -517,7 +518,7 @@ static enum ebb_result number_added(struct reading *r)
     return made ? result : ebb_fail(r->error, EBB_OUT_OF_MEMORY, "%s: no memory", r->folder);
 }
 
-static enum ebb_result number_named(struct reading *r)
+static enum ebb_result number_named(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     const struct ebb_tokenizer_class *class = t->class;
@@ -538,7 +539,7 @@ static enum ebb_result number_named(struct reading *r)
 
 // ---- all ----
 
-static enum ebb_result read_files(struct reading *r)
+static enum ebb_result read_files(struct tokenizer_reading *r)
 {
     struct ebb_tokenizer *t = r->tokenizer;
     enum ebb_result result = read_json(r, "tokenizer_config.json", &r->config);
@@ -577,7 +578,7 @@ static enum ebb_result read_files(struct reading *r)
 enum ebb_result ebb_tokenizer_read(struct ebb_tokenizer *tokenizer, const char *folder,
                                    struct ebb_error *error)
 {
-    struct reading reading = {.tokenizer = tokenizer, .folder = folder, .error = error};
+    struct tokenizer_reading reading = {.tokenizer = tokenizer, .folder = folder, .error = error};
     struct ebb_json_file *files[] = {&reading.config, &reading.special, &reading.extra, &reading.whole,
                                      &reading.vocab};
     enum ebb_result result = ebb_folder_exists(folder)

@@ -201,7 +201,7 @@ double gradient_error(const float *a, const float *b, size_t count)
     return isfinite(wrong) ? sqrt(wrong / size) : INFINITY;
 }
 
-struct job {
+struct gradient_run {
     const char *device;
     int threads, item;
     unsigned flags;
@@ -215,8 +215,8 @@ static size_t floats(const int s[4])
 }
 
 // A buffer of `data` (all items), or of one item of it.
-static struct ebb_buffer *upload(struct ebb_device *d, float *data, size_t item_size, const struct job *job,
-                                 int n)
+static struct ebb_buffer *upload(struct ebb_device *d, float *data, size_t item_size,
+                                 const struct gradient_run *job, int n)
 {
     size_t from = job->item < 0 ? 0 : (size_t)job->item * item_size;
     struct ebb_buffer *b = buffer(d, data + from, item_size * (size_t)n);
@@ -234,7 +234,7 @@ static float *input_values(const struct gradient_case *c, double shift)
     return x;
 }
 
-static float *run(const struct job *job, const struct gradient_case *c, size_t *count)
+static float *run(const struct gradient_run *job, const struct gradient_case *c, size_t *count)
 {
     struct ebb_error error = {0};
     struct pool pool = {.seed = 100};
@@ -279,11 +279,11 @@ static float *run(const struct job *job, const struct gradient_case *c, size_t *
 
 float *gradient_value(const char *device_name, const struct gradient_case *c, double shift, size_t *count)
 {
-    return run(&(struct job){device_name, 1, -1, 0, shift, false}, c, count);
+    return run(&(struct gradient_run){device_name, 1, -1, 0, shift, false}, c, count);
 }
 
 float *gradient_run(const char *device_name, int threads, const struct gradient_case *c, unsigned flags,
                     int item, size_t *count)
 {
-    return run(&(struct job){device_name, threads, item, flags, 0, true}, c, count);
+    return run(&(struct gradient_run){device_name, threads, item, flags, 0, true}, c, count);
 }

@@ -63,7 +63,7 @@ static void round_to(float *data, size_t count, int bits)
 }
 
 // Inputs of a graph under construction: data for all items, of which a run may take one.
-struct inputs {
+struct case_inputs {
     struct ebb_graph *graph;
     struct ebb_buffer *buffers[ROWS];
     struct ebb_device *device;
@@ -73,7 +73,7 @@ struct inputs {
 };
 
 // The same for all items, so that a run of one item takes it too.
-static struct ebb_node *shared_input(struct inputs *in, int h, int w, int c)
+static struct ebb_node *shared_input(struct case_inputs *in, int h, int w, int c)
 {
     size_t size = (size_t)h * (size_t)w * (size_t)c;
     float *data = random_floats(size, ++in->seed);
@@ -82,7 +82,7 @@ static struct ebb_node *shared_input(struct inputs *in, int h, int w, int c)
     return ebb_input(in->graph, 1, h, w, c);
 }
 
-static struct ebb_node *input(struct inputs *in, int h, int w, int c)
+static struct ebb_node *input(struct case_inputs *in, int h, int w, int c)
 {
     size_t size = (size_t)h * (size_t)w * (size_t)c;
     int n = in->item < 0 ? in->n : 1;
@@ -94,7 +94,7 @@ static struct ebb_node *input(struct inputs *in, int h, int w, int c)
     return ebb_input(in->graph, n, h, w, c);
 }
 
-static struct ebb_node *vector(struct inputs *in, int c)
+static struct ebb_node *vector(struct case_inputs *in, int c)
 {
     int n = in->item < 0 ? in->n : 1;
     float *data = random_floats((size_t)(c * in->n), ++in->seed);
@@ -105,7 +105,7 @@ static struct ebb_node *vector(struct inputs *in, int c)
 }
 
 // A mask by item: every third key is not seen, in the ways that files and libraries say so.
-static struct ebb_node *padding(struct inputs *in, int keys)
+static struct ebb_node *padding(struct case_inputs *in, int keys)
 {
     static const float unseen[] = {-INFINITY, -FLT_MAX, -1e30f};
     struct ebb_node *mask = vector(in, keys);
@@ -117,7 +117,7 @@ static struct ebb_node *padding(struct inputs *in, int keys)
     return mask;
 }
 
-static struct ebb_node *bias_of(struct inputs *in, const struct op_case *c, int queries, int keys)
+static struct ebb_node *bias_of(struct case_inputs *in, const struct op_case *c, int queries, int keys)
 {
     if (c->scores == BIAS_PADDING)
         return padding(in, keys);
@@ -126,7 +126,7 @@ static struct ebb_node *bias_of(struct inputs *in, const struct op_case *c, int 
     return c->scores ? input(in, c->heads, queries, keys) : NULL;
 }
 
-static struct ebb_node *attention(struct inputs *in, const struct op_case *c, struct ebb_node *q)
+static struct ebb_node *attention(struct case_inputs *in, const struct op_case *c, struct ebb_node *q)
 {
     struct ebb_node *k = c->tokens ? input(in, c->tokens, 1, c->c) : input(in, c->h, c->w, c->c);
     struct ebb_node *v = !c->tokens ? q : c->scores == BIAS_EVERYTHING ? k : input(in, c->tokens, 1, c->c);
@@ -190,7 +190,7 @@ static struct ebb_weight *kernel(struct pool *pool, const struct op_case *c, int
     return w;
 }
 
-static struct ebb_node *build(struct inputs *in, struct pool *pool, const struct op_case *c)
+static struct ebb_node *build(struct case_inputs *in, struct pool *pool, const struct op_case *c)
 {
     struct ebb_graph *g = in->graph;
     int s[4];
@@ -248,11 +248,11 @@ float *run_case(const char *device_name, int threads, const struct op_case *c, u
 {
     struct ebb_error error = {0};
     struct pool pool = {.seed = 100};
-    struct inputs in = {.graph = ebb_graph_create(),
-                        .device = device(device_name, threads),
-                        .n = c->n,
-                        .bits = c->in_bits,
-                        .item = item};
+    struct case_inputs in = {.graph = ebb_graph_create(),
+                             .device = device(device_name, threads),
+                             .n = c->n,
+                             .bits = c->in_bits,
+                             .item = item};
     int s[4];
     if (!in.device)
         return NULL;

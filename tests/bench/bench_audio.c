@@ -32,19 +32,19 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-struct bench {
+struct audio_bench {
     struct ebb_mel *mel;
     struct ebb_phase *phase;
     struct ebb_phase_span span;
     float *x, *y, *values, *again, *magnitude;
 };
 
-static void analyse(struct bench *b)
+static void analyse(struct audio_bench *b)
 {
     ebb_mel_analyse(b->mel, b->x, count, b->values, NULL);
 }
 
-static void invert(struct bench *b)
+static void invert(struct audio_bench *b)
 {
     ebb_mel_to_magnitude(b->mel, b->values, frames, b->magnitude, NULL);
     for (size_t k = 0; k < frames; k++)
@@ -52,32 +52,32 @@ static void invert(struct bench *b)
             b->phase->magnitude[k * b->phase->stft->real_stride + i] = b->magnitude[i * frames + k];
 }
 
-static void random_start(struct bench *b)
+static void random_start(struct audio_bench *b)
 {
     start_at_random(b->phase, &b->span, 1);
 }
 
-static void gradient_start(struct bench *b)
+static void gradient_start(struct audio_bench *b)
 {
     ebb_phase_integrate(b->phase, &b->span, 1, 0);
 }
 
-static void iterate_32(struct bench *b)
+static void iterate_32(struct audio_bench *b)
 {
     ebb_phase_iterate(b->phase, &b->span, 32);
 }
 
-static void whole(struct bench *b)
+static void whole(struct audio_bench *b)
 {
     ebb_mel_to_sound(b->mel, b->values, frames, false, 16, 1, b->y, count, NULL);
 }
 
-static void whole_with_grain(struct bench *b)
+static void whole_with_grain(struct audio_bench *b)
 {
     ebb_mel_to_sound(b->mel, b->values, frames, true, 16, 1, b->y, count, NULL);
 }
 
-static void time_it(const char *name, void (*run)(struct bench *), struct bench *b)
+static void time_it(const char *name, void (*run)(struct audio_bench *), struct audio_bench *b)
 {
     enum { times = 11 };
     double took[times];
@@ -119,7 +119,7 @@ static double mel_difference(const float *want, const float *got)
 
 // Between the recording's own magnitudes and those from its mel, mean |difference| in dB over the cells
 // heard.
-static double invert_difference(struct bench *b)
+static double invert_difference(struct audio_bench *b)
 {
     static float own[bins * frames];
     ebb_mel_spectrogram(b->mel, b->x, count, own, NULL);
@@ -136,7 +136,7 @@ static double invert_difference(struct bench *b)
     return cells ? sum / cells : 0;
 }
 
-static void measure(struct bench *b, struct loss *loss)
+static void measure(struct audio_bench *b, struct loss *loss)
 {
     analyse(b);
     invert(b);
@@ -167,7 +167,7 @@ static void measure(struct bench *b, struct loss *loss)
     loss->files++;
 }
 
-static int load(struct bench *b, const char *path)
+static int load(struct audio_bench *b, const char *path)
 {
     struct ebb_sound sound;
     if (ebb_sound_read(path, &sound, NULL) != EBB_OK || ebb_sound_resample(&sound, 48000, NULL) != EBB_OK) {
@@ -195,7 +195,7 @@ static void print(const struct loss *l)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.mel = ebb_mel_create(NULL, NULL)};
+    struct audio_bench b = {.mel = ebb_mel_create(NULL, NULL)};
     b.phase = b.mel ? ebb_phase_create(b.mel->stft, frames) : NULL;
     b.x = calloc(count, sizeof(float));
     b.y = calloc(count + 1, sizeof(float));

@@ -29,7 +29,7 @@ static double least(const double *x, int count)
     return best;
 }
 
-struct bench {
+struct loop_bench {
     struct ebb_model *model;
     struct ebb_device *device;
     struct ebb_settled settled;
@@ -44,7 +44,7 @@ static void die(const struct ebb_error *error)
     exit(1);
 }
 
-static void blend(struct bench *b, const struct ebb_run_instruction *in, struct ebb_error *error)
+static void blend(struct loop_bench *b, const struct ebb_run_instruction *in, struct ebb_error *error)
 {
     struct ebb_blend blend = {.dst = b->slot[in->dst],
                               .terms = in->terms,
@@ -59,7 +59,7 @@ static void blend(struct bench *b, const struct ebb_run_instruction *in, struct 
 }
 
 // Microseconds per evaluation of one run without its evaluations.
-static double beside(struct bench *b, struct ebb_error *error)
+static double beside(struct loop_bench *b, struct ebb_error *error)
 {
     struct ebb_run_instruction in = {.kind = EBB_RUN_STEP};
     struct ebb_counts counts;
@@ -89,7 +89,7 @@ static double beside(struct bench *b, struct ebb_error *error)
 }
 
 // Microseconds of one pass with as many labels at once as guidance asks for.
-static double network(struct bench *b, const char *folder, struct ebb_error *error)
+static double network(struct loop_bench *b, const char *folder, struct ebb_error *error)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/unet", folder);
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
 {
     const char *folder = argc > 1 ? argv[1] : "models/sfx";
     struct ebb_error error = {0};
-    struct bench b = {.device = ebb_device_create("cpu", 0, NULL, &error)};
+    struct loop_bench b = {.device = ebb_device_create("cpu", 0, NULL, &error)};
     struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
     b.model = b.device ? ebb_model_open(folder, &error) : NULL;
     if (!b.model || ebb_model_load(b.model, b.device, &error) != EBB_OK)

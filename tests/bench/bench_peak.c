@@ -84,7 +84,7 @@ __attribute__((target("avx512f,avx512bf16"))) static void bfloat16(void)
 
 #if defined(__linux__)
 #define HAVE_TILES
-struct tile_config {
+struct peak_tiles {
     _Alignas(64) uint8_t palette;
     uint8_t start, reserved[14];
     uint16_t bytes[16];
@@ -94,7 +94,7 @@ struct tile_config {
 // A tile is 16 rows of 64 bytes: 2 * 16 * 16 * 32 multiplications and additions.
 __attribute__((target("amx-tile,amx-bf16"))) static void tiles(void)
 {
-    struct tile_config config = {.palette = 1};
+    struct peak_tiles config = {.palette = 1};
     static float zeros[256];
     for (int i = 0; i < 8; i++) {
         config.bytes[i] = 64;

@@ -23,7 +23,7 @@
 enum { LABELS = 6, MOST = 64, REFERENCE_STEPS = 200, BUDGETS = 4 };
 static const int budgets[BUDGETS] = {5, 10, 20, 40}; // network evaluations
 
-struct bench {
+struct quality_bench {
     struct ebb_model *model;
     const struct ebb_model_info *info;
     int label[LABELS], clips, features;
@@ -41,7 +41,7 @@ static void die(const char *what, const struct ebb_error *error)
 
 // ---- clips -> features ----
 
-static void describe(const struct bench *b, double *out)
+static void describe(const struct quality_bench *b, double *out)
 {
     int bands = b->info->n_mels, frames = b->info->window_frames;
     for (int band = 0; band < bands; band++) {
@@ -69,8 +69,8 @@ static struct ebb_recipe *recipe_with(const char *sampler, int steps)
 }
 
 // `count` clips of every label. Returns the evaluations a clip took, or -1 with the error filled.
-static int make(struct bench *b, const char *sampler, int steps, double tolerance, uint64_t seed, int count,
-                double *out, struct ebb_error *error)
+static int make(struct quality_bench *b, const char *sampler, int steps, double tolerance, uint64_t seed,
+                int count, double *out, struct ebb_error *error)
 {
     struct ebb_counts counts = {0};
     struct ebb_hooks hooks = {sizeof(hooks), .counts = &counts};
@@ -96,7 +96,7 @@ static int make(struct bench *b, const char *sampler, int steps, double toleranc
 
 // ---- distance ----
 
-static double mean_distance(const struct bench *b, const double *x, int xs, const double *y, int ys)
+static double mean_distance(const struct quality_bench *b, const double *x, int xs, const double *y, int ys)
 {
     double sum = 0;
     for (int i = 0; i < xs; i++)
@@ -111,7 +111,7 @@ static double mean_distance(const struct bench *b, const double *x, int xs, cons
     return sum / (x == y ? (double)xs * (xs - 1) : (double)xs * ys);
 }
 
-static double energy(const struct bench *b, const double *set)
+static double energy(const struct quality_bench *b, const double *set)
 {
     double sum = 0;
     for (int k = 0; k < LABELS; k++) {
@@ -124,7 +124,7 @@ static double energy(const struct bench *b, const double *set)
     return sum / LABELS;
 }
 
-static void find_scale(struct bench *b)
+static void find_scale(struct quality_bench *b)
 {
     int count = LABELS * 2 * b->clips;
     for (int f = 0; f < b->features; f++) {
@@ -140,7 +140,7 @@ static void find_scale(struct bench *b)
 
 // ---- the table ----
 
-static double measure(struct bench *b, const char *sampler, int steps, double tolerance, int *evals)
+static double measure(struct quality_bench *b, const char *sampler, int steps, double tolerance, int *evals)
 {
     struct ebb_error error = {0};
     *evals = make(b, sampler, steps, tolerance, 1, b->clips, b->other, &error);
@@ -158,7 +158,7 @@ static void cell(double distance, int evals, int budget)
         printf(" %.2f (%d) |", distance, evals);
 }
 
-static bool can(struct bench *b, const char *sampler)
+static bool can(struct quality_bench *b, const char *sampler)
 {
     struct ebb_recipe *recipe = recipe_with(sampler, 1);
     int shape[4];
@@ -169,7 +169,7 @@ static bool can(struct bench *b, const char *sampler)
 }
 
 // A tolerance that means something already takes more evaluations than the others are given.
-static void adaptive_row(struct bench *b, const char *sampler)
+static void adaptive_row(struct quality_bench *b, const char *sampler)
 {
     int evals;
     double distance = measure(b, sampler, 1, 0.1, &evals);
@@ -177,7 +177,7 @@ static void adaptive_row(struct bench *b, const char *sampler)
     cell(distance, evals, 0);
 }
 
-static void row(struct bench *b, const struct ebb_sampler_info *s)
+static void row(struct quality_bench *b, const struct ebb_sampler_info *s)
 {
     printf("| `%s` | %s |", s->name, s->stochastic ? "SDE" : "ODE");
     for (int i = 0; i < BUDGETS && s->evals; i++) {
@@ -201,7 +201,7 @@ static void row(struct bench *b, const struct ebb_sampler_info *s)
 }
 
 // The labels the model does best, so that what is compared is sound.
-static void choose_labels(struct bench *b)
+static void choose_labels(struct quality_bench *b)
 {
     bool taken[1024] = {false};
     for (int k = 0; k < LABELS; k++) {
@@ -216,7 +216,7 @@ static void choose_labels(struct bench *b)
     }
 }
 
-static void open_model(struct bench *b, const char *path)
+static void open_model(struct quality_bench *b, const char *path)
 {
     struct ebb_error error = {0};
     int shape[4];
@@ -243,7 +243,7 @@ static bool asked(int argc, char **argv, const char *name)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.clips = argc > 2 ? atoi(argv[2]) : 4};
+    struct quality_bench b = {.clips = argc > 2 ? atoi(argv[2]) : 4};
     struct ebb_error error = {0};
     if (b.clips < 2 || b.clips > MOST / 2) {
         fprintf(stderr, "%d clips, expected 2 to %d\n", b.clips, MOST / 2);

@@ -11,14 +11,14 @@
 
 enum { WIDTH = 8 };
 
-struct golden {
+struct golden_run {
     char name[256];
     char config[4096]; // JSON, open at the end
     int steps;
     double eta;
 };
 
-static struct golden g;
+static struct golden_run g;
 
 // A case that fails is told and left; the others still run.
 static jmp_buf next_case;
@@ -206,7 +206,7 @@ static bool read_case(void)
     while (!(text = expect("case"))) // what a failed case left
         if (feof(file) || !skip_line())
             return false;
-    g = (struct golden){.eta = NAN};
+    g = (struct golden_run){.eta = NAN};
     snprintf(g.name, sizeof(g.name), "%s", text);
     text = expect("class");
     REQUIRE(text);

@@ -95,7 +95,7 @@ TEST(deterministic_samplers_have_their_order)
 
 // Permenter and Yuan 2023 in plain doubles: z = x / alpha moves by the change of r = sigma / alpha
 // times 2 eps less the eps before; the first step has no eps before, the last one takes the estimate.
-struct levels {
+struct visited_levels {
     int count;
     double alpha[32], sigma[32];
 };
@@ -103,7 +103,7 @@ struct levels {
 static void net_that_keeps_levels(void *data, const struct ebb_run_instruction *in, const double *x,
                                   double *out, double *second, int count)
 {
-    struct levels *levels = data;
+    struct visited_levels *levels = data;
     enum ebb_prediction prediction = EBB_PREDICT_EPS;
     levels->alpha[levels->count] = in->alpha;
     levels->sigma[levels->count++] = in->sigma;
@@ -113,7 +113,7 @@ static void net_that_keeps_levels(void *data, const struct ebb_run_instruction *
 TEST(gradient_estimation_is_its_papers)
 {
     struct ebb_schedule *s = ebb_schedule_create(NULL, NULL);
-    struct levels levels = {0};
+    struct visited_levels levels = {0};
     struct ebb_run_params params;
     ebb_run_params_default(&params);
     params.schedule = s;

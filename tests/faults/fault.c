@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { ALLOC, THREAD, OPEN, READ, WRITE, SYNC, CLOSE, RENAME, LINK, MKDIR, STAT, SUBMIT, KINDS };
+enum call_kind { ALLOC, THREAD, OPEN, READ, WRITE, SYNC, CLOSE, RENAME, LINK, MKDIR, STAT, SUBMIT, KINDS };
 static const char *const kinds[KINDS] = {"alloc", "thread", "open", "read",  "write", "sync",
                                          "close", "rename", "link", "mkdir", "stat",  "submit"};
 static const struct {
@@ -36,7 +36,7 @@ static const struct {
 
 static atomic_long calls[KINDS];
 static struct {
-    enum kind kind;
+    enum call_kind kind;
     long at; // 0: nothing fails
     bool on; // from there on
     int error;
@@ -136,7 +136,7 @@ static void put_trace(void)
 }
 
 // Whether this call is to fail: then errno says how. SHORT is told by errno 0.
-static bool fails(enum kind kind, const void *from)
+static bool fails(enum call_kind kind, const void *from)
 {
     if (inside || !comes_from_us(from))
         return false;
@@ -417,7 +417,7 @@ DIR *opendir(const char *path)
 }
 
 // How many of `size` bytes a call gets; 0: it fails.
-static size_t allowed(enum kind kind, size_t size, const void *from)
+static size_t allowed(enum call_kind kind, size_t size, const void *from)
 {
     if (!fails(kind, from))
         return size ? size : 1;
@@ -556,7 +556,7 @@ static void read_plan(const char *text)
     snprintf(error, sizeof(error), "%s", strrchr(text, ':') + 1);
     for (int i = 0; i < KINDS; i++)
         if (strcmp(kind, kinds[i]) == 0)
-            plan.kind = (enum kind)i;
+            plan.kind = (enum call_kind)i;
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
         if (strcmp(error, errors[i].name) == 0)
             plan.error = errors[i].number;

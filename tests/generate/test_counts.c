@@ -58,13 +58,13 @@ int posix_memalign(void **out, size_t align, size_t size)
 enum { COUNTED = 0 };
 #endif
 
-struct seen {
+struct counted_calls {
     int calls, first, last; // of progress; allocations at the first and at the last
 };
 
 static bool on_progress(void *user, double fraction)
 {
-    struct seen *s = user;
+    struct counted_calls *s = user;
     s->last = atomic_load(&allocations);
     if (s->calls++ == 0)
         s->first = s->last;
@@ -78,7 +78,7 @@ static bool distilled(const char *name)
     return strcmp(name, "lcm") == 0 || strcmp(name, "tcd") == 0 || strcmp(name, "cm") == 0;
 }
 
-static void generate(struct ebb_model *model, const char *sampler, int steps, struct seen *seen,
+static void generate(struct ebb_model *model, const char *sampler, int steps, struct counted_calls *seen,
                      struct ebb_counts *counts)
 {
     static float latents[ROOM];
@@ -87,7 +87,7 @@ static void generate(struct ebb_model *model, const char *sampler, int steps, st
     snprintf(words, sizeof(words), "label=kick guidance=2 sampler=%s steps=%d", sampler, steps);
     struct ebb_recipe *recipe = generating(words);
     struct ebb_hooks hooks = {sizeof(hooks), .progress = on_progress, .user = seen, .counts = counts};
-    *seen = (struct seen){0};
+    *seen = (struct counted_calls){0};
     REQUIRE_OK(ebb_generate_latents(model, recipe, latents, ROOM, shape, &hooks, e));
     ebb_recipe_destroy(&recipe);
 }
@@ -117,7 +117,7 @@ TEST(the_network_is_asked_as_often_as_the_sampler_says)
     ebb_schedule_params_default(&params);
     params.name = "cosine"; // the model's
     struct ebb_schedule *schedule = ebb_schedule_create(&params, NULL);
-    struct seen seen;
+    struct counted_calls seen;
     struct ebb_counts counts = {0};
     ebb_device_profile(device, true);
     generate(model, "euler", 1, &seen, &counts);
@@ -150,7 +150,7 @@ TEST(nothing_is_allocated_between_steps)
         SKIP("allocations cannot be counted here");
     struct ebb_model *model = open_tiny("tiny-sfx");
     struct ebb_counts counts;
-    struct seen seen;
+    struct counted_calls seen;
     EBB_EACH_SAMPLER (info) {
         if (distilled(info->name))
             continue;

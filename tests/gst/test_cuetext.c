@@ -33,11 +33,11 @@ static char *describe(const char *bytes, gsize size, enum plain_lines plain)
     return g_string_free(text, FALSE);
 }
 
-struct reading {
+struct cue_example {
     const char *text, *want;
 };
 
-static void check(const struct reading *cases, gsize count, enum plain_lines plain)
+static void check(const struct cue_example *cases, gsize count, enum plain_lines plain)
 {
     for (gsize i = 0; i < count; i++) {
         char *got = describe(cases[i].text, strlen(cases[i].text), plain);
@@ -49,7 +49,7 @@ static void check(const struct reading *cases, gsize count, enum plain_lines pla
 
 TEST(captions_in_brackets)
 {
-    static const struct reading cases[] = {
+    static const struct cue_example cases[] = {
         {"[thunder]", "thunder"},
         {"[THUNDER RUMBLING]", "thunder"},
         {"(door slams)", "door"},
@@ -115,7 +115,7 @@ TEST(captions_in_brackets)
 
 TEST(plain_lines_that_are_names)
 {
-    static const struct reading cases[] = {
+    static const struct cue_example cases[] = {
         {"rain", "rain"},
         {"Rain", "rain"},
         {"dog barking", "dog_bark"},
@@ -138,8 +138,8 @@ TEST(plain_lines_that_are_names)
 
 TEST(plain_lines_never_and_all)
 {
-    static const struct reading never[] = {{"rain", ""}, {"rain [wind]", "wind"}};
-    static const struct reading all[] = {
+    static const struct cue_example never[] = {{"rain", ""}, {"rain [wind]", "wind"}};
+    static const struct cue_example all[] = {
         {"I like the rain.", "rain"},
         {"Nothing of that.", ""}, // speech is never unplaced
         {"\xe2\x99\xaa rain keeps falling \xe2\x99\xaa", ""},

@@ -5,8 +5,7 @@
     tests/house/test_includes.py [ROOT]
 
 Speaks TAP. Its claims: a floor includes only floors that the table grants it; what people run includes public
-headers and its own alone; no header comes back to itself through the headers it includes; no two headers
-define a struct, union or enum of one name.
+headers and its own alone; no header comes back to itself through the headers it includes.
 """
 
 import os
@@ -21,7 +20,6 @@ ROOT = (
     else os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 )
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]', re.M)
-DEFINITION = re.compile(r"^(?:struct|union|enum) (\w+)\s*\{", re.M)
 
 
 def read(path):
@@ -113,14 +111,6 @@ def check_circles():
     return [c for c in sorted({walk(name, []) or "" for name in headers}) if c]
 
 
-def check_names():
-    homes = {}
-    for path in sources("lib"):
-        for name in DEFINITION.findall(read(path)) if path.endswith(".h") else []:
-            homes.setdefault(name, []).append(path)
-    return [f"{name} is defined in {' and in '.join(paths)}" for name, paths in homes.items() if paths[1:]]
-
-
 def main():
     rows = table()
     found = [
@@ -131,7 +121,6 @@ def main():
         ("every floor includes only what the table grants it", check_floors(rows)),
         ("what people run includes public headers only", check_outside(rows)),
         ("no header includes itself by a detour", check_circles()),
-        ("one name, one definition in the headers", check_names()),
     ]
     claims.report(found)
 

@@ -26,15 +26,15 @@ static void refused(const char *what, enum ebb_result code, const char *word1, c
 }
 
 // What is put for what in which file, how that is refused and the words that say so.
-struct edit {
+struct damage {
     const char *file, *old, *new;
     enum ebb_result code;
     const char *word1, *word2;
 };
 
-static void edits_refused(const char *model, const struct edit *edits, size_t count)
+static void edits_refused(const char *model, const struct damage *edits, size_t count)
 {
-    for (const struct edit *edit = edits; edit < edits + count; edit++) {
+    for (const struct damage *edit = edits; edit < edits + count; edit++) {
         scratch_make(model);
         scratch_replace(edit->file, edit->old, edit->new);
         refused(edit->new, edit->code, edit->word1, edit->word2);
@@ -60,7 +60,7 @@ TEST(the_copies_themselves_are_good)
 
 TEST(edited_json)
 {
-    static const struct edit cases[] = {
+    static const struct damage cases[] = {
         {"unet/config.json", "UNet2DModel", "UNet3DConditionModel", EBB_UNSUPPORTED, "unet/config.json",
          "UNet3DConditionModel"},
         {"unet/config.json", "\"UNet2DModel\"", "7", EBB_CORRUPT, "_class_name", "7"},
@@ -151,7 +151,7 @@ TEST(edited_json)
 // Squares of 2 x 2 cells are folded into the 4 channels of its autoencoder.
 TEST(folds_that_an_autoencoder_does_not_have)
 {
-    static const struct edit cases[] = {
+    static const struct damage cases[] = {
         {"ebb.json", "\"patch\"", "\"patched\"", EBB_CORRUPT, "channel count is 4", "1"},
         {"ebb.json", "\"patch\": [\n  2", "\"patch\": [\n  1", EBB_CORRUPT, "channel count is 4", "2"},
         {"ebb.json", "\"patch\": [\n  2", "\"patch\": [\n  3", EBB_CORRUPT, "mel bands", "fold"},
@@ -221,7 +221,7 @@ TEST(one_shard_under_many_names)
 
 TEST(tables_of_automatic_t)
 {
-    static const struct edit cases[] = {
+    static const struct damage cases[] = {
         {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1], [0, 0]], \"t_default\"", EBB_CORRUPT,
          "denoise.auto_doubt", "rising"},
         {"ebb.json", "\"t_default\"", "\"auto_doubt\": [[0, 1.5]], \"t_default\"", EBB_CORRUPT,
@@ -349,7 +349,7 @@ TEST(damaged_weights)
 
 TEST(classifiers_that_do_not_fit)
 {
-    static const struct edit cases[] = {
+    static const struct damage cases[] = {
         {"classifier/config.json", "EncoderUNet2DModel", "UNet2DModel", EBB_UNSUPPORTED,
          "classifier/config.json", "EncoderUNet2DModel"},
         {"classifier/config.json", "\"num_labels\": 4", "\"num_labels\": 5", EBB_CORRUPT, CLASSIFIER,

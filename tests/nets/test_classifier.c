@@ -14,7 +14,7 @@
 
 enum { MOST_LABELS = 8, MOST_ITEMS = 4 };
 
-struct golden {
+struct golden_classifier {
     struct ebb_device *device;
     struct ebb_network *network;
     struct ebb_plan *plan;
@@ -48,7 +48,7 @@ static void swap(const int s[4], const float *from, float *to, bool to_nhwc)
                 to[to_nhwc ? p * c + i : i * pixels + p] = from[to_nhwc ? i * pixels + p : p * c + i];
 }
 
-static void read_steps(struct golden *g, const char *name)
+static void read_steps(struct golden_classifier *g, const char *name)
 {
     char path[700];
     path_of(path, name, "classifier.json");
@@ -67,9 +67,9 @@ static void read_steps(struct golden *g, const char *name)
     json_decref(root);
 }
 
-static struct golden open_golden(const char *name, const char *device)
+static struct golden_classifier open_golden(const char *name, const char *device)
 {
-    struct golden g = {0};
+    struct golden_classifier g = {0};
     struct ebb_error error = {0};
     char path[700];
     size_t count;
@@ -103,7 +103,7 @@ static struct golden open_golden(const char *name, const char *device)
     return g;
 }
 
-static void close_golden(struct golden *g)
+static void close_golden(struct golden_classifier *g)
 {
     ebb_buffer_destroy(&g->input);
     ebb_buffer_destroy(&g->gradient);
@@ -119,7 +119,8 @@ static void close_golden(struct golden *g)
 }
 
 // Scores and gradient (n, c, h, w) at x + shift * direction.
-static void evaluate(struct golden *g, double shift, const float *direction, float *scores, float *gradient)
+static void evaluate(struct golden_classifier *g, double shift, const float *direction, float *scores,
+                     float *gradient)
 {
     struct ebb_error error = {0};
     float *moved = malloc(g->count * sizeof(float)), *turned = malloc(g->count * sizeof(float));
@@ -153,7 +154,7 @@ enum { NAMES = 4 };
 static void check_all(const char *device, double bound)
 {
     for (int i = 0; i < NAMES; i++) {
-        struct golden g = open_golden(names[i], device);
+        struct golden_classifier g = open_golden(names[i], device);
         float scores[MOST_ITEMS * MOST_LABELS], *gradient = malloc(g.count * sizeof(float));
         for (int again = 0; again < 2; again++)
             evaluate(&g, 0, NULL, scores, gradient);
@@ -188,7 +189,7 @@ TEST(vulkan_equals_autograd)
     check_all("vulkan", half ? 1e-2 : 1e-5);
 }
 
-static double log_probability(const struct golden *g, const float *scores)
+static double log_probability(const struct golden_classifier *g, const float *scores)
 {
     double sum = 0;
     for (int n = 0; n < g->shape[0]; n++) {
@@ -204,7 +205,7 @@ static double log_probability(const struct golden *g, const float *scores)
 TEST(the_gradient_is_that_of_differences)
 {
     for (int i = 0; i < NAMES; i++) {
-        struct golden g = open_golden(names[i], "ref");
+        struct golden_classifier g = open_golden(names[i], "ref");
         float scores[MOST_ITEMS * MOST_LABELS];
         float *gradient = malloc(g.count * sizeof(float)), *ignored = malloc(g.count * sizeof(float)),
               *direction = malloc(g.count * sizeof(float));
@@ -232,7 +233,7 @@ TEST(the_gradient_is_that_of_differences)
 
 TEST(sizes_are_checked)
 {
-    struct golden g = open_golden("plain", "ref");
+    struct golden_classifier g = open_golden("plain", "ref");
     struct ebb_error error = {0};
     struct ebb_graph *graph = ebb_graph_create();
     REQUIRE(ebb_classifier_build(ebb_network_classifier(g.network), graph, 1, 8, 7, &error) == EBB_INVALID);

@@ -12,14 +12,14 @@
 enum { HEADER = 8 };
 static const char *const weight_names[] = {"diffusion_pytorch_model.safetensors", "model.safetensors"};
 
-struct file {
+struct held_file {
     unsigned char *data;
     size_t size, header; // bytes; of the JSON
 };
 
-static struct file read_weights(const char **name)
+static struct held_file read_weights(const char **name)
 {
-    struct file file = {0};
+    struct held_file file = {0};
     *name = weight_names[access(scratch_path(weight_names[0]), F_OK) != 0];
     FILE *in = fopen(scratch_path(*name), "rb");
     REQUIRE(in && fseek(in, 0, SEEK_END) == 0);
@@ -54,7 +54,7 @@ static void cut_weights(bool narrow)
 {
     const char *name, *key;
     json_t *tensor;
-    struct file file = read_weights(&name);
+    struct held_file file = read_weights(&name);
     json_t *root = json_loadb((char *)file.data + HEADER, file.header, 0, NULL);
     unsigned char *numbers = file.data + HEADER + file.header;
     size_t bytes = file.size - HEADER - file.header;

@@ -31,7 +31,7 @@ static void largest(const float *a, const float *b, size_t count, double *differ
     }
 }
 
-struct inputs {
+struct network_inputs {
     struct ebb_net_inputs plain;
     int labels[8];
     float vector[256], states[2][256], masks[2][32];
@@ -46,11 +46,12 @@ static const float *read_numbers(json_t *list, float *values, size_t room)
     return list ? values : NULL;
 }
 
-static void read_inputs(const char *path, struct inputs *in)
+static void read_inputs(const char *path, struct network_inputs *in)
 {
     json_t *root = json_load_file(path, 0, NULL);
     REQUIRE(root != NULL);
-    *in = (struct inputs){.plain = {.timestep = json_number_value(json_object_get(root, "timestep"))}};
+    *in = (struct network_inputs){
+        .plain = {.timestep = json_number_value(json_object_get(root, "timestep"))}};
     json_t *labels = json_object_get(root, "labels"), *texts = json_object_get(root, "texts");
     for (size_t i = 0; i < json_array_size(labels); i++)
         in->labels[i] = (int)json_integer_value(json_array_get(labels, i));
@@ -71,7 +72,7 @@ static double run_pass(struct ebb_net *net, enum ebb_net_pass pass, const char *
     char path[700];
     int in_shape[4], out_shape[4], shape[4];
     size_t in_count, out_count;
-    struct inputs inputs;
+    struct network_inputs inputs;
     struct ebb_error error = {0};
     snprintf(path, sizeof(path), "%s/%s.json", folder, name);
     read_inputs(path, &inputs);

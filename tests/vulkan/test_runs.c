@@ -271,7 +271,7 @@ TEST(a_batch_of_four_is_four_singles)
 
 // ---- sharing ----
 
-struct worker {
+struct render_thread {
     struct ebb_model *model;
     float *out;
     size_t count;
@@ -279,7 +279,7 @@ struct worker {
 
 static void *work(void *user)
 {
-    struct worker *w = user;
+    struct render_thread *w = user;
     for (uint64_t seed = 0; seed < 3; seed++) {
         free(w->out);
         struct ebb_recipe *recipe = few_steps(seed, 2);
@@ -291,7 +291,7 @@ static void *work(void *user)
 
 TEST(threads_share_one_device)
 {
-    struct worker workers[2] = {{open_vulkan(), NULL, 0}, {open_vulkan(), NULL, 0}};
+    struct render_thread workers[2] = {{open_vulkan(), NULL, 0}, {open_vulkan(), NULL, 0}};
     REQUIRE(vk_of(workers[0].model) == vk_of(workers[1].model));
     vk_of(workers[0].model)->chunk_cost = 2000000; // so that they take turns
     pthread_t thread[2];

@@ -5,7 +5,7 @@
 
 #include "backend/cpu/cpu.h"
 
-struct grad_job {
+struct attention_grad_job {
     const struct cpu_run *run;
     const float *q, *k, *v, *g;
     float *out, *scratch;
@@ -14,9 +14,9 @@ struct grad_job {
         matrix; // floats: of a pixel, of a row of scores, of the panels, of a matrix of scores
 };
 
-static struct grad_job job_of(const struct cpu_op *op)
+static struct attention_grad_job job_of(const struct cpu_op *op)
 {
-    struct grad_job job = {
+    struct attention_grad_job job = {
         .heads = op->op->heads,
         .width = op->dst->c / 3 / op->op->heads,
         .tokens = op->dst->h * op->dst->w,
@@ -32,13 +32,14 @@ static struct grad_job job_of(const struct cpu_op *op)
 
 static enum ebb_result prepare(const struct cpu_device *device, struct cpu_op *op, struct ebb_error *error)
 {
-    struct grad_job job = job_of(op);
+    struct attention_grad_job job = job_of(op);
     op->scratch = (size_t)cpu_pool_threads(device->pool) * (job.panels + 3 * job.matrix);
     return EBB_OK;
 }
 
 // scores (tokens, tokens) = a b^T, over the width of a head
-static void against(const struct grad_job *job, float *panels, const float *a, const float *b, float *scores)
+static void against(const struct attention_grad_job *job, float *panels, const float *a, const float *b,
+                    float *scores)
 {
     cpu_panels_pack(panels, b, (size_t)job->width, job->tokens, 1, job->channels);
     cpu_multiply(job->run->kernels->row, a, job->channels, job->tokens, job->width, panels, job->tokens,
@@ -46,14 +47,15 @@ static void against(const struct grad_job *job, float *panels, const float *a, c
 }
 
 // out (tokens, width) = weights (tokens, tokens) times b
-static void weigh(const struct grad_job *job, float *panels, const float *weights, const float *b, float *out)
+static void weigh(const struct attention_grad_job *job, float *panels, const float *weights, const float *b,
+                  float *out)
 {
     cpu_panels_pack(panels, b, (size_t)job->tokens, job->width, job->channels, 1);
     cpu_multiply(job->run->kernels->row, weights, job->row, job->tokens, job->tokens, panels, job->width, out,
                  3 * job->channels);
 }
 
-static void transpose(const struct grad_job *job, const float *from, float *to)
+static void transpose(const struct attention_grad_job *job, const float *from, float *to)
 {
     for (int i = 0; i < job->tokens; i++)
         for (int j = 0; j < job->tokens; j++)
@@ -61,7 +63,7 @@ static void transpose(const struct grad_job *job, const float *from, float *to)
 }
 
 // One row: p to probabilities, d (gradients of the probabilities) to those of the scores.
-static void softmax_row(const struct grad_job *job, float *p, float *d)
+static void softmax_row(const struct attention_grad_job *job, float *p, float *d)
 {
     float factor = 1 / sqrtf((float)job->width), total = job->run->kernels->softmax(p, job->tokens, factor);
     double mean = 0;
@@ -75,7 +77,7 @@ static void softmax_row(const struct grad_job *job, float *p, float *d)
 
 static void one_head(void *context, int unit, int thread)
 {
-    const struct grad_job *job = context;
+    const struct attention_grad_job *job = context;
     size_t n = (size_t)(unit / job->heads), at = (size_t)(unit % job->heads * job->width);
     size_t from = n * (size_t)job->tokens * job->channels + at;
     float *out = job->out + 3 * n * (size_t)job->tokens * job->channels + at;
@@ -95,7 +97,7 @@ static void one_head(void *context, int unit, int thread)
 
 static void run_op(const struct cpu_run *run, const struct cpu_op *op)
 {
-    struct grad_job job = job_of(op);
+    struct attention_grad_job job = job_of(op);
     job.run = run;
     job.q = ebb_host_operand(&run->host, op->op->src[0]);
     job.k = ebb_host_operand(&run->host, op->op->src[1]);

@@ -12,8 +12,6 @@
 #include <immintrin.h>
 #endif
 
-typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
-
 #ifdef CPU_TILES
 #include "backend/cpu/amx_rows.h"
 #else

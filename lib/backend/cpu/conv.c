@@ -230,7 +230,7 @@ static void pair_panels(struct pair_job *job, struct cpu_pool *pool, int count)
     cpu_pool_run(pool, count * job->slices, pair_slice, job);
 }
 
-struct hold_job {
+struct conv_hold_job {
     const struct cpu_device *device;
     const struct cpu_panels *panels;
 };
@@ -243,7 +243,7 @@ static void pair_panels_destroy(struct ebb_packed *packed)
 
 static struct ebb_packed *pair_panels_make(const struct ebb_weight *weight, void *context)
 {
-    const struct hold_job *job = context;
+    const struct conv_hold_job *job = context;
     struct pair_panels *held = ebb_alloc(1, sizeof(*held));
     if (held)
         held->data = ebb_pages_alloc(cpu_panels_floats(job->panels->depth, weight->cout), sizeof(uint16_t));
@@ -269,7 +269,7 @@ static bool pack_direct(struct cpu_conv *conv, const struct cpu_device *device, 
     conv->bf16 = in_bf16(device, op);
     conv->tiles = tiles_of(device, op);
     if (conv->panels && conv->tiles && op->hold) {
-        struct hold_job job = {device, conv->panels};
+        struct conv_hold_job job = {device, conv->panels};
         conv->held = (const struct pair_panels *)ebb_packed_get(weight, &owner, 0, pair_panels_make, &job);
         return conv->held != NULL;
     }
@@ -386,7 +386,7 @@ static void flat_row(void *context, int unit, int thread)
 }
 
 // A row of pixels, and where its input begins. Where lines are joined, the positions between them count.
-struct place {
+struct pixel_row {
     int item, pixels;
     size_t pixel; // of the output, over all items
     const float *a;
@@ -399,7 +399,7 @@ static int joined_rows(const struct conv_job *job)
     return (lines + job->conv->joined - 1) / job->conv->joined;
 }
 
-static struct place line_place(const struct conv_job *job, int row)
+static struct pixel_row line_place(const struct conv_job *job, int row)
 {
     const struct cpu_conv *conv = job->conv;
     int rows = joined_rows(job), from = row % rows * conv->joined;
@@ -407,8 +407,8 @@ static struct place line_place(const struct conv_job *job, int row)
     int left = (whole(conv) ? conv->lines : job->lines) - from;
     int padded = item * conv->padded_h + y * job->op->op->stride - job->padded_line;
     int pixels = ((conv->joined < left ? conv->joined : left) - 1) * conv->padded_w + conv->width;
-    return (struct place){item, pixels, (size_t)line * (size_t)conv->width,
-                          job->padded + (size_t)padded * line_floats(conv, job->op->op)};
+    return (struct pixel_row){item, pixels, (size_t)line * (size_t)conv->width,
+                              job->padded + (size_t)padded * line_floats(conv, job->op->op)};
 }
 
 static int flat_pixels(const struct conv_job *job) // of one item in the band
@@ -421,16 +421,16 @@ static int flat_rows(const struct conv_job *job)
     return (flat_pixels(job) + job->conv->pixels - 1) / job->conv->pixels;
 }
 
-static struct place flat_place(const struct conv_job *job, int row)
+static struct pixel_row flat_place(const struct conv_job *job, int row)
 {
     int pixels = flat_pixels(job), rows = flat_rows(job), n = row / rows,
         from = row % rows * job->conv->pixels;
     size_t cin = (size_t)job->op->op->weight->cin, at = (size_t)n * (size_t)pixels + (size_t)from;
     size_t pixel = (size_t)job->line * (size_t)job->conv->width + at;
-    return (struct place){job->line / job->conv->lines + n,
-                          pixels - from < job->conv->pixels ? pixels - from : job->conv->pixels, pixel,
-                          job->conv->direct ? job->source.src[0] + pixel * cin
-                                            : job->padded + floats_of(job->conv, at * cin)};
+    return (struct pixel_row){job->line / job->conv->lines + n,
+                              pixels - from < job->conv->pixels ? pixels - from : job->conv->pixels, pixel,
+                              job->conv->direct ? job->source.src[0] + pixel * cin
+                                                : job->padded + floats_of(job->conv, at * cin)};
 }
 
 static int rows_of(const struct conv_job *job)
@@ -449,7 +449,7 @@ static void conv_row(void *context, int unit, int thread)
     int panel = job->first + (conv->rows_first ? unit % job->panels : unit / rows);
     size_t channels = (size_t)job->op->dst->c, first = (size_t)panel * CPU_PANEL;
     int width = cpu_panel_width((int)channels, panel), rest = (int)(channels - first);
-    struct place place = conv->flat ? flat_place(job, row_unit) : line_place(job, row_unit);
+    struct pixel_row place = conv->flat ? flat_place(job, row_unit) : line_place(job, row_unit);
     struct cpu_row row = {
         .a = place.a,
         .step = floats_of(conv, (size_t)o->weight->cin) * (size_t)o->stride,

@@ -17,7 +17,7 @@
 
 enum { TILE = 4, POINTS = 7, PART_TILES = 128, PART_PLACES = 256, LEAST_TILES = 16, LEAST_CHANNELS = 16 };
 
-struct layout { // by the shape alone
+struct conv_1d_layout { // by the shape alone
     bool toom, up;
     bool as_held;        // direct: the weights are used where they are held
     int blocks;          // Toom: of 4 taps
@@ -40,7 +40,7 @@ static int at_most(int value, int bound)
     return value < bound ? value : bound;
 }
 
-static void lay_toom(struct layout *l, const struct ebb_op *op, const struct ebb_weight *weight)
+static void lay_toom(struct conv_1d_layout *l, const struct ebb_op *op, const struct ebb_weight *weight)
 {
     size_t cin = (size_t)weight->cin;
     int tiles;
@@ -56,12 +56,12 @@ static void lay_toom(struct layout *l, const struct ebb_op *op, const struct ebb
 }
 
 // Taps of phase `phase`: first, first + stride and so on; a plain convolution has one phase with all taps.
-static int first_tap(const struct layout *l, const struct ebb_op *op, int phase)
+static int first_tap(const struct conv_1d_layout *l, const struct ebb_op *op, int phase)
 {
     return l->up ? (phase + op->pad) % op->stride : 0;
 }
 
-static int taps_of(const struct layout *l, const struct ebb_op *op, int phase)
+static int taps_of(const struct conv_1d_layout *l, const struct ebb_op *op, int phase)
 {
     int rest = op->weight->kw - first_tap(l, op, phase);
     return rest <= 0 ? 0 : (rest - 1) / l->phases + 1;
@@ -69,12 +69,12 @@ static int taps_of(const struct layout *l, const struct ebb_op *op, int phase)
 
 // The place of the source that the first stored tap of a phase reads at the first place of dst. Taps of a
 // transposed convolution are stored from the last to the first, so that their sources ascend.
-static int first_source(const struct layout *l, const struct ebb_op *op, int phase)
+static int first_source(const struct conv_1d_layout *l, const struct ebb_op *op, int phase)
 {
     return l->up ? (phase + op->pad) / op->stride - (taps_of(l, op, phase) - 1) : -op->pad;
 }
 
-static void lay_direct(struct layout *l, const struct ebb_op *op, const struct ebb_weight *weight)
+static void lay_direct(struct conv_1d_layout *l, const struct ebb_op *op, const struct ebb_weight *weight)
 {
     int low = 0, high = 0;
     l->phases = l->up ? op->stride : 1;
@@ -94,10 +94,10 @@ static void lay_direct(struct layout *l, const struct ebb_op *op, const struct e
     l->length = l->most + high - low;
 }
 
-static struct layout layout_of(const struct cpu_op *op)
+static struct conv_1d_layout layout_of(const struct cpu_op *op)
 {
     const struct ebb_weight *weight = op->op->weight;
-    struct layout l = {.up = op->op->kind == EBB_OP_CONV_1D_UP};
+    struct conv_1d_layout l = {.up = op->op->kind == EBB_OP_CONV_1D_UP};
     l.toom = !l.up && weight->kw >= 3 && weight->cin >= LEAST_CHANNELS && weight->cout >= LEAST_CHANNELS &&
              op->dst->w >= LEAST_TILES * TILE && op->op->dilation <= PART_TILES;
     if (l.toom)
@@ -124,7 +124,7 @@ static const struct cpu_panels *panels_of(const struct cpu_op *op)
 static enum ebb_result conv_1d_prepare(const struct cpu_device *device, struct cpu_op *op,
                                        struct ebb_error *error)
 {
-    struct layout l = layout_of(op);
+    struct conv_1d_layout l = layout_of(op);
     op->scratch = (size_t)op->dst->n * add_step(op->dst) + rounded(l.packed) +
                   (size_t)cpu_pool_threads(device->pool) * l.thread;
     return panels_of(op) ? EBB_OK
@@ -132,10 +132,10 @@ static enum ebb_result conv_1d_prepare(const struct cpu_device *device, struct c
                                     op->op->weight->name ? op->op->weight->name : "a weight");
 }
 
-struct job {
+struct conv_1d_job {
     const struct cpu_run *run;
     const struct cpu_op *op;
-    struct layout layout;
+    struct conv_1d_layout layout;
     struct cpu_source source;
     const struct cpu_panels *panels;
     float *add, *packed, *threads; // in scratch
@@ -146,7 +146,7 @@ struct job {
 // ---- weights ----
 
 // The rows of a panel as they are held, (kw, cin, width), from tap `tap` on.
-static const void *held_panel(const struct job *job, int panel, int tap)
+static const void *held_panel(const struct conv_1d_job *job, int panel, int tap)
 {
     const struct ebb_weight *weight = job->op->op->weight;
     const struct ebb_panels *held = &job->panels->held;
@@ -156,7 +156,7 @@ static const void *held_panel(const struct job *job, int panel, int tap)
 }
 
 // Panels of one phase follow each other, and phases follow each other.
-static float *packed_panel(const struct job *job, int phase, int panel)
+static float *packed_panel(const struct conv_1d_job *job, int phase, int panel)
 {
     const struct ebb_weight *weight = job->op->op->weight;
     float *at = job->packed;
@@ -167,14 +167,14 @@ static float *packed_panel(const struct job *job, int phase, int panel)
                     (size_t)(panel * CPU_PANEL);
 }
 
-static const float *phase_panel(const struct job *job, int phase, int panel)
+static const float *phase_panel(const struct conv_1d_job *job, int phase, int panel)
 {
     return job->layout.as_held ? held_panel(job, panel, 0) : packed_panel(job, phase, panel);
 }
 
 static void pack_direct(void *context, int unit, int thread)
 {
-    const struct job *job = context;
+    const struct conv_1d_job *job = context;
     const struct ebb_op *op = job->op->op;
     int phase = unit % job->layout.phases, panel = unit / job->layout.phases;
     int taps = taps_of(&job->layout, op, phase), tap = first_tap(&job->layout, op, phase);
@@ -188,7 +188,7 @@ static void pack_direct(void *context, int unit, int thread)
 }
 
 // Panels are (point, block, cin, width).
-static float *toom_panel(const struct job *job, int panel)
+static float *toom_panel(const struct conv_1d_job *job, int panel)
 {
     return job->packed + POINTS * (size_t)job->layout.blocks * (size_t)job->op->op->weight->cin *
                              (size_t)(panel * CPU_PANEL);
@@ -196,7 +196,7 @@ static float *toom_panel(const struct job *job, int panel)
 
 static void pack_toom(void *context, int unit, int thread)
 {
-    const struct job *job = context;
+    const struct conv_1d_job *job = context;
     const struct ebb_weight *weight = job->op->op->weight;
     int panel = unit / job->layout.blocks, block = unit % job->layout.blocks;
     size_t count = (size_t)weight->cin * (size_t)cpu_panel_width(weight->cout, panel);
@@ -212,19 +212,19 @@ static void pack_toom(void *context, int unit, int thread)
 
 // ---- a part of a row ----
 
-struct part {
-    const struct job *job;
+struct conv_1d_part {
+    const struct conv_1d_job *job;
     int n, y, row;    // of the image; of all
     int first, count; // steps
     float *source, *room;
 };
 
 // Loads places [from, from + length) of the row; zeros lie outside it.
-static void load_part(const struct part *part)
+static void load_part(const struct conv_1d_part *part)
 {
-    const struct job *job = part->job;
+    const struct conv_1d_job *job = part->job;
     const struct cpu_source *s = &job->source;
-    const struct layout *l = &job->layout;
+    const struct conv_1d_layout *l = &job->layout;
     int from = part->first * (l->up ? 1 : l->step) - l->before, width = s->w << s->shift;
     int left = at_most(from < 0 ? -from : 0, l->length), end = at_most(from + l->length, width);
     int inside = end - (from + left) > 0 ? end - (from + left) : 0;
@@ -237,23 +237,23 @@ static void load_part(const struct part *part)
            (size_t)(l->length - left - inside) * c * sizeof(float));
 }
 
-static size_t dst_at(const struct part *part, int place, int panel)
+static size_t dst_at(const struct conv_1d_part *part, int place, int panel)
 {
     const struct ebb_operand *dst = part->job->op->dst;
     return ((size_t)part->row * (size_t)dst->w + (size_t)place) * (size_t)dst->c +
            (size_t)(panel * CPU_PANEL);
 }
 
-static const float *add_at(const struct part *part, int panel)
+static const float *add_at(const struct conv_1d_part *part, int panel)
 {
     return part->job->add + (size_t)part->n * add_step(part->job->op->dst) + (size_t)(panel * CPU_PANEL);
 }
 
 // One phase of one panel.
-static void direct(const struct part *part, int phase, int panel)
+static void direct(const struct conv_1d_part *part, int phase, int panel)
 {
-    const struct job *job = part->job;
-    const struct layout *l = &job->layout;
+    const struct conv_1d_job *job = part->job;
+    const struct conv_1d_layout *l = &job->layout;
     const struct ebb_op *op = job->op->op;
     const struct ebb_operand *dst = job->op->dst;
     int width = cpu_panel_width(dst->c, panel), place = part->first * l->step + phase;
@@ -280,9 +280,9 @@ static void direct(const struct part *part, int phase, int panel)
 }
 
 // The tiles of all groups, whose points lie `plane` floats apart.
-static void toom_transform(const struct part *part, int groups, size_t plane)
+static void toom_transform(const struct conv_1d_part *part, int groups, size_t plane)
 {
-    const struct job *job = part->job;
+    const struct conv_1d_job *job = part->job;
     int dilation = job->op->op->dilation;
     size_t cin = (size_t)job->op->op->weight->cin;
     float *out = part->room;
@@ -292,9 +292,10 @@ static void toom_transform(const struct part *part, int groups, size_t plane)
                                         (size_t)dilation * cin, (int)cin, out, plane);
 }
 
-static void toom_store(const struct part *part, int panel, const float *products, size_t plane, int width)
+static void toom_store(const struct conv_1d_part *part, int panel, const float *products, size_t plane,
+                       int width)
 {
-    const struct job *job = part->job;
+    const struct conv_1d_job *job = part->job;
     const struct ebb_operand *dst = job->op->dst;
     int dilation = job->op->op->dilation;
     for (int tile = 0; tile < part->count * dilation; tile++, products += width) {
@@ -317,9 +318,9 @@ static void toom_store(const struct part *part, int panel, const float *products
     }
 }
 
-static void toom(const struct part *part)
+static void toom(const struct conv_1d_part *part)
 {
-    const struct job *job = part->job;
+    const struct conv_1d_job *job = part->job;
     const struct ebb_op *op = job->op->op;
     int groups = part->count + job->layout.blocks - 1, tiles = part->count * op->dilation;
     size_t cin = (size_t)op->weight->cin, plane = (size_t)groups * (size_t)op->dilation * cin;
@@ -355,10 +356,10 @@ static void toom(const struct part *part)
 
 static void convolve_part(void *context, int unit, int thread)
 {
-    const struct job *job = context;
-    const struct layout *l = &job->layout;
+    const struct conv_1d_job *job = context;
+    const struct conv_1d_layout *l = &job->layout;
     int row = unit / l->parts, first = unit % l->parts * l->most;
-    struct part part = {
+    struct conv_1d_part part = {
         .job = job,
         .row = row,
         .n = row / job->op->dst->h,
@@ -379,7 +380,7 @@ static void convolve_part(void *context, int unit, int thread)
 }
 
 // bias + vector for each image.
-static void fill_add(const struct job *job)
+static void fill_add(const struct conv_1d_job *job)
 {
     const struct ebb_op *op = job->op->op;
     const float *vector = ebb_host_operand(&job->run->host, op->vector);
@@ -393,7 +394,7 @@ static void fill_add(const struct job *job)
 
 static void conv_1d_run(const struct cpu_run *run, const struct cpu_op *op)
 {
-    struct job job = {
+    struct conv_1d_job job = {
         .run = run,
         .op = op,
         .layout = layout_of(op),

@@ -47,7 +47,7 @@ const struct cpu_kernel cpu_spread = {.run = spread_run};
 
 // ---- activation ----
 
-struct grad_job {
+struct pixel_grad_job {
     const struct cpu_run *run;
     const struct cpu_op *op;
     const float *g, *x, *affine, *film;
@@ -58,7 +58,7 @@ struct grad_job {
 
 static void act_grad_row(void *context, int unit, int thread)
 {
-    const struct grad_job *job = context;
+    const struct pixel_grad_job *job = context;
     const struct ebb_operand *dst = job->op->dst;
     size_t c = (size_t)dst->c, at = (size_t)unit * (size_t)dst->w * c;
     const float *a = job->affine ? job->affine + (size_t)(unit / dst->h) * 2 * c : NULL;
@@ -66,9 +66,9 @@ static void act_grad_row(void *context, int unit, int thread)
                                                  a ? a + c : NULL, job->op->op->act});
 }
 
-static struct grad_job grad_job_of(const struct cpu_run *run, const struct cpu_op *op)
+static struct pixel_grad_job grad_job_of(const struct cpu_run *run, const struct cpu_op *op)
 {
-    return (struct grad_job){
+    return (struct pixel_grad_job){
         .run = run,
         .op = op,
         .g = ebb_host_operand(&run->host, op->op->src[0]),
@@ -81,7 +81,7 @@ static struct grad_job grad_job_of(const struct cpu_run *run, const struct cpu_o
 
 static void act_grad_run(const struct cpu_run *run, const struct cpu_op *op)
 {
-    struct grad_job job = grad_job_of(run, op);
+    struct pixel_grad_job job = grad_job_of(run, op);
     cpu_pool_run(run->pool, op->dst->n * op->dst->h, act_grad_row, &job);
 }
 
@@ -99,7 +99,7 @@ static enum ebb_result norm_grad_prepare(const struct cpu_device *device, struct
 
 static void sum_strip(void *context, int unit, int thread)
 {
-    const struct grad_job *job = context;
+    const struct pixel_grad_job *job = context;
     const struct ebb_operand *dst = job->op->dst;
     int strips = cpu_strips(dst->c), first = unit % strips * CPU_STRIP,
         count = dst->c - first < CPU_STRIP ? dst->c - first : CPU_STRIP;
@@ -117,7 +117,7 @@ static double gain(const struct ebb_op *o, const float *film, int c)
 
 // With u the normalized x and g its gradient (gamma and film taken in): (g - mean g - u mean(g u)) /
 // deviation.
-static void solve_group(const struct grad_job *job, int n, int first, int size)
+static void solve_group(const struct pixel_grad_job *job, int n, int first, int size)
 {
     const struct ebb_op *o = job->op->op;
     int channels = job->op->dst->c;
@@ -142,7 +142,7 @@ static void solve_group(const struct grad_job *job, int n, int first, int size)
 
 static void apply_row(void *context, int unit, int thread)
 {
-    const struct grad_job *job = context;
+    const struct pixel_grad_job *job = context;
     const struct ebb_operand *dst = job->op->dst;
     size_t c = (size_t)dst->c, at = (size_t)unit * (size_t)dst->w * c;
     job->run->kernels->combine(job->dst + at, job->g + at, job->x ? job->x + at : NULL, dst->w, dst->c,
@@ -151,7 +151,7 @@ static void apply_row(void *context, int unit, int thread)
 
 static void norm_grad_run(const struct cpu_run *run, const struct cpu_op *op)
 {
-    struct grad_job job = grad_job_of(run, op);
+    struct pixel_grad_job job = grad_job_of(run, op);
     int n = op->dst->n, c = op->dst->c, groups = op->op->groups;
     job.sums = (double *)run->scratch;
     job.coefficients = (float *)(job.sums + 4 * (size_t)n * (size_t)c);

@@ -20,7 +20,7 @@ struct share {
     _Alignas(64) _Atomic uint64_t state;
 };
 
-struct worker {
+struct pool_worker {
     pthread_t thread;
     struct cpu_pool *pool;
     int index;
@@ -29,7 +29,7 @@ struct worker {
 struct cpu_pool {
     int threads, workers; // workers: threads that were started, at most threads - 1
     struct share *shares;
-    struct worker *worker;
+    struct pool_worker *worker;
     void (*work)(void *context, int unit, int thread);
     void *context;
     _Alignas(64) _Atomic uint32_t generation;
@@ -86,7 +86,7 @@ static void sleep_until(struct cpu_pool *pool, uint32_t seen)
 
 static void *worker_main(void *data)
 {
-    struct worker *worker = data;
+    struct pool_worker *worker = data;
     struct cpu_pool *pool = worker->pool;
     uint32_t seen = 0;
     while (!atomic_load(&pool->stop)) {
@@ -121,7 +121,7 @@ struct cpu_pool *cpu_pool_create(int threads)
     for (int i = 0; i < threads; i++)
         atomic_init(&pool->shares[i].state, 0);
     for (int i = 1; i < threads; i++) {
-        pool->worker[i] = (struct worker){.pool = pool, .index = i};
+        pool->worker[i] = (struct pool_worker){.pool = pool, .index = i};
         if (pthread_create(&pool->worker[i].thread, NULL, worker_main, &pool->worker[i]) != 0)
             break;
         pool->workers++;

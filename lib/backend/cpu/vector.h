@@ -25,6 +25,7 @@ enum { LANES = 4 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t veci __attribute__((vector_size(4 * LANES)));
+typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
 
 static inline vec load(const float *p)
 {

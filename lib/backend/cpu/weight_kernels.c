@@ -9,8 +9,6 @@
 #include <immintrin.h>
 #endif
 
-typedef uint16_t vech __attribute__((vector_size(2 * LANES)));
-
 // ---- 16 bits become 32 ----
 
 INLINE vec widen_f16(const uint16_t *p)
@@ -50,27 +48,27 @@ static void widen(enum ebb_number number, const void *src, size_t count, float *
 // ---- Winograd: G g G^T, in double, of Lavin and Gray 2016 ----
 
 enum { HALF = LANES / 2 }; // doubles of one register
-typedef double vecd __attribute__((vector_size(8 * HALF)));
-typedef float vech_f __attribute__((vector_size(4 * HALF)));
+typedef double vecd_half __attribute__((vector_size(8 * HALF)));
+typedef float vec_half __attribute__((vector_size(4 * HALF)));
 
-INLINE vecd load_wide(const float *p)
+INLINE vecd_half load_wide(const float *p)
 {
-    vech_f v;
+    vec_half v;
     memcpy(&v, p, sizeof(v));
-    return __builtin_convertvector(v, vecd);
+    return __builtin_convertvector(v, vecd_half);
 }
 
-INLINE void store_narrow(float *p, vecd x)
+INLINE void store_narrow(float *p, vecd_half x)
 {
-    vech_f v = __builtin_convertvector(x, vech_f);
+    vec_half v = __builtin_convertvector(x, vec_half);
     memcpy(p, &v, sizeof(v));
 }
 
-INLINE void kernel_side(const vecd g[3], vecd out[6], const int n)
+INLINE void kernel_side(const vecd_half g[3], vecd_half out[6], const int n)
 {
     if (n == 6) {
-        vecd a = g[0] * (1.0 / 6), b = g[1] * (1.0 / 6), c = g[2] * (1.0 / 6);
-        vecd d = g[0] * (1.0 / 24), e = g[1] * (1.0 / 12);
+        vecd_half a = g[0] * (1.0 / 6), b = g[1] * (1.0 / 6), c = g[2] * (1.0 / 6);
+        vecd_half d = g[0] * (1.0 / 24), e = g[1] * (1.0 / 12);
         out[0] = g[0] * 0.25;
         out[1] = -a - b - c;
         out[2] = b - a - c;
@@ -78,7 +76,7 @@ INLINE void kernel_side(const vecd g[3], vecd out[6], const int n)
         out[4] = d - e + c;
         out[5] = g[2];
     } else {
-        vecd a = g[0] * 0.5, b = g[1] * 0.5, c = g[2] * 0.5;
+        vecd_half a = g[0] * 0.5, b = g[1] * 0.5, c = g[2] * 0.5;
         out[0] = g[0];
         out[1] = a + b + c;
         out[2] = a - b + c;
@@ -89,7 +87,7 @@ INLINE void kernel_side(const vecd g[3], vecd out[6], const int n)
 // HALF output channels; `src` has the 9 places `step` floats apart.
 INLINE void kernel_lanes(const float *src, size_t step, float *dst, size_t plane, const int n)
 {
-    vecd rows[6][3], column[3], out[6];
+    vecd_half rows[6][3], column[3], out[6];
     for (int j = 0; j < 3; j++) {
         for (int i = 0; i < 3; i++)
             column[i] = load_wide(src + (size_t)(3 * i + j) * step);
@@ -147,7 +145,7 @@ INLINE void toom_lanes(float taps[4][16], float *out, size_t plane)
                                         {32.0 / 45, 16.0 / 45, 8.0 / 45, 4.0 / 45},
                                         {0, 0, 0, 1}};
     for (size_t i = 0; i < 16; i += HALF) {
-        vecd g[4];
+        vecd_half g[4];
         for (int k = 0; k < 4; k++)
             g[k] = load_wide(taps[k] + i);
         for (size_t p = 0; p < POINTS; p++)

@@ -89,7 +89,7 @@ static void transform_weights(struct transform_job *job, struct cpu_pool *pool, 
     cpu_pool_run(pool, count * job->slices, transform_slice, job);
 }
 
-struct hold_job {
+struct winograd_hold_job {
     const struct cpu_device *device;
     const struct cpu_panels *panels;
     int size;
@@ -98,7 +98,7 @@ struct hold_job {
 
 static struct ebb_packed *panels_make(const struct ebb_weight *weight, void *context)
 {
-    const struct hold_job *job = context;
+    const struct winograd_hold_job *job = context;
     struct winograd_panels *held = ebb_alloc(1, sizeof(*held));
     size_t points = (size_t)((job->size + 2) * (job->size + 2));
     if (held)
@@ -191,7 +191,7 @@ bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int s
     w->bf16 = bf16;
     if (hold) {
         enum { BF16_FORM = 16 };
-        struct hold_job job = {device, w->panels, size, bf16};
+        struct winograd_hold_job job = {device, w->panels, size, bf16};
         w->held = (const struct winograd_panels *)ebb_packed_get(weight, &owner,
                                                                  size + (bf16 ? BF16_FORM : 0), panels_make,
                                                                  &job);

@@ -125,7 +125,7 @@ void ref_norm_grad(const struct ebb_host_run *run, const struct ebb_op *op)
 
 // ---- attention: P = softmax(s q k^T), o = P v ----
 
-struct head {
+struct attention_head {
     const float *q, *k, *v, *g; // of the first token
     float *dq, *dk, *dv;        // zeroed; `dst_step` floats from token to token
     size_t tokens, step, dst_step;
@@ -134,7 +134,7 @@ struct head {
 };
 
 // log of the sum over keys of exp(score): a probability is exp(score - that).
-static double log_total(const struct head *h, size_t t)
+static double log_total(const struct attention_head *h, size_t t)
 {
     double largest = -INFINITY, total = 0;
     for (size_t j = 0; j < h->tokens; j++) {
@@ -148,7 +148,7 @@ static double log_total(const struct head *h, size_t t)
 
 // What query t adds to the three gradients: dS = P (g v^T - sum_j P g v_j^T) s, then dq += dS k, dk += dS q,
 // dv += P g.
-static void add_query(const struct head *h, size_t t)
+static void add_query(const struct attention_head *h, size_t t)
 {
     const float *q = h->q + t * h->step, *g = h->g + t * h->step;
     double log_sum = log_total(h, t), mean = 0;
@@ -182,7 +182,7 @@ void ref_attention_grad(const struct ebb_host_run *run, const struct ebb_op *op)
     for (int i = 0; i < dst->n * op->heads; i++) {
         size_t n = (size_t)(i / op->heads), at = (size_t)(i % op->heads * width), from = n * tokens * c + at;
         float *to = out + n * tokens * 3 * c + at;
-        struct head h = {
+        struct attention_head h = {
             src[0] + from, src[1] + from, src[2] + from,  src[3] + from, to, to + c, to + 2 * c, tokens, c,
             3 * c,         width,         1 / sqrt(width)};
         for (size_t t = 0; t < tokens; t++)

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "backend/vulkan/memory.h"
-
-typedef uint32_t uint; // as the shaders spell it
-#include "push.h"
+#include "backend/vulkan/push_constants.h"
 
 // `groups` workgroups of a shader that takes no constants.
 static enum ebb_result make_call(struct ebb_vk *vk, enum ebb_vk_shader shader, const char *name,

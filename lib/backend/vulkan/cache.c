@@ -16,7 +16,7 @@
 static const char magic[8] = "ebbvk01";
 enum { MOST_BYTES = 64 << 20 };
 
-struct head {
+struct cache_head {
     char magic[8];
     uint32_t vendor, device, driver_version;
     uint8_t uuid[VK_UUID_SIZE];
@@ -25,13 +25,13 @@ struct head {
     uint64_t sum;      // FNV-1a of these bytes: a torn or damaged file never reaches the driver
 };
 
-static struct head make_head(const struct ebb_vk *vk, const void *data, size_t size)
+static struct cache_head make_head(const struct ebb_vk *vk, const void *data, size_t size)
 {
-    struct head head = {.vendor = vk->physical->vendor,
-                        .device = vk->physical->device,
-                        .driver_version = vk->physical->driver_version,
-                        .size = size,
-                        .sum = ebb_fnv1a(EBB_FNV1A_START, data, size)};
+    struct cache_head head = {.vendor = vk->physical->vendor,
+                              .device = vk->physical->device,
+                              .driver_version = vk->physical->driver_version,
+                              .size = size,
+                              .sum = ebb_fnv1a(EBB_FNV1A_START, data, size)};
     memcpy(head.magic, magic, sizeof(magic));
     memcpy(head.uuid, vk->physical->cache_uuid, VK_UUID_SIZE);
     return head;
@@ -55,7 +55,7 @@ static bool cache_path(const struct ebb_vk *vk, char *folder, char *path, size_t
 // The bytes after the head, if the file is whole and of this device and driver.
 static void *read_body(const struct ebb_vk *vk, FILE *file, size_t *size)
 {
-    struct head head, want = {0};
+    struct cache_head head, want = {0};
     if (fread(&head, sizeof(head), 1, file) != 1 || !head.size || head.size > MOST_BYTES)
         return NULL;
     void *data = ebb_alloc(1, head.size);
@@ -115,7 +115,7 @@ static enum ebb_result open_cache(struct ebb_vk *vk, const struct ebb_log *log, 
 // Two processes may save at once. A pipeline that is not kept is compiled again.
 static void write_file(const struct ebb_vk *vk, const char *path, const void *data, size_t size)
 {
-    struct head head = make_head(vk, data, size);
+    struct cache_head head = make_head(vk, data, size);
     struct ebb_output *output = ebb_output_create(path, NULL);
     if (output && ebb_output_write(output, &head, sizeof(head), NULL) == EBB_OK &&
         ebb_output_write(output, data, size, NULL) == EBB_OK)

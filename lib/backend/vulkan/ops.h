@@ -5,10 +5,8 @@
 
 #include "backend/op.h"
 #include "backend/vulkan/pipeline.h"
+#include "backend/vulkan/push_constants.h"
 #include "backend/vulkan/record.h"
-
-typedef uint32_t uint; // as the shaders spell it
-#include "push.h"
 
 // Statistics of an operand that a norm reads (shaders/stats.glsl).
 struct ebb_vk_stats {

@@ -129,7 +129,7 @@ void ebb_vk_write_set(struct ebb_vk *vk, VkDescriptorSet set, const struct ebb_v
     vk->vk.UpdateDescriptorSets(vk->device, (uint32_t)count, writes, 0, NULL);
 }
 
-struct entry {
+struct cached_set {
     int layout; // 0: inside, 1: outside
     uint64_t id[EBB_VK_INSIDE];
     VkDescriptorSet set;
@@ -138,7 +138,7 @@ struct entry {
 struct ebb_vk_sets {
     VkDescriptorPool pool;
     int count, capacity;
-    struct entry entries[];
+    struct cached_set entries[];
 };
 
 static const int sizes[2] = {EBB_VK_INSIDE, EBB_VK_OUTSIDES};
@@ -172,7 +172,7 @@ void ebb_vk_sets_destroy(struct ebb_vk *vk, struct ebb_vk_sets **sets)
     *sets = NULL;
 }
 
-static enum ebb_result make_set(struct ebb_vk *vk, struct ebb_vk_sets *sets, struct entry *entry,
+static enum ebb_result make_set(struct ebb_vk *vk, struct ebb_vk_sets *sets, struct cached_set *entry,
                                 const struct ebb_vk_memory *const *memory, struct ebb_error *error)
 {
     VkDescriptorSetAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
@@ -190,7 +190,7 @@ static enum ebb_result find(struct ebb_vk *vk, struct ebb_vk_sets *sets, int lay
                             const struct ebb_vk_memory *const *memory, VkDescriptorSet *found,
                             struct ebb_error *error)
 {
-    struct entry wanted = {.layout = layout};
+    struct cached_set wanted = {.layout = layout};
     for (int i = 0; i < sizes[layout]; i++)
         wanted.id[i] = memory[i] ? memory[i]->id : 0;
     for (int i = 0; i < sets->count; i++)

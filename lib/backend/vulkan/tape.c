@@ -8,7 +8,7 @@
 #include "backend/vulkan/program.h"
 #include "base/base.h"
 
-struct chunk {
+struct tape_chunk {
     VkCommandBuffer commands;
     uint64_t value; // the timeline's value when the chunk is done
     int marks;      // marks passed at its end
@@ -18,14 +18,14 @@ struct chunk {
 struct ebb_vk_tape {
     struct ebb_vk *vk; // borrowed: the tape's device has it
     struct ebb_vk_sets *sets;
-    struct chunk *chunks;
+    struct tape_chunk *chunks;
     int count, capacity;
 };
 
 struct recorder {
     struct ebb_vk_tape *tape;
-    struct chunk *open; // NULL: none
-    uint64_t cost;      // of the open chunk
+    struct tape_chunk *open; // NULL: none
+    uint64_t cost;           // of the open chunk
     int marks;
 };
 
@@ -43,8 +43,8 @@ static enum ebb_result begin_chunk(struct recorder *r, struct ebb_error *error)
         tape->chunks = grown;
         tape->capacity = capacity;
     }
-    struct chunk *chunk = &tape->chunks[tape->count];
-    *chunk = (struct chunk){0};
+    struct tape_chunk *chunk = &tape->chunks[tape->count];
+    *chunk = (struct tape_chunk){0};
     VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                         .commandPool = vk->pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
@@ -62,7 +62,7 @@ static enum ebb_result begin_chunk(struct recorder *r, struct ebb_error *error)
 
 static enum ebb_result end_chunk(struct recorder *r, struct ebb_error *error)
 {
-    struct chunk *chunk = r->open;
+    struct tape_chunk *chunk = r->open;
     if (!chunk)
         return EBB_OK;
     chunk->marks = r->marks;
@@ -210,7 +210,7 @@ static enum ebb_result make_ready(struct ebb_vk_tape *tape, struct ebb_error *er
     return result;
 }
 
-static enum ebb_result submit(struct ebb_vk *vk, struct chunk *chunk, struct ebb_error *error)
+static enum ebb_result submit(struct ebb_vk *vk, struct tape_chunk *chunk, struct ebb_error *error)
 {
     pthread_mutex_lock(&vk->lock);
     snprintf(vk->latest, sizeof(vk->latest), "%s", chunk->until);
@@ -236,7 +236,7 @@ enum ebb_result ebb_vk_tape_play(struct ebb_device *device, void *recorded, ebb_
         result = submit(vk, &tape->chunks[i], error);
         if (result != EBB_OK || i < AHEAD)
             continue;
-        struct chunk *done = &tape->chunks[i - AHEAD];
+        struct tape_chunk *done = &tape->chunks[i - AHEAD];
         result = ebb_vk_wait(vk, done->value, error);
         if (result == EBB_OK && tell)
             result = tell(user, done->marks, error);
