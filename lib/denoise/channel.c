@@ -40,8 +40,8 @@ struct ebb_denoise_channel {
     struct ebb_mel *mel;
     struct ebb_overlap *overlap;
     struct ebb_snr snr[SPANS];
-    struct ebb_split split[SPANS]; // kept and removed by the network at t = 1
-    double heard;                  // mean power that the network has kept; fades slowly
+    struct ebb_power_split split[SPANS]; // kept and removed by the network at t = 1
+    double heard;                        // mean power that the network has kept; fades slowly
 
     struct ebb_fifo in, out;
     uint64_t written, given; // samples
@@ -364,7 +364,7 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
             between += 2 * gain * (1 - gain) * power / c->view;
         }
         for (int span = 0; span < SPANS; span++)
-            ebb_split_add(&c->split[span], kept, taken, between);
+            ebb_power_split_add(&c->split[span], kept, taken, between);
     }
     return result;
 }
@@ -376,7 +376,7 @@ static double t_of_noise(const struct ebb_model *m, double snr)
 
 static double doubt_over(const struct ebb_denoise_channel *c, int span)
 {
-    return ebb_doubt_db(ebb_snr_db(&c->snr[span]), ebb_split_db(&c->split[span]), c->split[span].count);
+    return ebb_doubt_db(ebb_snr_db(&c->snr[span]), ebb_power_split_db(&c->split[span]), c->split[span].count);
 }
 
 // t by the noise that was measured over a span. The network may take sound for noise where it removes more
@@ -397,7 +397,7 @@ static double t_while_unsure(const struct ebb_denoise_channel *c)
     const struct ebb_auto_t *table = &c->model->auto_unsure;
     if (table->count == 0)
         return 1;
-    double limit = interpolate(table, ebb_split_unsure(&c->split[LONG]));
+    double limit = interpolate(table, ebb_power_split_unsure(&c->split[LONG]));
     return 1 - interpolate(&share, doubt_over(c, LONG)) * (1 - limit);
 }
 
@@ -405,13 +405,13 @@ static double t_while_unsure(const struct ebb_denoise_channel *c)
 static double heard_above(struct ebb_denoise_channel *c)
 {
     double seconds = (double)c->size.hop * c->mel->params.hop / c->mel->params.sample_rate;
-    c->heard = fmax(c->heard * pow(10, -HEARD_FADES * seconds / 10), ebb_split_kept(&c->split[LONG]));
-    return 10 * log10(fmax(c->heard, 1e-30) / fmax(ebb_split_taken(&c->split[RECENT]), 1e-30));
+    c->heard = fmax(c->heard * pow(10, -HEARD_FADES * seconds / 10), ebb_power_split_kept(&c->split[LONG]));
+    return 10 * log10(fmax(c->heard, 1e-30) / fmax(ebb_power_split_taken(&c->split[RECENT]), 1e-30));
 }
 
 static bool is_noise_alone(const struct ebb_denoise_channel *c)
 {
-    return ebb_split_db(&c->split[RECENT]) < NOISE_ALONE && ebb_snr_db(&c->snr[RECENT]) < STANDS_STILL;
+    return ebb_power_split_db(&c->split[RECENT]) < NOISE_ALONE && ebb_snr_db(&c->snr[RECENT]) < STANDS_STILL;
 }
 
 // While the recent span is noise alone, that span decides on t, whatever came before it. A clean recording is

@@ -79,7 +79,7 @@ double ebb_snr_db(const struct ebb_snr *snr)
     return 10 * log10(fmax(mean - noise, 1e-3 * noise) / noise);
 }
 
-void ebb_split_add(struct ebb_split *split, double kept, double taken, double between)
+void ebb_power_split_add(struct ebb_power_split *split, double kept, double taken, double between)
 {
     size_t at = split->count++ % split->span;
     split->kept[at] = kept;
@@ -87,7 +87,7 @@ void ebb_split_add(struct ebb_split *split, double kept, double taken, double be
     split->between[at] = between;
 }
 
-static double mean_of(const struct ebb_split *split, const double *power)
+static double mean_of(const struct ebb_power_split *split, const double *power)
 {
     size_t frames = split->count < split->span ? split->count : split->span;
     double sum = 0;
@@ -96,26 +96,26 @@ static double mean_of(const struct ebb_split *split, const double *power)
     return frames > 0 ? sum / frames : 0;
 }
 
-double ebb_split_kept(const struct ebb_split *split)
+double ebb_power_split_kept(const struct ebb_power_split *split)
 {
     return mean_of(split, split->kept);
 }
 
-double ebb_split_taken(const struct ebb_split *split)
+double ebb_power_split_taken(const struct ebb_power_split *split)
 {
     return mean_of(split, split->taken);
 }
 
-double ebb_split_unsure(const struct ebb_split *split)
+double ebb_power_split_unsure(const struct ebb_power_split *split)
 {
     double between = mean_of(split, split->between),
-           all = ebb_split_kept(split) + ebb_split_taken(split) + between;
+           all = ebb_power_split_kept(split) + ebb_power_split_taken(split) + between;
     return all > 0 ? 2 * between / all : 0;
 }
 
-double ebb_split_db(const struct ebb_split *split)
+double ebb_power_split_db(const struct ebb_power_split *split)
 {
-    double kept = ebb_split_kept(split), taken = ebb_split_taken(split);
+    double kept = ebb_power_split_kept(split), taken = ebb_power_split_taken(split);
     return split->count > 0 ? 10 * log10(fmax(kept, 1e-10 * taken) / fmax(taken, 1e-10 * kept)) : NAN;
 }
 

@@ -35,21 +35,21 @@ double ebb_snr_db(const struct ebb_snr *snr);
 // Power of all bands that the network keeps of each frame, power that it removes, and power that is neither:
 // a gain g keeps g^2 of a cell's power and removes (1 - g)^2, and 2 g (1 - g) is between. All zeros: no frame
 // yet.
-struct ebb_split {
+struct ebb_power_split {
     double kept[EBB_SNR_FRAMES], taken[EBB_SNR_FRAMES], between[EBB_SNR_FRAMES]; // rings
     size_t span;  // frames that count, at most EBB_SNR_FRAMES
     size_t count; // frames so far
 };
 
 // Adds the powers of the next frame.
-void ebb_split_add(struct ebb_split *split, double kept, double taken, double between);
+void ebb_power_split_add(struct ebb_power_split *split, double kept, double taken, double between);
 // Kept over taken, -100..100 dB; NAN before the first frame.
-double ebb_split_db(const struct ebb_split *split);
+double ebb_power_split_db(const struct ebb_power_split *split);
 // Mean powers; 0 before the first frame.
-double ebb_split_kept(const struct ebb_split *split);
-double ebb_split_taken(const struct ebb_split *split);
+double ebb_power_split_kept(const struct ebb_power_split *split);
+double ebb_power_split_taken(const struct ebb_power_split *split);
 // How unsure the network is, 0..1: 4 g (1 - g) of its gains, weighed by power. 0 before the first frame.
-double ebb_split_unsure(const struct ebb_split *split);
+double ebb_power_split_unsure(const struct ebb_power_split *split);
 
 // By how many dB the network would remove more than the noise of the quietest frames. `frames`: frames heard
 // so far. In the first 0.25 s the difference of both ratios counts alone: the beginning of a sound has no

@@ -75,49 +75,49 @@ TEST(split_is_its_definition)
 {
     enum { FRAMES = 900 };
     static double kept[FRAMES], taken[FRAMES];
-    static struct ebb_split split = {.span = EBB_SNR_FRAMES};
-    REQUIRE(isnan(ebb_split_db(&split)));
+    static struct ebb_power_split split = {.span = EBB_SNR_FRAMES};
+    REQUIRE(isnan(ebb_power_split_db(&split)));
     unsigned state = 5;
     for (int i = 0; i < FRAMES; i++) {
         state = state * 1664525u + 1013904223u;
         kept[i] = (state >> 8) * 0x1p-24;
         taken[i] = i > 500 ? 0.01 * kept[i] + 0.001 : 1;
-        ebb_split_add(&split, kept[i], taken[i], 0);
+        ebb_power_split_add(&split, kept[i], taken[i], 0);
         double a = 0, b = 0;
         for (int k = i > 374 ? i - 374 : 0; k <= i; k++) {
             a += kept[k];
             b += taken[k];
         }
-        REQUIRE_NEAR(ebb_split_db(&split), 10 * log10(a / b), 1e-9, "split");
-        REQUIRE_NEAR(ebb_split_kept(&split), a / (i > 374 ? 375 : i + 1), 1e-9, "kept");
-        REQUIRE_NEAR(ebb_split_taken(&split), b / (i > 374 ? 375 : i + 1), 1e-9, "taken");
+        REQUIRE_NEAR(ebb_power_split_db(&split), 10 * log10(a / b), 1e-9, "split");
+        REQUIRE_NEAR(ebb_power_split_kept(&split), a / (i > 374 ? 375 : i + 1), 1e-9, "kept");
+        REQUIRE_NEAR(ebb_power_split_taken(&split), b / (i > 374 ? 375 : i + 1), 1e-9, "taken");
     }
-    static struct ebb_split edge = {.span = EBB_SNR_FRAMES};
-    ebb_split_add(&edge, 1, 0, 0);
-    REQUIRE_NEAR(ebb_split_db(&edge), 100, 1e-9, "nothing taken");
+    static struct ebb_power_split edge = {.span = EBB_SNR_FRAMES};
+    ebb_power_split_add(&edge, 1, 0, 0);
+    REQUIRE_NEAR(ebb_power_split_db(&edge), 100, 1e-9, "nothing taken");
     edge.count = 0;
-    ebb_split_add(&edge, 0, 1, 0);
-    REQUIRE_NEAR(ebb_split_db(&edge), -100, 1e-9, "nothing kept");
+    ebb_power_split_add(&edge, 0, 1, 0);
+    REQUIRE_NEAR(ebb_power_split_db(&edge), -100, 1e-9, "nothing kept");
 }
 
 // 4 g (1 - g), weighed by power, over the frames that count.
 TEST(unsure_is_its_definition)
 {
     enum { FRAMES = 40, SPAN = 16 };
-    static struct ebb_split split = {.span = SPAN};
+    static struct ebb_power_split split = {.span = SPAN};
     double gain[FRAMES], power[FRAMES];
-    REQUIRE(ebb_split_unsure(&split) == 0);
+    REQUIRE(ebb_power_split_unsure(&split) == 0);
     for (int i = 0; i < FRAMES; i++) {
         gain[i] = 0.5 + 0.5 * sin(i);
         power[i] = 1 + i % 7;
         double g = gain[i], p = power[i];
-        ebb_split_add(&split, g * g * p, (1 - g) * (1 - g) * p, 2 * g * (1 - g) * p);
+        ebb_power_split_add(&split, g * g * p, (1 - g) * (1 - g) * p, 2 * g * (1 - g) * p);
         double unsure = 0, all = 0;
         for (int k = i >= SPAN ? i - SPAN + 1 : 0; k <= i; k++) {
             unsure += 4 * gain[k] * (1 - gain[k]) * power[k];
             all += power[k];
         }
-        REQUIRE_NEAR(ebb_split_unsure(&split), unsure / all, 1e-12, "unsure");
+        REQUIRE_NEAR(ebb_power_split_unsure(&split), unsure / all, 1e-12, "unsure");
     }
 }
 
