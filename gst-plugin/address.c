@@ -50,6 +50,7 @@ static gboolean is_choice(const char *name, const char *text, struct ebb_error *
     return good;
 }
 
+// false: `why` says more, or else the value is out of range.
 static gboolean set_property(GObject *source, const char *name, const char *text, struct ebb_error *why)
 {
     GValue value = G_VALUE_INIT;
@@ -68,7 +69,7 @@ static gboolean set_property(GObject *source, const char *name, const char *text
 // One "name=value" of the query.
 static gboolean apply_pair(GObject *source, const char *name, const char *text, GError **error)
 {
-    struct ebb_error why = {EBB_INVALID, "there is no value, or one out of range"};
+    struct ebb_error why = {0};
     if (strcmp(name, "volume") != 0) {
         const struct ebb_setting *row = ebb_setting_find(EBB_VERB_STREAM, name, &why);
         if (!row)
@@ -76,7 +77,9 @@ static gboolean apply_pair(GObject *source, const char *name, const char *text, 
         if (!is_in_query(row))
             return refuse(name, text, "it is no part of an address", error);
     }
-    return set_property(source, name, text, &why) || refuse(name, text, why.message, error);
+    if (set_property(source, name, text, &why))
+        return TRUE;
+    return refuse(name, text, *why.message ? why.message : "there is no value, or one out of range", error);
 }
 
 static gboolean apply_query(GObject *source, const char *query, GError **error)

@@ -30,12 +30,14 @@ void diffuse_session_init_types(void)
     }
 }
 
-static gboolean fail(GstElement *element, enum ebb_result code, const char *message)
+static void refuse_kind(GstElement *element, const char *path, enum ebb_model_kind needed)
 {
-    struct ebb_error error = {.code = code};
-    g_strlcpy(error.message, message, sizeof(error.message));
+    gboolean generates = needed == EBB_MODEL_GENERATE;
+    struct ebb_error error = {.code = EBB_WRONG_TYPE};
+    g_snprintf(error.message, sizeof(error.message), "model %s %s, and %s needs one that %s", path,
+               generates ? "cleans" : "generates", generates ? "diffusesrc" : "diffusedenoise",
+               generates ? "generates" : "cleans");
     diffuse_post_error(element, &error);
-    return FALSE;
 }
 
 static const char *or_shipped(const char *name, enum ebb_model_kind kind)
@@ -63,13 +65,7 @@ gboolean diffuse_session_open(struct diffuse_session *session, GstElement *eleme
     if (ebb_model_info(session->model)->kind == kind)
         return TRUE;
 
-    char *message = g_strdup_printf("model %s %s, and %s needs one that %s",
-                                    ebb_model_info(session->model)->path,
-                                    kind == EBB_MODEL_GENERATE ? "cleans" : "generates",
-                                    kind == EBB_MODEL_GENERATE ? "diffusesrc" : "diffusedenoise",
-                                    kind == EBB_MODEL_GENERATE ? "generates" : "cleans");
-    fail(element, EBB_WRONG_TYPE, message);
-    g_free(message);
+    refuse_kind(element, ebb_model_info(session->model)->path, kind);
     diffuse_session_close(session);
     return FALSE;
 }

@@ -49,8 +49,10 @@ static struct ebb_device *open_fallback(const char *why, int threads, const stru
 // "auto": the best usable GPU, otherwise the CPU.
 static struct ebb_device *open_auto(int threads, const struct ebb_log *log, struct ebb_error *error)
 {
-    struct ebb_error why = {EBB_NO_DEVICE, "this build has no Vulkan backend"};
+    struct ebb_error why = {0};
     struct ebb_device *device = gpu ? open_backend(gpu, "auto", threads, log, &why) : NULL;
+    if (!gpu)
+        ebb_fail(&why, EBB_NO_DEVICE, "this build has no Vulkan backend");
     if (!device)
         return open_fallback(why.message, threads, log, EBB_LOG_INFO, error);
     device->automatic = true;
