@@ -144,6 +144,8 @@ static void print_sound(const char *path, const struct ebb_sound_reader *reader,
     tool_print("%s", strcmp(path, "-") == 0 ? "standard input" : path);
     if (i->frames != SIZE_MAX)
         row("length", "%.3f s (%zu samples)", (double)i->frames / i->rate, i->frames);
+    else
+        row("length", "the file does not tell it");
     row("rate", "%d Hz", i->rate);
     row("channels", "%d", i->channels);
     print_loop(i, ebb_sound_reader_metadata(reader));

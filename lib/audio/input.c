@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audio/container.h"
+#include "audio/mpeg_head.h"
 #include "base/base.h"
 #include "base/file.h"
 #include "base/temporary.h"
@@ -20,8 +21,9 @@ enum {
     MOST_OPENING_READS = 200000, // a header of millions of empty chunks is none
     RF64_HEAD = 48,              // "RF64", size, "WAVE" and a chunk ds64, in place of
     RIFF_HEAD = 12,
+    LAST_TAG = 128, // an ID3v1 tag, which libsndfile looks for at the end of an MP3
 };
-static const uint64_t ENDLESS = 1ull << 60, MOST_SPOOLED = 4ull << 30;
+static const uint64_t ENDLESS = 1ull << 60, MOST_SPOOLED = 4ull << 30, BEYOND = 1ull << 40;
 
 struct ebb_sound_input {
     char *name;
@@ -43,6 +45,7 @@ struct ebb_sound_input {
     size_t lead_size, lead_for, field_size;
     bool endless;
     uint64_t end;       // of the file as it is shown, counted in its own bytes
+    uint64_t beyond;    // bytes that it is said to have behind those
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
     bool at_end, lacks_end, gave_up;
@@ -217,7 +220,7 @@ static void mend(const struct ebb_sound_input *in, uint64_t at, unsigned char *b
 static sf_count_t shown_size(void *user)
 {
     const struct ebb_sound_input *in = user;
-    return (sf_count_t)(in->end + in->lead_size - in->lead_for);
+    return (sf_count_t)(in->end + in->lead_size - in->lead_for + in->beyond);
 }
 
 static sf_count_t seek_to(sf_count_t offset, int whence, void *user)
@@ -239,13 +242,21 @@ static size_t read_lead(struct ebb_sound_input *in, unsigned char *bytes, size_t
     return n;
 }
 
+// Where in the file what is read next stands. The last bytes are at the end that is said to be.
+static uint64_t place_of(const struct ebb_sound_input *in)
+{
+    uint64_t at = in->position - in->lead_size + in->lead_for;
+    bool last = in->beyond > 0 && at >= in->end + in->beyond - LAST_TAG;
+    return last ? at - in->beyond : at;
+}
+
 static sf_count_t read_shown(void *bytes, sf_count_t count, void *user)
 {
     struct ebb_sound_input *in = user;
     if (count <= 0 || (in->opening_reads >= 0 && ++in->opening_reads > MOST_OPENING_READS))
         return 0;
     size_t size = (size_t)count, done = read_lead(in, bytes, size);
-    uint64_t at = in->position - in->lead_size + in->lead_for;
+    uint64_t at = place_of(in);
     size_t left = at >= in->end ? 0 : in->end - at < size - done ? (size_t)(in->end - at) : size - done;
     unsigned char *rest = (unsigned char *)bytes + done;
     size_t got = in->stream ? read_pipe(in, at, rest, left) : read_file(in, at, rest, left);
@@ -320,6 +331,28 @@ static bool lacks_last_page(struct ebb_sound_input *in)
     return lacks;
 }
 
+// Without a count of frames libsndfile guesses the length from the size of the first frames, and reads no
+// further: of a variable bit rate a part. A file that is said to be very long is read to its end. A wrong
+// count of bytes makes the decoder print a warning.
+static void measure_mpeg(struct ebb_sound_input *in)
+{
+    static const unsigned char many[4] = {0x3f, 0xff, 0xff, 0xff};
+    struct ebb_mpeg_head head;
+    if (in->bytes < LAST_TAG || !ebb_mpeg_find(&head, peek, in))
+        return;
+    in->endless = !head.frames_at || head.more;
+    in->beyond = head.frames_at ? 0 : BEYOND;
+    if (!head.bytes_at)
+        return;
+    uint64_t bytes = in->end > UINT32_MAX ? UINT32_MAX : in->end;
+    size_t counts = head.more ? sizeof(many) : 0; // of frames, in front
+    memcpy(in->field, many, counts);
+    for (size_t i = 0; i < 4; i++)
+        in->field[counts + i] = (unsigned char)(bytes >> (24 - 8 * i));
+    in->layout.size_at = head.bytes_at - counts;
+    in->field_size = counts + 4;
+}
+
 static void measure_file(struct ebb_sound_input *in)
 {
     struct ebb_layout *l = &in->layout;
@@ -329,6 +362,8 @@ static void measure_file(struct ebb_sound_input *in)
                 !ebb_layout_is_empty(l, in->bytes, peek, in);
     in->end = in->bytes;
     in->lacks_end = lacks_last_page(in);
+    if (!l->container)
+        measure_mpeg(in);
     if (!l->container || !l->data)
         return;
     if (open && l->coding && there >= sizeof(last) && peek(in, in->bytes - sizeof(last), last, sizeof(last)))

@@ -443,6 +443,59 @@ TEST(memory_that_the_file_does_not_explain_is_asked_for)
         ebb_sound_clear(&sound);
     }
     unsetenv("EBB_MEMORY");
+}
+
+// ---- an MP3 that does not tell its length ----
+
+// Silence first, so that the first frames are short: what a reader guesses from them is wrong.
+static bool write_mp3(void)
+{
+    static float samples[FRAMES];
+    int mode = SF_BITRATE_MODE_VARIABLE;
+    memset(samples, 0, sizeof(samples));
+    fill_noise(samples + FRAMES / 2, FRAMES / 2, 3, 0.5f);
+    SF_INFO sf = {.samplerate = 48000, .channels = 1, .format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
+    SNDFILE *file = sf_open(scratch(), SFM_WRITE, &sf);
+    if (!file)
+        return false;
+    sf_command(file, SFC_SET_BITRATE_MODE, &mode, sizeof(mode)); // 1.2.0 does it, and says that it failed
+    return sf_writef_float(file, samples, FRAMES) == FRAMES && sf_close(file) == 0;
+}
+
+static void expect_about(const char *what, size_t frames)
+{
+    enum { PADDING = 4 * 1152 }; // of a decoder that does not know where the sound begins and ends
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_sound sound;
+        REQUIRE(read_by(way, &sound, NULL) == EBB_OK);
+        if (sound.frames < frames || sound.frames > frames + PADDING || sound.warning)
+            TEST_FAIL("%s, %s: %zu frames, expected %zu; warning \"%s\"", what, way_names[way], sound.frames,
+                      frames, sound.warning ? sound.warning : "");
+        ebb_sound_clear(&sound);
+    }
+}
+
+TEST(an_mp3_is_read_to_its_end)
+{
+    static unsigned char file[1 << 18], tagged[(1 << 18) + 100] = "ID3\4\0\0\0\0\0\24";
+    enum { TAG = 10 + 20 };
+    if (!write_mp3())
+        SKIP("this libsndfile writes no MP3");
+    expect("with its count", NULL, FRAMES, false);
+    size_t size = read_bytes(file, sizeof(file) / 2);
+    memcpy(file + size, file, size);
+    write_bytes(file, 2 * size);
+    expect_about("two of them in one file", 2 * FRAMES);
+    unsigned char *count = memmem(file, 200, "Xing", 4);
+    REQUIRE(count);
+    memset(count, 0, 4);
+    write_bytes(file, size);
+    expect_about("without a count", FRAMES);
+    memcpy(tagged + TAG, file, size);
+    memset(tagged + TAG + size, 0, 128);
+    memcpy(tagged + TAG + size, "TAG", 3);
+    write_bytes(tagged, TAG + size + 128);
+    expect_about("between two tags", FRAMES);
     unlink(scratch());
 }
 

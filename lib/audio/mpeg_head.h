@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What stands before the sound of an MP3: whether it tells how long the sound is.
+#ifndef EBB_AUDIO_MPEG_HEAD_H
+#define EBB_AUDIO_MPEG_HEAD_H
+
+#include "audio/container.h"
+
+// The first frame of an encoder ("Xing", "Info") tells the count of frames, and mostly that of bytes too.
+struct ebb_mpeg_head {
+    uint64_t frames_at, bytes_at; // where these counts stand, in four bytes; 0: there is none
+    bool more;                    // there is more sound behind what they count: files that were put together
+};
+
+// false: it does not begin as an MP3 does.
+bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file);
+
+#endif
