@@ -30,6 +30,7 @@ void denoise_stream_start(struct denoise_stream *stream)
     stream->stats = (struct denoise_stats){.snr = NAN};
     GST_OBJECT_UNLOCK(stream->element);
     stream->posted = GST_CLOCK_TIME_NONE;
+    stream->behind = GST_CLOCK_TIME_NONE;
     forget_run(stream);
 }
 
@@ -294,13 +295,22 @@ static gboolean lateness_of(const struct denoise_stream *stream, const GstBuffer
 
 // Sound that comes in late has to be caught up with: after a stall of this thread, of what comes before, or
 // of what comes after.
+static void see_clock(struct denoise_stream *stream)
+{
+    if (GST_CLOCK_TIME_IS_VALID(stream->behind))
+        overload_see_clock(&stream->overload, stream->behind, stream->unseen);
+    stream->unseen = 0;
+}
+
+// A sink without a queue in front holds this thread until the last window's sound is due. What came in
+// meanwhile is not late as long as the next window is complete in time: only sound that completes one tells.
 static void watch_clock(struct denoise_stream *stream, const GstBuffer *buffer)
 {
     GstClockTime behind;
-    if (!stream->live || !lateness_of(stream, buffer, &behind))
+    stream->behind = stream->live && lateness_of(stream, buffer, &behind) ? behind : GST_CLOCK_TIME_NONE;
+    if (!stream->overload.dry)
         return;
-    GstClockTime sound = GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer) : 0;
-    overload_see_clock(&stream->overload, behind, sound);
+    see_clock(stream);
     account(stream, 0, 0, GST_BUFFER_PTS(buffer));
 }
 
@@ -416,6 +426,9 @@ static enum ebb_result feed(struct denoise_stream *stream, gsize frames, struct 
     GST_OBJECT_UNLOCK(stream->element);
     if (result == EBB_OK)
         diffuse_session_check_device(stream->session, GST_ELEMENT(stream->element));
+    stream->unseen += sound;
+    if (stream->live && !stream->overload.dry && ebb_denoise_available(stream->denoiser) > 0)
+        see_clock(stream);
     if (stream->live)
         account(stream, compute, sound, pts);
     post_state(stream, pts);

@@ -46,6 +46,8 @@ struct denoise_stream {
     gboolean live, warm;               // warm: what has to be measured is measured
     GstClockTime algorithm, allowance; // the two parts of the latency: the window's delay, and computing
     struct overload overload;
+    GstClockTime behind; // the clock, as the last buffer came in; NONE: there is no telling
+    GstClockTime unseen; // sound that came in since the overload was last told of that
     struct denoise_run run;
     float *scratch;      // one slice, channels interleaved
     GstClockTime posted; // stream time of the last element message

@@ -5,9 +5,9 @@
 
 enum {
     FRAME_HEAD = 4,
-    TAG_HEAD = 10,        // of an ID3v2 tag
-    MOST_TAGS = 16,       // one is usual
-    HAS_FRAMES = 1,       // flags of the encoder's count
+    TAG_HEAD = 10,  // of an ID3v2 tag
+    MOST_TAGS = 16, // one is usual
+    HAS_FRAMES = 1, // flags of the encoder's count
     HAS_BYTES = 2,
     ENCODERS_FRAME = 120, // as much of it as holds both counts, wherever they stand
 };

@@ -733,11 +733,11 @@ TEST(windows_at_discontinuities_are_accounted_for)
     harness_end(h);
 }
 
-// Pushes [from, to) in buffers of 20 ms, each when the clock has reached its end, and `clock` at least.
+// Pushes [from, to) in buffers of up to 20 ms, each when the clock has reached its end, and `clock` at least.
 static void push_by_clock(GstHarness *h, gsize from, gsize to, GstClockTime clock)
 {
     for (gsize at = from; at < to; at += RATE / 50) {
-        GstBuffer *buffer = make_buffer(at, RATE / 50);
+        GstBuffer *buffer = make_buffer(at, MIN(RATE / 50, to - at));
         GstClockTime end = GST_BUFFER_PTS(buffer) + GST_BUFFER_DURATION(buffer);
         REQUIRE(gst_harness_set_time(h, MAX(end, clock)));
         REQUIRE(gst_harness_push(h, buffer) == GST_FLOW_OK);
@@ -767,6 +767,30 @@ TEST(a_stall_is_caught_up_with)
     REQUIRE(!is_tone(&sound, 14 * RATE, 14 * RATE, RATE / 10)); // within a second it is cleaned again
     harness_end(h);
     sound_clear(&sound);
+}
+
+// A sink without a queue in front holds the thread until the sound of the last window is due. What comes in
+// meanwhile completes the next window in time, and is no overload. At t = 0 nothing is computed, so that a
+// busy machine is none either.
+TEST(a_sink_that_waits_is_no_overload)
+{
+    enum { PART = RATE / 100 };
+    GstHarness *h = harness_new("diffusedenoise model=tiny-denoise t=0 latency=0 overload=dry");
+    gst_harness_set_src_caps_str(h, CAPS_F32);
+    GstClockTime held = 0;
+    for (gsize at = 0; at < 4 * RATE; at += PART) {
+        guint before = gst_harness_buffers_received(h);
+        push_by_clock(h, at, at + PART, held);
+        if (gst_harness_buffers_received(h) > before)
+            held = (at + PART) * GST_SECOND / RATE + 60 * GST_MSECOND;
+    }
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_QOS, 0);
+    REQUIRE(!message);
+    push_by_clock(h, 4 * RATE, 5 * RATE, 5 * GST_SECOND); // and this is one
+    message = wait_message(h->element, GST_MESSAGE_QOS, 0);
+    REQUIRE(message);
+    gst_message_unref(message);
+    harness_end(h);
 }
 
 TEST(state_is_told)
