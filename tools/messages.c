@@ -231,6 +231,8 @@ static bool looks_foreign(const char *path, bool coding)
         {0, "FLV"},
         {0, "MPCK"},
         {0, "\x0b\x77"},
+        {0, "\x7f\xfe\x80\x01"},
+        {0, "Creative"},
     };
     static const char *const ours[] = {"RIFF", "caff"};
     char head[8] = {0};

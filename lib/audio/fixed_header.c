@@ -176,6 +176,23 @@ static bool find_xi(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promis
     return true;
 }
 
+#define VOC_MAGIC "Creative Voice File\x1a"
+
+bool ebb_voc_goes_on(ebb_peek *peek, void *file, const struct ebb_layout *layout)
+{
+    enum { END = 0, CONTINUED = 2, SILENCE = 3, KIND_8_BIT = 1, KIND_16_BIT = 9, MOST_BLOCKS = 64 };
+    unsigned char head[20];
+    if (!peek(file, 0, head, sizeof(head)) || memcmp(head, VOC_MAGIC, sizeof(head)) != 0)
+        return false;
+    uint64_t at = layout->data + layout->promised;
+    for (int i = 0; i < MOST_BLOCKS && peek(file, at, head, 4) && head[0] != END; i++) {
+        if (head[0] == KIND_8_BIT || head[0] == CONTINUED || head[0] == SILENCE || head[0] == KIND_16_BIT)
+            return true;
+        at += 4 + little(head + 1, 3);
+    }
+    return false;
+}
+
 static const struct {
     const char *magic;
     size_t size;
@@ -183,7 +200,7 @@ static const struct {
 } formats[] = {
     {"2BIT", 4, find_avr},
     {"NIST_1A\n", 8, find_nist},
-    {"Creative Voice File\x1a", 20, find_voc},
+    {VOC_MAGIC, 20, find_voc},
     {"ALawSoundFile**", 16, find_wve},
     {"\1\4", 2, find_mpc},
     {"\xf0\x7e", 2, find_sds},

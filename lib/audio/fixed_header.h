@@ -9,4 +9,7 @@
 // The place of the samples and how many bytes of them there should be; false: another format.
 bool ebb_fixed_header_find(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promised);
 
+// Whether a VOC has more blocks of sound behind the first one, which `layout` has.
+bool ebb_voc_goes_on(ebb_peek *peek, void *file, const struct ebb_layout *layout);
+
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audio/container.h"
+#include "audio/fixed_header.h"
 #include "audio/mpeg_head.h"
 #include "base/base.h"
 #include "base/file.h"
@@ -334,12 +335,13 @@ static bool lacks_last_page(struct ebb_sound_input *in)
 // Without a count of frames libsndfile guesses the length from the size of the first frames, and reads no
 // further: of a variable bit rate a part. A file that is said to be very long is read to its end. A wrong
 // count of bytes makes the decoder print a warning.
-static void measure_mpeg(struct ebb_sound_input *in)
+static void measure_mpeg(struct ebb_sound_input *in, uint64_t from)
 {
     static const unsigned char many[4] = {0x3f, 0xff, 0xff, 0xff};
     struct ebb_mpeg_head head;
-    if (in->bytes < LAST_TAG || !ebb_mpeg_find(&head, peek, in))
+    if (in->end < from + LAST_TAG || !ebb_mpeg_find(&head, peek, in, from))
         return;
+    in->lead_for = (size_t)from;
     in->endless = !head.frames_at || head.more;
     in->beyond = head.frames_at ? 0 : BEYOND;
     if (!head.bytes_at)
@@ -353,8 +355,19 @@ static void measure_mpeg(struct ebb_sound_input *in)
     in->field_size = counts + 4;
 }
 
+// An MP3 in a WAV is shown without the WAV, whose reader guesses as well. Its metadata is read elsewhere.
+static void measure_mpeg_in_wav(struct ebb_sound_input *in, uint64_t there)
+{
+    const struct ebb_layout *l = &in->layout;
+    in->end = l->data + (!l->open && l->promised < there ? l->promised : there);
+    measure_mpeg(in, l->data);
+    if (!in->lead_for)
+        in->end = in->bytes;
+}
+
 static void measure_file(struct ebb_sound_input *in)
 {
+    enum { LAYER_2 = 0x50, LAYER_3 = 0x55 }; // codings of a WAV
     struct ebb_layout *l = &in->layout;
     unsigned char last[EBB_TAIL_BYTES];
     uint64_t there = in->bytes > l->data ? in->bytes - l->data : 0;
@@ -363,8 +376,12 @@ static void measure_file(struct ebb_sound_input *in)
     in->end = in->bytes;
     in->lacks_end = lacks_last_page(in);
     if (!l->container)
-        measure_mpeg(in);
+        measure_mpeg(in, 0);
     if (!l->container || !l->data)
+        return;
+    if (l->coding == LAYER_2 || l->coding == LAYER_3)
+        measure_mpeg_in_wav(in, there);
+    if (in->lead_for)
         return;
     if (open && l->coding && there >= sizeof(last) && peek(in, in->bytes - sizeof(last), last, sizeof(last)))
         there -= ebb_wav_tail(last, sizeof(last));
@@ -496,6 +513,12 @@ static enum ebb_result open_descriptor(struct ebb_sound_input *in, const char *p
                     "%s: %s", path, strerror(errno));
 }
 
+// libsndfile reads on over the heads of blocks as if they were samples.
+static bool is_in_parts(struct ebb_sound_input *in)
+{
+    return !in->layout.container && in->layout.data && ebb_voc_goes_on(peek, in, &in->layout);
+}
+
 static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, struct ebb_error *error)
 {
     struct stat info;
@@ -521,6 +544,8 @@ static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, 
         if (result == EBB_OK)
             ebb_layout_find(&in->layout, peek, in);
     }
+    if (result == EBB_OK && is_in_parts(in))
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: its sound is in several blocks, expected one", in->name);
     if (result == EBB_OK && in->stream)
         measure_pipe(in);
     else if (result == EBB_OK)

@@ -52,10 +52,10 @@ static bool goes_on(ebb_peek *peek, void *file, uint64_t at, const unsigned char
     return same || memcmp(next, "ID3", 3) == 0;
 }
 
-bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file)
+bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint64_t from)
 {
     unsigned char tag[TAG_HEAD], frame[ENCODERS_FRAME];
-    uint64_t at = 0, size = 0;
+    uint64_t at = from, size = 0;
     *head = (struct ebb_mpeg_head){0};
     for (int i = 0; i < MOST_TAGS && peek(file, at, tag, sizeof(tag)) && (size = tag_bytes(tag)) > 0; i++)
         at += size;

@@ -11,7 +11,7 @@ struct ebb_mpeg_head {
     bool more;                    // there is more sound behind what they count: files that were put together
 };
 
-// false: it does not begin as an MP3 does.
-bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file);
+// Looks from place `from` on. false: nothing begins there as an MP3 does.
+bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint64_t from);
 
 #endif

@@ -496,6 +496,36 @@ TEST(an_mp3_is_read_to_its_end)
     memcpy(tagged + TAG + size, "TAG", 3);
     write_bytes(tagged, TAG + size + 128);
     expect_about("between two tags", FRAMES);
+    enum { WAV_HEAD = 20 + 30 + 8 }; // a format of 30 bytes
+    unsigned char wav[WAV_HEAD] =
+        "RIFF\0\0\0\0WAVEfmt \x1e\0\0\0\x55\0\1\0\x80\xbb\0\0\0\x10\0\0\1\0\0\0\x0c\0"
+        "\1\0\2\0\0\0\x80\4\1\0\x71\5data";
+    put(wav + 4, (uint32_t)(WAV_HEAD + size), 4, false);
+    put(wav + WAV_HEAD - 4, (uint32_t)size, 4, false);
+    memcpy(tagged, wav, WAV_HEAD);
+    memcpy(tagged + WAV_HEAD, file, size);
+    write_bytes(tagged, WAV_HEAD + size);
+    expect_about("in a WAV", FRAMES);
+}
+
+TEST(a_voc_in_parts_is_refused)
+{
+    static const struct container voc = {"VOC", SF_FORMAT_VOC | SF_FORMAT_PCM_16, false, 0, 2};
+    static unsigned char file[1 << 18];
+    enum { KIND = 26, SIZE = KIND + 1, HEAD_SIZE = 12, FIRST = 2 * 1000, SAMPLES = KIND + 4 + HEAD_SIZE };
+    REQUIRE(write_container(&voc, FRAMES));
+    size_t size = read_bytes(file, sizeof(file));
+    REQUIRE(file[KIND] == 9);
+    put(file + SIZE, HEAD_SIZE + FIRST, 3, false); // the rest is another block, which goes on
+    memmove(file + SAMPLES + FIRST + 4, file + SAMPLES + FIRST, size - SAMPLES - FIRST);
+    file[SAMPLES + FIRST] = 2;
+    put(file + SAMPLES + FIRST + 1, 2 * FRAMES - FIRST, 3, false);
+    write_bytes(file, size + 4);
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        REQUIRE(read_by(way, &sound, &error) == EBB_UNSUPPORTED && strstr(error.message, "several blocks"));
+    }
     unlink(scratch());
 }
 
