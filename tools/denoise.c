@@ -600,6 +600,8 @@ static int clean_into(struct denoise *d, const char *input, const char *output)
     }
     close_pass(&p);
     int code = ok ? TOOL_OK : tool_input_error(input, &error);
+    if (!ok && is_folder(input))
+        tool_say("with -r, what is in it: ebb denoise -r FOLDER -o CLEANED");
     if (code && d->json)
         report_print(report_failure("input", input));
     d->made += !code;

@@ -163,9 +163,28 @@ static void put(struct cell *cell, char c)
         cell->text[cell->length++] = c;
 }
 
-static bool is_blank(const struct cursor *c)
+// Bytes of a blank at the cursor; cells copied from a web page have blanks that do not break.
+static size_t blank_size(const struct cursor *c)
 {
-    return *c->at == ' ' || (*c->at == '\t' && c->delimiter != '\t');
+    bool unbroken = c->at[0] == '\xc2' && c->at[1] == '\xa0';
+    bool tab = *c->at == '\t' && c->delimiter != '\t';
+    return unbroken ? 2 : *c->at == ' ' || tab;
+}
+
+static void pass_blanks(struct cursor *c)
+{
+    for (size_t size; (size = blank_size(c)) > 0; c->at += size)
+        ;
+}
+
+static void drop_last_blanks(struct cell *cell)
+{
+    for (bool more = true; more && cell->length > 0;) {
+        const char *end = cell->text + cell->length;
+        bool unbroken = cell->length > 1 && end[-2] == '\xc2' && end[-1] == '\xa0';
+        more = unbroken || end[-1] == ' ' || end[-1] == '\t';
+        cell->length -= unbroken ? 2 : more;
+    }
 }
 
 static bool is_line_end(char c)
@@ -199,8 +218,7 @@ static bool read_plain(struct cursor *c, struct cell *cell)
             return false;
         put(cell, *c->at);
     }
-    while (cell->length > 0 && (cell->text[cell->length - 1] == ' ' || cell->text[cell->length - 1] == '\t'))
-        cell->length--;
+    drop_last_blanks(cell);
     return true;
 }
 
@@ -208,12 +226,11 @@ static bool read_plain(struct cursor *c, struct cell *cell)
 static enum cell_end next_cell(struct cursor *c, struct cell *cell)
 {
     cell->length = 0;
-    while (is_blank(c))
-        c->at++;
+    pass_blanks(c);
     bool ok = *c->at == '"' ? read_quoted(c, cell) : read_plain(c, cell);
     cell->text[cell->length] = 0;
-    while (ok && is_blank(c))
-        c->at++;
+    if (ok)
+        pass_blanks(c);
     if (!ok || (*c->at && *c->at != c->delimiter && !is_line_end(*c->at)))
         return CELL_BAD;
     if (is_line_end(*c->at)) {
@@ -379,8 +396,9 @@ static void read_object(struct list_row *row, const struct row_place *place)
     json_t *object = json_loadb(line, strcspn(line, "\n"), JSON_REJECT_DUPLICATES, &problem), *value;
     const char *key;
     if (!json_is_object(object))
-        note(row, tool_fail(TOOL_USAGE, "%snot a JSON object (%s)", sound_where(row->job),
-                            object ? "it is a list" : problem.text));
+        note(row, tool_fail(TOOL_USAGE, "%snot a JSON object (%s); expected an object on each line%s",
+                            sound_where(row->job), object ? "it is a list" : problem.text,
+                            *line == '[' ? ", as jq -c '.[]' writes those of a list" : ""));
     json_object_foreach(object, key, value)
     {
         struct list_column column = find_column(sound_where(row->job), key);

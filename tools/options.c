@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,6 +324,16 @@ static int complain(const struct tool_command *c, const struct entries *entries,
     return tool_fail(TOOL_USAGE, "there is no option %s; see ebb %s --help", argument, c->name);
 }
 
+// Among several letters behind one dash, getopt does not tell where it is.
+static int refuse_letter(const struct tool_command *c, int letter)
+{
+    char text[2] = {(char)letter, 0};
+    return tool_fail(
+        TOOL_USAGE,
+        "there is no option -%s; see ebb %s --help. A file's name that begins with - goes behind --", text,
+        c->name);
+}
+
 static bool set_setting(const struct any_option *e, struct ebb_recipe *recipe, const char *text, int *code)
 {
     char what[64];
@@ -368,6 +379,8 @@ int tool_recipe_options(const struct tool_command *command, const struct tool_op
             print_help(command, &entries);
             return TOOL_OK;
         }
+        if (got == '?' && optopt != 0 && optopt <= UCHAR_MAX) // a char, which may be negative
+            return refuse_letter(command, optopt);
         if (got == '?' || got == ':')
             return complain(command, &entries, got, argv[optind - 1]);
         const struct any_option *e = got >= 256 ? &entries.at[got - 256] : by_letter(&entries, got);

@@ -62,6 +62,12 @@ prints 'label,name\nrain,{labell}\n' bad.csv
 fails 2 'bad.csv:2: name: there is no field {labell} (did you' $render --list bad.csv -o x/
 prints 'label,folder\nrain,{labell}\n' bad.csv
 fails 2 'bad.csv:2: folder: there is no field {labell}' $render --list bad.csv -o x/
+prints 'label,name\nrain\302\240,\302\240 unbroken \302\240\n' unbroken.csv
+ok "blanks that do not break" $render --list unbroken.csv -o unbroken/
+ok "are none of the name" test -f unbroken/unbroken.wav
+prints '[\n{"label":"rain"},\n{"label":"rain"}]\n' one.json
+fails 2 "one.json:1: not a JSON object .*expected an object on each line, as jq -c '.\[\]' writes" \
+    $render --list one.json -o x/
 prints 'label,folders\nrain,x\n' bad.csv
 fails 2 'no column "folders" (did you mean folder?)' $render --list bad.csv -o x/
 prints 'PK\003\004' book.xlsx

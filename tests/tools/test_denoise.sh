@@ -44,6 +44,7 @@ ok "a folder called as a file is there already" \
 ok "-o with one file's name" \
     sh -c "$clean noise.wav -o named.wav && $clean noise.wav plain.wav && cmp named.wav plain.wav"
 mkdir -p there
+fails 4 'with -r, what is in it' $clean . out.wav
 ok "a folder in the last place" sh -c "$clean noise.wav there/ && cmp there/noise.wav plain.wav"
 cp noise.wav second.wav
 ok "of several" sh -c "$clean noise.wav second.wav there && $helper same there/second.wav plain.wav"

@@ -35,6 +35,9 @@ fails 2 'there are: render, denoise' "$ebb" xyzzy
 
 fails 2 'did you mean --label' "$ebb" render --labl rain
 fails 2 'no option --xyzzy; see ebb render --help' "$ebb" render --xyzzy
+fails 2 'no option -x; see ebb denoise --help. A file.s name that begins with - goes behind --' \
+    "$ebb" denoise a.wav -x.wav
+fails 2 'no option -x; ' "$ebb" denoise -x.wav a.wav
 fails 2 'did you mean --seconds' "$ebb" render --length 3
 fails 2 'did you mean --prompt' "$ebb" render --text rain
 fails 2 'ebb labels tiny-sfx' "$ebb" render --model tiny-sfx --prompt rain -o x.wav
@@ -114,6 +117,20 @@ ok "schedules by name" says '^cosine$' "$ebb" schedules --names
 ok "labels by name" says '^kick$' "$ebb" labels tiny-sfx --names
 ok "labels with their kind" says 'kick .*event .*50%' "$ebb" labels tiny-sfx
 ok "labels as JSON" says '"kind": "texture"' "$ebb" labels tiny-sfx --json
+# completes LINE WORD...: what bash offers for the last word.
+completes() {
+    expected=$1
+    shift
+    # shellcheck disable=SC2016 # bash expands these
+    [ "$(bash -c '. "$0"; COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2))
+        _ebb "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        echo "${COMPREPLY[@]}"' "$data/../tools/ebb.bash-completion" "$ebb" "$@")" = "$expected" ]
+}
+if command -v bash >/dev/null; then
+    ok "completion of a label" completes kick ebb render --model tiny-sfx --label ki
+    ok "and behind a comma" completes rain,kick ebb render --model tiny-sfx --label rain,ki
+    ok "and behind =" completes kick ebb render --model tiny-sfx --label = ki
+fi
 ok "every completion word comes from the program" says 'plot' "$ebb" --help
 fails 3 'nosuch' "$ebb" labels nosuch
 ok "a label in place of a model" says '^  rain  *texture' "$ebb" labels rain
