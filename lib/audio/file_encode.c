@@ -31,6 +31,8 @@ struct ebb_encoder {
     uint32_t serial; // of the Ogg stream
     bool places;     // a FLAC's comments are to tell the mask
     uint32_t mask;
+    char room[64]; // "": none; what stands where the mask will
+    char *recipe;  // beside a comment; NULL: none
 };
 
 static const struct {
@@ -153,32 +155,86 @@ static void number_pages(struct ebb_encoder *e)
     free(page);
 }
 
-// ---- the places of the channels in a FLAC ----
+// ---- comments of other names ----
 
-// libsndfile writes no comment of this name. It is given another of the same length, which is overwritten
-// when the file is complete.
-#define STAND_IN "####################################" // behind "license="
-enum { STAND_IN_SIZE = sizeof(STAND_IN) - 1, NAME_SIZE = sizeof("license=") - 1 };
-
-static void write_places(struct ebb_encoder *e)
+// libsndfile writes comments of some names only. One of those is given a text of the right length, and is
+// overwritten when the file is complete: from `before` bytes before the place where `known` stands.
+static void overwrite_comment(struct ebb_encoder *e, const char *known, size_t before, const char *text)
 {
     enum { MOST_HEAD = 2 << 20 }; // where the comments end
-    char text[NAME_SIZE + STAND_IN_SIZE + 1];
-    int length = snprintf(text, sizeof(text), "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x%08X", e->mask);
     size_t size = e->end < MOST_HEAD ? (size_t)e->end : MOST_HEAD;
-    char *head = length == NAME_SIZE + STAND_IN_SIZE ? malloc(size) : NULL;
+    char *head = malloc(size);
     e->at = 0;
     if (!head || file_read(head, (sf_count_t)size, e) != (sf_count_t)size) {
         e->failure = head ? EIO : ENOMEM;
         free(head);
         return;
     }
-    char *found = memmem(head, size, STAND_IN, STAND_IN_SIZE);
-    if (found && found - head >= NAME_SIZE) {
-        e->at = found - head - NAME_SIZE;
-        file_write(text, length, e);
+    char *found = memmem(head, size, known, strlen(known));
+    if (found && (size_t)(found - head) >= before) {
+        e->at = found - head - (off_t)before;
+        file_write(text, (sf_count_t)strlen(text), e);
     }
     free(head);
+}
+
+#define PLACES "WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x%08X"
+enum { PLACES_SIZE = sizeof(PLACES) - 1 - sizeof("%08X") + 1 + 8 };
+
+// Names that libsndfile writes into a FLAC. The first that is not in use makes room for the places.
+static const struct {
+    int text;
+    const char *name;
+} free_names[] = {
+    {SF_STR_LICENSE, "license"}, {SF_STR_GENRE, "genre"},         {SF_STR_TRACKNUMBER, "tracknumber"},
+    {SF_STR_DATE, "date"},       {SF_STR_COPYRIGHT, "copyright"}, {SF_STR_ALBUM, "album"},
+    {SF_STR_ARTIST, "artist"},   {SF_STR_TITLE, "title"},
+};
+
+static bool is_in_use(const struct metadata_texts *texts, int text)
+{
+    bool used = text == SF_STR_LICENSE && texts->recipe;
+    for (int i = 0; i < METADATA_TAGS; i++)
+        used = used || (metadata_tags[i].text == text && texts->of[i]);
+    return used;
+}
+
+static bool reserve_places(struct ebb_encoder *e, const struct metadata_texts *texts)
+{
+    size_t i = 0, last = sizeof(free_names) / sizeof(*free_names) - 1;
+    while (i < last && is_in_use(texts, free_names[i].text))
+        i++;
+    memset(e->room, '#', PLACES_SIZE);
+    size_t name = (size_t)sprintf(e->room, "%s", free_names[i].name);
+    e->room[name] = '=';
+    return sf_set_string(e->file, free_names[i].text, e->room + name + 1) == 0;
+}
+
+static void write_places(struct ebb_encoder *e)
+{
+    char text[PLACES_SIZE + 1];
+    snprintf(text, sizeof(text), PLACES, e->mask);
+    overwrite_comment(e, e->room, 0, text);
+}
+
+// A recipe beside a comment stands under a name of its own, which is longer than that of its room.
+#define RECIPE_NAME "EBB_RECIPE="
+enum { RECIPE_MORE = sizeof(RECIPE_NAME) - sizeof("license=") };
+
+static bool reserve_recipe(struct ebb_encoder *e, const char *recipe)
+{
+    char *text = NULL;
+    if (asprintf(&text, "%.*s%s", RECIPE_MORE, "###", recipe) < 0)
+        return false;
+    bool set = sf_set_string(e->file, SF_STR_LICENSE, text) == 0;
+    free(text);
+    e->recipe = set ? strdup(recipe) : NULL;
+    return e->recipe != NULL;
+}
+
+static void write_recipe(struct ebb_encoder *e)
+{
+    overwrite_comment(e, e->recipe, sizeof(RECIPE_NAME) - 1, RECIPE_NAME);
 }
 
 // ---- the encoder ----
@@ -233,7 +289,10 @@ static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const cha
         sf_command(e->file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof(quality));
     if (write_texts(e, texts, error) != EBB_OK)
         return EBB_UNWRITABLE;
-    if (e->places && sf_set_string(e->file, SF_STR_LICENSE, STAND_IN) != 0)
+    if (texts->recipe && !reserve_recipe(e, texts->recipe))
+        return ebb_fail(error, EBB_UNWRITABLE, "%s: its recipe cannot be written (%s)", e->name,
+                        sf_strerror(e->file));
+    if (e->places && !reserve_places(e, texts))
         return ebb_fail(error, EBB_UNWRITABLE, "%s: the places of its channels cannot be written (%s)",
                         e->name, sf_strerror(e->file));
     return EBB_OK;
@@ -298,10 +357,12 @@ enum ebb_result ebb_encoder_finish(struct ebb_encoder *encoder, struct ebb_error
     encoder->file = NULL;
     if (sf_close(file) != 0 && !encoder->failure)
         encoder->failure = EIO;
-    if (encoder->ogg && !encoder->failure)
-        number_pages(encoder);
+    if (encoder->recipe && !encoder->failure)
+        write_recipe(encoder);
     if (encoder->places && !encoder->failure)
         write_places(encoder);
+    if (encoder->ogg && !encoder->failure) // and sums the pages
+        number_pages(encoder);
     if (encoder->failure)
         return fail(encoder, error);
     return encoder->spooled ? send(encoder, error) : EBB_OK;
@@ -316,6 +377,7 @@ void ebb_encoder_destroy(struct ebb_encoder **encoder)
         sf_close(e->file);
     if (e->spooled && e->fd >= 0)
         close(e->fd);
+    free(e->recipe);
     free(e);
     *encoder = NULL;
 }

@@ -169,6 +169,8 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         w->has_texts = true;
         if (!metadata_to_texts(metadata, w->comment, &w->texts, &rest))
             return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
+        if (w->places && !is_ogg && metadata_texts_are_full(&w->texts)) // no comment is left for the places
+            rest = metadata_texts_replace_comment(&w->texts) || rest;
     }
     if (metadata && is_ogg && w->places && w->shape.channels > 2)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: the format has other places for its %d channels",

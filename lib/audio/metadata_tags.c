@@ -54,13 +54,12 @@ static int tag_of(const unsigned char *id)
 }
 
 // Of two fields of one name the first counts.
-static bool take_field(const struct wav_field *field, bool commented, struct metadata_texts *texts,
-                       bool *rest)
+static bool take_field(const struct wav_field *field, struct metadata_texts *texts, bool *rest)
 {
     int tag = tag_of(field->id);
     if (tag == COMMENT && metadata_is_recipe((const char *)field->body, field->size))
         return true;
-    if (tag < 0 || texts->of[tag] || (tag == COMMENT && commented)) {
+    if (tag < 0 || texts->of[tag]) {
         *rest = true;
         return true;
     }
@@ -80,17 +79,37 @@ bool metadata_to_texts(const struct ebb_sound_metadata *metadata, const char *co
         bool is_info = wav_chunk_is_list(chunk, "INFO");
         *rest = *rest || !is_info;
         for (size_t at = 0; ok && is_info && wav_chunk_next_field(chunk, &at, &field);)
-            ok = take_field(&field, comment != NULL, texts, rest);
+            ok = take_field(&field, texts, rest);
     }
+    char **place = texts->of[COMMENT] ? &texts->recipe : &texts->of[COMMENT];
     if (ok && comment)
-        ok = (texts->of[COMMENT] = strdup(comment)) != NULL;
+        ok = (*place = strdup(comment)) != NULL;
     return ok;
+}
+
+bool metadata_texts_replace_comment(struct metadata_texts *texts)
+{
+    if (!texts->recipe)
+        return false;
+    free(texts->of[COMMENT]);
+    texts->of[COMMENT] = texts->recipe;
+    texts->recipe = NULL;
+    return true;
+}
+
+bool metadata_texts_are_full(const struct metadata_texts *texts)
+{
+    bool full = true;
+    for (int i = 0; i < METADATA_TAGS; i++)
+        full = full && (texts->of[i] || metadata_tags[i].text == SF_STR_SOFTWARE);
+    return full;
 }
 
 void metadata_texts_clear(struct metadata_texts *texts)
 {
     for (int i = 0; i < METADATA_TAGS; i++)
         free(texts->of[i]);
+    free(texts->recipe);
     *texts = (struct metadata_texts){0};
 }
 

@@ -20,14 +20,21 @@ extern const struct metadata_tag metadata_tags[METADATA_TAGS];
 // Texts in UTF-8 in the order of metadata_tags, owned; NULL: none.
 struct metadata_texts {
     char *of[METADATA_TAGS];
+    char *recipe; // beside somebody else's comment
 };
 
-// The texts of `metadata`, with `comment` (NULL: none) in place of a recipe of ours. `*rest`: there is
-// something else in the metadata, or a comment that is not a recipe and would stand where `comment` does.
-// false: out of memory; what is in `texts` is to be cleared in any case.
+// The texts of `metadata`, with `comment` (NULL: none) in place of a recipe of ours, or beside a comment that
+// is none. `*rest`: there is something else in the metadata. false: out of memory; what is in `texts` is to
+// be cleared in any case.
 bool metadata_to_texts(const struct ebb_sound_metadata *metadata, const char *comment,
                        struct metadata_texts *texts, bool *rest);
 void metadata_texts_clear(struct metadata_texts *texts);
+
+// The recipe takes the comment's place after all. true: a comment gave way.
+bool metadata_texts_replace_comment(struct metadata_texts *texts);
+
+// Whether there is one of each tag; of the software's name libsndfile makes its own.
+bool metadata_texts_are_full(const struct metadata_texts *texts);
 
 // The comment among them, or "".
 const char *metadata_texts_comment(const struct metadata_texts *texts);

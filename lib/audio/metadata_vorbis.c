@@ -79,9 +79,25 @@ static bool take_description(struct ebb_sound_metadata *m, const struct comment 
     return ok;
 }
 
+// Ours, beside somebody else's comment.
+static bool is_recipe(const struct comment *c)
+{
+    return is_named(c, "EBB_RECIPE") && metadata_is_recipe(c->text + c->name + 1, c->size - c->name - 1);
+}
+
+// The first counts. false: out of memory.
+static bool take_recipe(struct ebb_sound_metadata *m, const struct comment *c)
+{
+    if (!m->recipe)
+        m->recipe = strndup(c->text + c->name + 1, c->size - c->name - 1);
+    return m->recipe != NULL;
+}
+
 static bool take_comment(struct ebb_sound_metadata *m, const struct comment *c)
 {
     char name[MOST_NAME + 1] = {0};
+    if (is_recipe(c))
+        return take_recipe(m, c);
     if (is_named(c, "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"))
         take_mask(m, c);
     else if (is_named(c, "DESCRIPTION"))

@@ -3,6 +3,7 @@
 #include <ebb/audio.h>
 
 #include "audio/file_metadata.h"
+#include "audio/metadata_tags.h"
 #include "audio/vorbis_order.h"
 #include "audio/wav_chunk.h"
 #include "audio/wav_header.h"
@@ -619,8 +620,18 @@ static void require_text(const char *path, int text, const char *want)
     sf_close(file);
 }
 
-// The texts stay, in UTF-8. A recipe of ours is replaced by the new one; somebody's comment has no place
-// beside it, which is said, and so is everything that is no text.
+static void require_recipe(const char *path, const char *want)
+{
+    struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
+    REQUIRE(reader);
+    const char *got = ebb_sound_reader_info(reader)->recipe;
+    REQUIRE_STRING(got ? got : "(none)", want ? want : "(none)");
+    REQUIRE(!ebb_sound_metadata_lost(ebb_sound_reader_metadata(reader)));
+    ebb_sound_reader_close(&reader);
+}
+
+// The texts stay, in UTF-8. A recipe of ours is replaced by the new one; somebody's comment stays beside it.
+// What is no text has no place, which is said.
 TEST(texts_of_a_recording_stay_in_flac_and_ogg)
 {
     static const char recipe[] = "{\"ebb\": 2}";
@@ -629,7 +640,7 @@ TEST(texts_of_a_recording_stay_in_flac_and_ogg)
         bool loop, fits;
     } rows[] = {
         {NULL, NULL, NULL, false, true},           {"mine", NULL, "mine", false, true},
-        {"mine", recipe, recipe, false, false},    {"{\"ebb\": 1}", recipe, recipe, false, true},
+        {"mine", recipe, "mine", false, true},     {"{\"ebb\": 1}", recipe, recipe, false, true},
         {"{\"ebb\": 1}", NULL, NULL, false, true}, {NULL, NULL, NULL, true, false},
     };
     static const float samples[4800];
@@ -649,6 +660,39 @@ TEST(texts_of_a_recording_stay_in_flac_and_ogg)
         require_text(path, SF_STR_TITLE, "Caf\xc3\xa9 \xc3\xbc");
         require_text(path, SF_STR_ARTIST, "J\xc3\xb6rg");
         require_text(path, SF_STR_COMMENT, rows[k].want);
+        if (rows[k].comment)
+            require_recipe(path, rows[k].comment);
+    }
+}
+
+// Both are comments that libsndfile does not write, in the room of others. Where all others are in use, the
+// recipe takes the comment's place.
+TEST(a_recipe_stands_beside_a_comment_and_the_places_in_a_flac)
+{
+    static const char recipe[] = "{\"ebb\": 2, \"verb\": \"denoise\"}";
+    static const float samples[4 * 4800];
+    for (int full = 0; full < 2; full++) {
+        struct ebb_sound_metadata *metadata = told("mine", false), *read = NULL;
+        struct wav_chunk *info = &metadata->chunks.items[0];
+        for (int i = 2; full && i < METADATA_TAGS - 1; i++)
+            REQUIRE(metadata_tags[i].text == SF_STR_SOFTWARE ||
+                    wav_chunk_append_field(info, metadata_tags[i].id, "1", 2));
+        metadata->mask = 0x603; // two in front and two beside
+        struct ebb_sound_writer *w = ebb_sound_writer_create(in_folder("both.flac"), 4, 48000, EBB_FLAC_16,
+                                                             recipe, NULL);
+        REQUIRE(w && ebb_sound_writer_begin(w, metadata, 4800, NULL) == (full ? EBB_UNSUPPORTED : EBB_OK));
+        REQUIRE(!full || ebb_sound_writer_begin(w, NULL, 4800, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_writer_write(w, samples, 4800, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_writer_finish(w, NULL) == EBB_OK);
+        ebb_sound_writer_destroy(&w);
+        ebb_sound_metadata_destroy(&metadata);
+        require_text(in_folder("both.flac"), SF_STR_COMMENT, full ? recipe : "mine");
+        require_recipe(in_folder("both.flac"), recipe);
+        struct ebb_sound_reader *reader = ebb_sound_reader_open(in_folder("both.flac"), NULL);
+        read = ebb_sound_metadata_copy(ebb_sound_reader_metadata(reader), 0);
+        REQUIRE(read && read->mask == 0x603);
+        ebb_sound_metadata_destroy(&read);
+        ebb_sound_reader_close(&reader);
     }
 }
 

@@ -155,10 +155,10 @@ EBB_API void ebb_sound_metadata_destroy(struct ebb_sound_metadata **metadata);
 
 // Called once, before the first samples: sets the metadata of the file (NULL: none) and the number of frames
 // (SIZE_MAX: unknown; the file then keeps room to become an RF64). The writer's comment replaces a recipe of
-// Ebb; beside any other comment it stands in a chunk of its own, "ebbr". EBB_UNSUPPORTED: a FLAC and an Ogg
-// hold no more than texts (INFO), one comment among them, and an Ogg's channels have the places that Vorbis
-// gives them; call it again without. What the file can hold stays all the same: the texts, and in a FLAC the
-// places of the channels.
+// Ebb; beside any other comment it stands in a chunk of its own, "ebbr", or in a comment "EBB_RECIPE" of a
+// FLAC or an Ogg. EBB_UNSUPPORTED: these two hold no more than texts (INFO), and an Ogg's channels have the
+// places that Vorbis gives them; call it again without. What the file can hold stays all the same: the texts,
+// and in a FLAC the places of the channels.
 EBB_API enum ebb_result ebb_sound_writer_begin(struct ebb_sound_writer *writer,
                                                const struct ebb_sound_metadata *metadata, size_t frames,
                                                struct ebb_error *error);
