@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What FLAC, Ogg and W64 files hold and libsndfile does not tell of: taken where a WAV has a place for it,
-// named where it has none.
+// What FLAC, Ogg, W64 and MP3 files hold and libsndfile does not tell of: taken where a WAV has a place for
+// it, named where it has none.
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +129,62 @@ static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound
     }
 }
 
+// ---- the ID3 tag of an MP3 ----
+
+enum { ID3_HEAD = 10, ID3_FRAME_HEAD = 10 };
+
+static uint32_t syncsafe(const unsigned char *at)
+{
+    return (uint32_t)(at[0] & 0x7f) << 21 | (uint32_t)(at[1] & 0x7f) << 14 | (uint32_t)(at[2] & 0x7f) << 7 |
+           (at[3] & 0x7f);
+}
+
+static uint32_t big32(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+// Whether the tag holds no more than the texts that libsndfile tells, and the encoder's notes.
+static bool is_told_id3(const struct metadata_block *tag)
+{
+    static const char told[] = "TIT2 TPE1 TALB TDRC TYER COMM TRCK TCOP TCON TSSE TENC TLEN";
+    int version = tag->body[3];
+    bool plain = (version == 3 || version == 4) && tag->body[5] == 0;
+    for (size_t at = ID3_HEAD; plain && at + ID3_FRAME_HEAD <= tag->size && tag->body[at];) {
+        char id[5] = {0};
+        memcpy(id, tag->body + at, 4);
+        size_t size = version == 4 ? syncsafe(tag->body + at + 4) : big32(tag->body + at + 4);
+        plain = strstr(told, id) != NULL && size <= tag->size - at - ID3_FRAME_HEAD;
+        at += ID3_FRAME_HEAD + size;
+    }
+    return plain;
+}
+
+// A WAV keeps it in a chunk, as a whole: pictures, chapters and all. A recipe of ours in it is told as the
+// comment. false: out of memory.
+static bool take_id3(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
+{
+    unsigned char head[ID3_HEAD];
+    struct metadata_block tag;
+    if (!ebb_sound_input_look(input, 0, head, sizeof(head)))
+        return true;
+    size_t size = ID3_HEAD + syncsafe(head + 6);
+    if (size > METADATA_MOST_BYTES - m->bytes || !read_block(input, 0, size, &tag)) {
+        metadata_lose(m, "an ID3 tag (%zu bytes; %d MiB are kept in all)", size, METADATA_MOST_BYTES >> 20);
+        return true;
+    }
+    bool ours = memmem(tag.body, tag.size, "{\"ebb\"", 6) != NULL, ok = true;
+    if (!ours && !is_told_id3(&tag)) {
+        struct wav_chunk *kept = wav_chunks_add(&m->chunks, "id3 ", tag.body, (uint32_t)tag.size);
+        ok = kept != NULL;
+        if (kept)
+            kept->behind = true;
+        m->bytes += size;
+    }
+    free(tag.body);
+    return ok;
+}
+
 bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
 {
     unsigned char head[4];
@@ -138,6 +194,8 @@ bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_
         return take_flac_blocks(metadata, input);
     if (memcmp(head, "OggS", 4) == 0)
         return take_ogg_comments(metadata, input);
+    if (memcmp(head, "ID3", 3) == 0)
+        return take_id3(metadata, input);
     if (memcmp(head, "riff", 4) == 0)
         name_w64_chunks(metadata, input);
     return true;
