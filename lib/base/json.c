@@ -34,6 +34,8 @@ enum {
 
 static const struct python_number *python_number_at(const char *text)
 {
+    if (*text != 'N' && *text != 'I' && *text != '-') // asked at every byte of a file
+        return NULL;
     for (int i = 0; i < PYTHON_NUMBERS; i++)
         if (strncmp(text, python_numbers[i].word, strlen(python_numbers[i].word)) == 0)
             return &python_numbers[i];
@@ -89,7 +91,7 @@ static enum ebb_result prepare(const char *path, const char *text, size_t size, 
             i += strlen(number->word);
             continue;
         }
-        if (string && strncmp(text + i, "\\u0000", 6) == 0)
+        if (string && text[i] == '\\' && strncmp(text + i, "\\u0000", 6) == 0)
             return ebb_fail(error, EBB_CORRUPT, "%s: a string with a NUL in it", path);
         depth += string ? 0 : (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
         if (depth > MAX_DEPTH)
