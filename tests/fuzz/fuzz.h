@@ -5,6 +5,7 @@
 #define EBB_TESTS_FUZZ_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,13 @@ static inline void fuzz_put(const char *name, const uint8_t *data, size_t size)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     CHECK(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     close(fd);
+}
+
+static inline void fuzz_remove(const char *name)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+    unlink(path);
 }
 
 #endif

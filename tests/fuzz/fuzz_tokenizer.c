@@ -13,34 +13,42 @@ static void encode(const struct ebb_tokenizer *tokenizer, const char *text, size
     ebb_tokens_clear(&tokens);
 }
 
+enum { VOCAB, MERGES, WHOLE, SPIECE, CONFIG, FILES };
+static const char *const names[FILES] = {"vocab.json", "merges.txt", "tokenizer.json", "spiece.model",
+                                         "tokenizer_config.json"};
+static bool there[FILES];
+
+static void put(int file, const uint8_t *data, size_t size)
+{
+    fuzz_put(names[file], data, size);
+    there[file] = true;
+}
+
+static void remove_files(void)
+{
+    for (int i = 0; i < FILES; i++)
+        if (there[i])
+            fuzz_remove(names[i]);
+    memset(there, 0, sizeof(there));
+}
+
 static void write_files(const uint8_t *data, size_t size)
 {
-    static const char *const files[] = {"vocab.json",
-                                        "merges.txt",
-                                        "tokenizer.json",
-                                        "spiece.model",
-                                        "tokenizer_config.json",
-                                        "special_tokens_map.json",
-                                        "added_tokens.json"};
-    char path[300];
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), files[i]);
-        unlink(path);
-    }
+    remove_files();
     const uint8_t *rest = data + 1, *zero = memchr(rest, 0, size - 1);
     size_t first = zero ? (size_t)(zero - rest) : size - 1;
     if (data[0] % 3 == 0) {
-        fuzz_put("vocab.json", rest, first);
-        fuzz_put("merges.txt", zero ? zero + 1 : rest, zero ? size - 2 - first : 0);
+        put(VOCAB, rest, first);
+        put(MERGES, zero ? zero + 1 : rest, zero ? size - 2 - first : 0);
     } else {
-        fuzz_put(data[0] % 3 == 1 ? "tokenizer.json" : "spiece.model", rest, size - 1);
+        put(data[0] % 3 == 1 ? WHOLE : SPIECE, rest, size - 1);
     }
     if (data[0] / 3 % 4) {
         static const char *const classes[] = {"CLIPTokenizer", "RobertaTokenizer", "T5Tokenizer"};
         char text[64];
         int length = snprintf(text, sizeof(text), "{\"tokenizer_class\": \"%s\"}",
                               classes[data[0] / 3 % 4 - 1]);
-        fuzz_put("tokenizer_config.json", (const uint8_t *)text, (size_t)length);
+        put(CONFIG, (const uint8_t *)text, (size_t)length);
     }
 }
 
