@@ -26,7 +26,7 @@ static const struct op_case cases[] = {
     {"winograd, many chunks", 1, 50, 70, 100, .cout = 34, .kernel = 3, .vector = true},
     {"winograd, chunks of a batch", 2, 37, 41, 130, .act = EBB_ACT_SILU, .cout = 20, .kernel = 3,
      .vector = true, .residual = true},
-    {"winograd, groups of weights", 1, 9, 15, 300, .cout = 430, .kernel = 3, .bias = true},
+    {"winograd, slices of the input", 1, 9, 15, 300, .cout = 430, .kernel = 3, .bias = true},
     {"conv 3x3, stride 2, groups of weights", 1, 5, 6, 300, .cout = 430, .kernel = 3, .stride = 2,
      .bias = true},
     {"conv 3x3, stride 2, bands", 2, 75, 90, 80, .groups = 8, .act = EBB_ACT_SILU, .cout = 10, .kernel = 3,

@@ -29,10 +29,8 @@ def winograd(h, w, cin, cout, stride):
     """The tile's size by the rule of lib/backend/cpu/winograd.c; 0: direct."""
     if stride != 1 or cin < 16 or cout < 16:
         return 0
-    for size in (4, 2):
-        if tiles(h, w, size) >= 8 and 2 * h * w >= tiles(h, w, size) * size * size:
-            return size
-    return 0
+    costs = {0: 9 * h * w, **{size: (size + 2) ** 2 * (tiles(h, w, size) + 4) for size in (2, 4)}}
+    return min(costs, key=costs.get)
 
 
 def of_conv(match, tiles_of_amx):

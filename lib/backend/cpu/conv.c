@@ -183,10 +183,8 @@ static const struct cpu_bf16_kernels *tiles_of(const struct cpu_device *device, 
 size_t cpu_conv_worth(const struct cpu_device *device, const struct cpu_op *op)
 {
     const struct ebb_weight *weight = op->op->weight;
-    if (op->op->kind != EBB_OP_CONV)
+    if (op->op->kind != EBB_OP_CONV || !tiles_of(device, op))
         return 0;
-    if (!tiles_of(device, op))
-        return winograd_worth(op->op, op->dst);
     bool worth = (size_t)op->dst->n * cpu_pixels(op->dst) <= HOLD_PIXELS;
     size_t depth = (size_t)weight->kh * (size_t)weight->kw * (size_t)weight->cin;
     return worth ? cpu_panels_floats(depth, weight->cout) / 2 : 0;
@@ -294,8 +292,7 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
     struct cpu_conv *conv = ebb_alloc(1, sizeof(*conv));
     op->conv = conv;
     if (conv && winograd) // whose input is rounded after its transformation
-        packed = winograd_prepare(device, &conv->winograd, winograd, o->weight, dst, op->hold,
-                                  in_bf16(device, op));
+        packed = winograd_prepare(device, &conv->winograd, winograd, o->weight, dst, in_bf16(device, op));
     else if (conv)
         packed = pack_direct(conv, device, op);
     if (!packed)

@@ -61,13 +61,14 @@ struct cpu_winograd_out {
     float scale;
 };
 
-// G g G^T of rows [first, first + count) of the input channels of a panel, (9, cin, width); out: (points,
-// cin, width).
+// G g G^T of input channels [first, first + count) of a panel, (9, cin, width), to (points, count, width),
+// where points lie `plane` floats apart.
 struct cpu_winograd_weights {
     const void *panel;
     enum ebb_number number;
     int cin, width, first, count;
     float *out;
+    size_t plane;
 };
 
 // G g of F(4, 4): `count` numbers of each of up to 4 taps, which follow each other; points lie `plane` floats
@@ -110,7 +111,7 @@ struct cpu_kernels {
     // points; the outputs of `out` are one row.
     void (*toom4_in)(const float *src, size_t step, int channels, float *dst, size_t plane);
     void (*toom4_out)(const struct cpu_winograd_out *out);
-    int tiles; // that a block of Winograd products should have
+    int tiles; // that row() multiplies at a time, about: 8 or 9, of which 72 is a multiple
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
     // sums[c] and products[c]: sum of g and of g x over pixels, in double.

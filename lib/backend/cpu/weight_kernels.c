@@ -31,6 +31,16 @@ INLINE vec widen_bf16(const uint16_t *p)
     return (vec)(__builtin_convertvector(bits, veci) << 16);
 }
 
+// LANES numbers of an array, from `index` on.
+INLINE vec load_number(const void *array, size_t index, const enum ebb_number number)
+{
+    if (number == EBB_FLOAT16)
+        return widen_f16((const uint16_t *)array + index);
+    if (number == EBB_BFLOAT16)
+        return widen_bf16((const uint16_t *)array + index);
+    return load((const float *)array + index);
+}
+
 // `count` is a multiple of 16, as everything in panels.
 static void widen(enum ebb_number number, const void *src, size_t count, float *dst)
 {
@@ -45,7 +55,92 @@ static void widen(enum ebb_number number, const void *src, size_t count, float *
         memcpy(dst, src, count * sizeof(*dst));
 }
 
-// ---- Winograd: G g G^T, in double, of Lavin and Gray 2016 ----
+// ---- Winograd: G g G^T, of Lavin and Gray 2016 ----
+
+INLINE void kernel_side(const vec g[3], vec out[6], const int n)
+{
+    if (n == 6) {
+        vec b = g[1] * splat(1.0f / 6), c = g[2] * splat(1.0f / 6), e = g[1] * splat(1.0f / 12);
+        vec even = g[0] * splat(1.0f / 6) + c, near = g[0] * splat(1.0f / 24) + c;
+        out[0] = g[0] * splat(0.25f);
+        out[1] = -even - b;
+        out[2] = b - even;
+        out[3] = near + e;
+        out[4] = near - e;
+        out[5] = g[2];
+    } else {
+        vec even = (g[0] + g[2]) * splat(0.5f), b = g[1] * splat(0.5f);
+        out[0] = g[0];
+        out[1] = even + b;
+        out[2] = even - b;
+        out[3] = g[2];
+    }
+}
+
+enum { ROWS_AHEAD = 12 }; // input channels whose weights are fetched before they are needed
+
+INLINE void fetch(const char *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(from + i);
+}
+
+// LANES output channels from number `at` of the panel on, whose 9 places lie `step` numbers apart.
+INLINE void kernel_lanes(const void *panel, size_t at, size_t step, float *dst, size_t plane, const int n,
+                         const enum ebb_number number)
+{
+    vec rows[6][3], column[3], out[6];
+    UNROLL
+    for (int j = 0; j < 3; j++) {
+        UNROLL
+        for (int i = 0; i < 3; i++)
+            column[i] = load_number(panel, at + (size_t)(3 * i + j) * step, number);
+        kernel_side(column, out, n);
+        UNROLL
+        for (int i = 0; i < n; i++)
+            rows[i][j] = out[i];
+    }
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        kernel_side(rows[i], out, n);
+        UNROLL
+        for (int j = 0; j < n; j++)
+            store(dst + (size_t)(n * i + j) * plane, out[j]);
+    }
+}
+
+INLINE void winograd_rows(const struct cpu_winograd_weights *w, const int n, const enum ebb_number number)
+{
+    size_t width = (size_t)w->width, step = (size_t)w->cin * width, size = ebb_number_size(number);
+    for (size_t i = 0; i < (size_t)w->count; i++) {
+        size_t at = ((size_t)w->first + i) * width;
+        for (size_t k = 0; k < 9; k++)
+            fetch((const char *)w->panel + (k * step + at + ROWS_AHEAD * width) * size, width * size);
+        for (size_t c = 0; c < width; c += LANES)
+            kernel_lanes(w->panel, at + c, step, w->out + i * width + c, w->plane, n, number);
+    }
+}
+
+INLINE void winograd_weights(const struct cpu_winograd_weights *w, const int n)
+{
+    switch (w->number) {
+    case EBB_FLOAT16: winograd_rows(w, n, EBB_FLOAT16); break;
+    case EBB_BFLOAT16: winograd_rows(w, n, EBB_BFLOAT16); break;
+    default: winograd_rows(w, n, EBB_FLOAT32); break;
+    }
+}
+
+static void winograd4(const struct cpu_winograd_weights *w)
+{
+    winograd_weights(w, 6);
+}
+
+static void winograd2(const struct cpu_winograd_weights *w)
+{
+    winograd_weights(w, 4);
+}
+
+// ---- Toom and Cook's F(4, 4), in double ----
 
 enum { HALF = LANES / 2 }; // doubles of one register
 typedef double vecd_half __attribute__((vector_size(8 * HALF)));
@@ -63,75 +158,6 @@ INLINE void store_narrow(float *p, vecd_half x)
     vec_half v = __builtin_convertvector(x, vec_half);
     memcpy(p, &v, sizeof(v));
 }
-
-INLINE void kernel_side(const vecd_half g[3], vecd_half out[6], const int n)
-{
-    if (n == 6) {
-        vecd_half a = g[0] * (1.0 / 6), b = g[1] * (1.0 / 6), c = g[2] * (1.0 / 6);
-        vecd_half d = g[0] * (1.0 / 24), e = g[1] * (1.0 / 12);
-        out[0] = g[0] * 0.25;
-        out[1] = -a - b - c;
-        out[2] = b - a - c;
-        out[3] = d + e + c;
-        out[4] = d - e + c;
-        out[5] = g[2];
-    } else {
-        vecd_half a = g[0] * 0.5, b = g[1] * 0.5, c = g[2] * 0.5;
-        out[0] = g[0];
-        out[1] = a + b + c;
-        out[2] = a - b + c;
-        out[3] = g[2];
-    }
-}
-
-// HALF output channels; `src` has the 9 places `step` floats apart.
-INLINE void kernel_lanes(const float *src, size_t step, float *dst, size_t plane, const int n)
-{
-    vecd_half rows[6][3], column[3], out[6];
-    for (int j = 0; j < 3; j++) {
-        for (int i = 0; i < 3; i++)
-            column[i] = load_wide(src + (size_t)(3 * i + j) * step);
-        kernel_side(column, out, n);
-        for (int i = 0; i < n; i++)
-            rows[i][j] = out[i];
-    }
-    for (int i = 0; i < n; i++) {
-        kernel_side(rows[i], out, n);
-        for (int j = 0; j < n; j++)
-            store_narrow(dst + (size_t)(n * i + j) * plane, out[j]);
-    }
-}
-
-INLINE void winograd_weights(const struct cpu_winograd_weights *w, const int n)
-{
-    size_t width = (size_t)w->width, plane = (size_t)w->cin * width;
-    float wide[9 * CPU_PANEL];
-    for (int i = w->first; i < w->first + w->count; i++) {
-        const float *src = (const float *)w->panel + (size_t)i * width;
-        size_t step = plane;
-        if (w->number != EBB_FLOAT32) {
-            for (size_t k = 0; k < 9; k++)
-                widen(w->number, (const uint16_t *)w->panel + k * plane + (size_t)i * width, width,
-                      wide + k * width);
-            src = wide;
-            step = width;
-        }
-        for (size_t c = 0; c < width; c += HALF)
-            kernel_lanes(src + c, step, w->out + (size_t)i * width + c, plane, n);
-    }
-}
-
-static void winograd4(const struct cpu_winograd_weights *w)
-{
-    winograd_weights(w, 6);
-}
-
-static void winograd2(const struct cpu_winograd_weights *w)
-{
-    winograd_weights(w, 4);
-}
-
-// ---- Toom and Cook's F(4, 4), in double ----
 
 // 16 numbers of each tap; what is beyond the taps is 0.
 INLINE void toom_lanes(float taps[4][16], float *out, size_t plane)

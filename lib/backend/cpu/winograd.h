@@ -6,24 +6,22 @@
 
 struct winograd {
     const struct cpu_panels *panels;
-    const struct winograd_panels *held;   // transformed ahead; NULL: at each evaluation
     int size, points;                     // size x size outputs a tile, 4 or 2; points: (size + 2)^2
     int cin, rows, columns, tiles, chunk; // tiles: rows x columns an item; chunk: tiles at a time
-    int group;                            // panels at a time
+    int slice;                            // input channels whose weights are transformed at a time
     bool bf16;                            // transformed input and weights are pairs
     int chunk_rows, padded_lines;         // of a chunk: rows of tiles, and lines of its padded input
-    // Floats of scratch: transformed weights, transformed input, a thread's products; all of it.
-    size_t weights, transformed, products, scratch;
+    // Floats of scratch: transformed input; a thread's transformed weights and products; all of it.
+    size_t plane; // floats from one point of the transformed input to the next
+    size_t transformed, weights, products, scratch;
 };
 
 // Size of the tiles, 4 or 2; 0: the convolution is not done by Winograd's method. Depends on shapes alone,
 // without the batch.
 int winograd_size(const struct ebb_weight *weight, const struct ebb_operand *dst, int stride, int pad);
-// Floats of the transformed weights of a convolution, if it gains from holding them; otherwise 0.
-size_t winograd_worth(const struct ebb_op *op, const struct ebb_operand *dst);
-// False: no memory. `hold`: the weights are transformed now and held.
+// False: no memory.
 bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size,
-                      struct ebb_weight *weight, const struct ebb_operand *dst, bool hold, bool bf16);
+                      struct ebb_weight *weight, const struct ebb_operand *dst, bool bf16);
 
 struct winograd_job {
     const struct winograd *winograd;
@@ -42,8 +40,7 @@ struct winograd_job {
     float scale;
     int first, count; // tiles of the chunk at hand
     int first_line;   // of the chunk's input
-    const float *weights;
-    int panel; // the first of the group at hand, at `weights`
+    int parts, part;  // of the chunk, and tiles of a part
 };
 void winograd_run(struct winograd_job *job);
 
