@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What FLAC, Ogg, W64 and MP3 files hold and libsndfile does not tell of: taken where a WAV has a place for
-// it, named where it has none.
+// What FLAC, Ogg, W64, CAF and MP3 files hold and libsndfile does not tell of: taken where a WAV has a place
+// for it, named where it has none.
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "file_metadata.h"
 
@@ -15,6 +16,11 @@ struct metadata_block {
     unsigned char *body;
     size_t size;
 };
+
+static uint32_t big32(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
 
 static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t size,
                        struct metadata_block *block)
@@ -129,6 +135,44 @@ static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound
     }
 }
 
+// Keys and values of a CAF's texts, each with a 0 behind it. libsndfile tells those of these names.
+static void name_caf_texts(struct ebb_sound_metadata *m, const struct metadata_block *info)
+{
+    static const char *const told[] = {"title", "copyright", "software", "artist",  "comment",    "date",
+                                       "album", "license",   "genre",    "encoder", "tracknumber"};
+    const char *at = (const char *)info->body + 4, *end = (const char *)info->body + info->size;
+    while (at < end) {
+        const char *key = at;
+        at += strnlen(at, (size_t)(end - at)) + 1;
+        at += at < end ? strnlen(at, (size_t)(end - at)) + 1 : 0;
+        bool known = !*key;
+        for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
+            known = known || strncasecmp(key, told[i], (size_t)(end - key)) == 0;
+        if (!known)
+            metadata_lose(m, "%.*s", (int)(end - key < 40 ? end - key : 40), key);
+    }
+}
+
+static void name_caf_info(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
+{
+    enum { CAF_HEAD = 8, COUNT = 4 };
+    unsigned char head[12];
+    uint64_t at = CAF_HEAD, end = ebb_sound_input_bytes(input);
+    for (int i = 0; i < MOST_BLOCKS && ebb_sound_input_look(input, at, head, sizeof(head)); i++) {
+        struct metadata_block info;
+        uint64_t size = (uint64_t)big32(head + 4) << 32 | big32(head + 8);
+        at += sizeof(head);
+        if (size > end - at) // the samples, to the end
+            return;
+        if (memcmp(head, "info", 4) == 0 && size > COUNT && size <= METADATA_MOST_BYTES &&
+            read_block(input, at, (size_t)size, &info)) {
+            name_caf_texts(m, &info);
+            free(info.body);
+        }
+        at += size;
+    }
+}
+
 // ---- the ID3 tag of an MP3 ----
 
 enum { ID3_HEAD = 10, ID3_FRAME_HEAD = 10 };
@@ -137,11 +181,6 @@ static uint32_t syncsafe(const unsigned char *at)
 {
     return (uint32_t)(at[0] & 0x7f) << 21 | (uint32_t)(at[1] & 0x7f) << 14 | (uint32_t)(at[2] & 0x7f) << 7 |
            (at[3] & 0x7f);
-}
-
-static uint32_t big32(const unsigned char *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 // Whether the tag holds no more than the texts that libsndfile tells, and the encoder's notes.
@@ -194,6 +233,8 @@ bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_
         return take_flac_blocks(metadata, input);
     if (memcmp(head, "OggS", 4) == 0)
         return take_ogg_comments(metadata, input);
+    if (memcmp(head, "caff", 4) == 0)
+        name_caf_info(metadata, input);
     if (memcmp(head, "ID3", 3) == 0)
         return take_id3(metadata, input);
     if (memcmp(head, "riff", 4) == 0)

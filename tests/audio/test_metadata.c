@@ -1069,6 +1069,28 @@ TEST(a_loop_that_is_cut_off_is_none)
     REQUIRE(loop_in(in_folder("whole.wav"), &first, &end) && first == 100 && end == 901);
 }
 
+TEST(texts_of_a_caf_that_are_not_told_are_named)
+{
+    static const unsigned char head[] = "caff\0\1\0\0desc\0\0\0\0\0\0\0\x20"
+                                        "\x40\xe7\x70\0\0\0\0\0lpcm\0\0\0\0" // 48000 Hz, big-endian
+                                        "\0\0\0\2\0\0\0\1\0\0\0\1\0\0\0\x10";
+    static const char info[] = "title\0Door\0track\0003";
+    struct bytes b = {0};
+    char lost[512];
+    add(&b, head, sizeof(head) - 1);
+    add(&b, "info\0\0\0\0\0\0\0", 11);
+    add_number(&b, 4 + sizeof(info), 1);
+    add_big(&b, 2, 4);
+    add(&b, info, sizeof(info));
+    add(&b, "data\0\0\0\0\0\0\0\x0c\0\0\0\0\1\2\3\4\5\6\7\x08", 24);
+    FILE *out = fopen(in_folder("texts.caf"), "wb");
+    REQUIRE(out && fwrite(b.at, 1, b.count, out) == b.count && fclose(out) == 0);
+    free(b.at);
+    pass_on(in_folder("texts.caf"), in_folder("kept.wav"), 0, NULL, lost);
+    require_text(in_folder("kept.wav"), SF_STR_TITLE, "Door");
+    REQUIRE_STRING(lost, "track");
+}
+
 // ---- the tag of an MP3 ----
 
 static void add_id3_frame(struct bytes *tag, const char *id, const char *text)
