@@ -161,6 +161,15 @@ const char *ebb_sound_reader_warning(const struct ebb_sound_reader *reader)
     return *reader->warning ? reader->warning : NULL;
 }
 
+// A recorder that goes on may write more than the header said when it was read.
+static void warn_grown(struct ebb_sound_reader *reader)
+{
+    if (!*reader->warning && reader->input && ebb_sound_input_grew(reader->input))
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: has grown since it was opened: what came after %zu frames is not in it",
+                 reader->name, reader->position);
+}
+
 // Nothing is there where samples were expected: if that is the end of the file, its rest was cut off.
 static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_error *error)
 {
@@ -170,6 +179,7 @@ static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_err
     const char *why = sf_error(reader->file) != SF_ERR_NO_ERROR ? sf_strerror(reader->file) : "";
     if (!promised && !*why) {
         warn_cut(reader);
+        warn_grown(reader);
         return EBB_OK;
     }
     bool cut = reader->position > 0 && (!reader->input || ebb_sound_input_at_end(reader->input));

@@ -399,6 +399,12 @@ bool ebb_sound_input_cut(const struct ebb_sound_input *in, uint64_t *promised, u
     return known && *there < *promised && (!in->stream || in->pipe_ended);
 }
 
+bool ebb_sound_input_grew(const struct ebb_sound_input *in)
+{
+    struct stat now;
+    return !in->stream && fstat(in->fd, &now) == 0 && (uint64_t)now.st_size > in->bytes;
+}
+
 bool ebb_sound_input_lacks_end(const struct ebb_sound_input *in)
 {
     return in->lacks_end;

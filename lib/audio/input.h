@@ -32,6 +32,9 @@ uint64_t ebb_sound_input_bytes(const struct ebb_sound_input *input); // of the f
 // Bytes of samples that the header promised, and that there are. False: all are there, or nobody can tell.
 bool ebb_sound_input_cut(const struct ebb_sound_input *input, uint64_t *promised, uint64_t *there);
 
+// More bytes have come to the file since it was opened.
+bool ebb_sound_input_grew(const struct ebb_sound_input *input);
+
 // An Ogg without its last page; the frames that it promised are not known.
 bool ebb_sound_input_lacks_end(const struct ebb_sound_input *input);
 

@@ -445,6 +445,25 @@ TEST(memory_that_the_file_does_not_explain_is_asked_for)
     unsetenv("EBB_MEMORY");
 }
 
+TEST(a_file_that_grows_says_so)
+{
+    static float samples[2 * FRAMES];
+    size_t got;
+    make_wav(0);
+    write_bytes(bytes, HEAD + FRAMES);
+    for (int grows = 0; grows < 2; grows++) {
+        struct ebb_sound_reader *reader = ebb_sound_reader_open(scratch(), NULL);
+        REQUIRE(reader && !ebb_sound_reader_warning(reader));
+        if (grows)
+            write_bytes(bytes, HEAD + 2 * FRAMES);
+        REQUIRE(ebb_sound_reader_read(reader, samples, 2 * FRAMES, &got, NULL) == EBB_OK &&
+                got == FRAMES / 2);
+        const char *warning = ebb_sound_reader_warning(reader);
+        REQUIRE(grows ? warning && strstr(warning, "has grown") : !warning);
+        ebb_sound_reader_close(&reader);
+    }
+}
+
 // ---- an MP3 that does not tell its length ----
 
 // Silence first, so that the first frames are short: what a reader guesses from them is wrong.

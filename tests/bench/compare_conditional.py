@@ -134,9 +134,7 @@ def run_pytorch(args, folder):
     torch.set_num_threads(args.threads)
     net = UNet2DConditionModel.from_pretrained(folder / "net", torch_dtype=number).eval()
     net = net.to(memory_format=torch.channels_last) if args.bf16 else net
-    values = {
-        name: torch.from_numpy(value).to(number) for name, value in inputs(args.kind, folder).items()
-    }
+    values = {name: torch.from_numpy(value).to(number) for name, value in inputs(args.kind, folder).items()}
 
     def run():
         with torch.inference_mode():
