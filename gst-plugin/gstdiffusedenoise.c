@@ -164,6 +164,25 @@ static GstFlowReturn generate_output(GstBaseTransform *base, GstBuffer **out)
     return denoise_stream_next(&GST_DIFFUSE_DENOISE(base)->stream, out);
 }
 
+// The base class would say no more than that the caps were not negotiated.
+static gboolean lacks_places(GstDiffuseDenoise *filter, GstEvent *event)
+{
+    GstCaps *caps;
+    gint channels = 0;
+    gst_event_parse_caps(event, &caps);
+    const GstStructure *format = gst_caps_get_structure(caps, 0);
+    gst_structure_get_int(format, "channels", &channels);
+    if (channels <= 2 || gst_structure_has_field(format, "channel-mask"))
+        return FALSE;
+    GST_ELEMENT_ERROR(
+        filter, STREAM, FORMAT,
+        ("The caps have %d channels and no channel-mask; channel-mask=(bitmask)0 says that they "
+         "have no places.",
+         channels),
+        (NULL));
+    return TRUE;
+}
+
 // Samples that are held go out before an event that must not overtake them.
 static gboolean sink_event(GstBaseTransform *base, GstEvent *event)
 {
@@ -181,11 +200,17 @@ static gboolean sink_event(GstBaseTransform *base, GstEvent *event)
         }
         denoise_stream_drain(&filter->stream);
         break;
+    case GST_EVENT_CAPS:
+        if (lacks_places(filter, event)) {
+            gst_event_unref(event);
+            return FALSE;
+        }
+        denoise_stream_drain(&filter->stream);
+        break;
     case GST_EVENT_EOS:
     case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
-    case GST_EVENT_SEGMENT_DONE:
-    case GST_EVENT_CAPS: denoise_stream_drain(&filter->stream); break;
+    case GST_EVENT_SEGMENT_DONE: denoise_stream_drain(&filter->stream); break;
     default: break;
     }
     return PARENT(GST_BASE_TRANSFORM_CLASS)->sink_event(base, event);

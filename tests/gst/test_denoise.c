@@ -794,6 +794,23 @@ TEST(a_sink_that_waits_is_no_overload)
     harness_end(h);
 }
 
+TEST(channels_without_places_are_refused_by_name)
+{
+    GstHarness *h = open_harness(TINY);
+    GstCaps *caps = gst_caps_from_string(
+        "audio/x-raw,format=" GST_AUDIO_NE(F32) ",rate=16000,channels=4,layout=interleaved");
+    gst_harness_push_event(h, gst_event_new_caps(caps));
+    gst_caps_unref(caps);
+    GstMessage *message = wait_message(h->element, GST_MESSAGE_ERROR, PATIENCE);
+    GError *error = NULL;
+    REQUIRE(message);
+    gst_message_parse_error(message, &error, NULL);
+    REQUIRE(strstr(error->message, "channel-mask=(bitmask)0"));
+    g_error_free(error);
+    gst_message_unref(message);
+    harness_end(h);
+}
+
 TEST(state_is_told)
 {
     GstHarness *h = harness_new(TINY "post-messages=true t=0.5 overload=wait");
