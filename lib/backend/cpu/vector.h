@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 // Arrays of vectors stay in registers only where loops over them are unrolled.
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -44,7 +48,19 @@ static inline vec splat(float x)
     return x - (vec){0};
 }
 
-// The first `count` lanes, the rest 0.
+// load_some() has the first `count` lanes, the rest 0; store_some() writes the first `count`. A processor
+// with masks needs an instruction for that: one lane after another would go through memory.
+#if defined(__AVX512F__)
+static inline vec load_some(const float *p, int count)
+{
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+}
+
+static inline void store_some(float *p, vec v, int count)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v);
+}
+#else
 static inline vec load_some(const float *p, int count)
 {
     vec v = {0};
@@ -58,6 +74,7 @@ static inline void store_some(float *p, vec v, int count)
     for (int i = 0; i < count; i++)
         p[i] = v[i];
 }
+#endif
 
 // `count` is LANES, as the compiler can see, or a count of load_some().
 INLINE vec load_lanes(const float *p, const int count)
