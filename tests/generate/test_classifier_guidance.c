@@ -146,7 +146,7 @@ TEST(every_sampler_is_led)
         if (result == EBB_UNSUPPORTED)
             continue; // one for consistency models
         snprintf(words, sizeof(words), "sampler=%s", sampler->name);
-        double off = led_to(model, 1, 0, 5, words), on = led_to(model, 1, 10, 5, words);
+        double off = led_to(model, 1, 0, 3, words), on = led_to(model, 1, 10, 3, words);
         printf("# %-20s %.3f -> %.3f\n", sampler->name, off, on);
         REQUIRE(on > off);
         led_count++;

@@ -5,7 +5,7 @@ absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 ebb=$(absolute "$1") helper=$(absolute "$2") data=$(absolute "$3")
 EBB_MODEL_PATH=$data/models:$data/../models
 export EBB_MODEL_PATH
-# No GPU, whatever the machine has; nor a search for one at each start. test_devices.sh is for those.
+# No GPU, whatever the machine has; nor a search for one at each start. test_driver.sh is for those.
 export VK_ICD_FILENAMES=/nonexistent VK_DRIVER_FILES=/nonexistent
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -320,7 +320,7 @@ again() {
 ok "a tuned sound can be made again" again
 # An option changes the latents, or is said to change nothing. Samplers for distilled models do not run on
 # this one.
-idle() { $render --label rain --sampler "$@" --save-latents t.npy 2>idle-err; }
+idle() { $render --label rain --steps 3 --sampler "$@" --save-latents t.npy 2>idle-err; }
 told() {
     for s in $("$ebb" samplers --names); do
         idle "$s" "$1" "$2" && cp t.npy other.npy || continue
