@@ -156,12 +156,18 @@ static enum ebb_result write_head(struct ebb_sound_writer *w, struct ebb_error *
     return result == EBB_OK ? ebb_output_write(w->output, data, sizeof(data), error) : result;
 }
 
+// Of five and six channels FLAC says "back or side"; programs take either, unless a comment tells.
+static bool are_places_open(int channels, uint32_t mask)
+{
+    return channels == 5 || channels == 6 || mask != metadata_flac_mask(channels);
+}
+
 static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct ebb_sound_metadata *metadata,
                                      struct ebb_error *error)
 {
     if (metadata) {
         w->shape.mask = metadata->mask;
-        w->places = metadata->mask != metadata_flac_mask(w->shape.channels);
+        w->places = are_places_open(w->shape.channels, metadata->mask);
     }
     bool is_ogg = w->shape.format == EBB_OGG, rest = false;
     if (metadata || !w->has_texts) {
@@ -172,7 +178,8 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         if (w->places && !is_ogg && metadata_texts_are_full(&w->texts)) // no comment is left for the places
             rest = metadata_texts_replace_comment(&w->texts) || rest;
     }
-    if (metadata && is_ogg && w->places && w->shape.channels > 2)
+    if (metadata && is_ogg && metadata->mask != metadata_flac_mask(w->shape.channels) &&
+        w->shape.channels > 2)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: the format has other places for its %d channels",
                         w->name, w->shape.channels);
     if (rest)
