@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "file_metadata.h"
 
@@ -113,6 +114,30 @@ static void move_ixml(struct ebb_sound_metadata *m, struct wav_chunk *chunk, uin
     move_text_time(m, chunk, "BWF_TIME_REFERENCE_LOW", "BWF_TIME_REFERENCE_HIGH", frames);
 }
 
+// ---- cart and ID3 ----
+
+// Eight timers, each a use in four letters and a position in samples (AES46); no letters: not in use.
+static void move_timers(struct wav_chunk *chunk, uint64_t frames)
+{
+    enum { TIMERS = 684, COUNT = 8, EACH = 8 };
+    for (size_t i = 0; i < COUNT && TIMERS + EACH * (i + 1) <= chunk->size; i++) {
+        unsigned char *timer = chunk->body + TIMERS + EACH * i;
+        if (wav_get32(timer) != 0)
+            move32(timer + 4, frames);
+    }
+}
+
+// Chapters, words and events have times in milliseconds, or in frames of an MP3.
+static void name_times(struct ebb_sound_metadata *m, const struct wav_chunk *chunk)
+{
+    static const char *const timed[] = {"CHAP", "SYLT", "ETCO"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof(timed) / sizeof(*timed); i++)
+        found = found || memmem(chunk->body, chunk->size, timed[i], 4);
+    if (found)
+        metadata_lose(m, "the times in the ID3 tag, which are those before the edit");
+}
+
 void metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames)
 {
     for (size_t i = 0; i < metadata->chunks.count; i++) {
@@ -125,5 +150,9 @@ void metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames)
             move_broadcast(metadata, chunk, frames);
         else if (memcmp(chunk->id, "iXML", 4) == 0)
             move_ixml(metadata, chunk, frames);
+        else if (memcmp(chunk->id, "cart", 4) == 0)
+            move_timers(chunk, frames);
+        else if (strncasecmp(chunk->id, "id3 ", 4) == 0)
+            name_times(metadata, chunk);
     }
 }

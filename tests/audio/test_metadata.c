@@ -1148,6 +1148,30 @@ TEST(a_wav_keeps_the_tag_of_an_mp3)
     }
 }
 
+TEST(timers_move_and_chapters_are_told)
+{
+    enum { TIMERS = 684, BEFORE = 50 };
+    unsigned char cart[2048] = "0101";
+    char lost[512];
+    struct bytes b = {0};
+    memcpy(cart + TIMERS, "MRK1", 4);
+    wav_put(cart + TIMERS + 4, 100, 4);
+    wav_put(cart + TIMERS + 12, 100, 4); // not in use
+    add_format(&b, 1, 16);
+    add_chunk(&b, "cart", cart, sizeof(cart));
+    add_chunk(&b, "data", tone, sizeof(tone));
+    add_chunk(&b, "id3 ", "ID3\4\0\0\0\0\0\12CHAP\0\0\0\0\0\0", 20);
+    write_riff(in_folder("timers.wav"), &b);
+    pass_on(in_folder("timers.wav"), in_folder("kept.wav"), BEFORE, NULL, lost);
+    wav_put(cart + TIMERS + 4, 100 + BEFORE, 4);
+    struct bytes out = read_file(in_folder("kept.wav"));
+    require_chunk(&out, "cart", cart, sizeof(cart));
+    REQUIRE(strstr(lost, "the times in the ID3 tag"));
+    free(out.at);
+    pass_on(in_folder("timers.wav"), in_folder("kept.wav"), 0, NULL, lost);
+    REQUIRE_STRING(lost, "");
+}
+
 TEST(the_folder_is_left_empty)
 {
     char command[100];
