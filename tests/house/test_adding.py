@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every file and folder that docs/adding.md names is there, and its examples touch what their sections say.
+Every file that docs/architecture.md names is there, and every function is in a file beside which it stands.
 
     tests/house/test_adding.py [ROOT]
 
@@ -67,15 +68,34 @@ def unnamed(text):
                 yield f"{title}: {path} is not named"
 
 
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def missing_files(text):
+    return [f"{p} is not there" for p in named(text) if not glob.glob(os.path.join(ROOT, pattern(p)))]
+
+
+def misplaced(text):
+    """Functions of a table's row, a list's item or a paragraph that no file named there has."""
+    blocks = re.split(r"\n(?=\||\d+\. |- |\n)", text)
+    for block in blocks:
+        files = [p for p in named(block) if os.path.isfile(os.path.join(ROOT, p))]
+        for name in re.findall(r"`(\w+)\(\)`", block):
+            if files and not any(re.search(rf"\b{name}\(", read(p)) for p in files):
+                yield f"{name}() is in none of {', '.join(files)}"
+
+
 def main():
-    with open(os.path.join(ROOT, "docs/adding.md"), encoding="utf-8") as f:
-        text = f.read()
+    text, architecture = read("docs/adding.md"), read("docs/architecture.md")
     paths = named(text)
-    missing = [f"{p} is not there" for p in paths if not glob.glob(os.path.join(ROOT, pattern(p)))]
     found = (
         ("docs/adding.md names files", [] if len(paths) > 30 else [f"{len(paths)} files"]),
-        ("every file that docs/adding.md names is there", missing),
+        ("every file that docs/adding.md names is there", missing_files(text)),
         ("the examples touch the files that their sections name", list(unnamed(text))),
+        ("every file that docs/architecture.md names is there", missing_files(architecture)),
+        ("its functions are in the files beside them", list(misplaced(architecture))),
     )
     claims.report(found)
 
