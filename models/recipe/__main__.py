@@ -761,12 +761,12 @@ def add_export(add):
         help=f"labels that go on without a seam, beside {', '.join(sorted(export.TEXTURES))}",
     )
     add.add_argument(
-        "--licence", default="all rights reserved", help="licence of the model (all rights reserved)"
+        "--licence",
+        help=f"licence of the model (that of the model it began from, or else {export.UNLICENSED})",
     )
     add.add_argument(
         "--credit",
-        default="trained with Ebb's recipe on private recordings",
-        help="credit line of the model (trained with Ebb's recipe on private recordings)",
+        help=f"credit line of the model, before that of the model it began from ({export.UNCREDITED})",
     )
     add.add_argument("--provenance", default="", help="one sentence on the sounds of the training")
     add.set_defaults(run=run_export)

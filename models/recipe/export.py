@@ -207,6 +207,23 @@ def averaged(run_folder, net):
     return net.eval()
 
 
+UNLICENSED, UNCREDITED = "all rights reserved", "trained with Ebb's recipe on private recordings"
+
+
+def inherited(start, work, state, licence, credit):
+    """Licence and credit of a model. One that began from another, or has its autoencoder, is under the
+    licence of that one unless another was given, and names its credit."""
+    begun = (state["options"].get("start") or "none") != "none"
+    borrowed = state["about"]["autoencoder"] and not (Path(work) / "vae" / "net").exists()
+    of = {}
+    if start and (begun or borrowed):
+        of = json.loads((Path(start) / "ebb.json").read_text(encoding="utf-8"))
+    credit = credit or UNCREDITED
+    if of.get("credit"):
+        credit = f"{credit}; from {of['name']}: {of['credit']}"
+    return licence or of.get("licence") or UNLICENSED, credit
+
+
 def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEXTURES, run="sfx", others=()):
     state = trained_apart([work, *others], run)
     about, options, net = state["about"], state["options"], built(UNet2DModel, state)
@@ -221,6 +238,7 @@ def export_sfx(work, out, start, name, licence, credit, provenance, textures=TEX
                 f"{work}: trained with another autoencoder than the one found now; "
                 "give the --start of the training"
             )
+    licence, credit = inherited(start, work, state, licence, credit)
     labels = about["labels"]
     for label in textures - TEXTURES - set(labels):
         raise ValueError(f"--textures {label}: there is no such label; there are {', '.join(labels)}")
@@ -456,8 +474,8 @@ def export_denoise(work, out, name, licence, credit, provenance, t_default=0.7, 
                 range_db=denoise.RANGE,
                 keep="(1-t)^2",
             ),
-            licence=licence,
-            credit=credit,
+            licence=licence or UNLICENSED,
+            credit=credit or UNCREDITED,
             provenance=provenance,
             trained=record(state),
         )

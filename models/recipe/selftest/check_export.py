@@ -35,7 +35,27 @@ def run(root):
     check_denoiser(root)
     check_refusals(root, root / "latent-work")
     check_judge(root, work)
+    check_licence(root)
     check_guide(root, work)
+
+
+def check_licence(root):
+    """A model that began from another has its licence and credit."""
+    start, work = root / "begun-from", root / "begun"
+    for folder in (start, work):
+        folder.mkdir()
+    (start / "ebb.json").write_text(
+        '{"name": "old", "licence": "CC-BY-4.0", "credit": "them"}', encoding="utf-8"
+    )
+    begun = dict(options=dict(start="shipped"), about=dict(autoencoder="theirs"))
+    alone = dict(options=dict(start="none"), about=dict(autoencoder=None))
+    for state, given, wanted in (
+        (begun, (None, None), ("CC-BY-4.0", f"{export.UNCREDITED}; from old: them")),
+        (begun, ("CC0", "us"), ("CC0", "us; from old: them")),
+        (alone, (None, None), (export.UNLICENSED, export.UNCREDITED)),
+        (alone | dict(about=begun["about"]), (None, "us"), ("CC-BY-4.0", "us; from old: them")),
+    ):
+        check(export.inherited(start, work, state, *given) == wanted, f"licence: {wanted[0]}, {wanted[1]}")
 
 
 def train_beside(work, here, steps, options):
