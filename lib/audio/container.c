@@ -243,3 +243,21 @@ bool ebb_ogg_ends(const unsigned char *last, size_t count)
         size += page[i];
     return (page[FLAGS] & LAST_PAGE) && size <= left;
 }
+
+bool ebb_ogg_is_chain(ebb_peek *peek, void *file)
+{
+    enum { HEAD = 27, FLAGS = 5, BEGINS = 2, SEGMENTS = 26, MOST_PAGES = 1 << 20 }; // 4 GiB of usual pages
+    unsigned char page[HEAD], sizes[255];
+    uint64_t at = 0;
+    bool begun = false, chain = false;
+    for (int i = 0; i < MOST_PAGES && !chain && peek(file, at, page, HEAD) && memcmp(page, "OggS", 4) == 0 &&
+                    peek(file, at + HEAD, sizes, page[SEGMENTS]);
+         i++) {
+        chain = begun && (page[FLAGS] & BEGINS);
+        begun = begun || !(page[FLAGS] & BEGINS); // several that are heard at once begin together
+        at += HEAD + (uint64_t)page[SEGMENTS];
+        for (int k = 0; k < page[SEGMENTS]; k++)
+            at += sizes[k];
+    }
+    return chain;
+}

@@ -63,6 +63,9 @@ size_t ebb_wav_tail(const unsigned char *last, size_t count);
 enum { EBB_OGG_TAIL = 1 << 17 }; // more than the longest page
 bool ebb_ogg_ends(const unsigned char *last, size_t count);
 
+// Whether an Ogg is a chain: a stream begins behind the end of another. libsndfile reads the first.
+bool ebb_ogg_is_chain(ebb_peek *peek, void *file);
+
 // Whether these eight bytes begin a chunk of WAV: four letters and a size.
 bool ebb_wav_is_chunk(const unsigned char bytes[8]);
 

@@ -99,6 +99,12 @@ static void warn_cut(struct ebb_sound_reader *reader)
     else if (reader->input && ebb_sound_input_lacks_end(reader->input))
         snprintf(reader->warning, sizeof(reader->warning),
                  "%.120s: cut off: the last page of the Ogg stream is missing", reader->name);
+    else if (reader->input && ebb_sound_input_is_chain(reader->input))
+        snprintf(
+            reader->warning, sizeof(reader->warning),
+            "%.120s: several Ogg streams, one behind the other, of which the first is read; ffmpeg makes "
+            "one sound of them",
+            reader->name);
 }
 
 struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_error *error)

@@ -49,7 +49,7 @@ struct ebb_sound_input {
     uint64_t beyond;    // bytes that it is said to have behind those
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
-    bool at_end, lacks_end, gave_up;
+    bool at_end, lacks_end, chain, gave_up;
     int failure; // errno
 };
 
@@ -375,6 +375,7 @@ static void measure_file(struct ebb_sound_input *in)
                 !ebb_layout_is_empty(l, in->bytes, peek, in);
     in->end = in->bytes;
     in->lacks_end = lacks_last_page(in);
+    in->chain = ebb_ogg_is_chain(peek, in);
     if (!l->container)
         measure_mpeg(in, 0);
     if (!l->container || !l->data)
@@ -408,6 +409,11 @@ bool ebb_sound_input_grew(const struct ebb_sound_input *in)
 bool ebb_sound_input_lacks_end(const struct ebb_sound_input *in)
 {
     return in->lacks_end;
+}
+
+bool ebb_sound_input_is_chain(const struct ebb_sound_input *in)
+{
+    return in->chain;
 }
 
 bool ebb_sound_input_gave_up(const struct ebb_sound_input *in)

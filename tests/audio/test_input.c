@@ -445,6 +445,23 @@ TEST(memory_that_the_file_does_not_explain_is_asked_for)
     unsetenv("EBB_MEMORY");
 }
 
+TEST(a_chain_of_oggs_says_so)
+{
+    static const struct container ogg = {"Ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0};
+    static unsigned char file[1 << 19];
+    if (!write_container(&ogg, FRAMES))
+        SKIP("this libsndfile writes no Ogg");
+    size_t size = read_bytes(file, sizeof(file) / 2);
+    memcpy(file + size, file, size);
+    write_bytes(file, 2 * size);
+    for (enum way way = BY_NAME; way < WAYS; way++) {
+        struct ebb_sound sound;
+        REQUIRE(read_by(way, &sound, NULL) == EBB_OK && sound.frames >= FRAMES);
+        REQUIRE(sound.warning && strstr(sound.warning, "several Ogg streams"));
+        ebb_sound_clear(&sound);
+    }
+}
+
 TEST(a_file_that_grows_says_so)
 {
     static float samples[2 * FRAMES];
