@@ -36,6 +36,8 @@ struct ebb_sound_metadata *metadata_read(const struct ebb_sound_input *input, SN
     bool ok = riff ? metadata_from_riff(m, input) : metadata_from_libsndfile(m, input, file, sf);
     if (ok && input && !riff)
         ok = metadata_from_hidden(m, input);
+    if (ok && input && ebb_sound_input_passed_tag(input) > 0)
+        metadata_lose(m, "an ID3 tag in front of it");
     if (!ok)
         ebb_sound_metadata_destroy(&m);
     return m;

@@ -176,6 +176,15 @@ static void warn_grown(struct ebb_sound_reader *reader)
                  reader->name, reader->position);
 }
 
+// A tag behind the last frame is passed over; another FLAC behind it may have been meant.
+static void warn_more(struct ebb_sound_reader *reader)
+{
+    if (!*reader->warning && reader->input && !ebb_sound_input_at_end(reader->input))
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: more than its %zu frames is in it; what follows is not read", reader->name,
+                 reader->position);
+}
+
 // Nothing is there where samples were expected: if that is the end of the file, its rest was cut off.
 static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_error *error)
 {
@@ -186,6 +195,11 @@ static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_err
     if (!promised && !*why) {
         warn_cut(reader);
         warn_grown(reader);
+        return EBB_OK;
+    }
+    bool all = reader->info.frames != SIZE_MAX && !promised;
+    if (all) { // what follows is no sound of this file
+        warn_more(reader);
         return EBB_OK;
     }
     bool cut = reader->position > 0 && (!reader->input || ebb_sound_input_at_end(reader->input));

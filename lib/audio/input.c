@@ -30,7 +30,8 @@ struct ebb_sound_input {
     char *name;
     int fd;
     bool owned, stream;
-    uint64_t bytes; // of the file
+    uint64_t tag;   // bytes before the file proper: a tag that some programs put in front of any format
+    uint64_t bytes; // of the file, behind that
 
     // What a pipe has given: all of its head, and a window that moves on.
     unsigned char *head;
@@ -90,7 +91,7 @@ bool ebb_sound_input_look(const struct ebb_sound_input *in, uint64_t at, void *b
     if (at > INT64_MAX / 2)
         return false;
     if (!in->stream)
-        return ebb_file_read_at(in->fd, bytes, size, (off_t)at) == (ssize_t)size;
+        return ebb_file_read_at(in->fd, bytes, size, (off_t)(in->tag + at)) == (ssize_t)size;
     if (at > in->head_size || size > in->head_size - at)
         return false;
     memcpy(bytes, in->head + at, size);
@@ -103,7 +104,7 @@ static bool peek(void *file, uint64_t at, void *bytes, size_t size)
     if (at > INT64_MAX / 2)
         return false;
     if (!in->stream)
-        return ebb_file_read_at(in->fd, bytes, size, (off_t)at) == (ssize_t)size;
+        return ebb_file_read_at(in->fd, bytes, size, (off_t)(in->tag + at)) == (ssize_t)size;
     if (!grow_head(in, at + size))
         return false;
     memcpy(bytes, in->head + at, size);
@@ -192,7 +193,7 @@ static size_t read_pipe(struct ebb_sound_input *in, uint64_t at, unsigned char *
 
 static size_t read_file(struct ebb_sound_input *in, uint64_t at, unsigned char *bytes, size_t size)
 {
-    ssize_t got = ebb_file_read_at(in->fd, bytes, size, (off_t)at);
+    ssize_t got = ebb_file_read_at(in->fd, bytes, size, (off_t)(in->tag + at));
     if (got < 0)
         in->failure = errno;
     return got > 0 ? (size_t)got : 0;
@@ -403,12 +404,17 @@ bool ebb_sound_input_cut(const struct ebb_sound_input *in, uint64_t *promised, u
 bool ebb_sound_input_grew(const struct ebb_sound_input *in)
 {
     struct stat now;
-    return !in->stream && fstat(in->fd, &now) == 0 && (uint64_t)now.st_size > in->bytes;
+    return !in->stream && fstat(in->fd, &now) == 0 && (uint64_t)now.st_size > in->tag + in->bytes;
 }
 
 bool ebb_sound_input_lacks_end(const struct ebb_sound_input *in)
 {
     return in->lacks_end;
+}
+
+uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *in)
+{
+    return in->tag;
 }
 
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *in)
@@ -525,6 +531,20 @@ static enum ebb_result open_descriptor(struct ebb_sound_input *in, const char *p
                     "%s: %s", path, strerror(errno));
 }
 
+// An ID3 tag belongs in front of an MP3. libsndfile passes over it in front of other formats too, but then
+// takes the file for shorter by its size.
+static void pass_tag(struct ebb_sound_input *in)
+{
+    static const char *const others[] = {"RIFF", "RF64", "BW64", "FORM", "fLaC", "OggS", "caff", ".snd"};
+    unsigned char head[EBB_ID3_HEAD], magic[4];
+    uint64_t size = !in->stream && peek(in, 0, head, sizeof(head)) ? ebb_id3_bytes(head) : 0;
+    bool found = false;
+    for (size_t i = 0; size > 0 && i < sizeof(others) / sizeof(*others); i++)
+        found = found || (peek(in, size, magic, 4) && memcmp(magic, others[i], 4) == 0);
+    in->tag = found ? size : 0;
+    in->bytes -= in->tag;
+}
+
 // libsndfile reads on over the heads of blocks as if they were samples.
 static bool is_in_parts(struct ebb_sound_input *in)
 {
@@ -545,6 +565,7 @@ static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, 
     in->bytes = in->stream ? 0 : (uint64_t)info.st_size;
     if (!in->stream && in->bytes == 0)
         return ebb_fail(error, EBB_CORRUPT, "%s: an empty file", in->name);
+    pass_tag(in);
     ebb_layout_find(&in->layout, peek, in);
     if (in->failure)
         return ebb_sound_input_failure(in, error);
@@ -553,6 +574,8 @@ static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, 
                         EBB_MOST_CHUNKS);
     if (in->stream && !ebb_layout_streams(&in->layout)) {
         result = keep_pipe(in, error);
+        if (result == EBB_OK)
+            pass_tag(in);
         if (result == EBB_OK)
             ebb_layout_find(&in->layout, peek, in);
     }

@@ -41,6 +41,9 @@ bool ebb_sound_input_lacks_end(const struct ebb_sound_input *input);
 // An Ogg of several streams, one behind the other, of which the first is read.
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *input);
 
+// Bytes of an ID3 tag in front of a file of another kind, which is passed over: places count from behind it.
+uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *input);
+
 // Bytes of the file itself, of a pipe what stands before its samples. False: they are not there.
 bool ebb_sound_input_look(const struct ebb_sound_input *input, uint64_t at, void *bytes, size_t size);
 bool ebb_sound_input_is_stream(const struct ebb_sound_input *input); // a pipe that is read as it comes

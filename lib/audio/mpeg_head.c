@@ -5,7 +5,6 @@
 
 enum {
     FRAME_HEAD = 4,
-    TAG_HEAD = 10,  // of an ID3v2 tag
     MOST_TAGS = 16, // one is usual
     HAS_FRAMES = 1, // flags of the encoder's count
     HAS_BYTES = 2,
@@ -25,14 +24,13 @@ static bool is_frame(const unsigned char *at)
            (at[2] >> 2 & 3) != 3;
 }
 
-// The bytes of an ID3v2 tag with its head; 0: it is none.
-static uint64_t tag_bytes(const unsigned char *at)
+uint64_t ebb_id3_bytes(const unsigned char at[EBB_ID3_HEAD])
 {
     bool has_foot = at[5] & 0x10;
     if (memcmp(at, "ID3", 3) != 0 || ((at[6] | at[7] | at[8] | at[9]) & 0x80))
         return 0;
     uint64_t size = (uint64_t)at[6] << 21 | (uint64_t)at[7] << 14 | (uint64_t)at[8] << 7 | at[9];
-    return size + TAG_HEAD + (has_foot ? TAG_HEAD : 0);
+    return size + EBB_ID3_HEAD + (has_foot ? EBB_ID3_HEAD : 0);
 }
 
 // Behind the side information of the first frame, whose size follows from version and channels.
@@ -54,10 +52,10 @@ static bool goes_on(ebb_peek *peek, void *file, uint64_t at, const unsigned char
 
 bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint64_t from)
 {
-    unsigned char tag[TAG_HEAD], frame[ENCODERS_FRAME];
+    unsigned char tag[EBB_ID3_HEAD], frame[ENCODERS_FRAME];
     uint64_t at = from, size = 0;
     *head = (struct ebb_mpeg_head){0};
-    for (int i = 0; i < MOST_TAGS && peek(file, at, tag, sizeof(tag)) && (size = tag_bytes(tag)) > 0; i++)
+    for (int i = 0; i < MOST_TAGS && peek(file, at, tag, sizeof(tag)) && (size = ebb_id3_bytes(tag)) > 0; i++)
         at += size;
     if (!peek(file, at, frame, sizeof(frame)) || !is_frame(frame))
         return false;

@@ -5,6 +5,10 @@
 
 #include "audio/container.h"
 
+// The bytes of an ID3v2 tag with its head, which begins with these ten; 0: it is none.
+enum { EBB_ID3_HEAD = 10 };
+uint64_t ebb_id3_bytes(const unsigned char head[EBB_ID3_HEAD]);
+
 // The first frame of an encoder ("Xing", "Info") tells the count of frames, and mostly that of bytes too.
 struct ebb_mpeg_head {
     uint64_t frames_at, bytes_at; // where these counts stand, in four bytes; 0: there is none

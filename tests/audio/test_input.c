@@ -445,6 +445,48 @@ TEST(memory_that_the_file_does_not_explain_is_asked_for)
     unsetenv("EBB_MEMORY");
 }
 
+// Programs that tag MP3s put their tags around other files too.
+TEST(tags_around_a_file_change_no_sample)
+{
+    static const struct container kinds[] = {
+        {"WAV", SF_FORMAT_WAV | SF_FORMAT_PCM_16, false, 0, 0},
+        {"AIFF", SF_FORMAT_AIFF | SF_FORMAT_PCM_16, false, 0, 0},
+        {"FLAC", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, false, 0, 0},
+        {"Ogg Vorbis", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0},
+    };
+    static unsigned char file[1 << 18] = "ID3\4\0\0\0\0\0\24";
+    enum { TAG = 10 + 20, LAST_TAG = 128 };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct ebb_sound whole;
+        if (!write_container(&kinds[i], FRAMES))
+            continue;
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK);
+        size_t size = read_bytes(file + TAG, sizeof(file) - TAG - LAST_TAG);
+        write_bytes(file, TAG + size);
+        expect("behind a tag", whole.samples, whole.frames, false);
+        memset(file + TAG + size, 0, LAST_TAG);
+        memcpy(file + TAG + size, "TAG", 3);
+        write_bytes(file + TAG, size + LAST_TAG);
+        expect("before a tag", whole.samples, whole.frames, false);
+        ebb_sound_clear(&whole);
+    }
+}
+
+TEST(a_second_flac_is_told)
+{
+    static const struct container flac = {"FLAC", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, false, 0, 0};
+    static unsigned char file[1 << 19];
+    struct ebb_sound sound;
+    if (!write_container(&flac, FRAMES))
+        SKIP("this libsndfile writes no FLAC");
+    size_t size = read_bytes(file, sizeof(file) / 2);
+    memcpy(file + size, file, size);
+    write_bytes(file, 2 * size);
+    REQUIRE(ebb_sound_read(scratch(), &sound, NULL) == EBB_OK && sound.frames == FRAMES);
+    REQUIRE(sound.warning && strstr(sound.warning, "more than its 30000 frames"));
+    ebb_sound_clear(&sound);
+}
+
 TEST(a_chain_of_oggs_says_so)
 {
     static const struct container ogg = {"Ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0};
