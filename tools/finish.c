@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <ebb/meter.h>
+
 #include "sound.h"
 
 static const double CEILING_DB = -0.3; // highest peak a loudness target may lead to
@@ -55,7 +57,19 @@ bool sound_is_cut(const struct ebb_recipe *recipe)
     return ebb_recipe_number(recipe, "trim") == 1 || !isnan(ebb_recipe_number(recipe, "lead"));
 }
 
-void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound)
+enum ebb_result sound_measure(const struct ebb_sound *sound, struct sound_level *level,
+                              struct ebb_error *error)
+{
+    struct ebb_meter *meter = ebb_meter_create(sound->channels, sound->rate, error);
+    enum ebb_result result = meter ? ebb_meter_add(meter, sound->samples, sound->frames, error) : error->code;
+    *level = (struct sound_level){result == EBB_OK ? ebb_meter_loudness(meter) : -INFINITY,
+                                  ebb_sound_peak(sound)};
+    ebb_meter_destroy(&meter);
+    return result == EBB_OUT_OF_MEMORY ? result : EBB_OK;
+}
+
+enum ebb_result sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound,
+                             struct ebb_error *error)
 {
     double gain = ebb_recipe_number(recipe, "gain"), lead = ebb_recipe_number(recipe, "lead");
     if (ebb_recipe_number(recipe, "trim") == 1) {
@@ -66,8 +80,9 @@ void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_
         cut_lead(recipe, lead, sound);
     if (gain != 0)
         ebb_sound_gain(sound, gain);
-    if (sound_has_level(recipe)) {
-        struct sound_level level = {ebb_sound_loudness(sound), ebb_sound_peak(sound)};
+    struct sound_level level;
+    enum ebb_result result = sound_has_level(recipe) ? sound_measure(sound, &level, error) : EBB_OK;
+    if (result == EBB_OK && sound_has_level(recipe))
         ebb_sound_gain(sound, sound_gain(recipe, name, &level));
-    }
+    return result;
 }

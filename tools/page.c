@@ -186,9 +186,9 @@ static void put_what(struct writer *w, const struct sound_job *job)
 }
 
 static void put_row(struct writer *w, const struct sound_job *job, const char *ending,
-                    const struct ebb_sound *sound)
+                    const struct ebb_sound *sound, const struct sound_level *level)
 {
-    double lufs = ebb_sound_loudness(sound), peak = to_db(ebb_sound_peak(sound));
+    double lufs = level->lufs, peak = to_db(level->peak);
     double seconds = (double)sound->frames / sound->rate;
     put_data(w, job->name, ending, job, lufs, peak, seconds);
     put_text(
@@ -215,6 +215,7 @@ static int add_file(struct writer *w, const struct sound_job *job, const char *p
 {
     struct ebb_sound sound = {0};
     struct ebb_error error = {0};
+    struct sound_level level;
     char *picture = NULL;
     const char *dot = strrchr(path, '.'), *ending = dot ? dot : "";
     if (ebb_sound_read(path, &sound, &error) != EBB_OK)
@@ -223,8 +224,10 @@ static int add_file(struct writer *w, const struct sound_job *job, const char *p
     int code = asprintf(&picture, "%s%spictures/%s%s.png", w->page->folder, slash, job->name, ending) < 0
                    ? tool_fail(TOOL_FAILED, "out of memory")
                    : draw(path, picture);
+    if (!code && sound_measure(&sound, &level, &error) != EBB_OK)
+        code = tool_error(&error);
     if (!code)
-        put_row(w, job, ending, &sound);
+        put_row(w, job, ending, &sound, &level);
     free(picture);
     ebb_sound_clear(&sound);
     return code;

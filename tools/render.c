@@ -601,7 +601,7 @@ static enum ebb_result make_sound(struct render *r, const struct sound_job *job,
         result = is_loop(job) ? ring_resample(sound, (int)rate, error)
                               : ebb_sound_resample(sound, (int)rate, error);
     if (result == EBB_OK)
-        sound_finish(job->recipe, job->name, sound);
+        result = sound_finish(job->recipe, job->name, sound, error);
     return result == EBB_OK && tool_interrupted() ? (error->code = EBB_CANCELLED) : result;
 }
 
@@ -1011,7 +1011,7 @@ static enum ebb_result measure_sound(struct render *r, const struct sound_job *j
         return measure_long(r, job, level, error);
     enum ebb_result result = make_sound(r, job, &sound, error);
     if (result == EBB_OK)
-        *level = (struct sound_level){ebb_sound_loudness(&sound), ebb_sound_peak(&sound)};
+        result = sound_measure(&sound, level, error);
     ebb_sound_clear(&sound);
     return result;
 }

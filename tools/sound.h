@@ -121,7 +121,8 @@ bool sound_is_there(const char *path, const struct ebb_recipe *settled, const st
 #define SOUND_TRIM_FADE 0.005 // seconds
 
 // Trims, and brings to the level asked for. Says so when a peak keeps it from that level.
-void sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound);
+enum ebb_result sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound,
+                             struct ebb_error *error);
 
 // The parts of that, for a sound that is not in memory.
 bool sound_is_cut(const struct ebb_recipe *recipe);       // at its start or its end
@@ -131,6 +132,9 @@ bool sound_has_level(const struct ebb_recipe *recipe);    // is to be brought to
 struct sound_level {
     double lufs, peak; // -INFINITY: no loudness; a factor
 };
+// Fails for lack of memory alone: what libebur128 does not measure has no loudness.
+enum ebb_result sound_measure(const struct ebb_sound *sound, struct sound_level *level,
+                              struct ebb_error *error);
 // dB that bring it to the level asked for; 0 for silence.
 double sound_gain(const struct ebb_recipe *recipe, const char *name, const struct sound_level *level);
 

@@ -30,11 +30,13 @@ static enum channel role_of(int channel, int channels)
 struct ebb_meter *ebb_meter_create(int channels, int rate, struct ebb_error *error)
 {
     struct ebb_meter *meter = ebb_alloc(1, sizeof(*meter));
-    if (meter)
-        *meter = (struct ebb_meter){.channels = channels, .rate = rate};
-    if (meter)
-        meter->state = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
-    if (!meter || !meter->state) {
+    if (!meter) {
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "loudness: no memory");
+        return NULL;
+    }
+    *meter = (struct ebb_meter){.channels = channels, .rate = rate};
+    meter->state = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
+    if (!meter->state) {
         ebb_fail(error, EBB_INVALID, "loudness: %d channels at %d Hz cannot be measured", channels, rate);
         ebb_meter_destroy(&meter);
         return NULL;
@@ -67,13 +69,14 @@ enum ebb_result ebb_meter_add(struct ebb_meter *meter, const float *samples, siz
 // Silence up to the 400 ms that one measurement needs.
 static bool fill_up(struct ebb_meter *meter)
 {
-    size_t block = 4 * (((size_t)meter->rate + 5) / 10); // as libebur128 counts it
-    if (meter->frames >= block)
-        return true;
-
-    float *silence = ebb_alloc(block - meter->frames, (size_t)meter->channels * sizeof(float));
-    bool ok = silence && ebb_meter_add(meter, silence, block - meter->frames, NULL) == EBB_OK;
-    free(silence);
+    static const float silence[1024];
+    const size_t block = 4 * (((size_t)meter->rate + 5) / 10); // as libebur128 counts it
+    const size_t most = sizeof(silence) / sizeof(silence[0]) / (size_t)meter->channels;
+    bool ok = most > 0;
+    while (ok && meter->frames < block) {
+        size_t left = block - meter->frames;
+        ok = ebb_meter_add(meter, silence, left < most ? left : most, NULL) == EBB_OK;
+    }
     return ok;
 }
 
