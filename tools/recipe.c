@@ -159,24 +159,28 @@ static void open_none(struct ebb_recipe *recipe, const struct tool_model *m)
 
 static const double EVENT_LEAD = 0.005; // seconds in front of an event's attack
 
-// By the first label of a mixture.
-static bool is_event(const struct ebb_recipe *recipe, const struct ebb_model *model)
+// Whether the first label of a mixture is an event's. False: out of memory.
+static bool find_event(const struct ebb_recipe *recipe, const struct ebb_model *model, bool *event)
 {
     const char *text = ebb_recipe_text(recipe, "label");
     char *first = strndup(text, strcspn(text, ":,"));
     int label = first && *first ? ebb_model_find_label(model, first, NULL) : -1;
+    *event = label >= 0 && ebb_model_label(model, label)->kind == EBB_LABEL_EVENT;
     free(first);
-    return label >= 0 && ebb_model_label(model, label)->kind == EBB_LABEL_EVENT;
+    return first != NULL;
 }
 
 // An event begins with its attack. A recipe that was recorded says its lead: those from before this default
 // make their sounds again as they were.
-static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model)
+static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model, const char *where)
 {
     bool open = ebb_recipe_verb(recipe) == EBB_VERB_GENERATE && !ebb_recipe_has(recipe, "lead") &&
                 !ebb_recipe_has(recipe, "noise-version") && ebb_recipe_number(recipe, "loop") != 1;
+    bool event = false;
     struct ebb_error error = {0};
-    if (!open || !is_event(recipe, model))
+    if (open && !find_event(recipe, model, &event))
+        return tool_fail(TOOL_FAILED, "%sout of memory", where);
+    if (!event)
         return TOOL_OK;
     return ebb_recipe_set_number(recipe, "lead", EVENT_LEAD, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
 }
@@ -186,7 +190,7 @@ int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const ch
     struct ebb_error error = {0};
     open_none(recipe, m);
     sound_spell_labels(recipe, m->model);
-    int code = close_lead(recipe, m->model);
+    int code = close_lead(recipe, m->model, where);
     if (code)
         return code;
     if (ebb_model_settle(m->model, recipe, &error) != EBB_OK)
