@@ -18,6 +18,7 @@ struct process {
     int n_mels, frames, strips;
     size_t cells;
     int states;                 // seen on the way
+    bool no_memory;             // for another
     double abar[MAX_STATES];    // of each state
     float *seen;                // (states, n_mels, frames)
     int shown[MAX_STRIPS];      // which states are drawn, clean first
@@ -35,6 +36,7 @@ static bool on_step(void *user, const struct ebb_generate_step *step)
         return false;
     p->abar[p->states] = step->abar;
     float *more = reallocarray(p->seen, (size_t)p->states + 1, p->cells * sizeof(float));
+    p->no_memory = !more;
     if (!more)
         return false;
     p->seen = more;
@@ -88,6 +90,8 @@ static int run_reverse(struct process *p)
     if (result == EBB_OK)
         result = watch_reverse(p, recipe, &error);
     ebb_recipe_destroy(&recipe);
+    if (p->no_memory)
+        return tool_fail(TOOL_FAILED, "out of memory");
     if (result != EBB_OK)
         return tool_error(&error);
     return p->states > 1 ? TOOL_OK : tool_fail(TOOL_FAILED, "no states were seen on the way");
