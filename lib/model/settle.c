@@ -707,7 +707,7 @@ static int choose_resample(const struct ebb_model *model, const struct ebb_recip
 static enum ebb_result try_run(struct ebb_settled *settled, bool insists, struct ebb_error *error)
 {
     struct ebb_run *run = ebb_run_create(&settled->run, error); // says what does not go together
-    if (!run && !insists) {
+    if (!run && !insists && error->code != EBB_OUT_OF_MEMORY) {
         settled->run.resample = 1;
         run = ebb_run_create(&settled->run, error);
     }

@@ -238,7 +238,9 @@ static struct ebb_recipe *recipe_of(json_t *o, struct ebb_error *error)
 // What is no JSON object: a comment of somebody else's, or a recipe that was damaged.
 static void refuse_text(const char *text, const struct ebb_error *why, struct ebb_error *error)
 {
-    if (strstr(text, "\"ebb"))
+    if (why->code == EBB_OUT_OF_MEMORY)
+        *error = *why;
+    else if (strstr(text, "\"ebb"))
         ebb_fail(error, EBB_CORRUPT, "the recipe is damaged: %.400s", why->message);
     else
         ebb_fail(error, EBB_WRONG_TYPE, "the text is no recipe of Ebb");
