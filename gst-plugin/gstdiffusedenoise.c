@@ -58,8 +58,11 @@ GST_ELEMENT_REGISTER_DEFINE(diffusedenoise, "diffusedenoise", GST_RANK_NONE, GST
 static gboolean open_model(GstDiffuseDenoise *filter, const struct model_settings *model)
 {
     GST_OBJECT_LOCK(filter);
-    gboolean good = !filter->settings.cleaning.refused;
-    struct ebb_error refusal = filter->settings.cleaning.refusal;
+    struct diffuse_settings *cleaning = &filter->settings.cleaning;
+    gboolean good = !cleaning->refused && diffuse_settings_ready(cleaning);
+    struct ebb_error refusal = cleaning->refused
+                                   ? cleaning->refusal
+                                   : (struct ebb_error){EBB_OUT_OF_MEMORY, "no memory for a recipe"};
     GST_OBJECT_UNLOCK(filter);
     if (!good)
         diffuse_post_error(GST_ELEMENT(filter), &refusal);

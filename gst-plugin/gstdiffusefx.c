@@ -74,7 +74,8 @@ static gboolean copy_settings(GstDiffuseFx *fx, struct fx_start *copy, struct eb
     GST_OBJECT_LOCK(fx);
     struct diffuse_settings *sound = &fx->settings.sound;
     diffuse_settings_draw_seed(sound);
-    *copy = (struct fx_start){model_settings_copy(&fx->settings.model), ebb_recipe_copy(sound->recipe),
+    *copy = (struct fx_start){model_settings_copy(&fx->settings.model),
+                              sound->recipe ? ebb_recipe_copy(sound->recipe) : NULL,
                               g_strdup(fx->settings.prepare), fx->settings.lookahead, fx->settings.is_live};
     gboolean good = copy->recipe && !sound->refused;
     *error = sound->refused ? sound->refusal

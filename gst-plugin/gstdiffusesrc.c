@@ -112,7 +112,8 @@ static void on_length(void *user)
 // The recipe that the worker is given: a width is for two channels. Under the object lock. NULL: no memory.
 static struct ebb_recipe *recipe_for_worker(const GstDiffuseSrc *src)
 {
-    struct ebb_recipe *recipe = ebb_recipe_copy(src->settings.sound.recipe);
+    const struct ebb_recipe *now = src->settings.sound.recipe;
+    struct ebb_recipe *recipe = now ? ebb_recipe_copy(now) : NULL;
     if (recipe && src->not_two)
         ebb_recipe_open(recipe, "width");
     return recipe;
@@ -522,7 +523,8 @@ static gchar *uri_get(GstURIHandler *handler)
 {
     GstDiffuseSrc *src = GST_DIFFUSE_SRC(handler);
     GST_OBJECT_LOCK(src);
-    char *address = address_write(src->settings.sound.recipe);
+    gboolean ready = diffuse_settings_ready(&src->settings.sound);
+    char *address = ready ? address_write(src->settings.sound.recipe) : NULL;
     GST_OBJECT_UNLOCK(src);
     return address;
 }

@@ -9,8 +9,15 @@
 
 void diffuse_settings_init(struct diffuse_settings *settings, enum ebb_verb verb)
 {
-    settings->recipe = ebb_recipe_create(verb);
-    g_assert(settings->recipe); // as GLib has it for all small memory
+    settings->verb = verb;
+    diffuse_settings_ready(settings); // an object cannot fail to be made, but its start can
+}
+
+gboolean diffuse_settings_ready(struct diffuse_settings *settings)
+{
+    if (!settings->recipe)
+        settings->recipe = ebb_recipe_create(settings->verb);
+    return settings->recipe != NULL;
 }
 
 void diffuse_settings_clear(struct diffuse_settings *settings)
@@ -272,13 +279,15 @@ static enum ebb_result set_value(struct ebb_recipe *recipe, const struct ebb_set
 
 static const struct ebb_setting *row_of(const struct diffuse_settings *settings, const GParamSpec *pspec)
 {
-    return ebb_setting_find(ebb_recipe_verb(settings->recipe), pspec->name, NULL);
+    return ebb_setting_find(settings->verb, pspec->name, NULL);
 }
 
 gboolean diffuse_settings_set(struct diffuse_settings *settings, const GParamSpec *pspec, const GValue *value)
 {
-    struct ebb_error error = {0};
-    enum ebb_result result = set_value(settings->recipe, row_of(settings, pspec), value, &error);
+    struct ebb_error error = {EBB_OUT_OF_MEMORY, "no memory for a recipe"};
+    enum ebb_result result = error.code;
+    if (diffuse_settings_ready(settings))
+        result = set_value(settings->recipe, row_of(settings, pspec), value, &error);
     if (result == EBB_OK && g_strcmp0(settings->refused, pspec->name) == 0)
         g_clear_pointer(&settings->refused, g_free);
     if (result == EBB_OK && strcmp(pspec->name, "seed") == 0)
@@ -299,7 +308,7 @@ struct ebb_error diffuse_settings_forgive(struct diffuse_settings *settings)
 
 void diffuse_settings_draw_seed(struct diffuse_settings *settings)
 {
-    if (ebb_recipe_has(settings->recipe, "seed") && !settings->drawn)
+    if (!diffuse_settings_ready(settings) || (ebb_recipe_has(settings->recipe, "seed") && !settings->drawn))
         return;
     // 32 bits: a number that people can write down.
     settings->drawn = ebb_recipe_set_seed(settings->recipe, "seed", g_random_int(), NULL) == EBB_OK;
@@ -335,6 +344,10 @@ void diffuse_settings_get(const struct diffuse_settings *settings, const GParamS
 {
     const struct ebb_setting *row = row_of(settings, pspec);
     const struct ebb_recipe *recipe = settings->recipe;
+    if (!recipe) {
+        g_param_value_set_default((GParamSpec *)pspec, value);
+        return;
+    }
     const char *text = ebb_recipe_has(recipe, row->name) ? ebb_recipe_text(recipe, row->name) : NULL;
     if (row->type == EBB_SETTING_SEED)
         get_seed(recipe, row, value);

@@ -12,14 +12,18 @@
 
 // Zeroed is empty. Under the element's object lock.
 struct diffuse_settings {
-    struct ebb_recipe *recipe;
-    gboolean drawn;           // the seed was drawn, not set
-    char *refused;            // the property whose value was not taken; NULL: none
-    struct ebb_error refusal; // why
+    enum ebb_verb verb;
+    struct ebb_recipe *recipe; // NULL: there was no memory for it, and nothing is set
+    gboolean drawn;            // the seed was drawn, not set
+    char *refused;             // the property whose value was not taken; NULL: none
+    struct ebb_error refusal;  // why
 };
 
 void diffuse_settings_init(struct diffuse_settings *settings, enum ebb_verb verb);
 void diffuse_settings_clear(struct diffuse_settings *settings);
+
+// Before a start: makes the recipe that there was no memory for. FALSE: there is none now.
+gboolean diffuse_settings_ready(struct diffuse_settings *settings);
 
 // Lists of names, each ended by NULL, or NULL.
 struct diffuse_settings_traits {
