@@ -45,15 +45,24 @@ static inline const char *fuzz_file(const uint8_t *data, size_t size)
     return path;
 }
 
-// A folder in memory that lasts as long as the process.
+static char fuzz_place[64];
+
+static inline void fuzz_leave(void)
+{
+    char line[100];
+    snprintf(line, sizeof(line), "rm -rf '%s'", fuzz_place);
+    if (system(line) != 0)
+        fprintf(stderr, "%s stays\n", fuzz_place);
+}
+
+// A folder in memory that lasts as long as the process, and longer only where that dies.
 static inline const char *fuzz_folder(void)
 {
-    static char folder[64];
-    if (!*folder) {
-        snprintf(folder, sizeof(folder), "/dev/shm/ebb-fuzz-%ld", (long)getpid());
-        CHECK(mkdir(folder, 0700) == 0);
+    if (!*fuzz_place) {
+        snprintf(fuzz_place, sizeof(fuzz_place), "/dev/shm/ebb-fuzz-%ld", (long)getpid());
+        CHECK(mkdir(fuzz_place, 0700) == 0 && atexit(fuzz_leave) == 0);
     }
-    return folder;
+    return fuzz_place;
 }
 
 static inline void fuzz_put(const char *name, const uint8_t *data, size_t size)
