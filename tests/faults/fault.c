@@ -3,8 +3,11 @@
 // not free. GLib ends the process when g_malloc() fails, and other libraries are not ours to mend: so only
 // calls that come from the command ebb, libebb and the plugin are counted or fail, told by their return
 // address.
-//   EBB_FAULT=KIND:N[+]:ERROR   the Nth call of this kind fails; with +, it and all after it
-//   EBB_FAULT_REPORT=FILE       at the end: calls of each kind, blocks not freed, descriptors not closed
+//   EBB_FAULT=KIND:N[@STACK][+]:ERROR   the Nth call of this kind, of those with this stack, fails; with +,
+//   it
+//                                       and all after it
+//   EBB_FAULT_REPORT=FILE   at the end: calls of each kind, blocks not freed, descriptors not closed
+//   EBB_FAULT_STACKS=1      and of each kind the stacks of its calls, and how many had each
 // KIND is a name of `kinds` below. ERROR is ENOMEM, EAGAIN, EIO, ENOSPC, EINTR, SHORT: half the bytes, or
 // LOST: of a submit to a GPU.
 #undef _FILE_OFFSET_BITS // open() and open64() are two names here, each with a function of its own
@@ -37,9 +40,11 @@ static const struct {
 static atomic_long calls[KINDS];
 static struct {
     enum call_kind kind;
-    long at; // 0: nothing fails
-    bool on; // from there on
+    long at;        // 0: nothing fails
+    uint64_t stack; // 0: any
+    bool on;        // from there on
     int error;
+    atomic_bool reached;
 } plan;
 static _Thread_local bool inside; // the shim's own calls
 
@@ -135,18 +140,77 @@ static void put_trace(void)
             put_place("at", trace[i], 0);
 }
 
+// ---- stacks ----
+
+// Our places on the stack, as a number that is the same in each run: FNV-1a of where they lie in our parts.
+static uint64_t stack_number(void)
+{
+    enum { DEEP = 48 };
+    void *trace[DEEP];
+    uint64_t sum = 14695981039346656037u;
+    int count = backtrace(trace, DEEP);
+    for (int i = 0; i < count; i++)
+        for (int part = atomic_load(&part_count); part-- > 0;)
+            if ((uintptr_t)trace[i] >= parts[part].from && (uintptr_t)trace[i] < parts[part].to)
+                sum = (sum ^ ((uintptr_t)trace[i] - parts[part].from)) * 1099511628211u;
+    return sum | 1; // 0 is none
+}
+
+enum { STACKS = 1 << 14 };
+static struct {
+    uint64_t number;
+    enum call_kind kind;
+    long calls;
+} stacks[STACKS];
+static bool stacks_wanted;
+static atomic_flag stacks_busy = ATOMIC_FLAG_INIT;
+
+static void note_stack(enum call_kind kind, uint64_t number)
+{
+    while (atomic_flag_test_and_set(&stacks_busy))
+        ;
+    size_t i = (size_t)(number + (uint64_t)kind) % STACKS;
+    for (size_t tries = 0; tries < STACKS && stacks[i].number; tries++) {
+        if (stacks[i].number == number && stacks[i].kind == kind)
+            break;
+        i = (i + 1) % STACKS;
+    }
+    stacks[i].number = number;
+    stacks[i].kind = kind;
+    stacks[i].calls++;
+    atomic_flag_clear(&stacks_busy);
+}
+
+// Which of the planned calls this is, the n-th of its kind; 0: none of them.
+static long number_of(enum call_kind kind, long n)
+{
+    static atomic_long of_stack;
+    bool meant = plan.at && kind == plan.kind;
+    if (!stacks_wanted && !(meant && plan.stack))
+        return meant ? n : 0;
+    if (meant && atomic_load(&plan.reached))
+        return plan.at + 1;
+    inside = true;
+    uint64_t number = stack_number();
+    inside = false;
+    if (stacks_wanted)
+        note_stack(kind, number);
+    return meant && number == plan.stack ? atomic_fetch_add(&of_stack, 1) + 1 : 0;
+}
+
 // Whether this call is to fail: then errno says how. SHORT is told by errno 0.
 static bool fails(enum call_kind kind, const void *from)
 {
     if (inside || !comes_from_us(from))
         return false;
-    long n = atomic_fetch_add(&calls[kind], 1) + 1;
-    if (kind != plan.kind || !plan.at || n < plan.at || (n > plan.at && !plan.on))
+    long n = number_of(kind, atomic_fetch_add(&calls[kind], 1) + 1);
+    if (!plan.at || n < plan.at || (n > plan.at && !plan.on))
         return false;
     inside = true;
     if (n == plan.at)
         put_trace();
     inside = false;
+    atomic_store(&plan.reached, true);
     errno = plan.error;
     return true;
 }
@@ -549,10 +613,11 @@ void *dlsym(void *library, const char *name)
 
 static void read_plan(const char *text)
 {
-    char kind[16], on = 0, error[16];
+    char kind[16], error[16];
     long at;
-    if (sscanf(text, "%15[a-z]:%ld%c", kind, &at, &on) < 2 || !strrchr(text, ':'))
+    if (sscanf(text, "%15[a-z]:%ld", kind, &at) < 2 || !strrchr(text, ':'))
         return;
+    const char *stack = strchr(text, '@');
     snprintf(error, sizeof(error), "%s", strrchr(text, ':') + 1);
     for (int i = 0; i < KINDS; i++)
         if (strcmp(kind, kinds[i]) == 0)
@@ -560,7 +625,8 @@ static void read_plan(const char *text)
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
         if (strcmp(error, errors[i].name) == 0)
             plan.error = errors[i].number;
-    plan.on = on == '+';
+    plan.stack = stack ? strtoull(stack + 1, NULL, 16) : 0;
+    plan.on = strchr(text, '+') != NULL;
     plan.at = at;
 }
 
@@ -584,6 +650,7 @@ __attribute__((constructor)) static void begin(void)
     note_parts();
     if (text)
         read_plan(text);
+    stacks_wanted = getenv("EBB_FAULT_STACKS") != NULL;
     inside = false;
 }
 
@@ -594,6 +661,10 @@ __attribute__((destructor)) static void end(void)
     for (int i = 0; i < KINDS; i++)
         put("calls %s %ld\n", kinds[i], (long)calls[i]);
     put("descriptors %d\nblocks %ld\n", count_descriptors(), (long)live);
+    for (size_t i = 0; i < STACKS; i++)
+        if (stacks[i].number)
+            put("stack %s %llx %ld\n", kinds[stacks[i].kind], (unsigned long long)stacks[i].number,
+                stacks[i].calls);
     for (size_t i = 0, named = 0; i < SLOTS && named < MOST_NAMED && (long)named < live; i++)
         if (slots[i].block) {
             named++;

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes one call after another of Ebb's own code fail, in every command and element: how does that end?
 
-faults.py BUILD_FOLDER [--runs N] [--only NAME,...] [--kinds KIND,...] [--stride N]
+faults.py BUILD_FOLDER [--runs N] [--only NAME,...] [--kinds KIND,...] [--stride N] [--every-call]
+
+Calls that have the same stack are one place of the program, which many of them reach: the first and the last
+of them fail, and those of a stack that an earlier command had as well do not again. With --every-call each
+call does.
 
 A run may succeed with the same output as without the fault. Otherwise it says why in a line, has the exit
 status that ebb(1) has for it, and leaves no file. It never crashes, hangs, or keeps what it allocated.
@@ -61,6 +65,7 @@ COMMANDS = {
     "render": (*SFX, "--label", "kick", "-o", "{w}/out.wav"),
     "render -": (*SFX, "--threads", "2", "--label", "kick", "-o", "-"),
     "render mixture": (*SFX, "--label", "rain:0.5,kick:0.5", "--seconds", "4", "-o", "{w}/out.wav"),
+    "render level": (*SFX, "--label", "kick", "--trim", "--lufs", "-20", "-o", "{w}/out.wav"),
     "render loop": (*SFX, "--label", "rain", "--loop", "-o", "{w}/out.wav"),
     "render classifier": ("render", "-m", "tiny-led", *FAST, "--label", "rain", "--classifier-guidance", "2",
                           "-o", "{w}/out.wav"),
@@ -112,6 +117,7 @@ class End:
     files: dict[str, str]  # that it wrote: checksums
     report: dict[str, int] = dataclasses.field(default_factory=dict)
     places: list[str] = dataclasses.field(default_factory=list)
+    stacks: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)  # kind: stack: its calls
 
 
 class Runs:
@@ -163,7 +169,7 @@ class Runs:
         program = "tests/faults/element" if name in ELEMENTS else "tools/ebb"
         return [str(self.build / program), *words]
 
-    def run(self, name, fault="", seconds=SECONDS):
+    def run(self, name, fault="", seconds=SECONDS, stacks=False):
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             work = pathlib.Path(place) / "w"
             shutil.copytree(self.inputs, work)
@@ -173,6 +179,7 @@ class Runs:
                 "LD_PRELOAD": str(self.build / "tests/faults/libebb-fault.so"),
                 "EBB_FAULT_REPORT": str(report),
                 "EBB_FAULT": fault,
+                **({"EBB_FAULT_STACKS": "1"} if stacks else {}),
             }
             try:
                 done = subprocess.run(
@@ -212,6 +219,8 @@ def read_report(text, end):
             end.report[words[1]] = int(words[2])
         elif words[0] in ("blocks", "descriptors"):
             end.report[words[0]] = int(words[1])
+        elif words[0] == "stack":
+            end.stacks.setdefault(words[1], {})[words[2]] = int(words[3])
         else:
             end.places.append(line)
 
@@ -256,20 +265,21 @@ class Case:
     name: str
     kind: str
     error: str
-    calls: int
+    points: list  # calls that are to fail: "7", or "1@STACK": the first of those with this stack
     stride: int = 1
     runs: int = 0
+    missed: int = 0  # the call was not made: threads take turns as they like
     right: int = 0  # ended with the same output
     wrong: dict = dataclasses.field(default_factory=dict)  # what: [numbers of calls]
 
-    def numbers(self, stride=0):
-        """Every stride-th call, from one in the middle of the first so many; one at least."""
+    def chosen(self, stride=0):
+        """Every stride-th point, from one in the middle of the first so many; one at least."""
         stride = stride or self.stride
-        return range(1 + (min(stride, self.calls) - 1) // 2, self.calls + 1, stride)
+        return self.points[(min(stride, len(self.points)) - 1) // 2 :: stride]
 
-    def fault(self, number):
+    def fault(self, point):
         on = self.error.startswith("+")
-        return f"{self.kind}:{number}{'+' if on else ''}:{self.error.lstrip('+')}"
+        return f"{self.kind}:{point}{'+' if on else ''}:{self.error.lstrip('+')}"
 
 
 def commands_of(arguments):
@@ -277,21 +287,34 @@ def commands_of(arguments):
     return [name for name in COMMANDS if not arguments.runs or not name.endswith(" on Vulkan")]
 
 
+def points_of(plain, kind, every_call, seen):
+    """The calls of a kind that are to fail. `seen` has the stacks of the program's earlier commands."""
+    if every_call:
+        return [str(number + 1) for number in range(plain.report[kind])]
+    new = {stack: calls for stack, calls in plain.stacks.get(kind, {}).items() if stack not in seen}
+    seen.update(new)
+    return [
+        f"{number}@{stack}" for stack, calls in new.items() for number in ((1, calls) if calls > 1 else (1,))
+    ]
+
+
 def plan(runs, arguments, plains):
-    cases = []
+    cases, seen = [], collections.defaultdict(set)
     for name in arguments.only or commands_of(arguments):
         on_gpu = name.endswith(" on Vulkan")
-        plains[name] = runs.run(name, seconds=20 * SECONDS)  # a driver may compile shaders
+        # A driver may compile shaders.
+        plains[name] = runs.run(name, seconds=20 * SECONDS, stacks=not arguments.every_call)
         if on_gpu and plains[name].code in (FAILED, NO_DEVICE):
             print(f"{name} is left out: {plains[name].said}")
             continue
         if plains[name].code != 0 or plains[name].said:
             sys.exit(f"{name} does not work without a fault: {plains[name].said}")
         for kind in ("submit",) if on_gpu else arguments.kinds or FAULTS:
-            calls = plains[name].report[kind]
-            cases += [Case(name, kind, error, calls) for error in FAULTS[kind][0] if calls]
+            known = seen[kind, name in ELEMENTS, on_gpu]
+            points = points_of(plains[name], kind, arguments.every_call, known)
+            cases += [Case(name, kind, error, points) for error in FAULTS[kind][0] if points]
     stride = arguments.stride
-    while arguments.runs and sum(len(case.numbers(stride)) for case in cases) > max(
+    while arguments.runs and sum(len(case.chosen(stride)) for case in cases) > max(
         arguments.runs, len(cases)
     ):
         stride += 1 + stride // 8
@@ -302,13 +325,14 @@ def plan(runs, arguments, plains):
 
 def try_case(runs, case, plains, pool):
     plain = plains[case.name]
-    ends = pool.map(lambda n: (n, runs.run(case.name, case.fault(n))), case.numbers())
-    for number, end in ends:
+    ends = pool.map(lambda point: (point, runs.run(case.name, case.fault(point))), case.chosen())
+    for point, end in ends:
         case.runs += 1
+        case.missed += not any(place.startswith("at ") for place in end.places)
         wrong = judge(case.name, case.kind, case.error, plain, end)
         case.right += not wrong and end.code == 0
         if wrong:
-            case.wrong.setdefault(wrong, []).append((number, end))
+            case.wrong.setdefault(wrong, []).append((point, end))
 
 
 def place_of(build, line):
@@ -333,8 +357,8 @@ def place_of(build, line):
 
 def show(build, case, verbose):
     for what, found in sorted(case.wrong.items(), key=lambda item: -len(item[1])):
-        number, end = found[0]
-        print(f"  {case.name}, {case.fault(number)}: {what} (of {len(found)} such runs)")
+        point, end = found[0]
+        print(f"  {case.name}, {case.fault(point)}: {what} (of {len(found)} such runs)")
         for line in end.said[:3]:
             print(f"    said: {line}")
         for line in end.places[:verbose]:
@@ -353,6 +377,7 @@ def arguments_of(argv):
     parser.add_argument("--only", type=comma, help="commands and elements, by name")
     parser.add_argument("--kinds", type=comma, help="of calls")
     parser.add_argument("--stride", type=int, default=1, help="take every n-th call")
+    parser.add_argument("--every-call", action="store_true", help="not one of those with the same stack")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
     parser.add_argument("--places", type=int, default=8, help="lines of where a finding was, at most")
     return parser.parse_args(argv)
@@ -377,14 +402,16 @@ def main():
 
 def table(cases):
     """A row a command: how many faults, and how many of them had no effect."""
-    rows = collections.defaultdict(lambda: [0, 0, 0])
+    rows = collections.defaultdict(lambda: [0, 0, 0, 0])
     for case in cases:
-        for i, value in enumerate((case.runs, case.right, sum(len(found) for found in case.wrong.values()))):
+        findings = sum(len(found) for found in case.wrong.values())
+        for i, value in enumerate((case.runs, case.right, case.missed, findings)):
             rows[case.name][i] += value
-    print(f"{'':24} {'faults':>8} {'no effect':>10} {'findings':>9}")
+    rows["sum"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    print(f"{'':24} {'faults':>8} {'no effect':>10} {'not reached':>12} {'findings':>9}")
     for name, row in rows.items():
-        print(f"{name:24} {row[0]:8} {row[1]:10} {row[2]:9}")
-    return 1 if any(row[2] for row in rows.values()) or not cases else 0
+        print(f"{name:24} {row[0]:8} {row[1]:10} {row[2]:12} {row[3]:9}")
+    return 1 if rows["sum"][3] or not cases else 0
 
 
 if __name__ == "__main__":
