@@ -53,7 +53,8 @@ static size_t claimed_frames(const struct ebb_sound_reader *reader, const SF_INF
 {
     bool unknown = (reader->input && ebb_sound_input_endless(reader->input)) ||
                    sf->frames >= SF_COUNT_MAX / 2;
-    return sf->frames <= 0 ? 0 : unknown ? SIZE_MAX : (size_t)sf->frames;
+    uint64_t about = unknown && reader->input ? ebb_sound_input_about(reader->input) : 0;
+    return sf->frames <= 0 ? 0 : about > 0 ? (size_t)about : unknown ? SIZE_MAX : (size_t)sf->frames;
 }
 
 // A few formats are known by the ending of the file's name alone.
@@ -188,16 +189,17 @@ static void warn_more(struct ebb_sound_reader *reader)
 // Nothing is there where samples were expected: if that is the end of the file, its rest was cut off.
 static enum ebb_result end_early(struct ebb_sound_reader *reader, struct ebb_error *error)
 {
-    if (reader->position == 0 && reader->info.frames == SIZE_MAX)
+    bool told = reader->info.frames != SIZE_MAX && !(reader->input && ebb_sound_input_about(reader->input));
+    if (reader->position == 0 && !told)
         return ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", reader->name);
-    bool promised = reader->info.frames != SIZE_MAX && reader->position < reader->info.frames;
+    bool promised = told && reader->position < reader->info.frames;
     const char *why = sf_error(reader->file) != SF_ERR_NO_ERROR ? sf_strerror(reader->file) : "";
     if (!promised && !*why) {
         warn_cut(reader);
         warn_grown(reader);
         return EBB_OK;
     }
-    bool all = reader->info.frames != SIZE_MAX && !promised;
+    bool all = told && !promised;
     if (all) { // what follows is no sound of this file
         warn_more(reader);
         return EBB_OK;

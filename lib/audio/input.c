@@ -48,6 +48,7 @@ struct ebb_sound_input {
     bool endless;
     uint64_t end;       // of the file as it is shown, counted in its own bytes
     uint64_t beyond;    // bytes that it is said to have behind those
+    uint64_t about;     // frames of an MP3 that does not tell
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
     bool at_end, lacks_end, chain, gave_up;
@@ -345,6 +346,7 @@ static void measure_mpeg(struct ebb_sound_input *in, uint64_t from)
     in->lead_for = (size_t)from;
     in->endless = !head.frames_at || head.more;
     in->beyond = head.frames_at ? 0 : BEYOND;
+    in->about = in->endless ? ebb_mpeg_samples(peek, in, from, in->end) : 0;
     if (!head.bytes_at)
         return;
     uint64_t bytes = in->end > UINT32_MAX ? UINT32_MAX : in->end;
@@ -430,6 +432,11 @@ bool ebb_sound_input_gave_up(const struct ebb_sound_input *in)
 bool ebb_sound_input_endless(const struct ebb_sound_input *in)
 {
     return in->endless;
+}
+
+uint64_t ebb_sound_input_about(const struct ebb_sound_input *in)
+{
+    return in->about;
 }
 
 bool ebb_sound_input_at_end(const struct ebb_sound_input *in)

@@ -71,3 +71,59 @@ bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint6
     }
     return true;
 }
+
+// ---- all frames ----
+
+struct frame {
+    uint64_t bytes; // 0: it does not tell
+    unsigned samples;
+};
+
+static struct frame frame_of(const unsigned char *at)
+{
+    enum { FIRST_VERSION = 3, LATER_HALF = 0, LAYER_1 = 3, LAYER_3 = 1, COLUMNS = 5 };
+    static const unsigned short kilobits[COLUMNS][15] = {
+        {0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448}, // layers 1, 2 and 3
+        {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
+        {0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320},
+        {0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256}, // layer 1 of the later versions
+        {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160},      // layers 2 and 3
+    };
+    static const unsigned rates[] = {44100, 48000, 32000};
+    int version = at[1] >> 3 & 3, layer = at[1] >> 1 & 3, padding = at[2] >> 1 & 1;
+    bool first = version == FIRST_VERSION;
+    int column = first ? LAYER_1 - layer : layer == LAYER_1 ? COLUMNS - 2 : COLUMNS - 1;
+    unsigned rate = rates[at[2] >> 2 & 3] / (first ? 1 : version == LATER_HALF ? 4 : 2);
+    uint64_t bits = kilobits[column][at[2] >> 4] * 1000ull;
+    unsigned samples = layer == LAYER_1 ? 384 : layer == LAYER_3 && !first ? 576 : 1152;
+    uint64_t slot = layer == LAYER_1 ? 4 : 1; // bytes
+    return (struct frame){bits ? (samples / 8 / slot * bits / rate + (unsigned)padding) * slot : 0, samples};
+}
+
+uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t end)
+{
+    enum { BLOCK = 1 << 14, VERSION_AND_LAYER = 0xfe, RATE = 0x0c };
+    unsigned char block[BLOCK], first[FRAME_HEAD];
+    uint64_t samples = 0, begins = 0, ends = 0; // of the block
+    bool found = false, free = false;
+    for (uint64_t at = from; at + FRAME_HEAD <= end && !free;) {
+        if (at + FRAME_HEAD > ends) {
+            begins = at;
+            ends = end - at < BLOCK ? end : at + BLOCK;
+            if (!peek(file, begins, block, (size_t)(ends - begins)))
+                break;
+        }
+        const unsigned char *head = block + (at - begins);
+        bool is = is_frame(head) &&
+                  (!found || ((head[1] & VERSION_AND_LAYER) == (first[1] & VERSION_AND_LAYER) &&
+                              (head[2] & RATE) == (first[2] & RATE)));
+        struct frame frame = is ? frame_of(head) : (struct frame){1, 0};
+        free = frame.bytes == 0;
+        if (is && !found)
+            memcpy(first, head, FRAME_HEAD);
+        found = found || is;
+        samples += at + frame.bytes <= end ? frame.samples : 0;
+        at += frame.bytes;
+    }
+    return free ? 0 : samples;
+}

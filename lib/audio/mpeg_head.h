@@ -18,4 +18,8 @@ struct ebb_mpeg_head {
 // Looks from place `from` on. false: nothing begins there as an MP3 does.
 bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint64_t from);
 
+// The samples of a channel in all frames from `from` to `end`, which is what a decoder gives or some hundreds
+// more; 0: the frames do not tell how long they are.
+uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t end);
+
 #endif
