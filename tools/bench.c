@@ -355,6 +355,8 @@ static int bench_model(struct bench *b, const char *name)
         json_decref(b->all);
         b->all = NULL;
     }
+    if (code && b->json)
+        report_print(report_failure("model", name));
     ebb_recipe_destroy(&b->recipe);
     tool_model_close(&b->m);
     return code;

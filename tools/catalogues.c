@@ -113,9 +113,16 @@ static int run_labels(const struct tool_command *command, int argc, char **argv)
     if (argc - first > 1)
         return tool_fail(TOOL_USAGE, "name one model");
     struct ebb_error error = {0};
-    struct ebb_model *model = ebb_model_open(first < argc ? argv[first] : "sfx", &error);
-    if (!model)
-        return l.names || l.json || first == argc ? tool_error(&error) : show_label(argv[first], &error);
+    const char *name = first < argc ? argv[first] : "sfx";
+    struct ebb_model *model = ebb_model_open(name, &error);
+    if (!model && !l.names && !l.json && first < argc)
+        return show_label(name, &error);
+    if (!model) {
+        code = tool_error(&error);
+        if (l.json)
+            report_print_tree(report_failure("model", name), 0);
+        return code;
+    }
 
     const struct ebb_model_info *info = ebb_model_info(model);
     if (!l.names && !l.json)

@@ -24,6 +24,10 @@ ok "as a trace" \
     sh -c "$bench tiny-sfx --trace t.json >table &&
         grep -q '{\"traceEvents\":\[{\"name\":\".*\",\"ph\":\"X\",\"ts\":0.0,\"dur\":[0-9.]*,' t.json"
 fails 3 'nosuch' $bench nosuch
+failed() { "$@" nosuch --json 2>err | python3 -c 'import json, sys
+o = json.load(sys.stdin); sys.exit(o["status"] != "failed" or o["model"] != "nosuch")'; }
+ok "a failure is a line of JSON" failed $bench
+ok "that of labels too" failed "$ebb" labels
 fails 5 'nosuch/t.json' $bench tiny-sfx --trace nosuch/t.json
 fails 6 'nosuch' "$ebb" bench tiny-sfx --device nosuch
 
