@@ -246,7 +246,7 @@ static int part_of(const struct winograd_job *job)
 {
     int threads = cpu_pool_threads(job->pool), panels = job->winograd->panels->count;
     int least = (job->count + UNIT_TILES - 1) / UNIT_TILES, best = 0, best_cost = 0;
-    for (int parts = least; parts < least + threads; parts++) {
+    for (int parts = least; parts == least || parts < least + threads; parts++) {
         int part = tiles_of_part(job, parts), units = panels * ((job->count + part - 1) / part);
         int cost = (units + threads - 1) / threads * (part + WEIGHTS_COST);
         if (best == 0 || cost < best_cost) {
