@@ -30,10 +30,24 @@ static int entries(const char *folder)
     return count;
 }
 
-static struct held look(void)
+// A thread that has been joined, or that a pool has let go, may still be on its way out.
+static int settled_threads(int fewest)
 {
+    enum { TRIES = 50, STEP = 10000 }; // half a second, in microseconds
+    int threads = entries("/proc/self/task");
+    for (int i = 0; i < TRIES && threads > fewest; i++) {
+        g_usleep(STEP);
+        threads = entries("/proc/self/task");
+    }
+    return threads;
+}
+
+// `fewest`: threads at an earlier look; more are waited for to go.
+static struct held look(int fewest)
+{
+    int threads = settled_threads(fewest);
     struct mallinfo2 info = mallinfo2();
-    return (struct held){info.uordblks + info.hblkhd, entries("/proc/self/fd"), entries("/proc/self/task")};
+    return (struct held){info.uordblks + info.hblkhd, entries("/proc/self/fd"), threads};
 }
 
 static struct held least(struct held a, struct held b)
@@ -47,10 +61,13 @@ static void soak(const char *what, int count, void (*work)(int i))
 {
     enum { ROOM = 256 << 10 }; // bytes
     struct held quarter[4];
+    int fewest = G_MAXINT;
     for (int i = 0; i < count; i++) {
         work(i);
         int which = (int)((gint64)i * 4 / count), last = i ? (int)((gint64)(i - 1) * 4 / count) : -1;
-        quarter[which] = which == last ? least(quarter[which], look()) : look();
+        struct held now = look(fewest);
+        quarter[which] = which == last ? least(quarter[which], now) : now;
+        fewest = MIN(fewest, now.threads);
     }
     const struct held *before = &quarter[1], *after = &quarter[3];
     printf("# %d %s: %zu -> %zu KiB, %d -> %d descriptors, %d -> %d threads\n", count, what,
@@ -161,7 +178,8 @@ TEST(cycles)
 
 int main(int argc, char **argv)
 {
-    mallopt(M_ARENA_MAX, 1); // so that one number tells what is allocated
+    mallopt(M_ARENA_MAX, 1);                 // so that one number tells what is allocated
+    g_thread_pool_set_max_unused_threads(0); // GLib would keep threads of pipelines that are gone
     for (int i = 1; i < argc && i <= 3; i++)
         rounds[i - 1] = atoi(argv[i]);
     setup_gst(NULL, NULL);
