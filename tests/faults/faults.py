@@ -115,6 +115,7 @@ class End:
     output: str  # a checksum of standard output and of the files
     said: list[str]  # lines on standard error
     files: dict[str, str]  # that it wrote: checksums
+    claims: list[str] = dataclasses.field(default_factory=list)  # that it left
     report: dict[str, int] = dataclasses.field(default_factory=dict)
     places: list[str] = dataclasses.field(default_factory=list)
     stacks: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)  # kind: stack: its calls
@@ -197,11 +198,18 @@ class Runs:
             if path.is_file() and not (self.inputs / path.relative_to(work)).exists()
         )
         clean = lambda data: data.replace(str(work).encode(), b"{w}")
-        contents = {str(path.relative_to(work)): clean(path.read_bytes()) for path in written}
+        claims = [str(path.relative_to(work)) for path in written if path.suffix == ".claim"]
+        contents = {
+            str(path.relative_to(work)): clean(path.read_bytes())
+            for path in written
+            if path.suffix != ".claim"
+        }
         printed = b"" if name in TIMED else clean(done.stdout)
         output = hashlib.sha256(repr((printed, contents)).encode()).hexdigest()
         files = {path: what_makes_whole(path, data) for path, data in contents.items()}
-        end = End(done.returncode, output, clean(done.stderr).decode(errors="replace").splitlines(), files)
+        end = End(
+            done.returncode, output, clean(done.stderr).decode(errors="replace").splitlines(), files, claims
+        )
         if report.exists():
             read_report(report.read_text(encoding="utf-8", errors="replace"), end)
         return end
@@ -240,6 +248,9 @@ def judge(name, kind, error, plain, end):
         wrong = judge_failure(name, kind, plain, end)
         if wrong:
             return wrong
+    # A claim that cannot be read may be another run's: it stays, and a later run finds it stale.
+    if end.claims and kind not in ("open", "read"):
+        return f"leaves {end.claims[0]}"
     for what in ("blocks", "descriptors"):
         if end.report.get(what, 0) > plain.report.get(what, 0):
             return f"keeps {what}: {end.report[what]} in place of {plain.report[what]}"
