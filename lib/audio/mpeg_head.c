@@ -103,7 +103,7 @@ static struct frame frame_of(const unsigned char *at)
 uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t end)
 {
     enum { BLOCK = 1 << 14, VERSION_AND_LAYER = 0xfe, RATE = 0x0c };
-    unsigned char block[BLOCK], first[FRAME_HEAD];
+    unsigned char block[BLOCK] = {0}, first[FRAME_HEAD] = {0};
     uint64_t samples = 0, begins = 0, ends = 0; // of the block
     bool found = false, free = false;
     for (uint64_t at = from; at + FRAME_HEAD <= end && !free;) {
@@ -113,7 +113,10 @@ uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t en
             if (!peek(file, begins, block, (size_t)(ends - begins)))
                 break;
         }
-        const unsigned char *head = block + (at - begins);
+        size_t offset = (size_t)(at - begins);
+        if (offset > BLOCK - FRAME_HEAD) // never: the block begins at the frame, or holds it
+            break;
+        const unsigned char *head = block + offset;
         bool is = is_frame(head) &&
                   (!found || ((head[1] & VERSION_AND_LAYER) == (first[1] & VERSION_AND_LAYER) &&
                               (head[2] & RATE) == (first[2] & RATE)));
