@@ -42,6 +42,9 @@ void ebb_near_try(struct ebb_near *near, const char *name)
     const char *text = near->text;
     bool part = (strlen(text) >= SHORTEST_PART && strstr(name, text)) ||
                 (strlen(name) >= SHORTEST_PART && strstr(text, name));
+    size_t n = strnlen(text, LONGEST), m = strnlen(name, LONGEST);
+    if (!part && (int)(n > m ? n - m : m - n) >= near->least) // no distance is less than that
+        return;
     int distance = ebb_near_distance(text, name);
     distance = part ? least_of(distance, 1) : distance;
     if (distance < near->least && distance < (int)strlen(text)) {
