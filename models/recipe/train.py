@@ -14,6 +14,7 @@ import torch
 
 from . import data, nets, parts
 
+FEW_STEPS = 100  # a model of 21 steps made noise, one of 253 made sounds that were recognised
 FREE = {"rate", "batch", "ema", "clip", "bf16", "start"}  # options that a resumed training may change
 
 
@@ -250,6 +251,8 @@ class Run:
                     self.save_on_the_way()
         self.report(mean, first)
         self.save()
+        if self.step < FEW_STEPS:
+            print(f"recipe: {advice(self.step)}", file=sys.stderr, flush=True)
 
     def save_on_the_way(self):
         try:
@@ -297,6 +300,14 @@ class Run:
             f"{speed:.0f} samples/s; {note}",
             flush=True,
         )
+
+
+def advice(steps):
+    counted = "1 step teaches" if steps == 1 else f"{steps} steps teach"
+    return (
+        f"{counted} a network next to nothing: expect noise; the same command with more --minutes goes on "
+        "(--threads 1 is faster where other programs hold the cores)"
+    )
 
 
 def own(states, device):

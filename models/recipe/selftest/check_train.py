@@ -199,6 +199,7 @@ def check_options(root, work):
         f"a direct model trains: {said}",
     )
     check("none is held out" in said, f"it says that nothing is held out: {said}")
+    check("2 steps teach a network next to nothing" in said, f"it says that two steps are few: {said}")
     status, said = recipe(small, "train", "--steps", 3, "--threads", 1)
     check(
         status == 0 and "going on from step 2" in said and "step 3" in said,
