@@ -76,6 +76,20 @@ static int read_shard(struct render *r)
     return TOOL_OK;
 }
 
+// A word without an option is a label or a prompt, and several are a prompt.
+static int refuse_words(char *const *words, int count)
+{
+    char prompt[256];
+    size_t length = 0;
+    for (int i = 0; i < count && length < sizeof(prompt); i++)
+        length += (size_t)snprintf(prompt + length, sizeof(prompt) - length, "%s%s", i ? " " : "", words[i]);
+    if (count > 1)
+        return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --prompt \"%s\"?", words[0],
+                         prompt);
+    return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --label %s, or --prompt \"%s\"?",
+                     words[0], words[0], prompt);
+}
+
 static int check_options(struct render *r)
 {
     if ((r->list != NULL) + (r->like != NULL) + (r->label != NULL) > 1 && !(r->like && r->label))
@@ -160,8 +174,7 @@ static int read_options(const struct tool_command *command, struct render *r, in
     if (code >= 0)
         return code;
     if (first < argc)
-        return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --label %s?", argv[first],
-                         argv[first]);
+        return refuse_words(argv + first, argc - first);
     code = check_options(r);
     return code ? code : -1;
 }

@@ -70,7 +70,8 @@ done
 for bad in -1 9223372036854775808 1.5 seed; do
     fails 2 '0 to 9223372036854775807' "$ebb" render --seed "$bad"
 done
-fails 2 'did you mean --label rain' "$ebb" render rain
+fails 2 'did you mean --label rain, or --prompt "rain"' "$ebb" render rain
+fails 2 'did you mean --prompt "heavy rain"' "$ebb" render heavy rain
 fails 2 '\-\-format: .*there are: wav16, wav24, wav32f' "$ebb" render --format mp3
 fails 2 '\-\-noise: .*there are: philox, torch' "$ebb" render --noise pink
 fails 2 'lufs, peak exclude' "$ebb" render --lufs -20 --peak -1
