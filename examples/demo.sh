@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# ./dev demo: sourced by ./dev with the environment set. Everything lands in out/demo.
-out=$root/out/demo
-clips=$root/examples/audio
+# ./dev demo: sourced by ./dev in its own folder, with the environment set. Everything lands in out/demo.
+# A command is shown as it is run, with these names.
+out=out/demo
+clips=examples/audio
 rm -rf "$out"
 mkdir -p "$out"
 
@@ -24,11 +25,10 @@ say
 say "3. A noisy recording, cleaned in a pipeline as the model recommends, and with t from the measured noise"
 say "   gst-launch-1.0 filesrc location=examples/audio/speech-film-static-noisy.wav ! wavparse !"
 say "       diffusedenoise ! audioconvert ! wavenc ! filesink location=out/demo/clean.wav"
-play filesrc location="$clips/speech-film-static-noisy.wav" ! wavparse ! audioconvert ! diffusedenoise ! \
-    audioconvert ! wavenc ! filesink location="$out/clean.wav"
+play filesrc location="$clips/speech-film-static-noisy.wav" ! wavparse ! diffusedenoise ! audioconvert ! \
+    wavenc ! filesink location="$out/clean.wav"
 say "   ebb denoise examples/audio/speech-film-static-noisy.wav out/demo/measured.wav --t auto"
-ebb denoise "$clips/speech-film-static-noisy.wav" "$out/measured.wav" --t auto --force ||
-    die "denoising failed"
+ebb denoise "$clips/speech-film-static-noisy.wav" "$out/measured.wav" --t auto || die "denoising failed"
 cp "$clips/speech-film-static-noisy.wav" "$out/noisy.wav"
 
 say
