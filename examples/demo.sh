@@ -15,7 +15,7 @@ say "       filesink location=out/demo/rain.wav"
 play diffusesrc label=rain seed=1 num-clips=3 ! audioconvert ! wavenc ! filesink location="$out/rain.wav"
 
 say
-say "2. Ten effects to WAV, of labels that a judge knows in most clips (ebb labels):"
+say "2. Ten effects to WAV, of labels that are recognised in most clips (ebb labels has the shares):"
 say "   ebb render --list examples/sounds.csv -o out/demo/effects"
 ebb render --list "$root/examples/sounds.csv" -o "$out/effects" || die "rendering failed"
 say "   ... and one in words:  ebb render --prompt 'big dog barking' -o out/demo/dog.wav"
