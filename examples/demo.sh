@@ -6,7 +6,7 @@ clips=examples/audio
 rm -rf "$out"
 mkdir -p "$out"
 
-play() { gst-launch-1.0 -q "$@" || die "the pipeline failed: gst-launch-1.0 $*"; }
+play() { gst-launch-1.0 -q --no-position "$@" || die "the pipeline failed: gst-launch-1.0 $*"; }
 
 say
 say "1. Sound through GStreamer: three clips of rain, joined without a seam"
