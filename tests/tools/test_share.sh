@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Folders that take no more: a full disk, a read-only share. They are mounted here, in a space of mounts of
-# their own, which needs root.
+# their own, which needs root, outside a chroot.
 if [ "$(id -u)" -ne 0 ] || ! unshare --mount true 2>/dev/null; then
-    echo "1..0 # SKIP a small disk cannot be mounted here: that needs root"
+    echo "1..0 # SKIP a small disk cannot be mounted here: that needs root, outside a chroot"
     exit 0
 fi
 if [ "${EBB_MOUNTS:-}" != own ]; then
