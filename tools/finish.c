@@ -80,9 +80,11 @@ enum ebb_result sound_finish(const struct ebb_recipe *recipe, const char *name, 
         cut_lead(recipe, lead, sound);
     if (gain != 0)
         ebb_sound_gain(sound, gain);
+    if (!sound_has_level(recipe))
+        return EBB_OK;
     struct sound_level level;
-    enum ebb_result result = sound_has_level(recipe) ? sound_measure(sound, &level, error) : EBB_OK;
-    if (result == EBB_OK && sound_has_level(recipe))
+    enum ebb_result result = sound_measure(sound, &level, error);
+    if (result == EBB_OK)
         ebb_sound_gain(sound, sound_gain(recipe, name, &level));
     return result;
 }
