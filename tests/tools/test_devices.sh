@@ -2,14 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Missing devices: each gives one clear line; auto falls back to the CPU. test_driver.sh is for what is there.
 . "$(dirname "$0")/tap.sh"
-render() { # a file that is there already would be left as it is
-    for last; do :; done
-    rm -f "$last"
-    "$ebb" render --model tiny-direct --steps 1 "$@"
-}
-XDG_CACHE_HOME=$work/cache
-export XDG_CACHE_HOME
-unset EBB_VULKAN VK_DRIVER_FILES VK_ADD_DRIVER_FILES VK_ICD_FILENAMES
+. "$(dirname "$0")/on_devices.sh"
 
 # ---- no driver, no loader ----
 

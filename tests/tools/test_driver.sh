@@ -3,15 +3,9 @@
 # What a Vulkan driver is asked for: devices by number and name, and caches that cannot be used, each of which
 # gives one clear line.
 . "$(dirname "$0")/tap.sh"
-render() { # a file that is there already would be left as it is
-    for last; do :; done
-    rm -f "$last"
-    "$ebb" render --model tiny-direct --steps 1 "$@"
-}
-XDG_CACHE_HOME=$work/cache
+. "$(dirname "$0")/on_devices.sh"
 MESA_SHADER_CACHE_DIR=$work/mesa # the software driver compiles once, wherever Ebb's own cache is
-export XDG_CACHE_HOME MESA_SHADER_CACHE_DIR
-unset EBB_VULKAN VK_DRIVER_FILES VK_ADD_DRIVER_FILES VK_ICD_FILENAMES
+export MESA_SHADER_CACHE_DIR
 
 warns() { # warns WORDS COMMAND...: it succeeds, and says WORDS once
     words=$1
