@@ -5,21 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t big(const unsigned char *bytes, int count)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < count; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
-static uint64_t little(const unsigned char *bytes, int count)
-{
-    uint64_t value = 0;
-    for (int i = count; i > 0; i--)
-        value = value << 8 | bytes[i - 1];
-    return value;
-}
+#include "audio/byte_order.h"
 
 // Audio Visual Research: 128 bytes, big-endian.
 static bool find_avr(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promised)
@@ -29,7 +15,7 @@ static bool find_avr(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promi
     if (!peek(file, 0, h, HEAD))
         return false;
     *data = HEAD;
-    *promised = big(h + FRAMES, 4) * (big(h + STEREO, 2) ? 2 : 1) * (big(h + BITS, 2) / 8);
+    *promised = ebb_big(h + FRAMES, 4) * (ebb_big(h + STEREO, 2) ? 2 : 1) * (ebb_big(h + BITS, 2) / 8);
     return true;
 }
 
@@ -66,9 +52,9 @@ static bool find_voc(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promi
     unsigned char head[4];
     if (!peek(file, FIRST, head, 2))
         return false;
-    uint64_t at = little(head, 2);
+    uint64_t at = ebb_little(head, 2);
     for (int i = 0; i < MOST_BLOCKS && peek(file, at, head, sizeof(head)); i++) {
-        uint64_t size = little(head + 1, 3), before = head[0] == KIND_8_BIT ? 2 : 12;
+        uint64_t size = ebb_little(head + 1, 3), before = head[0] == KIND_8_BIT ? 2 : 12;
         if ((head[0] == KIND_8_BIT || head[0] == KIND_16_BIT) && size > before) {
             *data = at + sizeof(head) + before;
             *promised = size - before;
@@ -87,7 +73,7 @@ static bool find_wve(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promi
     *data = HEAD;
     if (!peek(file, BYTES, size, sizeof(size)))
         return false;
-    *promised = big(size, 4);
+    *promised = ebb_big(size, 4);
     return true;
 }
 
@@ -99,7 +85,7 @@ static bool find_mpc(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promi
     if (!peek(file, 0, h, HEAD))
         return false;
     *data = HEAD;
-    *promised = little(h + FRAMES, 4) * (h[STEREO] ? 2 : 1) * 2;
+    *promised = ebb_little(h + FRAMES, 4) * (h[STEREO] ? 2 : 1) * 2;
     return true;
 }
 
@@ -128,10 +114,10 @@ static bool find_mat5(ebb_peek *peek, void *file, uint64_t *data, uint64_t *prom
     bool is_little = memcmp(order, "IM", 2) == 0;
     uint64_t at = FIRST;
     for (int i = 0; i < MOST_ELEMENTS && peek(file, at, head, sizeof(head)); i++) {
-        uint64_t kind = is_little ? little(head, 4) : big(head, 4);
+        uint64_t kind = is_little ? ebb_little(head, 4) : ebb_big(head, 4);
         if (kind != MATRIX)
             break;
-        uint64_t size = is_little ? little(head + 4, 4) : big(head + 4, 4);
+        uint64_t size = is_little ? ebb_little(head + 4, 4) : ebb_big(head + 4, 4);
         *data = at + sizeof(head);
         *promised = size > sizeof(head) ? size - sizeof(head) : 0;
         at = *data + (size + 7) / 8 * 8;
@@ -148,7 +134,7 @@ static bool find_mat4(ebb_peek *peek, void *file, uint64_t *data, uint64_t *prom
     if (!peek(file, RATE, h, HEAD))
         return false;
     bool is_big = h[2] != 0 || h[3] != 0; // the kind is below 5000, and 1000 where big-endian
-    uint64_t (*number)(const unsigned char *, int) = is_big ? big : little;
+    uint64_t (*number)(const unsigned char *, int) = is_big ? ebb_big : ebb_little;
     uint64_t kind = number(h, 4) / 10 % 10, rows = number(h + 4, 4), columns = number(h + 8, 4),
              name = number(h + 16, 4);
     if (kind >= sizeof(bytes_of) || name > NAME_MOST || rows > UINT16_MAX)
@@ -164,13 +150,13 @@ static bool find_xi(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promis
 {
     enum { COUNT = 296, HEADS = 298, HEAD = 40, MOST_SAMPLES = 16 };
     unsigned char field[4];
-    if (!peek(file, COUNT, field, 2) || little(field, 2) > MOST_SAMPLES)
+    if (!peek(file, COUNT, field, 2) || ebb_little(field, 2) > MOST_SAMPLES)
         return false;
-    uint64_t count = little(field, 2);
+    uint64_t count = ebb_little(field, 2);
     for (uint64_t i = 0; i < count; i++) {
         if (!peek(file, HEADS + i * HEAD, field, sizeof(field)))
             return false;
-        *promised += little(field, sizeof(field));
+        *promised += ebb_little(field, sizeof(field));
     }
     *data = HEADS + count * HEAD;
     return true;
@@ -188,7 +174,7 @@ bool ebb_voc_goes_on(ebb_peek *peek, void *file, const struct ebb_layout *layout
     for (int i = 0; i < MOST_BLOCKS && peek(file, at, head, 4) && head[0] != END; i++) {
         if (head[0] == KIND_8_BIT || head[0] == CONTINUED || head[0] == SILENCE || head[0] == KIND_16_BIT)
             return true;
-        at += 4 + little(head + 1, 3);
+        at += 4 + ebb_little(head + 1, 3);
     }
     return false;
 }

@@ -51,7 +51,7 @@ struct ebb_sound_input {
     uint64_t about;     // frames of an MP3 that does not tell
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
-    bool at_end, lacks_end, chain, gave_up;
+    bool at_end, lacks_end, gave_up;
     int failure; // errno
 };
 
@@ -378,7 +378,6 @@ static void measure_file(struct ebb_sound_input *in)
                 !ebb_layout_is_empty(l, in->bytes, peek, in);
     in->end = in->bytes;
     in->lacks_end = lacks_last_page(in);
-    in->chain = ebb_ogg_is_chain(peek, in);
     if (!l->container)
         measure_mpeg(in, 0);
     if (!l->container || !l->data)
@@ -421,7 +420,7 @@ uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *in)
 
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *in)
 {
-    return in->chain;
+    return !in->stream && ebb_ogg_is_chain(peek, (void *)in); // looked at, not changed
 }
 
 bool ebb_sound_input_gave_up(const struct ebb_sound_input *in)

@@ -40,7 +40,7 @@ bool ebb_sound_input_grew(const struct ebb_sound_input *input);
 // An Ogg without its last page; the frames that it promised are not known.
 bool ebb_sound_input_lacks_end(const struct ebb_sound_input *input);
 
-// An Ogg of several streams, one behind the other, of which the first is read.
+// An Ogg of several streams, one behind the other, of which the first is read. Looks at every page.
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *input);
 
 // Bytes of an ID3 tag in front of a file of another kind, which is passed over: places count from behind it.

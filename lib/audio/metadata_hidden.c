@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "audio/byte_order.h"
+#include "audio/mpeg_head.h"
 #include "file_metadata.h"
 
 enum {
@@ -16,11 +18,6 @@ struct metadata_block {
     unsigned char *body;
     size_t size;
 };
-
-static uint32_t big32(const unsigned char *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
 
 static bool read_block(const struct ebb_sound_input *input, uint64_t at, size_t size,
                        struct metadata_block *block)
@@ -160,7 +157,7 @@ static void name_caf_info(struct ebb_sound_metadata *m, const struct ebb_sound_i
     uint64_t at = CAF_HEAD, end = ebb_sound_input_bytes(input);
     for (int i = 0; i < MOST_BLOCKS && ebb_sound_input_look(input, at, head, sizeof(head)); i++) {
         struct metadata_block info;
-        uint64_t size = (uint64_t)big32(head + 4) << 32 | big32(head + 8);
+        uint64_t size = ebb_big(head + 4, 8);
         at += sizeof(head);
         if (size > end - at) // the samples, to the end
             return;
@@ -175,13 +172,7 @@ static void name_caf_info(struct ebb_sound_metadata *m, const struct ebb_sound_i
 
 // ---- the ID3 tag of an MP3 ----
 
-enum { ID3_HEAD = 10, ID3_FRAME_HEAD = 10 };
-
-static uint32_t syncsafe(const unsigned char *at)
-{
-    return (uint32_t)(at[0] & 0x7f) << 21 | (uint32_t)(at[1] & 0x7f) << 14 | (uint32_t)(at[2] & 0x7f) << 7 |
-           (at[3] & 0x7f);
-}
+enum { ID3_FRAME_HEAD = 10 };
 
 // Whether the tag holds no more than the texts that libsndfile tells, and the encoder's notes.
 static bool is_told_id3(const struct metadata_block *tag)
@@ -189,10 +180,11 @@ static bool is_told_id3(const struct metadata_block *tag)
     static const char told[] = "TIT2 TPE1 TALB TDRC TYER COMM TRCK TCOP TCON TSSE TENC TLEN";
     int version = tag->body[3];
     bool plain = (version == 3 || version == 4) && tag->body[5] == 0;
-    for (size_t at = ID3_HEAD; plain && at + ID3_FRAME_HEAD <= tag->size && tag->body[at];) {
+    for (size_t at = EBB_ID3_HEAD; plain && at + ID3_FRAME_HEAD <= tag->size && tag->body[at];) {
         char id[5] = {0};
         memcpy(id, tag->body + at, 4);
-        size_t size = version == 4 ? syncsafe(tag->body + at + 4) : big32(tag->body + at + 4);
+        size_t size = version == 4 ? ebb_id3_number(tag->body + at + 4)
+                                   : (size_t)ebb_big(tag->body + at + 4, 4);
         plain = strstr(told, id) != NULL && size <= tag->size - at - ID3_FRAME_HEAD;
         at += ID3_FRAME_HEAD + size;
     }
@@ -203,11 +195,11 @@ static bool is_told_id3(const struct metadata_block *tag)
 // comment. false: out of memory.
 static bool take_id3(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
 {
-    unsigned char head[ID3_HEAD];
+    unsigned char head[EBB_ID3_HEAD];
     struct metadata_block tag;
     if (!ebb_sound_input_look(input, 0, head, sizeof(head)))
         return true;
-    size_t size = ID3_HEAD + syncsafe(head + 6);
+    size_t size = EBB_ID3_HEAD + ebb_id3_number(head + 6);
     if (size > METADATA_MOST_BYTES - m->bytes || !read_block(input, 0, size, &tag)) {
         metadata_lose(m, "an ID3 tag (%zu bytes; %d MiB are kept in all)", size, METADATA_MOST_BYTES >> 20);
         return true;

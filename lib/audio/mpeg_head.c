@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "audio/byte_order.h"
+
 enum {
     FRAME_HEAD = 4,
     MOST_TAGS = 16, // one is usual
@@ -10,11 +12,6 @@ enum {
     HAS_BYTES = 2,
     ENCODERS_FRAME = 120, // as much of it as holds both counts, wherever they stand
 };
-
-static uint32_t big32(const unsigned char *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
 
 // Eleven bits of ones, and no value that is reserved in what follows them.
 static bool is_frame(const unsigned char *at)
@@ -24,13 +21,18 @@ static bool is_frame(const unsigned char *at)
            (at[2] >> 2 & 3) != 3;
 }
 
+uint32_t ebb_id3_number(const unsigned char at[4])
+{
+    return (uint32_t)(at[0] & 0x7f) << 21 | (uint32_t)(at[1] & 0x7f) << 14 | (uint32_t)(at[2] & 0x7f) << 7 |
+           (at[3] & 0x7f);
+}
+
 uint64_t ebb_id3_bytes(const unsigned char at[EBB_ID3_HEAD])
 {
     bool has_foot = at[5] & 0x10;
     if (memcmp(at, "ID3", 3) != 0 || ((at[6] | at[7] | at[8] | at[9]) & 0x80))
         return 0;
-    uint64_t size = (uint64_t)at[6] << 21 | (uint64_t)at[7] << 14 | (uint64_t)at[8] << 7 | at[9];
-    return size + EBB_ID3_HEAD + (has_foot ? EBB_ID3_HEAD : 0);
+    return (uint64_t)ebb_id3_number(at + 6) + EBB_ID3_HEAD + (has_foot ? EBB_ID3_HEAD : 0);
 }
 
 // Behind the side information of the first frame, whose size follows from version and channels.
@@ -40,14 +42,19 @@ static uint64_t name_offset(const unsigned char *frame)
     return FRAME_HEAD + (first_version ? (mono ? 17 : 32) : (mono ? 9 : 17));
 }
 
-static bool goes_on(ebb_peek *peek, void *file, uint64_t at, const unsigned char *first)
+// Whether `at` is a frame of the version and layer of `first`.
+static bool is_like(const unsigned char *at, const unsigned char *first)
 {
     enum { VERSION_AND_LAYER = 0xfe };
+    return is_frame(at) && (at[1] & VERSION_AND_LAYER) == (first[1] & VERSION_AND_LAYER);
+}
+
+static bool goes_on(ebb_peek *peek, void *file, uint64_t at, const unsigned char *first)
+{
     unsigned char next[FRAME_HEAD];
     if (!peek(file, at, next, sizeof(next)))
         return false;
-    bool same = is_frame(next) && (next[1] & VERSION_AND_LAYER) == (first[1] & VERSION_AND_LAYER);
-    return same || memcmp(next, "ID3", 3) == 0;
+    return is_like(next, first) || memcmp(next, "ID3", 3) == 0;
 }
 
 bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint64_t from)
@@ -61,13 +68,13 @@ bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint6
         return false;
     const unsigned char *name = frame + name_offset(frame);
     bool named = memcmp(name, "Xing", 4) == 0 || memcmp(name, "Info", 4) == 0;
-    uint32_t flags = named ? big32(name + 4) : 0;
+    uint64_t flags = named ? ebb_big(name + 4, 4) : 0;
     uint64_t name_at = at + name_offset(frame);
     if (flags & HAS_FRAMES)
         head->frames_at = name_at + 8;
     if ((flags & HAS_FRAMES) && (flags & HAS_BYTES)) {
         head->bytes_at = name_at + 12;
-        head->more = goes_on(peek, file, at + big32(name + 12), frame);
+        head->more = goes_on(peek, file, at + ebb_big(name + 12, 4), frame);
     }
     return true;
 }
@@ -102,7 +109,7 @@ static struct frame frame_of(const unsigned char *at)
 
 uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t end)
 {
-    enum { BLOCK = 1 << 14, VERSION_AND_LAYER = 0xfe, RATE = 0x0c };
+    enum { BLOCK = 1 << 14, RATE = 0x0c };
     unsigned char block[BLOCK] = {0}, first[FRAME_HEAD] = {0};
     uint64_t samples = 0, begins = 0, ends = 0; // of the block
     bool found = false, free = false;
@@ -117,9 +124,7 @@ uint64_t ebb_mpeg_samples(ebb_peek *peek, void *file, uint64_t from, uint64_t en
         if (offset > BLOCK - FRAME_HEAD) // never: the block begins at the frame, or holds it
             break;
         const unsigned char *head = block + offset;
-        bool is = is_frame(head) &&
-                  (!found || ((head[1] & VERSION_AND_LAYER) == (first[1] & VERSION_AND_LAYER) &&
-                              (head[2] & RATE) == (first[2] & RATE)));
+        bool is = found ? is_like(head, first) && (head[2] & RATE) == (first[2] & RATE) : is_frame(head);
         struct frame frame = is ? frame_of(head) : (struct frame){1, 0};
         free = frame.bytes == 0;
         if (is && !found)

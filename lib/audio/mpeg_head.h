@@ -8,6 +8,7 @@
 // The bytes of an ID3v2 tag with its head, which begins with these ten; 0: it is none.
 enum { EBB_ID3_HEAD = 10 };
 uint64_t ebb_id3_bytes(const unsigned char head[EBB_ID3_HEAD]);
+uint32_t ebb_id3_number(const unsigned char at[4]); // seven bits of each byte
 
 // The first frame of an encoder ("Xing", "Info") tells the count of frames, and mostly that of bytes too.
 struct ebb_mpeg_head {
