@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh disable=SC2154 # tap.sh sets what is used here
-# Sourced behind tap.sh by test_devices.sh and test_driver.sh: the machine's own drivers, a cache of the test's.
+# Sourced behind tap.sh, by the tests of devices and of drivers: the machine's drivers, a cache of the test's.
 render() { # a file that is there already would be left as it is
     for last; do :; done
     rm -f "$last"
