@@ -154,13 +154,11 @@ static void prepare_direct(struct cpu_conv *conv, const struct cpu_device *devic
         conv->line = (2 * line_floats(conv, o) + 15) / 16 * 16 * (size_t)cpu_pool_threads(device->pool);
 }
 
-static void prepare_winograd(struct cpu_conv *conv, const struct cpu_device *device, const struct cpu_op *op)
+static void prepare_winograd(struct cpu_conv *conv, const struct cpu_op *op)
 {
     const struct winograd *w = &conv->winograd;
     conv->items = op->dst->n;
     conv->padded_h = w->size * w->rows + 2;
-    conv->padded_w = w->size * w->columns + 2;
-    conv->input = (size_t)w->padded_lines * line_floats(conv, op->op);
 }
 
 // Few channels are not worth it, and an odd number makes no pairs.
@@ -299,10 +297,14 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory to pack %s",
                         o->weight->name ? o->weight->name : "a weight");
 
-    (winograd ? prepare_winograd : prepare_direct)(conv, device, op);
+    if (winograd)
+        prepare_winograd(conv, op);
+    else
+        prepare_direct(conv, device, op);
     conv->input = (conv->input + 15) / 16 * 16;
     op->scratch = add_step(dst) * (size_t)conv->items + conv->input +
-                  (winograd ? conv->winograd.scratch : conv->widened + conv->paired + conv->line);
+                  (winograd ? conv->winograd.thread * (size_t)cpu_pool_threads(device->pool)
+                            : conv->widened + conv->paired + conv->line);
     return EBB_OK;
 }
 
@@ -516,11 +518,22 @@ static void conv_direct(struct conv_job *job)
     }
 }
 
-static void load_lines(void *context, int first, int count)
+// Pixels [first, first + count) of one line of Winograd's padded input.
+static void load_padded(const void *context, int line, int first, int count, float *to)
 {
-    struct conv_job *job = context;
-    job->padded_line = first;
-    cpu_pool_run(job->run->pool, count, pad_row, job);
+    const struct conv_job *job = context;
+    const struct cpu_source *s = &job->source;
+    int pad = job->op->op->pad, n = line / job->conv->padded_h, y = line % job->conv->padded_h - pad;
+    int left = first < pad ? pad - first : 0, width = s->w << s->shift;
+    int end = first + count < pad + width ? count : pad + width - first;
+    size_t c = (size_t)s->channels;
+    if (y < 0 || y >= s->h << s->shift || end <= left) {
+        memset(to, 0, (size_t)count * c * sizeof(*to));
+        return;
+    }
+    memset(to, 0, (size_t)left * c * sizeof(*to));
+    cpu_source_part(job->run->kernels, s, n, y, first + left - pad, end - left, to + (size_t)left * c);
+    memset(to + (size_t)end * c, 0, (size_t)(count - end) * c * sizeof(*to));
 }
 
 static void conv_winograd(struct conv_job *job)
@@ -531,14 +544,13 @@ static void conv_winograd(struct conv_job *job)
         .bf16 = job->run->bf16,
         .pool = job->run->pool,
         .dst_shape = job->op->dst,
-        .load = load_lines,
+        .load = load_padded,
         .context = job,
-        .padded = job->padded,
         .add = job->add,
         .add_step = add_step(job->op->dst),
         .residual = job->residual,
         .dst = job->dst,
-        .scratch = job->padded + job->conv->input,
+        .scratch = job->padded,
         .scale = job->op->op->scale,
     });
 }

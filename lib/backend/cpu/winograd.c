@@ -3,17 +3,18 @@
 // patch of input and the kernel are transformed, multiplied point by point (36 or 16 products of matrices, 4
 // or 2.25 times less work), and transformed back to 4x4 or 2x2 outputs.
 //
-// A chunk of tiles at a time is transformed. A thread then takes one panel of output channels for some of the
-// tiles: it transforms the panel's weights for a slice of the input channels, multiplies, and goes on to the
-// next slice. What it transforms is read from its core's own cache, and is never held.
+// What one core has written another one fetches slowly. So a thread takes a band of the image and a group of
+// panels of output channels through everything: it loads the band, transforms a part of its tiles, and for
+// one panel after another it transforms the weights of some input channels and multiplies by them. All of
+// that stays in its core's cache. Where the image is small, some threads load and transform the same band.
 #include "backend/cpu/winograd.h"
 
 enum {
-    CHUNK_FLOATS = 1 << 20, // transformed input at a time, about
-    UNIT_TILES = 72,        // tiles of a unit at most: their products stay in a core's cache,
-    SLICE = 96,             // and so do the transformed weights of at most so many input channels
-    APART = 16,             // floats between planes: not all points of a channel are in one set of a cache
-    WEIGHTS_COST = 4,       // to transform weights takes as long as to multiply so many tiles by them
+    PART_TILES = 72,         // of a part at most: their products stay in a core's cache,
+    SLICE = 96,              // and so do the transformed weights of at most so many input channels
+    PADDED_FLOATS = 1 << 19, // padded input of a band, about
+    APART = 16,              // floats between planes: not all points of a channel are in one set of a cache
+    WEIGHTS_COST = 4,        // to transform weights takes as long as to multiply so many tiles by them
 };
 
 static int tiles_of(const struct ebb_operand *dst, int size)
@@ -46,6 +47,11 @@ static size_t floats_of(const struct winograd *w, size_t numbers)
     return w->bf16 ? numbers / 2 : numbers;
 }
 
+static size_t rounded(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
 // Input channels are cut into slices of about one size, of pairs.
 static int even_slice(int channels)
 {
@@ -53,27 +59,95 @@ static int even_slice(int channels)
     return ((channels + slices - 1) / slices + 1) / 2 * 2;
 }
 
-// Sizes of the tiles, of what is done at a time, and of the scratch it needs.
-static void measure(const struct cpu_device *device, struct winograd *w, const struct ebb_operand *dst)
+static int at_most(int value, int bound)
 {
-    int chunk = CHUNK_FLOATS / (w->points * w->cin);
-    chunk = chunk < UNIT_TILES ? UNIT_TILES : chunk;
+    return value < bound ? value : bound;
+}
+
+static int parts_of(int all, int part)
+{
+    return (all + part - 1) / part;
+}
+
+// The first line of a row of tiles in the padded input of all items.
+static int line_of(const struct winograd *w, int row)
+{
+    return row / w->rows * (w->size * w->rows + 2) + row % w->rows * w->size;
+}
+
+// Lines of the padded input of `rows` rows of tiles, which may belong to some items.
+static int lines_of(const struct winograd *w, int rows)
+{
+    return w->size * rows + 2 * ((rows + w->rows - 2) / w->rows + 1);
+}
+
+// ---- bands and groups ----
+
+static void set_bands(struct winograd *w, const struct ebb_operand *dst, int rows, int across, int groups)
+{
+    w->band_rows = rows;
+    w->down = parts_of(dst->n * w->rows, rows);
+    w->band_columns = parts_of(w->columns, across);
+    w->across = parts_of(w->columns, w->band_columns);
+    w->group = parts_of(w->panels->count, groups);
+    w->groups = parts_of(w->panels->count, w->group);
+}
+
+static size_t padded_floats(const struct winograd *w)
+{
+    return (size_t)lines_of(w, w->band_rows) * (size_t)(w->size * w->band_columns + 2) * (size_t)w->cin;
+}
+
+// About so many clock cycles of AVX-512 for one input channel, until all threads are ready: to load a pixel
+// takes one, to transform a tile a third of its points, to multiply it by a panel two a point.
+static long cost_of_bands(const struct winograd *w, int threads)
+{
+    long tiles = (long)w->band_rows * w->band_columns, parts = (tiles + PART_TILES - 1) / PART_TILES;
+    long pixels = (long)lines_of(w, w->band_rows) * (w->size * w->band_columns + 2);
+    long unit = pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + WEIGHTS_COST * parts);
+    return parts_of(w->down * w->across * w->groups, threads) * unit;
+}
+
+// Whether bands are small enough: they have the tiles of one part, or little input. The smallest have.
+static bool are_small(const struct winograd *w)
+{
+    return w->band_rows * w->band_columns <= PART_TILES || padded_floats(w) <= PADDED_FLOATS;
+}
+
+static void choose_bands(struct winograd *w, const struct ebb_operand *dst, int threads)
+{
+    int all = dst->n * w->rows;
+    struct winograd best = *w;
+    long least = 0;
+    for (int across = 1; across <= w->columns; across *= 2)
+        for (int down = 1; down <= all; down++)
+            for (int groups = 1; groups <= w->panels->count && groups <= threads; groups++) {
+                set_bands(w, dst, parts_of(all, down), across, groups);
+                long cost = cost_of_bands(w, threads);
+                if (are_small(w) && (least == 0 || cost < least)) {
+                    least = cost;
+                    best = *w;
+                }
+            }
+    *w = best;
+}
+
+// Sizes of the tiles, of what is done at a time, and of the scratch it needs.
+static void measure(struct winograd *w, const struct ebb_operand *dst, int threads, int block)
+{
     w->rows = (dst->h + w->size - 1) / w->size;
     w->columns = (dst->w + w->size - 1) / w->size;
-    w->tiles = dst->n * w->rows * w->columns;
-    w->chunk_rows = dst->n * w->rows; // everything, or rows of one item
-    if (w->tiles > chunk)
-        w->chunk_rows = chunk / w->columns < 1         ? 1
-                        : chunk / w->columns < w->rows ? chunk / w->columns
-                                                       : w->rows;
-    w->chunk = w->chunk_rows * w->columns;
-    w->padded_lines = w->chunk == w->tiles ? dst->n * (w->size * w->rows + 2) : w->size * w->chunk_rows + 2;
-    w->products = (size_t)w->points * UNIT_TILES * CPU_PANEL;
+    choose_bands(w, dst, threads);
+    int tiles = w->band_rows * w->band_columns;
+    w->part = parts_of(parts_of(tiles, parts_of(tiles, PART_TILES)), block) * block;
     w->slice = even_slice(w->cin);
-    w->weights = (size_t)w->points * (floats_of(w, (size_t)w->slice * CPU_PANEL) + APART);
-    w->plane = floats_of(w, (size_t)w->chunk * (size_t)w->cin) + APART;
+    w->line = (size_t)(w->size * w->band_columns + 2) * (size_t)w->cin;
+    w->padded = rounded((size_t)lines_of(w, w->band_rows) * w->line);
+    w->plane = rounded(floats_of(w, (size_t)at_most(w->part, tiles) * (size_t)w->cin)) + APART;
     w->transformed = (size_t)w->points * w->plane;
-    w->scratch = w->transformed + (size_t)cpu_pool_threads(device->pool) * (w->products + w->weights);
+    w->weights = (size_t)w->points * (floats_of(w, (size_t)w->slice * CPU_PANEL) + APART);
+    w->products = (size_t)w->points * PART_TILES * CPU_PANEL;
+    w->thread = w->padded + w->transformed + w->weights + w->products;
 }
 
 bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size,
@@ -86,36 +160,56 @@ bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int s
     w->size = size;
     w->points = (size + 2) * (size + 2);
     w->bf16 = bf16;
-    measure(device, w, dst);
+    measure(w, dst, cpu_pool_threads(device->pool), device->kernels->tiles);
     return true;
 }
 
-static void transform_tile(void *context, int unit, int thread)
+// ---- a unit ----
+
+struct unit {
+    const struct winograd_job *job;
+    int row, rows, column, columns; // the band's tiles
+    int from, count;                // tiles of the part at hand
+    float *padded, *transformed, *weights, *products;
+};
+
+static void load_unit(const struct unit *unit)
 {
-    const struct winograd_job *job = context;
+    const struct winograd_job *job = unit->job;
     const struct winograd *w = job->winograd;
-    int tile = job->first + unit, item = tile / (w->rows * w->columns);
-    int y = tile / w->columns % w->rows * w->size, x = tile % w->columns * w->size;
-    size_t line = (size_t)(w->size * w->columns + 2) * (size_t)w->cin;
-    size_t from = (size_t)(item * (w->size * w->rows + 2) + y - job->first_line);
-    const float *src = job->padded + from * line + (size_t)(x * w->cin);
-    float *out = job->scratch + floats_of(w, (size_t)unit * (size_t)w->cin);
-    if (w->bf16)
-        (w->size == 4 ? job->bf16->winograd4_in : job->bf16->winograd2_in)(src, line, w->cin, (uint16_t *)out,
-                                                                           2 * w->plane);
-    else
-        (w->size == 4 ? job->kernels->winograd4_in : job->kernels->winograd2_in)(src, line, w->cin, out,
-                                                                                 w->plane);
+    int first = line_of(w, unit->row), end = line_of(w, unit->row + unit->rows - 1) + w->size + 2;
+    for (int line = first; line < end; line++)
+        job->load(job->context, line, unit->column * w->size, unit->columns * w->size + 2,
+                  unit->padded + (size_t)(line - first) * w->line);
+}
+
+static void transform_part(const struct unit *unit)
+{
+    const struct winograd_job *job = unit->job;
+    const struct winograd *w = job->winograd;
+    size_t channels = (size_t)w->cin;
+    for (int i = 0; i < unit->count; i++) {
+        int row = unit->row + (unit->from + i) / unit->columns, column = (unit->from + i) % unit->columns;
+        const float *src = unit->padded + (size_t)(line_of(w, row) - line_of(w, unit->row)) * w->line +
+                           (size_t)(column * w->size) * channels;
+        float *out = unit->transformed + floats_of(w, (size_t)i * channels);
+        if (w->bf16)
+            (w->size == 4 ? job->bf16->winograd4_in : job->bf16->winograd2_in)(src, w->line, w->cin,
+                                                                               (uint16_t *)out, 2 * w->plane);
+        else
+            (w->size == 4 ? job->kernels->winograd4_in : job->kernels->winograd2_in)(src, w->line, w->cin,
+                                                                                     out, w->plane);
+    }
 }
 
 // The outputs of one tile and one panel.
-static void store_tile(const struct winograd_job *job, int tile, int panel, const float *products,
-                       size_t plane)
+static void store_tile(const struct unit *unit, int tile, int panel, const float *products, size_t plane)
 {
+    const struct winograd_job *job = unit->job;
     const struct winograd *w = job->winograd;
     const struct ebb_operand *dst = job->dst_shape;
-    int item = tile / (w->rows * w->columns);
-    int y = tile / w->columns % w->rows * w->size, x = tile % w->columns * w->size;
+    int row = unit->row + tile / unit->columns, item = row / w->rows;
+    int y = row % w->rows * w->size, x = (unit->column + tile % unit->columns) * w->size;
     int rest = dst->c - panel * CPU_PANEL, width = cpu_panel_width(dst->c, panel);
     size_t channels = (size_t)dst->c;
     size_t at = (((size_t)item * (size_t)dst->h + (size_t)y) * (size_t)dst->w + (size_t)x) * channels +
@@ -185,97 +279,85 @@ static void transform_weights(const struct winograd_job *job, int panel, int fir
 
 // ---- products ----
 
-// Products of `count` tiles from `from` on with one panel: a slice of the input channels after another.
-static void multiply_tiles(const struct winograd_job *job, int panel, int from, int count, float *weights,
-                           float *products)
+// Products of the part with one panel: a slice of the input channels after another.
+static void multiply_panel(const struct unit *unit, int panel)
 {
+    const struct winograd_job *job = unit->job;
     const struct winograd *w = job->winograd;
     int width = cpu_panel_width(job->dst_shape->c, panel);
     size_t cin = floats_of(w, (size_t)w->cin);
     for (int first = 0, channels; first < w->cin; first += channels) {
-        channels = w->cin - first < w->slice ? w->cin - first : w->slice;
+        channels = at_most(w->cin - first, w->slice);
         size_t depth = floats_of(w, (size_t)channels), plane = depth * (size_t)width + APART;
         struct cpu_row row = {
-            .a = job->scratch + (size_t)from * cin + floats_of(w, (size_t)first),
+            .a = unit->transformed + floats_of(w, (size_t)first),
             .step = cin,
             .runs = 1,
             .run = (int)depth,
-            .pixels = count,
-            .panel = weights,
+            .pixels = unit->count,
+            .panel = unit->weights,
             .width = width,
             .columns = width,
-            .out = products,
+            .out = unit->products,
             .out_step = (size_t)width,
             .scale = 1,
         };
-        transform_weights(job, panel, first, channels, weights, plane);
+        transform_weights(job, panel, first, channels, unit->weights, plane);
         for (int point = 0; point < w->points; point++) {
             row.residual = first > 0 ? row.out : NULL; // the sum of the slices before
             (w->bf16 ? job->bf16->row : job->kernels->row)(&row);
             row.a += w->plane;
             row.panel += plane;
-            row.out += (size_t)count * (size_t)width;
+            row.out += (size_t)unit->count * (size_t)width;
         }
     }
 }
 
-// One panel of some tiles: all products, then back.
-static void multiply_unit(void *context, int unit, int thread)
+static void store_panel(const struct unit *unit, int panel)
+{
+    size_t width = (size_t)cpu_panel_width(unit->job->dst_shape->c, panel);
+    for (int i = 0; i < unit->count; i++)
+        store_tile(unit, unit->from + i, panel, unit->products + (size_t)i * width,
+                   (size_t)unit->count * width);
+}
+
+static struct unit unit_of(const struct winograd_job *job, int band, int thread)
+{
+    const struct winograd *w = job->winograd;
+    struct unit unit = {
+        .job = job,
+        .row = band / w->across * w->band_rows,
+        .column = band % w->across * w->band_columns,
+        .padded = job->scratch + (size_t)thread * w->thread,
+    };
+    unit.rows = at_most(job->dst_shape->n * w->rows - unit.row, w->band_rows);
+    unit.columns = at_most(w->columns - unit.column, w->band_columns);
+    unit.transformed = unit.padded + w->padded;
+    unit.weights = unit.transformed + w->transformed;
+    unit.products = unit.weights + w->weights;
+    return unit;
+}
+
+// One band and one group of panels.
+static void convolve(void *context, int index, int thread)
 {
     const struct winograd_job *job = context;
     const struct winograd *w = job->winograd;
-    int panel = unit / job->parts, from = unit % job->parts * job->part;
-    int count = job->count - from < job->part ? job->count - from : job->part;
-    size_t width = (size_t)cpu_panel_width(job->dst_shape->c, panel);
-    float *weights = job->scratch + w->transformed + (size_t)thread * (w->weights + w->products);
-    float *products = weights + w->weights;
-    multiply_tiles(job, panel, from, count, weights, products);
-    for (int i = 0; i < count; i++)
-        store_tile(job, job->first + from + i, panel, products + (size_t)i * width, (size_t)count * width);
-}
-
-// Tiles of a part, if a chunk is cut into `parts` of about one size: full blocks of row(), but for the last.
-static int tiles_of_part(const struct winograd_job *job, int parts)
-{
-    int block = job->kernels->tiles;
-    return ((job->count + parts - 1) / parts + block - 1) / block * block;
-}
-
-// A part for each unit: large, for each transforms the weights, and so many that all threads are busy.
-static int part_of(const struct winograd_job *job)
-{
-    int threads = cpu_pool_threads(job->pool), panels = job->winograd->panels->count;
-    int least = (job->count + UNIT_TILES - 1) / UNIT_TILES, best = 0, best_cost = 0;
-    for (int parts = least; parts == least || parts < least + threads; parts++) {
-        int part = tiles_of_part(job, parts), units = panels * ((job->count + part - 1) / part);
-        int cost = (units + threads - 1) / threads * (part + WEIGHTS_COST);
-        if (best == 0 || cost < best_cost) {
-            best = part;
-            best_cost = cost;
+    struct unit unit = unit_of(job, index / w->groups, thread);
+    int first = index % w->groups * w->group, end = at_most(first + w->group, w->panels->count);
+    load_unit(&unit);
+    for (; unit.from < unit.rows * unit.columns; unit.from += unit.count) {
+        unit.count = at_most(unit.rows * unit.columns - unit.from, w->part);
+        transform_part(&unit);
+        for (int panel = first; panel < end; panel++) {
+            multiply_panel(&unit, panel);
+            store_panel(&unit, panel);
         }
     }
-    return best;
 }
 
-static void multiply_chunk(struct winograd_job *job)
-{
-    job->part = part_of(job);
-    job->parts = (job->count + job->part - 1) / job->part;
-    cpu_pool_run(job->pool, job->winograd->panels->count * job->parts, multiply_unit, job);
-}
-
-void winograd_run(struct winograd_job *job)
+void winograd_run(const struct winograd_job *job)
 {
     const struct winograd *w = job->winograd;
-    int all = w->tiles / w->columns, lines = w->size * w->rows + 2; // rows of tiles; lines of an item
-    for (int row = 0, rows; row < all; row += rows) {
-        int left = w->rows - row % w->rows;
-        rows = w->chunk_rows == all || w->chunk_rows < left ? w->chunk_rows : left;
-        job->first = row * w->columns;
-        job->count = rows * w->columns;
-        job->first_line = row / w->rows * lines + row % w->rows * w->size;
-        job->load(job->context, job->first_line, rows == all ? w->padded_lines : w->size * rows + 2);
-        cpu_pool_run(job->pool, job->count, transform_tile, job);
-        multiply_chunk(job);
-    }
+    cpu_pool_run(job->pool, w->down * w->across * w->groups, convolve, (void *)job);
 }

@@ -4,16 +4,20 @@
 
 #include "backend/cpu/cpu.h"
 
+// A unit of a thread's work is a band of tiles, a rectangle, and a group of panels.
 struct winograd {
     const struct cpu_panels *panels;
-    int size, points;                     // size x size outputs a tile, 4 or 2; points: (size + 2)^2
-    int cin, rows, columns, tiles, chunk; // tiles: rows x columns an item; chunk: tiles at a time
-    int slice;                            // input channels whose weights are transformed at a time
-    bool bf16;                            // transformed input and weights are pairs
-    int chunk_rows, padded_lines;         // of a chunk: rows of tiles, and lines of its padded input
-    // Floats of scratch: transformed input; a thread's transformed weights and products; all of it.
-    size_t plane; // floats from one point of the transformed input to the next
-    size_t transformed, weights, products, scratch;
+    int size, points;         // size x size outputs a tile, 4 or 2; points: (size + 2)^2
+    int cin, rows, columns;   // tiles: rows x columns an item
+    int slice;                // input channels whose weights are transformed at a time
+    bool bf16;                // transformed input and weights are pairs
+    int band_rows, down;      // rows of tiles of a band; bands that all items' rows are
+    int band_columns, across; // the same of columns
+    int group, groups;        // panels of a group
+    int part;                 // tiles that are transformed and multiplied at a time
+    // Floats of a thread's scratch: padded input, transformed input, weights and products; all of it.
+    size_t line, plane; // floats from one line of the padded input, one point of the transformed, to the next
+    size_t padded, transformed, weights, products, thread;
 };
 
 // Size of the tiles, 4 or 2; 0: the convolution is not done by Winograd's method. Depends on shapes alone,
@@ -29,19 +33,16 @@ struct winograd_job {
     const struct cpu_bf16_kernels *bf16;
     struct cpu_pool *pool;
     const struct ebb_operand *dst_shape;
-    // Input with one zero above and left, size * rows + 2 by size * columns + 2 pixels an item. `load` puts
-    // `count` of all items' lines to `padded`.
-    void (*load)(void *context, int first, int count);
-    void *context;
-    const float *padded;
+    // Writes pixels [first, first + count) of a line of the padded input: one zero above and left, size *
+    // rows
+    // + 2 lines of size * columns + 2 pixels an item.
+    void (*load)(const void *context, int line, int first, int count, float *to);
+    const void *context;
     const float *add, *residual;
-    size_t add_step; // from one item's `add` to the next
-    float *dst, *scratch;
+    size_t add_step;      // from one item's `add` to the next
+    float *dst, *scratch; // scratch: winograd.thread floats a thread
     float scale;
-    int first, count; // tiles of the chunk at hand
-    int first_line;   // of the chunk's input
-    int parts, part;  // of the chunk, and tiles of a part
 };
-void winograd_run(struct winograd_job *job);
+void winograd_run(const struct winograd_job *job);
 
 #endif
