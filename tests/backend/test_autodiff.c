@@ -58,7 +58,7 @@ static void compare(const char *device, const struct gradient_case *c, unsigned 
 
 TEST(every_gradient_like_the_reference)
 {
-    static const char *const devices[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "cpu"};
+    static const char *const devices[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon"};
     for (int i = 0; i < gradient_case_count; i++) {
         size_t count;
         float *want = gradient_run("ref", 1, &gradient_cases[i], EBB_PLAN_NO_FUSE, -1, &count);

@@ -103,7 +103,7 @@ static const struct op_case *case_of(int i)
     return i < CASES ? &cases[i] : i - CASES < transformer_case_count ? &transformer_cases[i - CASES] : NULL;
 }
 
-static const char *const devices[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "cpu"};
+static const char *const devices[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon"};
 
 // What `ref` says of a case without fusing, computed once, for `ref` is slow.
 static const float *reference(int i, size_t *count)
@@ -165,12 +165,12 @@ static void compare_panels(const char *name, const struct op_case *plain)
 TEST(panels_like_plain_weights)
 {
     static const int bits[] = {[EBB_FLOAT32] = 0, [EBB_FLOAT16] = 11, [EBB_BFLOAT16] = 8};
-    static const char *const all[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "ref"};
+    static const char *const all[] = {"cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon", "ref"};
     for (int i = 0; i < CASES * 3; i++) {
         struct op_case c = cases[i / 3];
         c.number = (enum ebb_number)(i % 3);
         c.bits = bits[c.number];
-        for (int d = 0; c.kernel && d < (c.number == EBB_FLOAT16 && i / 3 % 4 == 0 ? 4 : 3); d++) {
+        for (int d = 0; c.kernel && d < (c.number == EBB_FLOAT16 && i / 3 % 4 == 0 ? 5 : 4); d++) {
             struct ebb_device *there = ebb_device_create(all[d], 1, NULL, NULL);
             if (there) // not another machine's instructions
                 compare_panels(all[d], &c);
@@ -181,7 +181,30 @@ TEST(panels_like_plain_weights)
 
 // ---- bfloat16 ----
 
-static const char *const bf16_devices[] = {"cpu:plain", "cpu:avx512", "cpu:amx"};
+static const char *const bf16_devices[] = {"cpu:plain", "cpu:avx512", "cpu:amx", "cpu:neon"};
+enum { BF16_DEVICES = sizeof(bf16_devices) / sizeof(bf16_devices[0]) };
+
+// What NEON has 6 pixels, 16 output channels and 8 input channels of, in all remainders.
+static const struct op_case bf16_cases[] = {
+    {"one pixel", 1, 1, 1, 20, .cout = 16, .kernel = 1, .bias = true},
+    {"2 pixels", 1, 1, 2, 16, .cout = 17, .kernel = 1},
+    {"3 pixels", 1, 1, 3, 28, .cout = 33, .kernel = 1, .residual = true},
+    {"4 pixels, 18 channels", 1, 1, 4, 18, .cout = 32, .kernel = 1},
+    {"5 pixels", 1, 1, 5, 64, .cout = 48, .kernel = 1, .scale = 0.5f},
+    {"12 pixels", 1, 1, 12, 36, .cout = 30, .kernel = 1, .vector = true},
+    {"stride 2", 2, 7, 13, 20, .cout = 40, .kernel = 3, .stride = 2, .bias = true, .vector = true,
+     .residual = true},
+    {"5x5", 1, 6, 11, 20, .cout = 40, .kernel = 5, .bias = true},
+    {"slices of the input", 1, 5, 6, 300, .cout = 50, .kernel = 3, .bias = true},
+    {"slices of the input, wide", 1, 17, 20, 100, .cout = 50, .kernel = 3, .bias = true, .residual = true},
+};
+enum { BF16_CASES = sizeof(bf16_cases) / sizeof(bf16_cases[0]) };
+
+// Those, then those above; NULL: the end.
+static const struct op_case *bf16_case_of(int i)
+{
+    return i < BF16_CASES ? &bf16_cases[i] : i - BF16_CASES < CASES ? &cases[i - BF16_CASES] : NULL;
+}
 
 static bool by_winograd(const struct op_case *c)
 {
@@ -195,15 +218,20 @@ static bool in_bf16(const struct op_case *c)
     return c->kernel && !c->dilation && !c->up && channels % 2 == 0 && channels >= 16 && c->cout >= 16;
 }
 
+static bool has_bf16(const char *name)
+{
+    struct ebb_device *there = ebb_device_create(name, 1, NULL, NULL);
+    bool has = there && there->bf16;
+    ebb_device_destroy(&there);
+    return has;
+}
+
 static void compare_bf16(const char *name, const struct op_case *c, const float *want, size_t count,
                          double bound)
 {
     struct op_case rounded = *c;
     rounded.bf16 = true;
-    struct ebb_device *there = ebb_device_create(name, 1, NULL, NULL);
-    bool has = there && there->bf16;
-    ebb_device_destroy(&there);
-    if (!has)
+    if (!has_bf16(name))
         return; // another machine's instructions
     float *got = run_case(name, 2, &rounded, 0, -1, &count);
     char what[96];
@@ -218,15 +246,15 @@ static void compare_bf16(const char *name, const struct op_case *c, const float 
 TEST(bf16_of_rounded_numbers_is_the_definition)
 {
     int compared = 0;
-    for (int i = 0; i < CASES; i++) {
-        struct op_case c = cases[i];
+    for (int i = 0; bf16_case_of(i); i++) {
+        struct op_case c = *bf16_case_of(i);
         c.bits = c.in_bits = 8;
         if (!in_bf16(&c) || by_winograd(&c) || c.groups || c.film || c.act)
             continue;
         size_t count;
         float *want = run_case("ref", 1, &c, EBB_PLAN_NO_FUSE, -1, &count);
         REQUIRE(want);
-        for (int d = 0; d < 3; d++)
+        for (int d = 0; d < BF16_DEVICES; d++)
             compare_bf16(bf16_devices[d], &c, want, count, 1e-6);
         free(want);
         compared++;
@@ -237,15 +265,36 @@ TEST(bf16_of_rounded_numbers_is_the_definition)
 // All else: the rounding of sources and weights to 8 bits, and what Winograd's method makes of it.
 TEST(bf16_is_near_the_reference)
 {
-    for (int i = 0; i < CASES; i++) {
-        struct op_case c = cases[i];
-        if (!in_bf16(&c))
+    for (int i = 0; bf16_case_of(i); i++) {
+        const struct op_case *c = bf16_case_of(i);
+        if (!in_bf16(c))
             continue;
         size_t count;
-        float *want = run_case("ref", 1, &c, EBB_PLAN_NO_FUSE, -1, &count);
+        float *want = run_case("ref", 1, c, EBB_PLAN_NO_FUSE, -1, &count);
         REQUIRE(want);
-        for (int d = 0; d < 3; d++)
-            compare_bf16(bf16_devices[d], &c, want, count, by_winograd(&c) ? 2e-2 : 5e-3);
+        for (int d = 0; d < BF16_DEVICES; d++)
+            compare_bf16(bf16_devices[d], c, want, count, by_winograd(c) ? 2e-2 : 5e-3);
+        free(want);
+    }
+}
+
+// The same rounding, in plain C: what differs is the order of sums in float32, and after a transformation of
+// Winograd's some numbers that it carries to the other side of a tie.
+TEST(bf16_of_neon_is_that_of_plain_c)
+{
+    if (!has_bf16("cpu:neon"))
+        SKIP("no BF16 of ARM here");
+    for (int i = 0; i < BF16_CASES; i++) {
+        struct op_case c = bf16_cases[i];
+        size_t count;
+        if (c.c % 4) // the definition rounds these, NEON does not
+            continue;
+        float *wide = run_case("cpu:neon", 1, &c, 0, -1, &count);
+        c.bf16 = true;
+        float *want = run_case("cpu:plain", 1, &c, 0, -1, &count);
+        REQUIRE(wide && want && relative_error(wide, want, count) > 1e-4);
+        compare_bf16("cpu:neon", &c, want, count, by_winograd(&c) ? 1e-3 : 1e-6);
+        free(wide);
         free(want);
     }
 }
@@ -256,14 +305,16 @@ TEST(bf16_is_the_same_every_time)
     struct op_case c = {"conv in bfloat16",  3,          9,           18,           30,          .concat = 2,
                         .act = EBB_ACT_SILU, .cout = 40, .kernel = 3, .bias = true, .bf16 = true};
     struct op_case wide = c;
-    size_t count, one_count;
     wide.bf16 = false;
-    for (int kernel = 1; kernel <= 3; kernel += 2) {
-        c.kernel = wide.kernel = kernel;
-        float *all = run_case("cpu:plain", 1, &c, 0, -1, &count),
-              *more = run_case("cpu:plain", 3, &c, 0, -1, &count);
-        float *one = run_case("cpu:plain", 2, &c, 0, 1, &one_count),
-              *float32 = run_case("cpu:plain", 1, &wide, 0, -1, &count);
+    for (int i = 0; i < 2 * BF16_DEVICES; i++) {
+        const char *device = bf16_devices[i / 2];
+        size_t count, one_count;
+        c.kernel = wide.kernel = i % 2 ? 3 : 1;
+        if (!has_bf16(device))
+            continue; // another machine's instructions
+        float *all = run_case(device, 1, &c, 0, -1, &count), *more = run_case(device, 3, &c, 0, -1, &count);
+        float *one = run_case(device, 2, &c, 0, 1, &one_count),
+              *float32 = run_case(device, 1, &wide, 0, -1, &count);
         REQUIRE(all && more && one && float32);
         REQUIRE(memcmp(all, more, count * sizeof(*all)) == 0);
         REQUIRE(memcmp(all + one_count, one, one_count * sizeof(*all)) == 0);
@@ -280,7 +331,7 @@ TEST(bf16_is_the_same_every_time)
 TEST(layer_norm_is_its_definition)
 {
     enum { PLACES = 6, C = 37, COUNT = PLACES * C };
-    static const char *const all[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512"};
+    static const char *const all[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon"};
     struct pool pool = {.seed = 7};
     struct ebb_weight *gamma = weight(&pool, C, 1, 1), *beta = weight(&pool, C, 1, 1);
     float *x = random_floats(COUNT, 9), got[COUNT];
@@ -321,7 +372,7 @@ TEST(one_dimensional_convolutions_are_their_definitions)
 {
     enum { W = 90, CIN = 17, COUT = 18, K = 5, DILATION = 3, STRIDE = 4, CUT = 2 };
     enum { UP = (W - 1) * STRIDE - 2 * CUT + K };
-    static const char *const all[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512"};
+    static const char *const all[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon"};
     struct pool pool = {.seed = 11};
     struct ebb_weight *w = weight_1d(&pool, COUT, K, CIN), *bias = weight(&pool, COUT, 1, 1);
     float *x = random_floats(W * CIN, 5), got[UP * COUT];

@@ -6,7 +6,7 @@
 
 #include "backend/cpu/cpu.h"
 
-static const char *const devices[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512"};
+static const char *const devices[] = {"ref", "cpu:plain", "cpu:avx2", "cpu:avx512", "cpu:neon"};
 enum { DEVICES = sizeof(devices) / sizeof(devices[0]), INPUTS = 4 };
 
 // Inputs of a graph, with their numbers; n = 0 ends them.

@@ -75,7 +75,7 @@ static void pack_pairs(const struct attention_job *job, float *dst, const float 
                             k_step, column_step);
             if (rows % 2) // PACK_ROWS is even, so that there is room
                 memset(panel + rows * width, 0, (size_t)width * sizeof(*panel));
-            job->tiles->pairs(panel, (size_t)width, 2 * pairs_of(rows), (uint16_t *)dst);
+            job->tiles->groups(panel, (size_t)width, 2 * pairs_of(rows), (uint16_t *)dst);
             dst += pairs_of(rows) * (size_t)width;
         }
     }

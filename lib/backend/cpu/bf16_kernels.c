@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The inner loops of convolutions in bfloat16: numbers are rounded to 8 significant bits, their products are
 // summed as float32. This file is compiled for AVX512-BF16, for AMX (CPU_TILES, since compilers call it by
-// different names), and for every processor as the definition that tests compare with. CPU_BF16_KERNELS is
-// the table's name.
+// different names), for ARM's BF16, and for every processor as the definition that tests compare with.
+// CPU_BF16_KERNELS is the table's name.
 #include <stdbool.h>
 
 #include "backend/cpu/kernels.h"
@@ -12,8 +12,16 @@
 #include <immintrin.h>
 #endif
 
-#ifdef CPU_TILES
+#ifdef __ARM_FEATURE_BF16_VECTOR_ARITHMETIC
+enum { GROUP = 4 }; // numbers of a column that lie side by side
+#else
+enum { GROUP = 2 };
+#endif
+
+#if defined(CPU_TILES)
 #include "backend/cpu/amx_rows.h"
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#include "backend/cpu/rows.h"
 #else
 // Two numbers a lane, the first in the low half.
 static inline vec multiply_add(vec sum, vec x, vec w)
@@ -36,6 +44,8 @@ static inline vech narrow_lanes(vec x)
 {
 #ifdef __AVX512BF16__
     return (vech)_mm512_cvtneps_pbh((__m512)x);
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+    return (vech)vcvt_bf16_f32(x);
 #else
     veci bits = (veci)x;
     return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, vech);
@@ -57,21 +67,31 @@ static void narrow(const float *src, size_t count, uint16_t *dst)
         store_narrow(dst + i, load_some(src + i, (int)(count - i)), (int)(count - i));
 }
 
-// Rows k and k + 1 of a panel become pairs.
-INLINE void store_pairs(uint16_t *out, vec first, vec second)
+// LANES columns of GROUP rows of a panel become groups.
+INLINE void store_groups(uint16_t *out, const vec rows[GROUP])
 {
-    veci low = __builtin_convertvector(narrow_lanes(first), veci),
-         high = __builtin_convertvector(narrow_lanes(second), veci);
+#ifdef __ARM_FEATURE_BF16_VECTOR_ARITHMETIC
+    uint16x4x4_t four;
+    for (int k = 0; k < GROUP; k++)
+        four.val[k] = (uint16x4_t)narrow_lanes(rows[k]);
+    vst4_u16(out, four);
+#else
+    veci low = __builtin_convertvector(narrow_lanes(rows[0]), veci),
+         high = __builtin_convertvector(narrow_lanes(rows[1]), veci);
     veci both = (low & 0xffff) | high << 16;
     memcpy(out, &both, sizeof(both));
+#endif
 }
 
-static void pairs(const float *rows, size_t width, size_t count, uint16_t *out)
+static void groups(const float *rows, size_t width, size_t count, uint16_t *out)
 {
-    for (size_t k = 0; k + 2 <= count; k += 2)
-        for (size_t c = 0; c < width; c += LANES)
-            store_pairs(out + k * width + 2 * c, load(rows + k * width + c),
-                        load(rows + (k + 1) * width + c));
+    for (size_t k = 0; k + GROUP <= count; k += GROUP)
+        for (size_t c = 0; c < width; c += LANES) {
+            vec group[GROUP];
+            for (size_t i = 0; i < GROUP; i++)
+                group[i] = load(rows + (k + i) * width + c);
+            store_groups(out + k * width + GROUP * c, group);
+        }
 }
 
 // ---- the load of what is rounded afterwards ----
@@ -215,31 +235,34 @@ INLINE void kernel_side(const vec g[3], vec out[6], const int n)
     }
 }
 
-// LANES columns of two input channels: pairs at every point.
+// LANES columns of GROUP input channels: groups at every point.
 INLINE void weights_lanes(const float *src, size_t place, size_t width, uint16_t *dst, size_t plane,
                           const int n)
 {
-    vec rows[2][6][3], column[3], first[6], second[6];
-    for (int k = 0; k < 2; k++)
+    vec rows[GROUP][6][3], column[3], out[6], points[6][GROUP];
+    for (int k = 0; k < GROUP; k++)
         for (int j = 0; j < 3; j++) {
             for (int i = 0; i < 3; i++)
                 column[i] = load(src + (size_t)(3 * i + j) * place + (size_t)k * width);
-            kernel_side(column, first, n);
+            kernel_side(column, out, n);
             for (int i = 0; i < n; i++)
-                rows[k][i][j] = first[i];
+                rows[k][i][j] = out[i];
         }
     for (int i = 0; i < n; i++) {
-        kernel_side(rows[0][i], first, n);
-        kernel_side(rows[1][i], second, n);
+        for (int k = 0; k < GROUP; k++) {
+            kernel_side(rows[k][i], out, n);
+            for (int j = 0; j < n; j++)
+                points[j][k] = out[j];
+        }
         for (int j = 0; j < n; j++)
-            store_pairs(dst + (size_t)(n * i + j) * plane, first[j], second[j]);
+            store_groups(dst + (size_t)(n * i + j) * plane, points[j]);
     }
 }
 
 INLINE void weights(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane, const int n)
 {
     for (size_t c = 0; c < width; c += LANES)
-        weights_lanes(rows + c, place, width, out + 2 * c, plane, n);
+        weights_lanes(rows + c, place, width, out + GROUP * c, plane, n);
 }
 
 static void winograd4_weights(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane)
@@ -264,7 +287,8 @@ const struct cpu_bf16_kernels CPU_BF16_KERNELS = {
     .load_silu = load_silu,
     .load_narrow = load_narrow,
     .sums = sums,
-    .pairs = pairs,
+    .group = GROUP,
+    .groups = groups,
     .winograd4_in = winograd4_in,
     .winograd2_in = winograd2_in,
     .winograd4_out = winograd4_out,

@@ -161,21 +161,21 @@ static void prepare_winograd(struct cpu_conv *conv, const struct cpu_op *op)
     conv->padded_h = w->size * w->rows + 2;
 }
 
-// Few channels are not worth it, and an odd number makes no pairs.
-static bool may_round(const struct cpu_op *op)
+// Few channels are not worth it, and not every number makes whole groups.
+static bool may_round(const struct cpu_device *device, const struct cpu_op *op)
 {
-    return op->bf16 && op->op->weight->cin % 2 == 0 && op->op->weight->cin >= 16;
+    return op->bf16 && op->op->weight->cin % device->bf16->group == 0 && op->op->weight->cin >= 16;
 }
 
 static bool in_bf16(const struct cpu_device *device, const struct cpu_op *op)
 {
-    return may_round(op) && (op->op->weight->cout >= 16 || device->bf16->direct_pixels);
+    return may_round(device, op) && (op->op->weight->cout >= 16 || device->bf16->direct_pixels);
 }
 
 // NULL: Winograd's method is faster where it can be used.
 static const struct cpu_bf16_kernels *tiles_of(const struct cpu_device *device, const struct cpu_op *op)
 {
-    return may_round(op) && device->bf16->direct_pixels ? device->bf16 : NULL;
+    return may_round(device, op) && device->bf16->direct_pixels ? device->bf16 : NULL;
 }
 
 size_t cpu_conv_worth(const struct cpu_device *device, const struct cpu_op *op)
@@ -214,8 +214,8 @@ static void pair_slice(void *context, int unit, int thread)
         const void *src = (const char *)held->data + (at + k * width) * ebb_number_size(held->number);
         if (held->number != EBB_FLOAT32)
             job->kernels->weights->widen(held->number, src, rows * width, wide);
-        job->bf16->pairs(held->number != EBB_FLOAT32 ? wide : src, width, rows,
-                         (uint16_t *)(job->out + (to + k * width) / 2));
+        job->bf16->groups(held->number != EBB_FLOAT32 ? wide : src, width, rows,
+                          (uint16_t *)(job->out + (to + k * width) / 2));
     }
 }
 

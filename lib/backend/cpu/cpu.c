@@ -7,6 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef EBB_CPU_ARM_BF16
+#include <sys/auxv.h>
+#ifndef HWCAP2_BF16
+#define HWCAP2_BF16 (1 << 14) // arch/arm64/include/uapi/asm/hwcap.h, since Linux 5.7
+#endif
+#endif
+
 #include "base/base.h"
 
 static const struct cpu_kernel *const kernels[EBB_OP_COUNT] = {
@@ -36,6 +43,9 @@ static const struct cpu_kernels *choose_kernels(const char *name)
     if (avx2)
         list[count++] = &cpu_kernels_avx2;
 #endif
+#ifdef EBB_CPU_ARM
+    list[count++] = &cpu_kernels_neon;
+#endif
     list[count++] = &cpu_kernels_plain;
     for (int i = 0; i < count; i++)
         if (!name || strcmp(name, list[i]->name) == 0)
@@ -44,16 +54,21 @@ static const struct cpu_kernels *choose_kernels(const char *name)
 }
 
 // The best instruction set that this machine has and this build knows, and its arithmetic in bfloat16. For
-// tests, `name` asks for another one: "plain", "avx2", "avx512", "amx"; NULL: the best. False: not here.
+// tests, `name` asks for another one: "plain", "avx2", "avx512", "amx", "neon"; NULL: the best. False: not
+// here.
 static bool choose(const char *name, struct cpu_device *cpu)
 {
     bool amx = name && strcmp(name, "amx") == 0; // AVX-512 with AMX, or nothing
     cpu->kernels = choose_kernels(amx ? "avx512" : name);
-    if (cpu->kernels == &cpu_kernels_plain)
-        cpu->bf16 = &cpu_bf16_kernels_plain; // the definition: slow
+    if (cpu->kernels == &cpu_kernels_plain && name)
+        cpu->bf16 = &cpu_bf16_kernels_plain; // the definition: slower than float32, so for who asks by name
 #ifdef EBB_CPU_BF16
     if (cpu->kernels == &cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
         cpu->bf16 = &cpu_bf16_kernels_avx512;
+#endif
+#ifdef EBB_CPU_ARM_BF16
+    if (cpu->kernels == &cpu_kernels_neon && getauxval(AT_HWCAP2) & HWCAP2_BF16)
+        cpu->bf16 = &cpu_bf16_kernels_neon;
 #endif
 #ifdef EBB_CPU_AMX
     if (cpu->bf16 == &cpu_bf16_kernels_avx512 && (amx || !name) && cpu_amx_exists())

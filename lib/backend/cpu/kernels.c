@@ -370,7 +370,7 @@ const struct cpu_kernels CPU_KERNELS = {
     .winograd2_out = winograd2_out,
     .toom4_in = toom4_in,
     .toom4_out = toom4_out,
-    .tiles = PIXELS == 8 ? 8 : 9,
+    .tiles = PIXELS >= 6 ? PIXELS : 9,
     .softmax = softmax,
     .products = products,
     .slope = slope,

@@ -9,7 +9,7 @@
 
 #include "backend/weight.h"
 
-enum { CPU_PANEL = EBB_PANEL };
+enum { CPU_PANEL = EBB_PANEL, CPU_GROUP_MAX = 4 };
 
 // `pixels` pixels of one panel: out[p][j] = (sum_k a(p, k) panel[k][j] + add[j] + residual[p][j]) * scale,
 // where the sources of pixel p are `runs` runs of `run` floats, at a + p * step + r * run_step.
@@ -111,7 +111,7 @@ struct cpu_kernels {
     // points; the outputs of `out` are one row.
     void (*toom4_in)(const float *src, size_t step, int channels, float *dst, size_t plane);
     void (*toom4_out)(const struct cpu_winograd_out *out);
-    int tiles; // that row() multiplies at a time, about: 8 or 9, of which 72 is a multiple
+    int tiles; // that row() multiplies at a time, about: 6, 8 or 9, of which 72 is a multiple
     // sums[c] and sums[channels + c]: sum and sum of squares over pixels, in double.
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
     // sums[c] and products[c]: sum of g and of g x over pixels, in double.
@@ -128,6 +128,9 @@ struct cpu_kernels {
 // have one float: `row` has pairs in struct cpu_row, where `run`, `step` and `run_step` count pairs.
 struct cpu_bf16_kernels {
     const char *title;
+    // Numbers of a column that lie side by side in panels, 2 or 4: what one instruction sums for it. Depths
+    // are multiples.
+    int group;
     void (*row)(const struct cpu_row *row);
     // Pixels that row() should have at a time. 0: those of a line, and Winograd's method is faster than row()
     // where it can be used.
@@ -138,19 +141,20 @@ struct cpu_bf16_kernels {
     // To `dst` in place of load->dst, whose step counts numbers of bfloat16. No activation, or SiLU.
     void (*load_narrow)(const struct cpu_load *load, uint16_t *dst);
     void (*sums)(const float *x, size_t step, int pixels, int channels, double *sums, double *squares);
-    // Rows of a panel, (count, width), to (count / 2, width, 2).
-    void (*pairs)(const float *rows, size_t width, size_t count, uint16_t *out);
+    // Rows of a panel, (count, width), to (count / group, width, group).
+    void (*groups)(const float *rows, size_t width, size_t count, uint16_t *out);
     void (*winograd4_in)(const float *src, size_t line, int channels, uint16_t *dst, size_t plane);
     void (*winograd2_in)(const float *src, size_t line, int channels, uint16_t *dst, size_t plane);
     void (*winograd4_out)(const struct cpu_winograd_out *out);
     void (*winograd2_out)(const struct cpu_winograd_out *out);
-    // Two input channels of a panel, (9, 2, width) where `place` floats lie between places, to (width, 2) at
-    // points that lie `plane` numbers apart.
+    // `group` input channels of a panel, (9, group, width) where `place` floats lie between places, to
+    // (width, group) at points that lie `plane` numbers apart.
     void (*winograd4_weights)(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane);
     void (*winograd2_weights)(const float *rows, size_t place, size_t width, uint16_t *out, size_t plane);
 };
 
-extern const struct cpu_bf16_kernels cpu_bf16_kernels_plain, cpu_bf16_kernels_avx512, cpu_bf16_kernels_amx;
-extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512;
+extern const struct cpu_bf16_kernels cpu_bf16_kernels_plain, cpu_bf16_kernels_avx512, cpu_bf16_kernels_amx,
+    cpu_bf16_kernels_neon;
+extern const struct cpu_kernels cpu_kernels_plain, cpu_kernels_avx2, cpu_kernels_avx512, cpu_kernels_neon;
 
 #endif

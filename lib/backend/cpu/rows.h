@@ -9,9 +9,10 @@
 
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must
 // fit.
+#ifndef CPU_NEON
 #if defined(__AVX512F__)
 enum { PIXELS = 8 };
-#elif defined(__AVX2__) || defined(__aarch64__)
+#elif defined(__AVX2__)
 enum { PIXELS = 3 };
 #else
 enum { PIXELS = 1 };
@@ -19,6 +20,7 @@ enum { PIXELS = 1 };
 
 // Weights are fetched into the cache this many floats before they are needed.
 enum { AHEAD = 2048 };
+#endif
 
 // With sanitizers on, gcc 12 unrolls a loop before it knows the bound, and warns of accesses that no
 // iteration makes. The sanitizers themselves watch these bounds.
@@ -50,6 +52,9 @@ INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int 
     }
 }
 
+#ifdef CPU_NEON
+#include "backend/cpu/neon_rows.h"
+#else
 INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
 {
     vec sum[PIXELS * 32 / LANES];
@@ -120,5 +125,6 @@ static void row(const struct cpu_row *r)
     else
         row_narrow(r);
 }
+#endif
 
 #endif

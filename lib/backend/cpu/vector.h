@@ -11,6 +11,11 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__aarch64__) && defined(__ARM_NEON)
+#define CPU_NEON
+#include <arm_neon.h>
+#endif
+
 // Arrays of vectors stay in registers only where loops over them are unrolled.
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")

@@ -52,11 +52,11 @@ static size_t rounded(size_t floats)
     return (floats + 15) / 16 * 16;
 }
 
-// Input channels are cut into slices of about one size, of pairs.
+// Input channels are cut into slices of about one size, of whole groups.
 static int even_slice(int channels)
 {
     int slices = (channels + SLICE - 1) / SLICE;
-    return ((channels + slices - 1) / slices + 1) / 2 * 2;
+    return ((channels + slices - 1) / slices + CPU_GROUP_MAX - 1) / CPU_GROUP_MAX * CPU_GROUP_MAX;
 }
 
 static int at_most(int value, int bound)
@@ -235,7 +235,7 @@ static void store_tile(const struct unit *unit, int tile, int panel, const float
 
 // ---- weights ----
 
-// Two input channels at a time.
+// A group of input channels at a time.
 static void transform_bf16(const struct winograd_job *job, const struct cpu_winograd_weights *w)
 {
     size_t width = (size_t)w->width, step = (size_t)w->cin * width, plane = 2 * w->plane;
@@ -243,13 +243,14 @@ static void transform_bf16(const struct winograd_job *job, const struct cpu_wino
                       size_t plane) = job->winograd->size == 4 ? job->bf16->winograd4_weights
                                                                : job->bf16->winograd2_weights;
     bool wide = w->number == EBB_FLOAT32;
-    float two[9 * 2 * CPU_PANEL];
-    for (int i = 0; i < w->count; i += 2) {
+    size_t group = (size_t)job->bf16->group, rows = group * width;
+    float some[9 * CPU_GROUP_MAX * CPU_PANEL];
+    for (int i = 0; i < w->count; i += (int)group) {
         size_t at = (size_t)(w->first + i) * width;
         for (size_t k = 0; k < 9 && !wide; k++)
-            job->kernels->weights->widen(w->number, (const uint16_t *)w->panel + k * step + at, 2 * width,
-                                         two + k * 2 * width);
-        transform(wide ? (const float *)w->panel + at : two, wide ? step : 2 * width, width,
+            job->kernels->weights->widen(w->number, (const uint16_t *)w->panel + k * step + at, rows,
+                                         some + k * rows);
+        transform(wide ? (const float *)w->panel + at : some, wide ? step : rows, width,
                   (uint16_t *)w->out + (size_t)i * width, plane);
     }
 }
