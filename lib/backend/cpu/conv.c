@@ -303,8 +303,7 @@ static enum ebb_result conv_prepare(const struct cpu_device *device, struct cpu_
         prepare_direct(conv, device, op);
     conv->input = (conv->input + 15) / 16 * 16;
     op->scratch = add_step(dst) * (size_t)conv->items + conv->input +
-                  (winograd ? conv->winograd.thread * (size_t)cpu_pool_threads(device->pool)
-                            : conv->widened + conv->paired + conv->line);
+                  (winograd ? conv->winograd.scratch : conv->widened + conv->paired + conv->line);
     return EBB_OK;
 }
 

@@ -14,6 +14,9 @@ enum {
     SLICE = 96,              // and so do the transformed weights of at most so many input channels
     PADDED_FLOATS = 1 << 19, // padded input of a band, about
     APART = 16,              // floats between planes: not all points of a channel are in one set of a cache
+    AHEAD_SLICE = 256,       // the same of weights that are transformed ahead: a point of them stays near
+    AHEAD_FLOATS = 3 << 20,  // weights that are transformed ahead, at most,
+    AHEAD_PARTS = 4,         // and for how many parts at least
     WEIGHTS_COST = 4,        // to transform weights takes as long as to multiply so many tiles by them
 };
 
@@ -53,9 +56,9 @@ static size_t rounded(size_t floats)
 }
 
 // Input channels are cut into slices of about one size, of whole groups.
-static int even_slice(int channels)
+static int even_slice(int channels, int most)
 {
-    int slices = (channels + SLICE - 1) / SLICE;
+    int slices = (channels + most - 1) / most;
     return ((channels + slices - 1) / slices + CPU_GROUP_MAX - 1) / CPU_GROUP_MAX * CPU_GROUP_MAX;
 }
 
@@ -104,7 +107,8 @@ static long cost_of_bands(const struct winograd *w, int threads)
 {
     long tiles = (long)w->band_rows * w->band_columns, parts = (tiles + PART_TILES - 1) / PART_TILES;
     long pixels = (long)lines_of(w, w->band_rows) * (w->size * w->band_columns + 2);
-    long unit = pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + WEIGHTS_COST * parts);
+    long weights = w->ahead ? 0 : WEIGHTS_COST * parts;
+    long unit = pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + weights);
     return parts_of(w->down * w->across * w->groups, threads) * unit;
 }
 
@@ -132,22 +136,37 @@ static void choose_bands(struct winograd *w, const struct ebb_operand *dst, int 
     *w = best;
 }
 
+// Depends on the shape without the batch, as the order of sums does.
+static bool is_ahead(const struct winograd *w, int channels)
+{
+    size_t floats = (size_t)w->points * floats_of(w, (size_t)w->cin * (size_t)channels);
+    return w->rows * w->columns >= AHEAD_PARTS * PART_TILES && floats <= AHEAD_FLOATS;
+}
+
+static size_t ahead_floats(const struct winograd *w)
+{
+    return (size_t)(w->panels->count * w->slices) * w->weights;
+}
+
 // Sizes of the tiles, of what is done at a time, and of the scratch it needs.
 static void measure(struct winograd *w, const struct ebb_operand *dst, int threads, int block)
 {
     w->rows = (dst->h + w->size - 1) / w->size;
     w->columns = (dst->w + w->size - 1) / w->size;
+    w->ahead = is_ahead(w, dst->c);
+    w->slice = even_slice(w->cin, w->ahead ? AHEAD_SLICE : SLICE);
+    w->slices = parts_of(w->cin, w->slice);
+    w->weights = (size_t)w->points * (floats_of(w, (size_t)w->slice * CPU_PANEL) + APART);
     choose_bands(w, dst, threads);
     int tiles = w->band_rows * w->band_columns;
     w->part = parts_of(parts_of(tiles, parts_of(tiles, PART_TILES)), block) * block;
-    w->slice = even_slice(w->cin);
     w->line = (size_t)(w->size * w->band_columns + 2) * (size_t)w->cin;
     w->padded = rounded((size_t)lines_of(w, w->band_rows) * w->line);
     w->plane = rounded(floats_of(w, (size_t)at_most(w->part, tiles) * (size_t)w->cin)) + APART;
     w->transformed = (size_t)w->points * w->plane;
-    w->weights = (size_t)w->points * (floats_of(w, (size_t)w->slice * CPU_PANEL) + APART);
     w->products = (size_t)w->points * PART_TILES * CPU_PANEL;
-    w->thread = w->padded + w->transformed + w->weights + w->products;
+    w->thread = w->padded + w->transformed + w->products + (w->ahead ? 0 : w->weights);
+    w->scratch = (w->ahead ? ahead_floats(w) : 0) + (size_t)threads * w->thread;
 }
 
 bool winograd_prepare(const struct cpu_device *device, struct winograd *w, int size,
@@ -255,9 +274,20 @@ static void transform_bf16(const struct winograd_job *job, const struct cpu_wino
     }
 }
 
-// G g G^T of input channels [first, first + count) of a panel: (points, count, width).
-static void transform_weights(const struct winograd_job *job, int panel, int first, int count, float *out,
-                              size_t plane)
+static int slice_channels(const struct winograd *w, int slice)
+{
+    return at_most(w->cin - slice * w->slice, w->slice);
+}
+
+// Floats from one point of a slice's weights to the next.
+static size_t weights_plane(const struct winograd *w, int panel, int slice)
+{
+    size_t width = (size_t)cpu_panel_width(w->panels->channels, panel);
+    return floats_of(w, (size_t)slice_channels(w, slice)) * width + APART;
+}
+
+// G g G^T of a slice of a panel: (points, channels, width).
+static void transform_weights(const struct winograd_job *job, int panel, int slice, float *out)
 {
     const struct winograd *w = job->winograd;
     const struct ebb_panels *held = &w->panels->held;
@@ -267,15 +297,36 @@ static void transform_weights(const struct winograd_job *job, int panel, int fir
         .number = held->number,
         .cin = w->cin,
         .width = cpu_panel_width(w->panels->channels, panel),
-        .first = first,
-        .count = count,
+        .first = slice * w->slice,
+        .count = slice_channels(w, slice),
         .out = out,
-        .plane = plane,
+        .plane = weights_plane(w, panel, slice),
     };
     if (w->bf16)
         transform_bf16(job, &weights);
     else
         (w->size == 4 ? job->kernels->weights->winograd4 : job->kernels->weights->winograd2)(&weights);
+}
+
+static float *weights_ahead(const struct winograd_job *job, int panel, int slice)
+{
+    return job->scratch + (size_t)(panel * job->winograd->slices + slice) * job->winograd->weights;
+}
+
+static void transform_ahead(void *context, int unit, int thread)
+{
+    const struct winograd_job *job = context;
+    int panel = unit / job->winograd->slices, slice = unit % job->winograd->slices;
+    transform_weights(job, panel, slice, weights_ahead(job, panel, slice));
+}
+
+// The weights of a slice of a panel, transformed now or before.
+static const float *weights_of(const struct unit *unit, int panel, int slice)
+{
+    if (unit->job->winograd->ahead)
+        return weights_ahead(unit->job, panel, slice);
+    transform_weights(unit->job, panel, slice, unit->weights);
+    return unit->weights;
 }
 
 // ---- products ----
@@ -287,28 +338,25 @@ static void multiply_panel(const struct unit *unit, int panel)
     const struct winograd *w = job->winograd;
     int width = cpu_panel_width(job->dst_shape->c, panel);
     size_t cin = floats_of(w, (size_t)w->cin);
-    for (int first = 0, channels; first < w->cin; first += channels) {
-        channels = at_most(w->cin - first, w->slice);
-        size_t depth = floats_of(w, (size_t)channels), plane = depth * (size_t)width + APART;
+    for (int slice = 0; slice < w->slices; slice++) {
         struct cpu_row row = {
-            .a = unit->transformed + floats_of(w, (size_t)first),
+            .a = unit->transformed + floats_of(w, (size_t)(slice * w->slice)),
             .step = cin,
             .runs = 1,
-            .run = (int)depth,
+            .run = (int)floats_of(w, (size_t)slice_channels(w, slice)),
             .pixels = unit->count,
-            .panel = unit->weights,
+            .panel = weights_of(unit, panel, slice),
             .width = width,
             .columns = width,
             .out = unit->products,
             .out_step = (size_t)width,
             .scale = 1,
         };
-        transform_weights(job, panel, first, channels, unit->weights, plane);
         for (int point = 0; point < w->points; point++) {
-            row.residual = first > 0 ? row.out : NULL; // the sum of the slices before
+            row.residual = slice > 0 ? row.out : NULL; // the sum of the slices before
             (w->bf16 ? job->bf16->row : job->kernels->row)(&row);
             row.a += w->plane;
-            row.panel += plane;
+            row.panel += weights_plane(w, panel, slice);
             row.out += (size_t)unit->count * (size_t)width;
         }
     }
@@ -329,13 +377,13 @@ static struct unit unit_of(const struct winograd_job *job, int band, int thread)
         .job = job,
         .row = band / w->across * w->band_rows,
         .column = band % w->across * w->band_columns,
-        .padded = job->scratch + (size_t)thread * w->thread,
+        .padded = job->scratch + (w->ahead ? ahead_floats(w) : 0) + (size_t)thread * w->thread,
     };
     unit.rows = at_most(job->dst_shape->n * w->rows - unit.row, w->band_rows);
     unit.columns = at_most(w->columns - unit.column, w->band_columns);
     unit.transformed = unit.padded + w->padded;
-    unit.weights = unit.transformed + w->transformed;
-    unit.products = unit.weights + w->weights;
+    unit.products = unit.transformed + w->transformed;
+    unit.weights = unit.products + w->products;
     return unit;
 }
 
@@ -360,5 +408,7 @@ static void convolve(void *context, int index, int thread)
 void winograd_run(const struct winograd_job *job)
 {
     const struct winograd *w = job->winograd;
+    if (w->ahead)
+        cpu_pool_run(job->pool, w->panels->count * w->slices, transform_ahead, (void *)job);
     cpu_pool_run(job->pool, w->down * w->across * w->groups, convolve, (void *)job);
 }

@@ -9,7 +9,8 @@ struct winograd {
     const struct cpu_panels *panels;
     int size, points;         // size x size outputs a tile, 4 or 2; points: (size + 2)^2
     int cin, rows, columns;   // tiles: rows x columns an item
-    int slice;                // input channels whose weights are transformed at a time
+    int slice, slices;        // input channels whose weights are transformed at a time
+    bool ahead;               // all weights are transformed before the first unit
     bool bf16;                // transformed input and weights are pairs
     int band_rows, down;      // rows of tiles of a band; bands that all items' rows are
     int band_columns, across; // the same of columns
@@ -18,6 +19,7 @@ struct winograd {
     // Floats of a thread's scratch: padded input, transformed input, weights and products; all of it.
     size_t line, plane; // floats from one line of the padded input, one point of the transformed, to the next
     size_t padded, transformed, weights, products, thread;
+    size_t scratch; // with the weights that are transformed ahead, and all threads
 };
 
 // Size of the tiles, 4 or 2; 0: the convolution is not done by Winograd's method. Depends on shapes alone,
@@ -40,7 +42,7 @@ struct winograd_job {
     const void *context;
     const float *add, *residual;
     size_t add_step;      // from one item's `add` to the next
-    float *dst, *scratch; // scratch: winograd.thread floats a thread
+    float *dst, *scratch; // scratch: winograd.scratch floats
     float scale;
 };
 void winograd_run(const struct winograd_job *job);
