@@ -5,6 +5,8 @@
 
 #include "audio/fixed_header.h"
 
+enum { PCM = 1, FLOAT = 3, ALAW = 6, ULAW = 7, EXTENSIBLE = 0xfffe }; // codings of a WAV
+
 struct ebb_container {
     const char *magic, *form; // at 0 and 8; form NULL: anything
     size_t start;             // where the chunks begin
@@ -51,6 +53,11 @@ static const struct ebb_container *recognise(const unsigned char head[12])
     return found;
 }
 
+static bool is_w64(const struct ebb_container *c)
+{
+    return strcmp(c->magic, "riff") == 0;
+}
+
 struct container_chunk {
     unsigned char id[16];
     uint64_t body, length, next; // a length that says nothing has no next
@@ -91,6 +98,21 @@ static void patch_odd_size(struct ebb_layout *l, const struct container_chunk *c
     patch(l, chunk->body - sizeof(even), even);
 }
 
+// libsndfile takes the samples of an extensible format of a W64 for integers, whatever it says further on.
+static void patch_coding(struct ebb_layout *l, const struct container_chunk *format, ebb_peek *peek,
+                         void *file)
+{
+    enum { LENGTH = 40, AT = 24 }; // of an extensible format; where it says which coding
+    unsigned char head[4], coding[2];
+    if (format->length < LENGTH || !peek(file, format->body, head, sizeof(head)) ||
+        !peek(file, format->body + AT, coding, sizeof(coding)))
+        return;
+    int code = (int)number(coding, sizeof(coding), false);
+    memcpy(head, coding, sizeof(coding));
+    if (l->coding == EXTENSIBLE && (code == FLOAT || code == ALAW || code == ULAW))
+        patch(l, format->body, head);
+}
+
 // AU has no chunks: offset, size.
 static void find_au(struct ebb_layout *l, ebb_peek *peek, void *file)
 {
@@ -113,6 +135,8 @@ static void find_chunks(struct ebb_layout *l, ebb_peek *peek, void *file)
         l->chunks++;
         if (memcmp(chunk.id, "fmt ", 4) == 0 && peek(file, chunk.body, field, 2))
             l->coding = (int)number(field, 2, c->big);
+        if (memcmp(chunk.id, "fmt ", 4) == 0 && is_w64(c))
+            patch_coding(l, &chunk, peek, file);
         if (c->wide && memcmp(chunk.id, "ds64", 4) == 0 && peek(file, wide_at = chunk.body + 8, field, 8))
             wide = number(field, 8, false);
         bool data = memcmp(chunk.id, c->data, 4) == 0;
@@ -152,14 +176,13 @@ void ebb_layout_find(struct ebb_layout *l, ebb_peek *peek, void *file)
 // Samples one by one; what is coded in blocks (ADPCM, MPEG) is gone back in.
 static bool is_plain(const struct ebb_layout *l)
 {
-    enum { PCM = 1, FLOAT = 3, ALAW = 6, ULAW = 7, EXTENSIBLE = 0xfffe };
     return l->coding == PCM || l->coding == FLOAT || l->coding == ALAW || l->coding == ULAW ||
            l->coding == EXTENSIBLE;
 }
 
-bool ebb_layout_is_wide(const struct ebb_layout *l)
+bool ebb_layout_is_patched(const struct ebb_layout *l)
 {
-    return l->container && l->container->wide;
+    return l->container && (l->container->wide || is_w64(l->container));
 }
 
 bool ebb_layout_streams(const struct ebb_layout *l)

@@ -32,15 +32,16 @@ struct ebb_layout {
     uint64_t chunks; // seen on the way
 
     // Where an RF64 is shown: libsndfile knows that name alone, not BW64, and does not pass over the byte
-    // behind a chunk of an odd size.
+    // behind a chunk of an odd size. Where a W64 is shown: the coding of its samples.
     struct ebb_patch patches[EBB_MOST_PATCHES];
     size_t patched;
 };
 
 void ebb_layout_find(struct ebb_layout *layout, ebb_peek *peek, void *file);
 
-// Whether it is an RF64, or a BW64.
-bool ebb_layout_is_wide(const struct ebb_layout *layout);
+// Whether the patches hold for the file as it is: it is an RF64, a BW64 or a W64. A WAV's hold where it is
+// shown as an RF64.
+bool ebb_layout_is_patched(const struct ebb_layout *layout);
 
 // Whether a pipe of it can be read as it comes.
 bool ebb_layout_streams(const struct ebb_layout *layout);

@@ -213,8 +213,8 @@ static void mend(const struct ebb_sound_input *in, uint64_t at, unsigned char *b
 {
     const struct ebb_layout *l = &in->layout;
     overlay(l->size_at, in->field, in->field_size, at, bytes, size);
-    bool rf64 = in->lead_size > 0 || ebb_layout_is_wide(l);
-    for (size_t i = 0; rf64 && i < l->patched; i++)
+    bool patched = in->lead_size > 0 || ebb_layout_is_patched(l);
+    for (size_t i = 0; patched && i < l->patched; i++)
         overlay(l->patches[i].at, l->patches[i].bytes, sizeof(l->patches[i].bytes), at, bytes, size);
 }
 
@@ -349,7 +349,7 @@ static void measure_mpeg(struct ebb_sound_input *in, uint64_t from)
     in->about = in->endless ? ebb_mpeg_samples(peek, in, from, in->end) : 0;
     if (!head.bytes_at)
         return;
-    uint64_t bytes = in->end > UINT32_MAX ? UINT32_MAX : in->end;
+    uint64_t bytes = in->end - head.begins > UINT32_MAX ? UINT32_MAX : in->end - head.begins;
     size_t counts = head.more ? sizeof(many) : 0; // of frames, in front
     memcpy(in->field, many, counts);
     for (size_t i = 0; i < 4; i++)

@@ -112,6 +112,14 @@ static bool take_ogg_comments(struct ebb_sound_metadata *m, const struct ebb_sou
     return ok;
 }
 
+// The mask of an extensible format, as in a WAV.
+static void take_w64_mask(struct ebb_sound_metadata *m, const struct ebb_sound_input *input, uint64_t at)
+{
+    unsigned char format[40];
+    if (ebb_sound_input_look(input, at, format, sizeof(format)) && wav_get16(format) == 0xfffe)
+        m->mask = wav_get32(format + 20);
+}
+
 // A W64 names its chunks by 16 bytes, the first four of which are the letters of a WAV's.
 static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound_input *input)
 {
@@ -128,6 +136,8 @@ static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound
             metadata_lose(m, "%s", name);
         if (size < sizeof(head) || size > end - at)
             return;
+        if (strcmp(name, "fmt ") == 0 && size >= sizeof(head) + 40)
+            take_w64_mask(m, input, at + sizeof(head));
         at += (size + 7) & ~(uint64_t)7;
     }
 }

@@ -66,6 +66,7 @@ bool ebb_mpeg_find(struct ebb_mpeg_head *head, ebb_peek *peek, void *file, uint6
         at += size;
     if (!peek(file, at, frame, sizeof(frame)) || !is_frame(frame))
         return false;
+    head->begins = at;
     const unsigned char *name = frame + name_offset(frame);
     bool named = memcmp(name, "Xing", 4) == 0 || memcmp(name, "Info", 4) == 0;
     uint64_t flags = named ? ebb_big(name + 4, 4) : 0;

@@ -12,6 +12,7 @@ uint32_t ebb_id3_number(const unsigned char at[4]); // seven bits of each byte
 
 // The first frame of an encoder ("Xing", "Info") tells the count of frames, and mostly that of bytes too.
 struct ebb_mpeg_head {
+    uint64_t begins;              // where the first frame stands, from which the bytes are counted
     uint64_t frames_at, bytes_at; // where these counts stand, in four bytes; 0: there is none
     bool more;                    // there is more sound behind what they count: files that were put together
 };

@@ -3,6 +3,7 @@
 // and piped.
 #include <ebb/audio.h>
 
+#include "audio/file_metadata.h"
 #include "audio/input.h"
 #include "test.h"
 #include "waves.h"
@@ -359,6 +360,45 @@ TEST(rf64_and_bw64_with_odd_chunks)
     }
 }
 
+// ffmpeg writes floats and laws so, and every file of more than two channels. libsndfile alone takes their
+// bits for integers.
+TEST(an_extensible_w64_has_its_own_coding_and_places)
+{
+    static const struct container rows[] = {
+        {"float", SF_FORMAT_W64 | SF_FORMAT_FLOAT, false, 3, 4},
+        {"double", SF_FORMAT_W64 | SF_FORMAT_DOUBLE, false, 3, 8},
+        {"A-law", SF_FORMAT_W64 | SF_FORMAT_ALAW, false, 6, 1},
+        {"mu-law", SF_FORMAT_W64 | SF_FORMAT_ULAW, false, 7, 1},
+        {"integers", SF_FORMAT_W64 | SF_FORMAT_PCM_24, false, 1, 3},
+    };
+    enum { FORM = 40, LONG = 24 + 40, SIDES = 0x600 };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static unsigned char plain[1 << 18], longer[1 << 18];
+        struct ebb_sound whole;
+        REQUIRE(write_container(&rows[i], FRAMES));
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK);
+        size_t size = read_bytes(plain, sizeof(plain)), shorter = plain[FORM + 16],
+               padded = (shorter + 7) & ~7u;
+        REQUIRE(memcmp(plain + FORM, "fmt ", 4) == 0 && plain[FORM + 24] == rows[i].head);
+        memcpy(longer, plain, FORM + 24 + 16);
+        memset(longer + FORM + 24 + 16, 0, LONG - 24 - 16);
+        longer[FORM + 16] = LONG;
+        put(longer + FORM + 24, 0xfffe, 2, false);
+        longer[FORM + 24 + 16] = 22; // bytes behind this
+        longer[FORM + 24 + 18] = (unsigned char)(8 * rows[i].bytes);
+        put(longer + FORM + 24 + 20, SIDES, 4, false);
+        memcpy(longer + FORM + 24 + 24, "\0\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71", 16);
+        longer[FORM + 24 + 24] = (unsigned char)rows[i].head;
+        memcpy(longer + FORM + LONG, plain + FORM + padded, size - FORM - padded);
+        write_bytes(longer, size + LONG - padded);
+        expect(rows[i].name, whole.samples, FRAMES, false);
+        struct ebb_sound_reader *reader = ebb_sound_reader_open(scratch(), NULL);
+        REQUIRE(ebb_sound_reader_metadata(reader)->mask == SIDES);
+        ebb_sound_reader_close(&reader);
+        ebb_sound_clear(&whole);
+    }
+}
+
 // What a program writes into a pipe: no size, and chunks of any size in front.
 TEST(wavs_of_unknown_size_with_odd_chunks)
 {
@@ -598,6 +638,30 @@ TEST(an_mp3_is_read_to_its_end)
     memcpy(tagged + WAV_HEAD, file, size);
     write_bytes(tagged, WAV_HEAD + size);
     expect_about("in a WAV", FRAMES);
+}
+
+// The decoder prints what it thinks of a count of bytes that is not the one it expects.
+TEST(nothing_is_printed_of_an_mp3_with_a_picture)
+{
+    enum { TAG = 10 + 20000 }; // more than a hundredth of the file
+    static unsigned char tagged[1 << 18] = "ID3\4\0\0\0\1\x1c\x20";
+    if (!write_mp3())
+        SKIP("this libsndfile writes no MP3");
+    size_t size = read_bytes(tagged + TAG, sizeof(tagged) - TAG);
+    write_bytes(tagged, TAG + size);
+    char said[] = "/tmp/ebb-said-XXXXXX";
+    int was = dup(2), to = mkstemp(said);
+    struct stat info;
+    REQUIRE(was >= 0 && to >= 0 && dup2(to, 2) == 2);
+    struct ebb_sound sound;
+    enum ebb_result result = ebb_sound_read(scratch(), &sound, NULL);
+    dup2(was, 2);
+    REQUIRE(result == EBB_OK && sound.frames == FRAMES && fstat(to, &info) == 0);
+    REQUIRE(info.st_size == 0);
+    close(was);
+    close(to);
+    unlink(said);
+    ebb_sound_clear(&sound);
 }
 
 TEST(a_voc_in_parts_is_refused)
