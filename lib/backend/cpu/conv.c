@@ -11,6 +11,7 @@
 enum {
     FLAT_PIXELS = 32,        // pixels of one unit of a 1x1 convolution in float32
     LONG_LINE = 64,          // lines of fewer pixels are joined, where that is worth it
+    ROW_16_PIXELS = 512,     // for at most so many, weights are not made float32 before
     HOLD_PIXELS = 2048,      // at most so many are multiplied faster than their weights are rounded
     SLICE = 256,             // rows of a panel that one unit rounds
     ROUND_ROWS = 32,         // rows that it makes float32 at a time
@@ -31,9 +32,11 @@ struct cpu_conv {
     const struct cpu_bf16_kernels *tiles; // whose row() takes many pixels; NULL: none
     int group;                            // panels at a time
     size_t widened;                       // floats of them in scratch; 0: they are float32 already
+    bool as_held;                         // row() reads the weights as they are held, in 16 bits
     bool bf16;                            // input and weights are pairs, which take the place of one float
     size_t paired, line; // floats in scratch: weights as pairs; a thread's line before it is rounded
     bool rows_first;     // all panels of a row, then the next row
+    int unit_panels;     // a unit loads its row and multiplies by so many panels; 0: rows are loaded before
     struct winograd winograd;
     bool flat;               // 1x1, stride 1: a row is `pixels` pixels, wherever they are
     bool direct;             // flat and nothing to do in the load: reads its source where it is
@@ -41,7 +44,7 @@ struct cpu_conv {
     int pixels, joined;      // of a row: flat, pixels; otherwise, lines
     int padded_h, padded_w;  // input with its zeros, per item; flat: lines and width
     int band;                // lines of the output at a time, of one item; `items * lines`: everything
-    size_t input;            // floats of the input of a band, in scratch
+    size_t input;            // floats in scratch: the input of a band, or of all threads' rows
 };
 
 struct conv_job {
@@ -109,9 +112,9 @@ static void prepare_panels(struct cpu_conv *conv)
     const struct cpu_panels *panels = conv->panels;
     size_t one = panels->depth * CPU_PANEL;
     int group = (int)(GROUP_NUMBERS / one) > 1 ? (int)(GROUP_NUMBERS / one) : 1;
-    bool ready = conv->bf16 ? conv->held != NULL : panels->data != NULL;
+    bool ready = conv->bf16 ? conv->held != NULL : panels->data || conv->as_held;
     conv->group = ready || group > panels->count ? panels->count : group;
-    conv->widened = panels->data || conv->bf16 ? 0 : (size_t)conv->group * one;
+    conv->widened = ready || conv->bf16 ? 0 : (size_t)conv->group * one;
     conv->paired = conv->bf16 && !ready ? (size_t)conv->group * one / 2 : 0;
 }
 
@@ -139,17 +142,45 @@ static bool narrow_load(const struct ebb_op *o)
     return o->act == EBB_ACT_NONE || o->act == EBB_ACT_SILU;
 }
 
+// Floats of the row of a unit that loads it.
+static size_t unit_floats(const struct cpu_conv *conv, const struct ebb_op *o)
+{
+    return ((size_t)conv->pixels * (size_t)o->weight->cin + 15) / 16 * 16;
+}
+
+// Panels of a unit that loads its row itself, so that no core reads what another one has just written: those
+// that stay in a core's cache, fewer where threads would have nothing to do. 0: not that way. A result that
+// may lie over the source is not written before all have read it.
+static int panels_of_unit(const struct cpu_conv *conv, const struct cpu_op *op, int threads)
+{
+    if (!conv->flat || conv->direct || conv->bf16 || conv->widened)
+        return 0;
+    int all = conv->panels->count, near = (int)(NEAR_NUMBERS / (conv->panels->depth * CPU_PANEL));
+    int rows = conv->items * ((conv->lines * conv->width + conv->pixels - 1) / conv->pixels);
+    int groups = near < 1 ? all : (all + near - 1) / near;
+    while (groups < all && rows * groups < 4 * threads && rows * groups % threads != 0)
+        groups++;
+    return groups > 1 && op->src[1] ? 0 : (all + groups - 1) / groups;
+}
+
 static void prepare_direct(struct cpu_conv *conv, const struct cpu_device *device, const struct cpu_op *op)
 {
     const struct ebb_op *o = op->op;
     conv->flat = o->weight->kh == 1 && o->weight->kw == 1 && o->stride == 1;
     conv->direct = conv->flat && op->src[1] == NULL && o->affine < 0 && o->act == EBB_ACT_NONE &&
                    !o->upsample && !conv->bf16;
+    conv->as_held = !conv->bf16 && !conv->panels->data && device->kernels->row_16 &&
+                    (size_t)op->dst->n * cpu_pixels(op->dst) <= ROW_16_PIXELS;
     prepare_panels(conv);
     prepare_lines(conv, o, op->dst);
     conv->pixels = conv->tiles ? conv->tiles->direct_pixels : FLAT_PIXELS;
     conv->joined = lines_of_row(conv, o->stride);
     conv->rows_first = rows_first(conv);
+    conv->unit_panels = panels_of_unit(conv, op, cpu_pool_threads(device->pool));
+    if (conv->unit_panels) {
+        conv->band = conv->items * conv->lines;
+        conv->input = unit_floats(conv, o) * (size_t)cpu_pool_threads(device->pool);
+    }
     if (conv->bf16 && !narrow_load(o))
         conv->line = (2 * line_floats(conv, o) + 15) / 16 * 16 * (size_t)cpu_pool_threads(device->pool);
 }
@@ -437,37 +468,72 @@ static int rows_of(const struct conv_job *job)
     return items * (job->conv->flat ? flat_rows(job) : joined_rows(job));
 }
 
+static void multiply_row(const struct conv_job *job, const struct pixel_row *place, int panel)
+{
+    const struct cpu_conv *conv = job->conv;
+    const struct ebb_op *o = job->op->op;
+    size_t channels = (size_t)job->op->dst->c, first = (size_t)panel * CPU_PANEL;
+    size_t numbers = (size_t)(panel - job->first) * CPU_PANEL * conv->panels->depth;
+    int width = cpu_panel_width((int)channels, panel), rest = (int)(channels - first);
+    struct cpu_row row = {
+        .a = place->a,
+        .step = floats_of(conv, (size_t)o->weight->cin) * (size_t)o->stride,
+        .run_step = line_floats(conv, o),
+        .runs = o->weight->kh,
+        .run = o->weight->kw * (int)floats_of(conv, (size_t)o->weight->cin),
+        .pixels = place->pixels,
+        .panel = job->weights + (conv->bf16 || conv->as_held ? numbers / 2 : numbers),
+        .number = conv->as_held ? conv->panels->held.number : EBB_FLOAT32,
+        .width = width,
+        .columns = rest < width ? rest : width,
+        .out = job->dst + place->pixel * channels + first,
+        .out_step = channels,
+        .add = job->add + (size_t)place->item * add_step(job->op->dst) + first,
+        .residual = job->residual ? job->residual + place->pixel * channels + first : NULL,
+        .scale = o->scale,
+        .line = conv->joined > 1 ? conv->width : 0,
+        .pitch = conv->padded_w,
+    };
+    const struct cpu_kernels *kernels = job->run->kernels;
+    (conv->bf16 ? job->run->bf16->row : conv->as_held ? kernels->row_16 : kernels->row)(&row);
+}
+
 // One panel of one row.
 static void conv_row(void *context, int unit, int thread)
 {
     const struct conv_job *job = context;
     const struct cpu_conv *conv = job->conv;
-    const struct ebb_op *o = job->op->op;
-    int rows = rows_of(job), row_unit = conv->rows_first ? unit / job->panels : unit % rows;
+    int rows = rows_of(job), row = conv->rows_first ? unit / job->panels : unit % rows;
     int panel = job->first + (conv->rows_first ? unit % job->panels : unit / rows);
-    size_t channels = (size_t)job->op->dst->c, first = (size_t)panel * CPU_PANEL;
-    int width = cpu_panel_width((int)channels, panel), rest = (int)(channels - first);
-    struct pixel_row place = conv->flat ? flat_place(job, row_unit) : line_place(job, row_unit);
-    struct cpu_row row = {
-        .a = place.a,
-        .step = floats_of(conv, (size_t)o->weight->cin) * (size_t)o->stride,
-        .run_step = line_floats(conv, o),
-        .runs = o->weight->kh,
-        .run = o->weight->kw * (int)floats_of(conv, (size_t)o->weight->cin),
-        .pixels = place.pixels,
-        .panel = job->weights +
-                 (size_t)(panel - job->first) * CPU_PANEL * floats_of(conv, conv->panels->depth),
-        .width = width,
-        .columns = rest < width ? rest : width,
-        .out = job->dst + place.pixel * channels + first,
-        .out_step = channels,
-        .add = job->add + (size_t)place.item * add_step(job->op->dst) + first,
-        .residual = job->residual ? job->residual + place.pixel * channels + first : NULL,
-        .scale = o->scale,
-        .line = conv->joined > 1 ? conv->width : 0,
-        .pitch = conv->padded_w,
-    };
-    (conv->bf16 ? job->run->bf16->row : job->run->kernels->row)(&row);
+    struct pixel_row place = conv->flat ? flat_place(job, row) : line_place(job, row);
+    multiply_row(job, &place, panel);
+}
+
+// The pixels of a row to `to`.
+static void load_pixels(const struct conv_job *job, const struct pixel_row *place, float *to)
+{
+    const struct cpu_source *s = &job->source;
+    int width = s->w << s->shift, height = s->h << s->shift, count;
+    for (int i = 0; i < place->pixels; i += count) {
+        int pixel = (int)place->pixel + i, line = pixel / width, x = pixel % width;
+        count = place->pixels - i < width - x ? place->pixels - i : width - x;
+        cpu_source_part(job->run->kernels, s, line / height, line % height, x, count,
+                        to + (size_t)i * (size_t)s->channels);
+    }
+}
+
+// Some panels of one row, which is loaded first.
+static void load_and_multiply(void *context, int unit, int thread)
+{
+    const struct conv_job *job = context;
+    const struct cpu_conv *conv = job->conv;
+    int rows = rows_of(job), first = unit / rows * conv->unit_panels, end = first + conv->unit_panels;
+    struct pixel_row place = flat_place(job, unit % rows);
+    float *pixels = job->padded + (size_t)thread * unit_floats(conv, job->op->op);
+    load_pixels(job, &place, pixels);
+    place.a = pixels;
+    for (int panel = first; panel < end && panel < conv->panels->count; panel++)
+        multiply_row(job, &place, panel);
 }
 
 static void load_band(struct conv_job *job)
@@ -476,7 +542,7 @@ static void load_band(struct conv_job *job)
     int item = job->line / conv->lines, y = job->line % conv->lines;
     int lines = whole(conv) ? conv->items * conv->padded_h : input_lines(conv, job->op->op, job->lines);
     job->padded_line = item * conv->padded_h + y * job->op->op->stride;
-    if (!conv->direct)
+    if (!conv->direct && !conv->unit_panels)
         cpu_pool_run(job->run->pool, lines, conv->flat ? flat_row : pad_row, job);
 }
 
@@ -485,11 +551,11 @@ static void load_weights(struct conv_job *job)
     const struct cpu_conv *conv = job->conv;
     const struct cpu_run *run = job->run;
     float *scratch = job->padded + conv->input;
-    job->weights = conv->held ? conv->held->data : scratch;
-    if (!conv->bf16)
+    job->weights = conv->held ? conv->held->data : conv->as_held ? conv->panels->held.data : scratch;
+    if (!conv->bf16 && !conv->as_held)
         job->weights = cpu_panels_load(conv->panels, job->first, job->panels, run->kernels, run->pool,
                                        scratch);
-    else if (!conv->held)
+    else if (conv->bf16 && !conv->held)
         pair_panels(&(struct pair_job){.kernels = run->kernels,
                                        .bf16 = run->bf16,
                                        .panels = conv->panels,
@@ -512,7 +578,12 @@ static void conv_direct(struct conv_job *job)
             job->panels = rest < conv->group ? rest : conv->group;
             if (job->line == 0 || conv->group < conv->panels->count)
                 load_weights(job);
-            cpu_pool_run(run->pool, job->panels * rows_of(job), conv_row, job);
+            if (conv->unit_panels)
+                cpu_pool_run(run->pool,
+                             rows_of(job) * ((job->panels + conv->unit_panels - 1) / conv->unit_panels),
+                             load_and_multiply, job);
+            else
+                cpu_pool_run(run->pool, job->panels * rows_of(job), conv_row, job);
         }
     }
 }

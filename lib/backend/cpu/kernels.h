@@ -17,9 +17,10 @@ struct cpu_row {
     const float *a;
     size_t step, run_step;
     int runs, run, pixels;
-    const float *panel; // (runs * run, width)
-    int width;          // 16 or 32
-    int columns;        // of them stored, 1..width
+    const float *panel;     // (runs * run, width)
+    enum ebb_number number; // of the panel, for row_16()
+    int width;              // 16 or 32
+    int columns;            // of them stored, 1..width
     float *out;
     size_t out_step;
     const float *add;      // `width` floats, or NULL
@@ -94,6 +95,7 @@ struct cpu_kernels {
     const char *name, *title; // "avx512", "AVX-512"
     const struct cpu_weight_kernels *weights;
     void (*row)(const struct cpu_row *row);
+    void (*row_16)(const struct cpu_row *row); // of a panel in 16 bits, with the same bits; NULL: none
     void (*load)(const struct cpu_load *load);
     // dst[i] = x[i] * act(gate[i])
     void (*gate)(float *dst, const float *x, const float *gate, int count, enum ebb_act act);

@@ -30,9 +30,10 @@ struct cpu_pool {
     int threads, workers; // workers: threads that were started, at most threads - 1
     struct share *shares;
     struct pool_worker *worker;
+    // The job, in the line that says that there is one: a core that looks for work fetches both at once.
+    _Alignas(64) _Atomic uint32_t generation;
     void (*work)(void *context, int unit, int thread);
     void *context;
-    _Alignas(64) _Atomic uint32_t generation;
     _Alignas(64) _Atomic int left; // units not done yet
     _Atomic int sleepers;
     _Atomic bool stop;
@@ -67,10 +68,11 @@ static void work_through(struct cpu_pool *pool, int thread)
 {
     for (int i = 0; i < pool->threads; i++) {
         struct share *share = &pool->shares[(thread + i) % pool->threads];
-        for (int unit; (unit = claim(share)) >= 0;) {
+        int unit, done = 0;
+        for (; (unit = claim(share)) >= 0; done++)
             pool->work(pool->context, unit, thread);
-            atomic_fetch_sub_explicit(&pool->left, 1, memory_order_acq_rel);
-        }
+        if (done) // once, for all cores write to it
+            atomic_fetch_sub_explicit(&pool->left, done, memory_order_acq_rel);
     }
 }
 

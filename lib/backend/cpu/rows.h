@@ -6,6 +6,7 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/vector.h"
+#include "backend/cpu/widen.h"
 
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must
 // fit.
@@ -55,26 +56,29 @@ INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int 
 #ifdef CPU_NEON
 #include "backend/cpu/neon_rows.h"
 #else
-INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors)
+// `number` is that of the panel.
+INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors,
+                 const enum ebb_number number)
 {
     vec sum[PIXELS * 32 / LANES];
-    const float *b = r->panel;
-    const size_t step = r->step;
+    const size_t step = r->step, size = number == EBB_FLOAT32 ? 4 : 2;
+    const char *b = (const char *)r->panel;
     UNROLL
     for (int i = 0; i < pixels * vectors; i++)
         sum[i] = splat(0);
     for (int run = 0; run < r->runs; run++) {
         const float *a = r->a + (size_t)first * step + (size_t)run * r->run_step;
-        for (int k = 0; k < r->run; k++, b += vectors * LANES) {
+        for (int k = 0; k < r->run; k++, b += (size_t)(vectors * LANES) * size) {
             UNROLL
-            for (int j = 0; j < vectors * LANES; j += 16)
-                __builtin_prefetch(b + AHEAD + j);
+            for (size_t j = 0; j < (size_t)(vectors * LANES) * size; j += 64)
+                __builtin_prefetch(b + AHEAD * size + j);
             UNROLL
             for (int i = 0; i < pixels; i++) {
                 vec x = splat(a[(size_t)i * step + (size_t)k]);
                 UNROLL
                 for (int j = 0; j < vectors; j++)
-                    sum[i * vectors + j] = MULTIPLY_ADD(sum[i * vectors + j], x, load(b + j * LANES));
+                    sum[i * vectors + j] = MULTIPLY_ADD(sum[i * vectors + j], x,
+                                                        load_number(b, (size_t)(j * LANES), number));
             }
         }
     }
@@ -86,36 +90,38 @@ INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int
 }
 
 // The last pixels of a row, fewer than PIXELS.
-INLINE void tail(const struct cpu_row *r, int first, const int vectors)
+INLINE void tail(const struct cpu_row *r, int first, const int vectors, const enum ebb_number number)
 {
     switch (r->pixels - first) {
 #if defined(__AVX512F__)
-    case 7: tile(r, first, 7, vectors); break;
-    case 6: tile(r, first, 6, vectors); break;
-    case 5: tile(r, first, 5, vectors); break;
-    case 4: tile(r, first, 4, vectors); break;
-    case 3: tile(r, first, 3, vectors); break;
+    case 7: tile(r, first, 7, vectors, number); break;
+    case 6: tile(r, first, 6, vectors, number); break;
+    case 5: tile(r, first, 5, vectors, number); break;
+    case 4: tile(r, first, 4, vectors, number); break;
+    case 3: tile(r, first, 3, vectors, number); break;
 #endif
-    case 2: tile(r, first, 2, vectors); break;
-    case 1: tile(r, first, 1, vectors); break;
+    case 2: tile(r, first, 2, vectors, number); break;
+    case 1: tile(r, first, 1, vectors, number); break;
     default: break;
     }
 }
 
-static void row_wide(const struct cpu_row *r)
+INLINE void row_as(const struct cpu_row *r, const int vectors, const enum ebb_number number)
 {
     int first = 0;
     for (; first + PIXELS <= r->pixels; first += PIXELS)
-        tile(r, first, PIXELS, 32 / LANES);
-    tail(r, first, 32 / LANES);
+        tile(r, first, PIXELS, vectors, number);
+    tail(r, first, vectors, number);
+}
+
+static void row_wide(const struct cpu_row *r)
+{
+    row_as(r, 32 / LANES, EBB_FLOAT32);
 }
 
 static void row_narrow(const struct cpu_row *r)
 {
-    int first = 0;
-    for (; first + PIXELS <= r->pixels; first += PIXELS)
-        tile(r, first, PIXELS, 16 / LANES);
-    tail(r, first, 16 / LANES);
+    row_as(r, 16 / LANES, EBB_FLOAT32);
 }
 
 static void row(const struct cpu_row *r)

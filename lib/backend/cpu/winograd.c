@@ -102,13 +102,14 @@ static size_t padded_floats(const struct winograd *w)
 }
 
 // About so many clock cycles of AVX-512 for one input channel, until all threads are ready: to load a pixel
-// takes one, to transform a tile a third of its points, to multiply it by a panel two a point.
+// that another core may have written takes four, to transform a tile a third of its points, to multiply it by
+// a panel two a point.
 static long cost_of_bands(const struct winograd *w, int threads)
 {
     long tiles = (long)w->band_rows * w->band_columns, parts = (tiles + PART_TILES - 1) / PART_TILES;
     long pixels = (long)lines_of(w, w->band_rows) * (w->size * w->band_columns + 2);
     long weights = w->ahead ? 0 : WEIGHTS_COST * parts;
-    long unit = pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + weights);
+    long unit = 4 * pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + weights);
     return parts_of(w->down * w->across * w->groups, threads) * unit;
 }
 
