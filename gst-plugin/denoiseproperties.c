@@ -43,6 +43,11 @@ struct denoiser_window denoise_settings_window(const struct denoise_settings *se
     return windows[settings->latency_mode];
 }
 
+gboolean denoise_settings_is_quick(const struct denoise_settings *settings)
+{
+    return settings->latency_mode != 0;
+}
+
 void denoise_settings_init(struct denoise_settings *settings)
 {
     *settings = (struct denoise_settings){.latency = -1, .overload = OVERLOAD_DRY};
@@ -58,10 +63,11 @@ void denoise_settings_clear(struct denoise_settings *settings)
 
 static void install_live_properties(GObjectClass *klass)
 {
-    g_object_class_install_property(klass, DENOISE_LATENCY_MODE,
-                                    g_param_spec_enum("latency-mode", "Latency mode",
-                                                      "How long a live window makes the sound wait",
-                                                      latency_mode_type(), 0, READY));
+    g_object_class_install_property(
+        klass, DENOISE_LATENCY_MODE,
+        g_param_spec_enum("latency-mode", "Latency mode",
+                          "How long a window makes the sound wait, live; other than normal: of a file too",
+                          latency_mode_type(), 0, READY));
     gst_type_mark_as_plugin_api(latency_mode_type(), (GstPluginAPIFlags)0);
     g_object_class_install_property(
         klass, DENOISE_LATENCY,

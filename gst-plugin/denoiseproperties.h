@@ -33,6 +33,9 @@ void denoise_settings_init(struct denoise_settings *settings);
 void denoise_settings_clear(struct denoise_settings *settings);
 void denoise_settings_install(GObjectClass *klass);
 
+// Whether the latency mode asks for small windows of a file too.
+gboolean denoise_settings_is_quick(const struct denoise_settings *settings);
+
 // The live window of the latency mode.
 struct denoiser_window denoise_settings_window(const struct denoise_settings *settings);
 

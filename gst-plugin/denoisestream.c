@@ -6,6 +6,7 @@
 
 #include "allocation.h"
 #include "messages.h"
+#include "pacing.h"
 #include "samples.h"
 
 GST_DEBUG_CATEGORY(diffusedenoise_debug);
@@ -63,6 +64,16 @@ static gboolean upstream_is_live(struct denoise_stream *stream)
     return live;
 }
 
+// What is asked for, and what a player needs that shows a film: large windows hold more of the sound than its
+// queues hold of the pictures, and everything would wait for everything.
+static gboolean wants_small_windows(const struct denoise_stream *stream)
+{
+    GST_OBJECT_LOCK(stream->element);
+    gboolean asked = denoise_settings_is_quick(stream->settings);
+    GST_OBJECT_UNLOCK(stream->element);
+    return stream->live || asked || diffuse_pipeline_holds_little(GST_ELEMENT(stream->element));
+}
+
 // The knobs as the properties are now.
 static struct denoiser_knobs wanted_knobs(const struct denoise_stream *stream)
 {
@@ -93,7 +104,7 @@ static struct denoiser_plan plan_of(const struct denoise_stream *stream, const s
         .model = stream->session->model,
         .recipe = recipe,
         .info = info,
-        .live = stream->live,
+        .live = wants_small_windows(stream),
         .hooks = {sizeof(struct ebb_hooks), .progress = loader_go_on, .user = stream->loader},
     };
 }

@@ -260,6 +260,42 @@ TEST(latency_modes_wait_less)
     }
 }
 
+// The latency of a file in a pipeline with this behind the filter; `rest` feeds it. It has to come to its
+// end.
+static GstClockTime latency_in(const char *rest, const char *settings)
+{
+    char *line = g_strdup_printf("fakesrc format=time datarate=64000 sizetype=fixed sizemax=4096 "
+                                 "num-buffers=120 ! " CAPS_F32 " ! %s " TINY "name=filter %s ! fakesink",
+                                 rest, settings);
+    GstElement *pipeline = gst_parse_launch(line, NULL),
+               *filter = gst_bin_get_by_name(GST_BIN(pipeline), "filter");
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    GstMessage *message = wait_message(pipeline, GST_MESSAGE_EOS | GST_MESSAGE_ERROR, PATIENCE);
+    REQUIRE(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+    gst_message_unref(message);
+    GstStructure *stats;
+    g_object_get(filter, "stats", &stats, NULL);
+    GstClockTime latency = 0;
+    REQUIRE(gst_structure_get_clock_time(stats, "latency", &latency));
+    gst_structure_free(stats);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(filter);
+    gst_object_unref(pipeline);
+    g_free(line);
+    return latency;
+}
+
+// As playbin3 does: one thread feeds all streams, and none of them may wait for long.
+TEST(a_film_in_a_player_goes_on)
+{
+    GstClockTime alone = latency_in("", "");
+    REQUIRE(latency_in("", "latency-mode=medium") < alone / 2);
+    REQUIRE(latency_in("tee name=t ! q.sink_0 t. ! q.sink_1 "
+                       "multiqueue name=q use-interleave=true max-size-buffers=0 max-size-bytes=0 "
+                       "max-size-time=250000000 q.src_1 ! fakesink q.src_0 !",
+                       "") < alone / 2);
+}
+
 // The latency that is told once the first sound has come.
 static GstClockTime told(const char *knobs)
 {
