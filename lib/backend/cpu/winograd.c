@@ -78,10 +78,11 @@ static int line_of(const struct winograd *w, int row)
     return row / w->rows * (w->size * w->rows + 2) + row % w->rows * w->size;
 }
 
-// Lines of the padded input of `rows` rows of tiles, which may belong to some items.
+// Lines of the padded input of `rows` rows of tiles at most; they may belong to some items.
 static int lines_of(const struct winograd *w, int rows)
 {
-    return w->size * rows + 2 * ((rows + w->rows - 2) / w->rows + 1);
+    int items = w->rows % rows == 0 ? 1 : rows % w->rows == 0 ? rows / w->rows : (rows - 2) / w->rows + 2;
+    return w->size * rows + 2 * items;
 }
 
 // ---- bands and groups ----
@@ -101,15 +102,24 @@ static size_t padded_floats(const struct winograd *w)
     return (size_t)lines_of(w, w->band_rows) * (size_t)(w->size * w->band_columns + 2) * (size_t)w->cin;
 }
 
+// Pixels of a unit's input that another core has written. All ops that can are cut by lines, from the top to
+// the bottom, so that these are the lines at a band's edges, or else what all threads have written but one.
+static long foreign_pixels(const struct winograd *w, long width, long pixels, int threads)
+{
+    return w->down >= threads ? pixels - w->size * w->band_rows * width : pixels - pixels / threads;
+}
+
 // About so many clock cycles of AVX-512 for one input channel, until all threads are ready: to load a pixel
-// that another core may have written takes four, to transform a tile a third of its points, to multiply it by
-// a panel two a point.
+// takes one, nine if another core has it; to transform a tile a third of its points, to multiply it by a
+// panel two a point.
 static long cost_of_bands(const struct winograd *w, int threads)
 {
     long tiles = (long)w->band_rows * w->band_columns, parts = (tiles + PART_TILES - 1) / PART_TILES;
-    long pixels = (long)lines_of(w, w->band_rows) * (w->size * w->band_columns + 2);
+    long width = w->size * w->band_columns + 2, pixels = lines_of(w, w->band_rows) * width;
     long weights = w->ahead ? 0 : WEIGHTS_COST * parts;
-    long unit = 4 * pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + weights);
+    long unit = pixels + tiles * w->points / 3 + 2L * w->group * w->points * (tiles + weights);
+    if (threads > 1)
+        unit += 8 * foreign_pixels(w, width, pixels, threads);
     return parts_of(w->down * w->across * w->groups, threads) * unit;
 }
 
