@@ -71,10 +71,8 @@ static void note(struct list_row *row, int code)
 
 // ---- columns ----
 
-// A name is written with the ending of its format; one that is there already is not said twice.
 static void keep_text(struct list_row *row, char *out, const char *what, const char *text)
 {
-    static const char *const endings[] = {".wav", ".flac", ".ogg"};
     size_t length = strlen(text);
     if (length >= SOUND_NAME) {
         note(row, tool_fail(TOOL_USAGE, "%s: \"%.60s...\" is too long, %d bytes are the most", what, text,
@@ -82,9 +80,6 @@ static void keep_text(struct list_row *row, char *out, const char *what, const c
         return;
     }
     memcpy(out, text, length + 1);
-    for (int i = 0; i < 3 && out == row->name; i++)
-        if (tool_ends_in(out, endings[i]))
-            out[length - strlen(endings[i])] = 0;
 }
 
 static const char *column_name(const struct list_column *column)
@@ -444,10 +439,11 @@ static int name_row(struct list_row *row)
     const struct sound_naming *naming = &row->list->naming;
     bool said = names_has(row->name, "seed") || names_has(row->folder, "seed") ||
                 (naming->pattern && names_has(naming->pattern, "seed"));
+    int code = sound_take_ending(row->job, row->name, "name");
     size_t length = strlen(row->name);
     if (*row->name && naming->seeds > 1 && !said)
         snprintf(row->name + length, sizeof(row->name) - length, "-s{seed}");
-    return sound_name(row->job, naming, row->folder, row->name);
+    return code ? code : sound_name(row->job, naming, row->folder, row->name);
 }
 
 // What the row gives, over what the command line says.

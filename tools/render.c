@@ -260,9 +260,12 @@ static int take_ending(struct render *r)
     enum ebb_wav_format format = sound_format(r->base, EBB_WAV_16);
     struct stat st;
     bool folder = named >= 0 && stat(r->out, &st) == 0 && S_ISDIR(st.st_mode);
-    if (named < 0 || folder || is_stream(r) || tool_ends_in(r->out, written_ending(format)))
+    if (named < 0 || folder || is_stream(r))
         return TOOL_OK;
-    if (ebb_recipe_has(r->given, "format"))
+    bool agree = tool_ends_in(r->out, written_ending(format));
+    if (agree && ebb_recipe_has(r->base, "format"))
+        return TOOL_OK;
+    if (!agree && ebb_recipe_has(r->given, "format"))
         return tool_fail(TOOL_USAGE, "%s: with --format %s, expected a name that ends in %s", r->out,
                          ebb_recipe_text(r->given, "format"), written_ending(format));
     return sound_set_format(r->base, (enum ebb_wav_format)named);

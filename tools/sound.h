@@ -49,6 +49,10 @@ struct sound_naming {
 int sound_name(struct sound_job *job, const struct sound_naming *naming, const char *folder,
                const char *name);
 
+// Takes the ending off a name that is written with its own: .flac asks for that format, unless the sound has
+// one already. `what` is "name" or "--name". Exit code: no sound is written under an ending such as .mp3.
+int sound_take_ending(struct sound_job *job, char *name, const char *what);
+
 // A list of sounds: CSV, or JSON Lines. `base` gives what a row leaves out; it and the model are to outlive
 // the list. NULL after saying why, with the exit code.
 struct sound_rows;

@@ -6,6 +6,7 @@
 #include <ebb/memory.h>
 
 #include "names.h"
+#include "written.h"
 
 // ---- memory ----
 
@@ -85,6 +86,21 @@ static int expand(struct sound_job *job, char *out, const char *pattern, const c
     return names_expand(out, SOUND_NAME, pattern, &context);
 }
 
+int sound_take_ending(struct sound_job *job, char *name, const char *what)
+{
+    int format = written_format_of(name);
+    if (format < 0 && tool_is_sound_name(name))
+        return tool_fail(TOOL_USAGE,
+                         "%s%s: \"%.200s\", expected a name that ends in .wav, .flac or .ogg, or has no "
+                         "ending",
+                         sound_where(job), what, name);
+    if (format < 0)
+        return TOOL_OK;
+    *strrchr(name, '.') = 0;
+    return ebb_recipe_has(job->recipe, "format") ? TOOL_OK
+                                                 : sound_set_format(job->recipe, (enum ebb_wav_format)format);
+}
+
 static void end_part(char *path)
 {
     size_t length = strlen(path);
@@ -105,6 +121,8 @@ int sound_name(struct sound_job *job, const struct sound_naming *naming, const c
     end_part(path);
     if (!code)
         code = expand(job, path, naming->pattern ? naming->pattern : "{name}", own, "--name");
+    if (!code && naming->pattern)
+        code = sound_take_ending(job, path, "--name");
     if (code)
         return code;
     memcpy(job->name, path, sizeof(path));

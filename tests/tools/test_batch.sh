@@ -45,6 +45,16 @@ ok "are where they are said to be" holds listed './amb/rain-s5-000.wav ./amb/rai
 printf 'label,name,seed\nrain,end,' >end.csv
 ok "a list may end behind a comma" $render --list end.csv -o end/
 ok "and has its sound" holds end './end.wav '
+prints 'label,name\nrain,a.FLAC\nrain,b.ogg\nkick,c.wav\nkick,d.2\n' ends.csv
+ok "names with endings" $render --list ends.csv -o ends/
+ok "ask for their formats" holds ends './a.flac ./b.ogg ./c.wav ./d.2.wav '
+ok "names with endings, and a format" $render --list ends.csv --format wav24 -o ends24/
+ok "have the one that was given" holds ends24 './a.wav ./b.wav ./c.wav ./d.2.wav '
+ok "a template with an ending" $render --label rain --name '{label}.flac' -o ended/
+ok "asks for its format" holds ended './rain.flac '
+prints 'label,name\nrain,a.mp3\n' foreign.csv
+fails 2 'foreign.csv:2: name: "a.mp3", expected a name that ends in' $render --list foreign.csv -o x/
+fails 2 '\-\-name: "rain.mp3", expected a name that ends in' $render --label rain --name '{label}.mp3' -o x/
 prints 'label,folder,name\nrain,amb,far {name}\n' usual.csv
 ok "{name} in the column name" $render --list usual.csv -o column/
 ok "is the usual name" holds column './amb/far rain-s0-000.wav '
@@ -105,9 +115,9 @@ ok "too" cmp out.ogg ogg/rain-s0-000.ogg
 fails 2 'ends in .flac' $render --label rain --format flac -o x.wav
 fails 2 'ends in .wav' $render --label rain --format wav24 -o x.ogg
 fails 2 'ends in .flac' "$ebb" denoise --format flac x.wav y.wav
-prints 'label,format,name\nrain,ogg,a\nrain,,b.ogg\n' formats.csv
+prints 'label,format,name\nrain,ogg,a\nrain,,b.ogg\nkick,wav16,c.ogg\n' formats.csv
 ok "a format for each row" $render --list formats.csv -o rows/
-ok "with its ending" holds rows './a.ogg ./b.wav '
+ok "with its ending" holds rows './a.ogg ./b.ogg ./c.wav '
 ok "another rate" $render --label rain --rate 22050 -o r.wav
 ok "and as many samples" says '^60211 1 22050$' "$helper" samples r.wav
 ok "which the recipe says" says '"rate": 22050' "$ebb" info r.wav --json
