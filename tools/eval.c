@@ -87,6 +87,10 @@ static int read_options(const struct tool_command *command, struct eval *e, int 
         return tool_fail(TOOL_USAGE, "--encode and --decode exclude each other");
     e->pass = e->encode ? EBB_NET_ENCODE : e->decode ? EBB_NET_DECODE : EBB_NET_FORWARD;
     code = e->label_text ? read_labels(e) : TOOL_OK;
+    if (!code)
+        code = npy_check_name(e->output);
+    if (!code)
+        code = npy_check_name(e->pooled);
     return code ? code : -1;
 }
 

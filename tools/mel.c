@@ -29,7 +29,8 @@ static int read_options(const struct tool_command *command, struct view *v, int 
     struct tool_place in = tool_place(v->input), out = tool_place(v->output);
     if (tool_same_place(&in, &out))
         return tool_fail(TOOL_USAGE, "--output %s would replace the recording", v->output);
-    return -1;
+    code = npy_check_name(v->output);
+    return code ? code : -1;
 }
 
 static int analyse(const struct view *v, const struct ebb_mel_params *params)

@@ -199,3 +199,10 @@ int npy_write(const char *path, const float *values, int dims, const size_t *sha
     ebb_output_destroy(&output);
     return ok ? TOOL_OK : tool_error(&error);
 }
+
+int npy_check_name(const char *path)
+{
+    if (!path || !tool_is_sound_name(path))
+        return TOOL_OK;
+    return tool_fail(TOOL_USAGE, "%s: expected a name that ends in .npy", path);
+}

@@ -19,4 +19,8 @@ int npy_read_ids(const char *path, struct npy *a); // whole numbers of 32 or 64 
 int npy_write(const char *path, const float *values, int dims, const size_t *shape); // exit code
 void npy_clear(struct npy *a);
 
+// Exit code: no array is written under the name of a sound file, which may be a recording. NULL: there is
+// none.
+int npy_check_name(const char *path);
+
 #endif

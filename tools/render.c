@@ -118,6 +118,8 @@ static int check_options(struct render *r)
     r->out = tool_output_name(r->out);
     if (r->out && tool_is_sound_name(r->out) && written_format_of(r->out) < 0)
         return tool_fail(TOOL_USAGE, "%s: expected a name that ends in .wav, .flac or .ogg", r->out);
+    if (npy_check_name(r->latents))
+        return TOOL_USAGE;
     if (r->json && r->out && strcmp(r->out, "-") == 0)
         return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
     return sound_take_guidance_w(r->given, r->guidance_w);

@@ -112,6 +112,10 @@ ok "bands and frames are the model's" sh -c "$helper shape mel.npy | grep -q '(1
 ok "the encoder takes it" "$ebb" eval "$vae" --input mel.npy --encode --device cpu --output z.npy
 fails 2 'sound file' "$ebb" mel seen.wav
 fails 2 'would replace the recording' "$ebb" mel seen.wav -m "$data/models/tiny-sfx" -o ./seen.wav
+cp seen.wav other.wav
+fails 2 'other.wav: expected a name that ends in .npy' "$ebb" mel seen.wav -m "$data/models/tiny-sfx" \
+    -o other.wav
+ok "another recording stays" cmp seen.wav other.wav
 fails 3 'nosuch' "$ebb" mel seen.wav -m nosuch -o no.npy
 fails 3 'nosuch.wav' "$ebb" mel nosuch.wav -o no.npy
 fails 4 'text.npy' "$ebb" mel text.npy -o no.npy

@@ -292,6 +292,7 @@ ok "latents" \
         $helper shape z.npy | grep -q '(1, 4, 16, 32) 2048'"
 ok "latents alone write no sound" test ! -e sound-s42-000.wav
 fails 2 'one sound' $render --label rain --count 2 --save-latents z.npy
+fails 2 'z.wav: expected a name that ends in .npy' $render --label rain --save-latents z.wav
 ok "each step's state" \
     sh -c "$render --label rain --save-steps steps --save-latents last.npy &&
         ls steps | grep -c npy | grep -qx 5 && cmp last.npy steps/step-004.npy &&
