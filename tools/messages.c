@@ -234,7 +234,7 @@ static bool looks_foreign(const char *path, bool coding)
         {0, "\x7f\xfe\x80\x01"},
         {0, "Creative"},
     };
-    static const char *const ours[] = {"RIFF", "caff"};
+    static const char *const ours[] = {"RIFF", "riff", "caff"};
     char head[8] = {0};
     FILE *file = fopen(path, "rb");
     size_t got = file ? fread(head, 1, sizeof(head), file) : 0;

@@ -78,6 +78,11 @@ static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *pa
     bool alien = !reader->file && sf_error(NULL) == SF_ERR_UNRECOGNISED_FORMAT;
     if (!reader->file && ebb_sound_input_failure(reader->input, error) != EBB_OK)
         return error->code;
+    int foreign = reader->file ? 0 : ebb_sound_input_foreign_coding(reader->input);
+    if (foreign)
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "%s: its coding is 0x%04x, expected PCM, float, A-law, mu-law, ADPCM, GSM or MP3",
+                        reader->name, (unsigned)foreign);
     if (alien && !ebb_sound_input_gave_up(reader->input))
         reader->file = open_by_name(reader, path, sf);
     bool coded = !reader->file && sf_error(NULL) == SF_ERR_UNSUPPORTED_ENCODING;

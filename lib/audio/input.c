@@ -393,6 +393,16 @@ static void measure_file(struct ebb_sound_input *in)
     l->open = open;
 }
 
+int ebb_sound_input_foreign_coding(const struct ebb_sound_input *in)
+{
+    // PCM, ADPCM of Microsoft, float, A-law, mu-law, ADPCM of IMA, GSM, NMS, G.721, MPEG, MP3, extensible
+    static const int known[] = {1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x40, 0x50, 0x55, 0xfffe};
+    bool foreign = in->layout.coding != 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        foreign = foreign && in->layout.coding != known[i];
+    return foreign ? in->layout.coding : 0;
+}
+
 bool ebb_sound_input_cut(const struct ebb_sound_input *in, uint64_t *promised, uint64_t *there)
 {
     const struct ebb_layout *l = &in->layout;

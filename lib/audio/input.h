@@ -21,6 +21,9 @@ void ebb_sound_input_close(struct ebb_sound_input **input);
 // Opens it with libsndfile. NULL: sf_strerror(NULL).
 SNDFILE *ebb_sound_input_start(struct ebb_sound_input *input, SF_INFO *sf);
 
+// The coding of a WAV or a W64 that libsndfile does not know: AAC, Opus and such; 0: there is no such coding.
+int ebb_sound_input_foreign_coding(const struct ebb_sound_input *input);
+
 // Its header wanted more reads than any real one: nothing else is to be tried.
 bool ebb_sound_input_gave_up(const struct ebb_sound_input *input);
 

@@ -664,6 +664,18 @@ TEST(nothing_is_printed_of_an_mp3_with_a_picture)
     ebb_sound_clear(&sound);
 }
 
+TEST(a_wav_of_a_foreign_coding_is_refused_by_its_number)
+{
+    enum { CODING = 20, AAC = 0xff };
+    make_wav(2 * FRAMES);
+    put(bytes + CODING, AAC, 2, false);
+    write_bytes(bytes, HEAD + 2 * FRAMES);
+    struct ebb_error error = {0};
+    struct ebb_sound sound;
+    REQUIRE(ebb_sound_read(scratch(), &sound, &error) == EBB_UNSUPPORTED);
+    REQUIRE(strstr(error.message, "0x00ff") && strstr(error.message, "expected PCM"));
+}
+
 TEST(a_voc_in_parts_is_refused)
 {
     static const struct container voc = {"VOC", SF_FORMAT_VOC | SF_FORMAT_PCM_16, false, 0, 2};
