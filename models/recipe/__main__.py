@@ -23,6 +23,7 @@ from . import (
     guide,
     judge_prompts,
     likeness,
+    mix,
     panel,
     parcel,
     parts,
@@ -59,7 +60,18 @@ TASKS = dict(
     ),
     denoise=(
         lambda work, **options: denoise.Task(data.Bank(work), **options),
-        dict(rate=1e-3, batch=32, channels=list(denoise.CHANNELS), layers=1, start="none"),
+        dict(
+            rate=1e-3,
+            batch=32,
+            channels=list(denoise.CHANNELS),
+            layers=1,
+            start="none",
+            sounds=list(mix.SOUNDS),
+            quiet=mix.QUIET,
+            harm=0.0,
+            loud=0.0,
+            edge=0,
+        ),
     ),
     texture=(texture.Sharpen, dict(rate=1e-4, batch=8, start="shipped", share=0.6, weave=0.6)),
     likeness=(likeness.Liken, dict(rate=1e-4, batch=8, start="shipped", made=16, known=600, weave=0.3)),
@@ -291,6 +303,19 @@ def sizes(count=None):
     return read
 
 
+def shares(count):
+    """The type of an argument that is a list of shares, with commas between them."""
+
+    def read(text):
+        values = [float(part) for part in text.split(",")]
+        if len(values) != count or not all(0 <= value <= 1 for value in values) or not sum(values):
+            raise argparse.ArgumentTypeError(f"{text}: expected {count} numbers of 0 to 1, not all 0")
+        return values
+
+    read.__name__ = "list of numbers"
+    return read
+
+
 def add_train(add):
     add.add_argument("--what", choices=[what for what in TASKS if what != "student"], default="sfx")
     add_loop(add)
@@ -426,6 +451,30 @@ def add_choices(add):
     )
     learn.add_argument(
         "--begin", type=number(int, 0, 10**9), help="decoder: the step at which the critics begin (400)"
+    )
+    learn.add_argument(
+        "--sounds",
+        type=shares(4),
+        metavar="A,B,C,D",
+        help="denoise: shares of speech, of wide-band speech, of effects and of music "
+        f"({','.join(map(str, mix.SOUNDS))})",
+    )
+    learn.add_argument(
+        "--quiet", type=number(float, 0, 0.9), help=f"denoise: part of the items without noise ({mix.QUIET})"
+    )
+    learn.add_argument(
+        "--harm",
+        type=number(float, 0, 100),
+        help="denoise: how much more it counts when a sound comes out worse than it went in (0)",
+    )
+    learn.add_argument(
+        "--loud", type=number(float, 0, 1000), help="denoise: weight of the loudness of speech (0)"
+    )
+    learn.add_argument(
+        "--edge",
+        type=number(int, 0, denoise.FRAMES),
+        metavar="FRAMES",
+        help="denoise: judge every fourth batch by its last frames alone, as a live window is (0: none)",
     )
     learn.add_argument(
         "--made", type=number(int, 2, 10000), help="likeness: number of generated sounds of each label (16)"

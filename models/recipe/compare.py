@@ -27,7 +27,8 @@ GRID = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # values of t beside which automatic t is
 LEVEL = -26  # dB, RMS of the parts of a sound that are loud
 ALONE = 10 ** (-35 / 20)  # RMS of noise where nothing else is
 QUIET = (0, -20, -40)  # dB by which all of a recording is lowered, to see whether its level matters
-PARTS = ("noisy", "clean", "level", "alone", "t")
+LIVE = {"file": None, "live, normal": (8, 4), "live, low": (4, 0)}  # windows: hop and frames ahead
+PARTS = ("noisy", "clean", "level", "alone", "t", "live")
 HARM = 0.3  # dB of SI-SDR: what loses more was harmed
 
 
@@ -82,8 +83,10 @@ def stretch(bank, clips, rng, length):
 # ---- who cleans ----
 
 
-def cleaned(model, waves, t="auto"):
-    """What `ebb denoise` makes of recordings, all in one run, as it would of files."""
+def cleaned(model, waves, t="auto", live=None):
+    """What `ebb denoise` makes of recordings, all in one run, as it would of files; `live`: or of live
+    streams, in windows of so many frames, with so many ahead."""
+    windows = ["--live", "--live-hop", str(live[0]), "--live-ahead", str(live[1])] if live else []
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / f"{i:05}.wav" for i in range(len(waves))]
         for name, wave in zip(names, waves):
@@ -100,6 +103,7 @@ def cleaned(model, waves, t="auto"):
             "cpu",
             "--threads",
             "1",
+            *windows,
         ]
         done = subprocess.run(
             [*command, "-o", f"{folder}/clean", "-f", "wav32f", *names], capture_output=True, text=True
@@ -151,6 +155,9 @@ def compare(
         if "t" in parts:
             for name, model in named(models).items():
                 show_t(kind, name, model, found)
+        if "live" in parts:
+            for name, model in named(models).items():
+                show_live(kind, name, model, found)
     if "alone" in parts:
         show_alone(scenes(bank, kinds[0], side, count), runs)
     if out:
@@ -283,6 +290,23 @@ def show_t(kind, name, model, found):
             }
         )
     show(f"{kind}, {name}: dB gained by automatic t, and by the best of {', '.join(map(str, GRID))}", rows)
+
+
+def show_live(kind, name, model, found):
+    """What live windows cost, with automatic t."""
+    heard = {snr: [judge_denoise.mixed(scene[1:], snr) for scene in found] for snr in SNRS}
+    rows = []
+    for windows, live in LIVE.items():
+        row = {"windows": windows}
+        for snr in SNRS:
+            done = cleaned(model, heard[snr], live=live)
+            gains = [
+                si_sdr(scene[1], one) - si_sdr(scene[1], wave)
+                for scene, wave, one in zip(found, heard[snr], done)
+            ]
+            row[f"{snr} dB"] = f"{np.mean(gains):+.1f}"
+        rows.append(row)
+    show(f"{kind}, {name}: dB gained, automatic t", rows)
 
 
 def keep(path, rows):

@@ -36,6 +36,10 @@ AUTO_T = [
 AUTO_DOUBT = [[5, 0.9], [20, 0.3], [26, 0]]  # and by the doubt in dB, until `evaluate --write` has fitted it
 AUTO_UNSURE = [[0.45, 1], [0.52, 0]]  # and where there is doubt, by how unsure the net is: 0 to 1
 COMPRESSED = 20.0  # weight of the compressed spectra's error beside the logarithm of the energy's
+HOPELESS = 0.1  # a compressed error from which on it counts ever less: few items would have all the slope
+HEARD_TO = int((audio.band_edges()[2:] <= 8000).sum())  # bands in which loudness counts
+HUSH = 1e-5  # of a sound's mean power: what is as soft adds next to no loudness
+ADDED = 0.3  # weight of loudness that is left over, beside all differences of loudness
 
 
 def keep(t):
@@ -65,7 +69,7 @@ def examples(batch, alphas, generator):
     """Makes x_t, the condition, the index of the timestep, the goal, and the terms of the loss from a batch
     of mixes.
     """
-    clean, noisy, both, mask = (part[:, None] for part in batch)
+    clean, noisy, both, mask = (part[:, None] for part in batch[:4])
     n = len(clean)
     t = 1 - torch.rand(n, generator=generator) ** 3  # five in eight above 3/4, where most is asked of the net
     index = (t * nets.STEPS).ceil().long().clamp(1, nets.STEPS) - 1
@@ -84,6 +88,7 @@ def examples(batch, alphas, generator):
         index,
         change(clean, noisy, column(aim)),
         energies(clean, noisy, both, mask, column(aim)),
+        batch[4],
     )
 
 
@@ -101,23 +106,45 @@ def energies(clean, noisy, both, mask, part):
     )
 
 
-def loss(guess, goal, parts):
-    """Two errors per item. The first is the energy of the error over that of doing nothing, as a logarithm:
-    it is what SI-SDR measures. The second is the error of the compressed spectrum, which is nearer to what
-    people hear.
+def loss(guess, goal, parts, spoken=None, harm=0.0, loud=0.0, edge=0):
+    """The errors per item. The first is the energy of the error over that of doing nothing, as a logarithm:
+    it is what SI-SDR measures. What is worse than doing nothing counts 1 + `harm` times. The second is the
+    error of the compressed spectrum, which is nearer to what people hear. The third, of weight `loud`, is the
+    error of the loudness of items of speech (`spoken` is 1). `edge`: the last frames that count (0: all).
     """
     flat = (1, 2, 3)
+    least = LEAST * parts[2].sum(flat) * (edge / guess.shape[3] if edge else 1) + 1e-9
+    guess, goal, parts = guess[..., -edge:], goal[..., -edge:], parts[..., -edge:]
     wanted, kept, power = parts
     slack = guess + 0.1 * (guess - 1).clamp(min=0)  # above 1 the gain stands still; keep a slope
     here, aim = gain(slack), gain(goal)
-    least = LEAST * power.sum(flat) + 1e-9
     error, idle = (
         (wanted - 2 * g * kept + g**2 * power).sum(flat).clamp(min=0) + least
         for g in (here, torch.ones_like(here))
     )
+    ratio = (error / idle).log()
     soft = power**0.3
     compressed = (soft * (here**0.5 - aim**0.5).square()).sum(flat) / soft.sum(flat).clamp(min=1e-3)
-    return COMPRESSED * compressed + (error / idle).log()
+    out = COMPRESSED * HOPELESS * (1 + compressed / HOPELESS).log() + ratio + harm * ratio.clamp(min=0)
+    return out + loud * spoken * loudness(here**2 * power, wanted) if loud else out
+
+
+def loudness(power, wanted):
+    """How far two mel powers (n, 1, BANDS, frames) differ in loudness, per item.
+
+    The loudness of a band is a power of its power, as Zwicker has it. Differences below a quarter of the
+    softer one are not heard. What is left over, and many times as strong as what should be there, counts once
+    more: noise is heard as a thing of its own, while speech that lacks a little is still speech.
+    """
+    power, wanted = power[:, 0, :HEARD_TO], wanted[:, 0, :HEARD_TO]
+    unit = wanted.mean((1, 2), keepdim=True) + 1e-9
+    power, wanted = power / unit + HUSH, wanted / unit + HUSH
+    here, aim = power**0.23, wanted**0.23
+    apart = ((here - aim).abs() - 0.25 * torch.minimum(here, aim)).clamp(min=0)
+    times = (((power + HUSH) / (wanted + HUSH)) ** 1.2).detach().clamp(max=12)
+    added = apart * times * (times > 3)
+    frames = (apart.square().mean(1) + 1e-8).sqrt() + ADDED * added.mean(1)
+    return (frames.square().mean(1) + 1e-8).sqrt()
 
 
 @torch.no_grad()
@@ -158,21 +185,37 @@ def started(net, start):
 
 
 class Task(train.Task):
-    """The task that train.Run trains. Two batches in three have items of 64 frames. The third has half as
-    many items, of 128 frames.
+    """The task that train.Run trains. Batches have as many frames in all, in items of 64, 128 and 256 frames
+    by turns. With `edge`, a turn more has items of 64 frames of which the last `edge` count alone, as in a
+    live window of little look-ahead. `harm` and `loud`: see loss(); `sounds` and `quiet`: see mix.
     """
 
-    def __init__(self, bank, seed=1, channels=CHANNELS, layers=1, patch=PATCH, checks=96, start=None):
+    def __init__(
+        self,
+        bank,
+        seed=1,
+        channels=CHANNELS,
+        layers=1,
+        patch=PATCH,
+        checks=96,
+        start=None,
+        sounds=mix.SOUNDS,
+        quiet=mix.QUIET,
+        harm=0.0,
+        loud=0.0,
+        edge=0,
+    ):
         torch.manual_seed(seed)
         self.net, self.patch = nets.denoiser(patch, channels, FRAMES, layers), patch
         if start:
             self.net.load_state_dict(started(self.net, start))
-        self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0]), bank, 0
+        self.mixer, self.bank, self.turn = mix.Mixer(bank, False, [seed, 0], sounds, quiet), bank, 0
+        self.weights, self.edge = dict(harm=harm, loud=loud), edge
         self.generator = torch.Generator().manual_seed(seed)
         self.alphas = nets.alphas()
         held = mix.Mixer(bank, True, [seed, 1])
         fixed = torch.Generator().manual_seed(0)
-        self.checks = [examples(held.batch(24, 128), self.alphas, fixed) for _ in range(checks // 24)]
+        self.checks = [(*examples(held.batch(24, 128), self.alphas, fixed), 0) for _ in range(checks // 24)]
 
     def state(self):
         return dict(
@@ -186,13 +229,20 @@ class Task(train.Task):
 
     def batch(self, count):
         self.turn += 1
-        frames = LENGTHS[self.turn % len(LENGTHS)]
+        turn = self.turn % (len(LENGTHS) + (self.edge > 0))
+        frames, edge = (LENGTHS[turn], 0) if turn < len(LENGTHS) else (FRAMES, self.edge)
         mixed = self.mixer.batch(max(1, count * FRAMES // frames), frames)
-        return examples(mixed, self.alphas, self.generator)
+        return *examples(mixed, self.alphas, self.generator), edge
 
     def losses(self, net, batch):
-        x, noisy, index, goal, parts = (part.to(net.device) for part in batch)
-        return loss(predict(net, x, noisy, index, self.patch), goal, parts)
+        *batch, edge = batch
+        x, noisy, index, goal, parts, spoken = (part.to(net.device) for part in batch)
+        errors = loss(
+            predict(net, x, noisy, index, self.patch), goal, parts, spoken, edge=edge, **self.weights
+        )
+        return (
+            errors * ((index + 1) / nets.STEPS) ** 2
+        )  # little is asked of small t, and its slopes are steep
 
     @torch.no_grad()
     def validate(self, net):

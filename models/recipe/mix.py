@@ -15,18 +15,20 @@ from .data import STEADY, active_level
 BACKGROUND = [*STEADY, "ambience"]  # effects that are noise to a denoiser
 NARROW = 0.25  # part of the sounds of a low rate that count as what they are: narrow, with noise alone above
 HISTORY = audio.RATE // 2  # a room answers to what came before the crop
+SOUNDS = (0.42, 0.18, 0.28, 0.12)  # shares of speech, of wide-band speech, of effects, of music
+QUIET = 0.1  # part of the items that have no noise
 
 
 class Mixer:
     """Draws mixes from a bank. Its only state is that of a NumPy generator."""
 
-    def __init__(self, bank, held, seed):
-        self.bank, self.rng = bank, np.random.default_rng(seed)
+    def __init__(self, bank, held, seed, sounds=SOUNDS, quiet=QUIET):
+        self.bank, self.rng, self.quiet = bank, np.random.default_rng(seed), quiet
         speech = bank.choose("speech", held)
         wide = [clip for clip in speech if clip["rate"] >= 44100]
         effects = bank.choose("sfx", held, without=BACKGROUND)
         self.targets = [speech, wide, effects, bank.choose("music", held)]
-        self.target_share = share((0.42, 0.18, 0.28, 0.12), self.targets)
+        self.target_share = share(sounds, self.targets)
         real = bank.choose("noise", held, without=("coloured",))
         self.noises = [real, bank.choose("noise", held, ("coloured",)), bank.choose("sfx", held, BACKGROUND)]
         self.noise_share = share((0.65, 0.1, 0.25), self.noises)
@@ -39,17 +41,17 @@ class Mixer:
         return group[np.searchsorted(self.odds[id(group)], self.rng.uniform(), side="right")]
 
     def target(self, length):
-        """A stretch of a clip at an active level of 0 dB, and the rate up to which it is good. Of effects, at
-        times two at once.
+        """A stretch of a clip at an active level of 0 dB, the rate up to which it is good, and whether it is
+        speech. Of effects, at times two at once.
         """
         if self.rng.uniform() < 0.12:
-            return self.events(length), audio.RATE
+            return self.events(length), audio.RATE, False
         group = self.targets[self.rng.choice(len(self.targets), p=self.target_share)]
         samples, rate = self.one_target(group, length)
         if group is self.targets[2] and self.rng.uniform() < 0.3:
             more, other = self.one_target(group, length)
-            return samples + 10 ** (self.rng.uniform(-15, 5) / 20) * more, min(rate, other)
-        return samples, rate
+            return samples + 10 ** (self.rng.uniform(-15, 5) / 20) * more, min(rate, other), False
+        return samples, rate, any(group is speech for speech in self.targets[:2])
 
     def one_target(self, group, length):
         clip = self.one_of(group)
@@ -166,12 +168,12 @@ class Mixer:
         return np.clip(self.rng.uniform(-slope, slope) * octave + waves, -30, 20)
 
     def batch(self, count, frames):
-        """Powers of `count` clean and noisy mels (count, BANDS, frames), the products Re(clean noisy*), and
-        the bands in which an item is judged.
+        """Powers of `count` clean and noisy mels (count, BANDS, frames), the products Re(clean noisy*), the
+        bands in which an item is judged, and 1 for items of speech (count,).
         """
         length, half = (frames - 1) * audio.HOP + audio.N_FFT, (count + 1) // 2
         drawn = [self.target(length) for _ in range(half)]
-        waves = np.stack([wave for wave, _ in drawn] + [self.noise(length) for _ in range(half)])
+        waves = np.stack([wave for wave, *_ in drawn] + [self.noise(length) for _ in range(half)])
         spectra = audio.stft(torch.from_numpy(waves.astype(np.float32)), centred=False)
         flat = np.zeros(audio.N_FFT // 2 + 1)
         colour = np.stack(
@@ -190,7 +192,8 @@ class Mixer:
         mask = torch.stack([known_bands(drawn[i][1]) for i in item])
         mask[gains[:, 0, 0, 0] < 1e-9] = 1
         mask[torch.from_numpy(self.rng.uniform(size=count) < NARROW)] = 1
-        return clean, noisy.clamp(min=0), clean + both, mask[:, :, None].expand(-1, -1, frames)
+        spoken = torch.tensor([float(drawn[i][2]) for i in item]) * (gains[:, 0, 0, 0] > 1e-9)
+        return clean, noisy.clamp(min=0), clean + both, mask[:, :, None].expand(-1, -1, frames), spoken
 
     def levels(self):
         """The levels (sound, noise) in dB. Most items have both; some have the sound alone, the noise alone,
@@ -198,11 +201,11 @@ class Mixer:
         """
         level, case = self.rng.uniform(-45, -12), self.rng.uniform()
         snr = self.rng.uniform(-8, 5 if self.rng.uniform() < 0.3 else 32)
-        if case < 0.10:
+        if case < self.quiet:
             return float(level), -400.0
-        if case < 0.15:
+        if case < self.quiet + 0.05:
             return -400.0, float(level - 15)
-        if case < 0.17:
+        if case < self.quiet + 0.07:
             return -400.0, -400.0
         return float(level), float(level - snr)
 

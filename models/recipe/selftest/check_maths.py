@@ -119,6 +119,7 @@ def check_denoise():
     parts = denoise.energies(clean, noisy, both, torch.ones(1), torch.zeros(1))[:, None, None]
     idle, better = denoise.loss(torch.ones_like(goal), goal, parts), denoise.loss(goal, goal, parts)
     check(better < idle, "the goal costs less than doing nothing")
+    check_loss(goal, parts)
     seen = denoise.windows(torch.arange(5.0)[None], past=2, new=4, ahead=2)[:, 0, 0]
     check(
         torch.equal(seen, torch.tensor([[1.0, 0, 0, 1, 2, 3, 4, 4], [2, 3, 4, 4, 3, 2, 1, 0]])),
@@ -132,6 +133,37 @@ def check_denoise():
     check(
         abs(judge_denoise.log_spectral_distance(noise, 2 * noise, depth=120) - 6.02) < 0.01,
         "twice as loud is 6 dB apart",
+    )
+
+
+def check_loss(goal, parts):
+    """What each option of the denoiser's loss adds: a cost of harm, of loudness, and of the last frames
+    alone."""
+    worse = goal - 1
+    for guess, harmful in ((goal, False), (worse, True)):
+        plain, harmed = denoise.loss(guess, goal, parts), denoise.loss(guess, goal, parts, harm=2.0)
+        ratio = denoise.loss(guess, goal, parts, harm=1.0) - plain
+        check(
+            torch.allclose(harmed - plain, 2 * ratio, atol=1e-4) and (ratio > 0.1) == harmful,
+            f"harm counts more, gain does not: {ratio.item():.2f}",
+        )
+    wanted = parts[0]
+    same, less, more = (denoise.loudness(wanted * scale, wanted).item() for scale in (1, 10**-1.5, 10**1.5))
+    check(same < 0.01 < less < more, f"loudness: {same:.4f}, {less:.3f} of what lacks, {more:.3f} of noise")
+    speech, other = (
+        denoise.loss(worse, goal, parts, torch.tensor([spoken]), loud=1.0) - denoise.loss(worse, goal, parts)
+        for spoken in (1.0, 0.0)
+    )
+    check(speech > 0.01 and other == 0, "loudness counts for speech alone")
+    late = goal.clone()
+    late[..., :-3] -= 1
+    check(
+        torch.equal(*(denoise.loss(guess, goal, parts, edge=3) for guess in (goal, late))),
+        "nothing but the last frames counts",
+    )
+    check(
+        (denoise.loss(late, goal, parts, edge=4) > denoise.loss(goal, goal, parts, edge=4)).all(),
+        "and all of them do",
     )
 
 

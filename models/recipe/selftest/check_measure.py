@@ -172,10 +172,17 @@ def check_compare(root):
         out = root / "models" / "compared"
         train_tiny(work, "denoise", work / "denoise", 2)
         recipe(work, "export", out, "--what", "denoise")
-        parts = ["noisy", "clean", "level", "alone", "t"]
+        parts = ["noisy", "clean", "level", "alone", "t", "live"]
         words = ["--side", "reported", "--count", "1", "--kinds", "effects", "--parts", *parts]
         status, said = recipe(beside, "compare", out, *words, "--out", root / "rows.tsv")
-    titles = ("dB gained", "without noise", "all of it lowered", "noise alone", "best t of each mix")
+    titles = (
+        "dB gained",
+        "without noise",
+        "all of it lowered",
+        "noise alone",
+        "best t of each mix",
+        "live, low",
+    )
     check(status == 0 and all(title in said for title in titles), f"compare: {said}")
     lines = (root / "rows.tsv").read_text().splitlines()
     check(len(lines) == 1 + 2 * len(compare.SNRS) and "nothing" in lines[1], "a row for every scene")

@@ -13,7 +13,7 @@ import unittest.mock
 
 import torch
 
-from .. import denoise, export, nets, train
+from .. import data, denoise, export, mix, nets, train
 from ..audio import mel_power, stft
 from .base import TINY, check, corpus, hang, prepared, quietly, recipe, refused, start_child, train_tiny
 from .check_data import full_disk
@@ -261,6 +261,17 @@ def check_denoise(root):
     net = check_killed(root, corpus(root), "denoise").net.eval()
     task = TINY["denoise"](corpus(root))
     check(all(len(task.batch(1)[0]) == 1 for _ in denoise.LENGTHS), "a batch of one, of every length")
+    bank = data.Bank(corpus(root))
+    task = denoise.Task(bank, channels=(8, 16, 16, 16), checks=24, harm=1.0, loud=1.0, edge=5)
+    batches = [task.batch(2) for _ in range(4)]
+    check(
+        [(part[0].shape[-1], part[-1]) for part in batches] == [(128, 0), (256, 0), (64, 5), (64, 0)],
+        "one batch in four is judged by its edge",
+    )
+    check(all(torch.isfinite(task.losses(task.net, batch)).all() for batch in batches), "losses are numbers")
+    mixer = mix.Mixer(bank, False, 1, sounds=(0, 0, 1, 0), quiet=1.0)
+    clean, noisy, *_, spoken = mixer.batch(8, 16)
+    check(not spoken.any() and torch.allclose(clean, noisy), "effects alone, without noise")
     wave = 0.1 * torch.randn(20000)
     for frames in (16, 64, 96):
         check(
