@@ -23,6 +23,8 @@ struct class_row {
 static const struct class_row classes[] = {
     {"DDPMScheduler", "ddpm", EBB_LAYOUT_STEPS, "leading", false, true, 1000, 1000},
     {"DDIMScheduler", "ddim", EBB_LAYOUT_STRIDES, "leading", false, true, 50, 1000},
+    {"DDPMParallelScheduler", "ddpm", EBB_LAYOUT_STEPS, "leading", false, true, 1000, 1000},
+    {"DDIMParallelScheduler", "ddim", EBB_LAYOUT_STRIDES, "leading", false, true, 50, 1000},
     {"DDIMInverseScheduler", "ddim", EBB_LAYOUT_INVERSE, "leading", false, true, 50, 1000},
     {"DPMSolverMultistepScheduler", "dpmpp-2m", EBB_LAYOUT_SOLVER, "linspace", false, false, 50, 1000},
     {"DPMSolverSinglestepScheduler", "dpmpp-2s", EBB_LAYOUT_SOLVER, "linspace", false, false, 50, 1000},

@@ -482,6 +482,9 @@ cases(
     of("lambda_min_clipped", -5.1),
     of("algorithm_type", "dpmsolver++", "sde-dpmsolver++"),
 )
+# Schedulers that answer many times at once take the same single steps.
+for cls in ("DDPMParallelScheduler", "DDIMParallelScheduler"):
+    cases(cls, 5, three)
 
 path = pathlib.Path(__file__).with_name("schedulers.txt")
 path.write_text("\n".join(out) + "\n")
