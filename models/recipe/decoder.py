@@ -12,7 +12,11 @@ says, in units of the pull of the means:
 - critics that look at mels in four ways (VIEWS), by hinge loss, with bounded slopes (Miyato 2018), and what
   they feel on the way of a recorded sound and of the decoder's (Larsen 2016);
 - the power of each modulation frequency (texture.modulations): that of the recording, and, for what no
-  recording is of, the label's usual one in the mean over the sound. A weave would be a peak there.
+  recording is of, the label's usual one in the mean over the sound. A weave would be a peak there, all the
+  more so in long pieces (BLOCKS).
+
+Both losses hear a mel as the library does: with its silence (sfx.hushed) and with its grain (grain.grained).
+So noise is left to the grain, and the decoder draws what is no noise. Silenced cells may be anything below.
 
 Generated latents are smoother than recorded ones. So the critics also hear latents that the U-Net made, and
 latents that it has been over from a diffusion time of REVISITED on. Of these no true mel is known: means over
@@ -30,7 +34,7 @@ from diffusers import DPMSolverMultistepScheduler, UNet2DModel
 from torch import nn
 from torch.nn import functional as F
 
-from . import audio, data, diffusion, nets, sfx, texture
+from . import audio, data, diffusion, grain, nets, sfx, texture
 from .train import fast_bf16
 
 # How a critic looks at mels: kernel and strides of its layers as (bands, frames), and by how much the mel is
@@ -45,6 +49,8 @@ CHANNELS = (64, 128, 192)
 WIDTHS = (24, 48, 96)  # of a critic's layers
 DETAIL = 4.0  # what is finer than 9 x 9 cells is shown to critics once more, so many times as large
 CRITIC_RATE = 3e-4
+EASING = 200  # steps in which critics that know nothing yet come to pull as hard as their share says
+BLOCKS = ((32, 32), (64, 128))  # bands and frames of the pieces whose modulations count: texture, and a weave
 REVISITED = (100, 500)  # noise levels, of 1000
 COARSE = 8  # cells a side of the squares that stay
 KNOWN = 24  # recorded windows of a label that say which modulations are usual
@@ -119,6 +125,29 @@ def off(guess, x):
     gaps = ((weight, F.avg_pool2d(guess, size) - F.avg_pool2d(x, size)) for size, weight in MEANS)
     kink = texture.FAINT
     return sum(weight * ((gap.square() + kink**2).sqrt() - kink).mean((1, 2, 3)) for weight, gap in gaps)
+
+
+def heard(mels, latent, generator):
+    """Mels (n, 1, BANDS, frames) with the library's grain and silence."""
+    rough = grain.grained(mels[:, 0], generator)[:, None]
+    return sfx.hushed(torch.where(mels <= -1, mels, rough), latent)
+
+
+def usually(mels):
+    """The power of the modulations in the mean over each sound, where it sounds: (n, frequencies) for each of
+    BLOCKS."""
+    means = []
+    for block in BLOCKS:
+        ripples = texture.modulations(mels, block)
+        counted = texture.sounding(ripples, block)
+        counted = (counted | ~counted.any(1, keepdim=True))[:, :, None, None]
+        means.append(((ripples * counted).sum(1) / counted.sum(1)).flatten(1))
+    return means
+
+
+def wrong_by(means, goals, measure=F.l1_loss):
+    """The mean over BLOCKS of how far modulations are from their goals."""
+    return sum(measure(a, b) for a, b in zip(means, goals)) / len(BLOCKS)
 
 
 # ---- latents without a recording ----
@@ -259,11 +288,12 @@ class Renew(texture.Decoding):
         self.made_odds = sfx.draw_odds(labels)
         self.alike = [(places == label).nonzero()[:, 0] for label in labels]
         usual = {int(i): self.usual((places == i).nonzero()[:KNOWN, 0]) for i in labels.unique()}
-        self.made_usual = torch.stack([usual[int(i)] for i in labels])
+        self.made_usual = [usual[int(i)] for i in labels]
 
     def usual(self, windows):
-        """The mean power of the modulations of recorded sounds."""
-        return texture.modulations(self.seen.train[windows][:, None].float()).mean((0, 1))
+        """The mean power of the modulations of recorded sounds, for each of BLOCKS."""
+        mels = sfx.hushed(self.seen.train[windows][:, None].float(), self.info)
+        return [ripples.mean(0) for ripples in usually(mels)]
 
     def about(self):
         """`taught_by`: the encoder, as it was and as it is shipped."""
@@ -298,7 +328,9 @@ class Renew(texture.Decoding):
         few = max(1, count // 2)
         shift = LEVELS[0] + (LEVELS[1] - LEVELS[0]) * uniform(few, 1, 1, 1)
         louder = (mels[:few] + shift / audio.MEL["db_range"]).clamp(-1, 1)
-        return torch.cat([z, self.made[made]]), mels, louder, self.made_usual[made], known
+        usual = [torch.stack(goals) for goals in zip(*(self.made_usual[i] for i in made.tolist()))]
+        mels = sfx.hushed(mels, self.info)
+        return torch.cat([z, self.made[made]]), mels, louder, usual, known
 
     def teach_critics(self, real, made):
         """Hinge loss: the scores of real patches above 1, of made ones below -1."""
@@ -309,17 +341,17 @@ class Renew(texture.Decoding):
         self.optimiser.step()
 
     def pulls(self, seen, mels, usual, known):
-        """The other losses, with their shares."""
+        """The other losses, with their shares. `seen`: mels as the library hears them."""
         felt = self.critics(seen)
         with torch.no_grad():
             real = self.critics(mels[:known])
         alike = apart([[part[:known] for part in parts] for parts in felt], real)
-        yield self.share, mean_score(felt, lambda score: -score) + self.felt * alike
-        ripples = texture.modulations(seen)
-        wrong = (ripples[:known] - texture.modulations(mels[:known])).abs().mean()
-        yield self.weave, wrong
-        if len(usual):
-            yield self.weave, (ripples[known:].mean(1) - usual).abs().mean()
+        ease = min(1, (self.steps - self.begin + 1) / EASING)
+        yield ease * self.share, mean_score(felt, lambda score: -score) + self.felt * alike
+        ripples, goals = ([texture.modulations(x[:known], block) for block in BLOCKS] for x in (seen, mels))
+        yield self.weave, wrong_by(ripples, goals)
+        if usual:
+            yield self.weave, wrong_by(usually(seen[known:]), usual, F.mse_loss)  # a peak pulls most
 
     def encoding(self, net, mels):
         """How far the new encoder is from the old one. Its variances are learned, too."""
@@ -333,25 +365,31 @@ class Renew(texture.Decoding):
         if not len(z):
             return 0
         with torch.no_grad():
-            coarse = F.avg_pool2d(nets.decoded(self.old, z).float(), COARSE)
+            coarse = F.avg_pool2d(self.hushed(nets.decoded(self.old, z)), COARSE)
         return STAYS * (F.avg_pool2d(seen, COARSE) - coarse).abs().mean()
 
+    def hushed(self, guess):
+        return sfx.hushed(guess.detach().float().clamp(-1, 1), self.info)
+
     def losses(self, net, batch):
-        *parts, known = batch
-        z, mels, louder, usual = (part.to(net.device) for part in parts)
+        *parts, usual, known = batch
+        z, mels, louder = (part.to(net.device) for part in parts)
+        usual = [goal.to(net.device) for goal in usual]
         self.critics.to(net.device)
         self.old.to(net.device)
         guess = nets.decoded(net, z).float()
-        seen = guess.detach().requires_grad_()
+        seen = self.hushed(guess).requires_grad_()  # slopes pass on to `guess` as if nothing was silenced
         wrong = off(seen[:known], mels[:known]).mean()
         (pull,) = torch.autograd.grad(wrong + self.strayed(seen[known:], z[known:]), seen)
         if self.steps >= self.begin:
-            self.teach_critics(mels, guess.detach())
-            size, goals = pull.norm(), list(self.pulls(seen, mels, usual, known))
+            sound = heard(seen, self.info, self.generator)
+            self.teach_critics(mels, sound.detach())
+            size, goals = pull.norm(), list(self.pulls(sound, mels, usual, known))
             for share, goal in goals:
                 (more,) = torch.autograd.grad(goal, seen, retain_graph=True)
                 pull = pull + share * size / more.norm().clamp(min=1e-12) * more
         self.steps += 1
+        pull = torch.where((seen <= -1) & (pull > 0), 0, pull)  # silent as it is
         pulled = (guess * pull * len(guess)).sum((1, 2, 3))  # its slope is `pull`
         loss = pulled - pulled.detach() + wrong.detach()
         return loss + ENCODER * self.encoding(net, louder) if self.new and self.steps % 2 else loss

@@ -47,17 +47,23 @@ class Critic(nn.Module):
         return self.body(torch.cat([x, height], 1))
 
 
-def modulations(x):
+def modulations(x, block=(BLOCK, BLOCK)):
     """Mels (n, 1, h, w) -> log power of the detail finer than 9 x 9 cells, by modulation frequency, in pieces
-    that overlap by half: (n, pieces, BLOCK, BLOCK / 2 + 1). Neighbouring frequencies are averaged: the
-    strength of a modulation counts, not its phase."""
+    of `block` bands and frames that overlap by half: (n, pieces, bands, frames / 2 + 1). Neighbouring
+    frequencies are averaged: the strength of a modulation counts, not its phase."""
     fine = x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False)
-    pieces = fine[:, 0].unfold(1, BLOCK, BLOCK // 2).unfold(2, BLOCK, BLOCK // 2).flatten(1, 2)
-    window = torch.hann_window(BLOCK, device=x.device)
-    window = window[:, None] * window
+    rows, columns = block
+    pieces = fine[:, 0].unfold(1, rows, rows // 2).unfold(2, columns, columns // 2).flatten(1, 2)
+    window = torch.hann_window(rows, device=x.device)[:, None] * torch.hann_window(columns, device=x.device)
     power = torch.fft.rfft2(pieces * window).abs().square()
     power = F.avg_pool2d(power, 3, 1, 1, count_include_pad=False)
     return (power + FAINT**2 * window.square().sum()).log()
+
+
+def sounding(ripples, block=(BLOCK, BLOCK)):
+    """Which pieces have ripples (n, pieces): those of silence have none."""
+    window = torch.hann_window(block[0])[:, None] * torch.hann_window(block[1])
+    return ripples.detach().mean((2, 3)) > math.log(2 * FAINT**2 * window.square().sum())
 
 
 def off(guess, x):

@@ -2,6 +2,7 @@
 """The student, the decoder's texture and likeness, and the measures of sounds."""
 
 import json
+import math
 import os
 import shutil
 
@@ -11,6 +12,7 @@ from diffusers import AutoencoderKL, UNet2DModel
 from diffusers.models.unets.unet_2d import UNet2DOutput
 
 from .. import (
+    audio,
     data,
     decoder,
     diffusion,
@@ -257,10 +259,12 @@ def check_renewed(root, work):
     check(task.batch(5)[-1] == 5, "before critics begin, all latents are recorded")
     task.steps = task.begin
     z, mels, louder, usual, known = batch = task.batch(5)
-    check((len(z), len(mels), len(louder), len(usual), known) == (5, 5, 2, 3, 2), "then two of five")
+    counts = (len(z), len(mels), len(louder), *map(len, usual), known)
+    check(counts == (5, 5, 2, 3, 3, 2), f"then two of five: {counts}")
     check(len(task.made) == 2 * 2 * 3, "two generated latents of three labels, and as many revisited")
     check(task.losses(task.net, batch).shape == (5,), "a loss for each")
     check_critics()
+    check_hearing()
     check_revisiting()
     check_same_sizes(root, work)
 
@@ -319,6 +323,30 @@ def check_critics():
         check(len(felt) == len(view["strides"]) + 1 and felt[-1].shape[:2] == (2, 1), f"{view}: scores")
     check(decoder.apart(critics(mels), critics(mels)) == 0, "nothing is apart from itself")
     check(decoder.apart(critics(mels), critics(mels.flip(3))) > 0.1, "a sound is from its mirror image")
+
+
+def check_hearing():
+    """Losses hear what the library makes of a mel: its silence, its grain, and a weave."""
+    rng = torch.Generator().manual_seed(1)
+    mels, latent = torch.full((2, 1, audio.BANDS, sfx.FRAMES), -0.2), dict(silence=-0.95)
+    mels[:, :, :, 128:] = -1
+    sound = decoder.heard(mels, latent, rng)
+    check((sound[..., 128:] == -1).all(), "silence has no grain")
+    loud = sound[..., :128] * audio.MEL["db_range"]
+    noise = audio.mel(torch.randn(3 * audio.RATE, generator=rng)).float() * audio.MEL["db_range"]
+    real, made = noise[4:].std(1).mean(), loud[:, 0, 4:].std(2).mean()
+    check(abs(real - made) < 0.2, f"smooth noise scatters as noise does: {made:.2f} dB, {real:.2f} dB")
+    check(abs(loud.median() + 10) < 0.5, f"around its level: {loud.median():.2f} dB")
+
+    usual = decoder.usually(sound)
+    long = decoder.usually(torch.cat([sound[..., :128], sound[..., :128]], 3))
+    for (bands, frames), part, whole in zip(decoder.BLOCKS, usual, long):
+        check(part.shape == (2, bands * (frames // 2 + 1)), f"{bands} x {frames}: all frequencies")
+        check(abs((part - whole).mean()) < 0.3, f"{bands} x {frames}: how long a sound is makes no difference")
+    woven = sound + 0.04 * torch.sin(torch.arange(sfx.FRAMES) * 2 * math.pi / 6)
+    gaps = [(a - b).mean(0) for a, b in zip(decoder.usually(sfx.hushed(woven, latent)), usual)]
+    for block, gap in zip(decoder.BLOCKS, gaps):
+        check(gap.max() > 1 + 5 * gap.median().abs(), f"{block}: a weave of 2 dB stands out: {gap.max():.1f}")
 
 
 def check_revisiting():
