@@ -342,7 +342,9 @@ def check_hearing():
     long = decoder.usually(torch.cat([sound[..., :128], sound[..., :128]], 3))
     for (bands, frames), part, whole in zip(decoder.BLOCKS, usual, long):
         check(part.shape == (2, bands * (frames // 2 + 1)), f"{bands} x {frames}: all frequencies")
-        check(abs((part - whole).mean()) < 0.3, f"{bands} x {frames}: how long a sound is makes no difference")
+        check(
+            abs((part - whole).mean()) < 0.3, f"{bands} x {frames}: how long a sound is makes no difference"
+        )
     woven = sound + 0.04 * torch.sin(torch.arange(sfx.FRAMES) * 2 * math.pi / 6)
     gaps = [(a - b).mean(0) for a, b in zip(decoder.usually(sfx.hushed(woven, latent)), usual)]
     for block, gap in zip(decoder.BLOCKS, gaps):
