@@ -4,7 +4,6 @@
 #include "backend/cpu/kernels.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #include "backend/cpu/vector.h"
 
@@ -16,11 +15,10 @@
 #define ROW_16 row_16
 static void row_16(const struct cpu_row *r)
 {
-    bool wide = r->width == 32;
     if (r->number == EBB_FLOAT16)
-        wide ? row_as(r, 32 / LANES, EBB_FLOAT16) : row_as(r, 16 / LANES, EBB_FLOAT16);
+        row_of(r, EBB_FLOAT16);
     else
-        wide ? row_as(r, 32 / LANES, EBB_BFLOAT16) : row_as(r, 16 / LANES, EBB_BFLOAT16);
+        row_of(r, EBB_BFLOAT16);
 }
 #else
 #define ROW_16 NULL

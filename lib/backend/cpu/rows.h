@@ -114,22 +114,18 @@ INLINE void row_as(const struct cpu_row *r, const int vectors, const enum ebb_nu
     tail(r, first, vectors, number);
 }
 
-static void row_wide(const struct cpu_row *r)
+// A panel of 16 or 32 columns.
+INLINE void row_of(const struct cpu_row *r, const enum ebb_number number)
 {
-    row_as(r, 32 / LANES, EBB_FLOAT32);
-}
-
-static void row_narrow(const struct cpu_row *r)
-{
-    row_as(r, 16 / LANES, EBB_FLOAT32);
+    if (r->width == 32)
+        row_as(r, 32 / LANES, number);
+    else
+        row_as(r, 16 / LANES, number);
 }
 
 static void row(const struct cpu_row *r)
 {
-    if (r->width == 32)
-        row_wide(r);
-    else
-        row_narrow(r);
+    row_of(r, EBB_FLOAT32);
 }
 #endif
 

@@ -6,10 +6,6 @@
 #include "backend/cpu/vector.h"
 #include "backend/cpu/widen.h"
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
 // ---- 16 bits become 32 ----
 
 // `count` is a multiple of 16, as everything in panels.
