@@ -240,9 +240,8 @@ class Task(train.Task):
         errors = loss(
             predict(net, x, noisy, index, self.patch), goal, parts, spoken, edge=edge, **self.weights
         )
-        return (
-            errors * ((index + 1) / nets.STEPS) ** 2
-        )  # little is asked of small t, and its slopes are steep
+        t = (index + 1) / nets.STEPS
+        return errors * t**2  # little is asked of small t, and its slopes are steep
 
     @torch.no_grad()
     def validate(self, net):
