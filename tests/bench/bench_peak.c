@@ -51,7 +51,22 @@ static void read_memory(void)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) static void float32(void)
+__attribute__((target("avx2,fma"))) static void float32_avx2(void)
+{
+    __m256 sums[CHAINS], x = _mm256_set1_ps(1.0001f), y = _mm256_set1_ps(0.9999f);
+    for (int i = 0; i < CHAINS; i++)
+        sums[i] = _mm256_setzero_ps();
+    for (int k = 0; k < LOOPS; k++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            sums[i] = _mm256_fmadd_ps(x, y, sums[i]);
+        __asm__ volatile("" : : "x"(sums[0])); // keeps the loop
+    }
+    for (int i = 0; i < CHAINS; i++)
+        sink = _mm256_cvtss_f32(sums[i]);
+}
+
+__attribute__((target("avx512f"))) static void float32_avx512(void)
 {
     __m512 sums[CHAINS], x = _mm512_set1_ps(1.0001f), y = _mm512_set1_ps(0.9999f);
     for (int i = 0; i < CHAINS; i++)
@@ -134,7 +149,9 @@ int main(void)
 #endif
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f"))
-        wide = best(32.0 * LOOPS * CHAINS, float32);
+        wide = best(32.0 * LOOPS * CHAINS, float32_avx512);
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        wide = best(16.0 * LOOPS * CHAINS, float32_avx2);
     if (__builtin_cpu_supports("avx512bf16"))
         narrow = best(64.0 * LOOPS * CHAINS, bfloat16);
 #endif
