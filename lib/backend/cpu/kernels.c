@@ -10,8 +10,8 @@
 #define MULTIPLY_ADD(sum, x, w) ((sum) + (x) * (w))
 #include "backend/cpu/rows.h"
 
-// With AVX-512 an instruction widens numbers while they are loaded; that is dear elsewhere.
-#if defined(__AVX512F__)
+// An instruction widens numbers while they are loaded; that is dear elsewhere.
+#if defined(__AVX512F__) || defined(CPU_AVX2)
 #define ROW_16 row_16
 static void row_16(const struct cpu_row *r)
 {

@@ -10,11 +10,9 @@
 
 // Pixels whose sums are held in registers at once: accumulators, one row of the panel and a broadcast must
 // fit.
-#ifndef CPU_NEON
+#if !defined(CPU_NEON) && !defined(CPU_AVX2)
 #if defined(__AVX512F__)
 enum { PIXELS = 8 };
-#elif defined(__AVX2__)
-enum { PIXELS = 3 };
 #else
 enum { PIXELS = 1 };
 #endif
@@ -31,6 +29,9 @@ enum { AHEAD = 2048 };
 
 // ---- sums of products ----
 
+#ifdef CPU_AVX2
+#include "backend/cpu/avx2_rows.h"
+#else
 INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int pixels, int vectors)
 {
     for (int i = 0; i < pixels; i++) {
@@ -127,6 +128,7 @@ static void row(const struct cpu_row *r)
 {
     row_of(r, EBB_FLOAT32);
 }
+#endif
 #endif
 
 #endif

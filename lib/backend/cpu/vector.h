@@ -11,6 +11,11 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define CPU_AVX2
+#include <immintrin.h>
+#endif
+
 #if defined(__aarch64__) && defined(__ARM_NEON)
 #define CPU_NEON
 #include <arm_neon.h>
@@ -64,6 +69,30 @@ static inline vec load_some(const float *p, int count)
 static inline void store_some(float *p, vec v, int count)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v);
+}
+#elif defined(CPU_AVX2)
+static inline vec load_some(const float *p, int count)
+{
+    veci lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (vec)_mm256_maskload_ps(p, (__m256i)(lane < (count - (veci){0})));
+}
+
+// By fours, twos and ones: a store with a mask is slow on some processors.
+static inline void store_some(float *p, vec v, int count)
+{
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (count & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps((__m256)v, 1);
+    }
+    p += count & 4;
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, part);
+        part = _mm_movehl_ps(part, part);
+    }
+    p += count & 2;
+    if (count & 1)
+        _mm_store_ss(p, part);
 }
 #else
 static inline vec load_some(const float *p, int count)

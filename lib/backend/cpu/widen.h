@@ -10,6 +10,8 @@ INLINE vec widen_f16(const uint16_t *p)
 {
 #ifdef __AVX512F__
     return (vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+#elif defined(CPU_AVX2)
+    return (vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 #elif defined(CPU_NEON)
     return (vec)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 #else // exponent and mantissa move into place, and 2^112 corrects the bias; panels hold finite numbers only
