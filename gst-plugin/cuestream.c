@@ -171,10 +171,19 @@ static GstClockTime to_running_time(const GstSegment *segment, GstClockTime time
     return gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &running) > 0 ? running : 0;
 }
 
+// A time below zero is none. subparse makes one of a cue that ends before it begins; as an unsigned number it
+// is five hundred years.
+static GstClockTime drop_negative(GstClockTime time)
+{
+    return time > (GstClockTime)G_MAXINT64 ? GST_CLOCK_TIME_NONE : time;
+}
+
 // The times of a cue, or of a gap.
 static void set_times(struct cue_stream *stream, struct cue_item *item, GstClockTime start,
                       GstClockTime duration)
 {
+    start = drop_negative(start);
+    duration = drop_negative(duration);
     gboolean live = stream->live, timed = GST_CLOCK_TIME_IS_VALID(start);
     item->moment = timed ? to_stream_time(&stream->input, start) : GST_CLOCK_TIME_NONE;
     item->start = timed && live ? to_running_time(&stream->input, start) : start;

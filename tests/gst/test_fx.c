@@ -654,7 +654,9 @@ TEST(odd_cues_do_no_harm)
         {"zero length, event", "[bell]", 6, AT(0.1), 0, 2 * RATE, TRUE},
         {"zero length, texture", "[rain]", 6, AT(0.1), 0, 0, TRUE}, // lasts as cue-duration has it
         {"no duration", "[rain]", 6, AT(0.1), NONE, 0, TRUE},
+        {"an end before the start", "[rain]", 6, AT(0.1), (GstClockTime)-GST_SECOND, 0, TRUE},
         {"no time", "[rain]", 6, NONE, AT(0.1), 2 * RATE, TRUE},
+        {"a start below zero", "[rain]", 6, (GstClockTime)-GST_SECOND, AT(0.1), 2 * RATE, TRUE},
         {"no time, no duration", "[bell]", 6, NONE, NONE, 2 * RATE, TRUE},
         {"empty", "", 0, AT(0.1), AT(0.1), 2 * RATE, FALSE},
         {"a zero byte", "\0[rain]", 7, AT(0.1), AT(0.1), 2 * RATE, FALSE},
