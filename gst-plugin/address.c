@@ -58,7 +58,8 @@ static gboolean set_property(GObject *source, const char *name, const char *text
     g_value_init(&value, pspec->value_type);
     const struct ebb_setting *row = ebb_setting_find(EBB_VERB_STREAM, name, NULL);
     gboolean choice = text && *text && row && row->type >= EBB_SETTING_TEXT && strcmp(text, "auto") != 0;
-    gboolean good = text && (!choice || is_choice(name, text, why)) && gst_value_deserialize(&value, text) &&
+    gboolean told = text && (*text || pspec->value_type == G_TYPE_STRING); // an empty number would be 0
+    gboolean good = told && (!choice || is_choice(name, text, why)) && gst_value_deserialize(&value, text) &&
                     !g_param_value_validate(pspec, &value);
     if (good)
         g_object_set_property(source, name, &value);
@@ -104,7 +105,7 @@ static gboolean apply_query(GObject *source, const char *query, GError **error)
 
 gboolean address_apply(GObject *source, const char *address, GError **error)
 {
-    if (!g_str_has_prefix(address, START)) {
+    if (g_ascii_strncasecmp(address, START, strlen(START)) != 0) {
         g_set_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI, "\"%s\" does not begin with " START,
                     address);
         return FALSE;
@@ -116,7 +117,8 @@ gboolean address_apply(GObject *source, const char *address, GError **error)
         g_set_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI, "\"%s\" has a bad %%-escape", address);
         return FALSE;
     }
-    g_strdelimit(label, "/", '\0'); // some applications make "diffuse://rain/" of it
+    if (g_str_has_suffix(label, "/")) // some applications make "diffuse://rain/" of it
+        label[strlen(label) - 1] = 0;
     g_object_set(source, "label", *label ? label : NULL, NULL);
     g_free(label);
     return !query || !query[1] || apply_query(source, query + 1, error);

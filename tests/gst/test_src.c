@@ -1369,7 +1369,16 @@ TEST(addresses)
     REQUIRE_STRING(prompt, "rain & wind");
     REQUIRE(share == 0.5);
     g_free(prompt);
+    REQUIRE(gst_uri_handler_set_uri(GST_URI_HANDLER(source), "DIFFUSE://rain/?prompt=", NULL)); // of a browser
+    g_object_get(source, "label", &label, NULL);
+    REQUIRE_STRING(label, "rain");
+    g_free(label);
+    REQUIRE(gst_uri_handler_set_uri(GST_URI_HANDLER(source), "diffuse://rain/wind", NULL));
+    g_object_get(source, "label", &label, NULL);
+    REQUIRE_STRING(label, "rain/wind"); // which no model has: nothing is left out without a word
+    g_free(label);
     const char *const bad[] = {"diffuse://x?device=vulkan", "diffuse://x?seed=many",
+                               "diffuse://x?seed=",         "diffuse://x?num-clips",
                                "diffuse://x?gap=-1",        "diffuse://%zz",
                                "diffuse://x?sampler=magic", "diffuse://x?stpes=3",
                                "diffuse://x?label=y"};
