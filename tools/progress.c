@@ -31,11 +31,12 @@ static void on_interrupt(int number)
 
 void tool_catch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
     sigfillset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) // nohup ignores it for us
+        sigaction(SIGHUP, &action, NULL);
 }
 
 bool tool_interrupted(void)

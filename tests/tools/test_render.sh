@@ -412,4 +412,14 @@ ok "an interrupt ends with 130 (got $code)" test $code -eq 130
 ok "says that the same command goes on" grep -q 'left: the same command goes on' tap-out-int
 ok "and leaves no half file" tidy .
 
+# nohup leaves SIGHUP ignored; the end of a login comes when the first sound is there
+(trap '' HUP && exec $render --label rain --count 20 --steps 20 -o hung/) >tap-out-hup 2>&1 &
+pid=$!
+until [ -f hung/rain-s0-000.wav ] || ! kill -0 $pid; do sleep 0.01; done
+kill -HUP $pid
+wait $pid
+code=$?
+ok "a hangup that is ignored, as under nohup, ends nothing (got $code)" test $code -eq 0
+ok "and all sounds are made" test -f hung/rain-s0-019.wav
+
 done_testing
