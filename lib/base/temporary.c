@@ -34,14 +34,52 @@ struct ebb_temporary {
 
 // ---- the place ----
 
-// The file that the path leads to. A link to nothing is itself the place.
+// Where a link leads, by a path that is as relative as the link's own.
+static char *read_link(const char *link)
+{
+    char to[PATH_MAX], *path = NULL;
+    ssize_t length = readlink(link, to, sizeof(to));
+    if (length < 0 || (size_t)length >= sizeof(to)) {
+        errno = length < 0 ? errno : ENAMETOOLONG;
+        return NULL;
+    }
+    const char *slash = *to == '/' ? NULL : strrchr(link, '/');
+    int folder = slash ? (int)(slash + 1 - link) : 0;
+    return asprintf(&path, "%.*s%.*s", folder, link, (int)length, to) < 0 ? NULL : path;
+}
+
+// The file that links to nothing want to have: the last of them names it.
+static char *follow_to_nothing(const char *path)
+{
+    enum { MOST_LINKS = 40 }; // as Linux has it
+    struct stat info;
+    char *at = strdup(path);
+    for (int i = 0; at && i < MOST_LINKS && lstat(at, &info) == 0 && S_ISLNK(info.st_mode); i++) {
+        char *next = read_link(at);
+        free(at);
+        at = next;
+    }
+    return at;
+}
+
+// The file that the path leads to, which may not be there yet. NULL with errno: there is no such place.
 static char *follow(const char *path, bool *replaces, struct stat *old)
 {
     struct stat link;
-    *replaces = stat(path, old) == 0 && S_ISREG(old->st_mode);
-    if (*replaces && lstat(path, &link) == 0 && S_ISLNK(link.st_mode))
-        return realpath(path, NULL);
-    return strdup(path);
+    bool found = stat(path, old) == 0;
+    *replaces = found && S_ISREG(old->st_mode);
+    if (!found && errno == ELOOP)
+        return NULL;
+    if (!found)
+        return follow_to_nothing(path);
+    return *replaces && lstat(path, &link) == 0 && S_ISLNK(link.st_mode) ? realpath(path, NULL)
+                                                                         : strdup(path);
+}
+
+// Renaming asks for the folder's permission alone. A file that its owner has protected stays.
+static bool is_protected(const char *target)
+{
+    return faccessat(AT_FDCWD, target, W_OK, AT_EACCESS) != 0 && (errno == EACCES || errno == EROFS);
 }
 
 static int open_folder(const char *target, const char *name)
@@ -121,7 +159,7 @@ static bool open_file(struct ebb_temporary *t)
 static bool begin(struct ebb_temporary *t)
 {
     t->target = follow(t->path, &t->replaces, &t->old);
-    if (!t->target)
+    if (!t->target || (t->replaces && is_protected(t->target)))
         return false;
     const char *slash = strrchr(t->target, '/');
     t->name = slash ? slash + 1 : t->target;

@@ -196,6 +196,41 @@ TEST(mode_and_link_of_what_is_replaced_stay)
     REQUIRE(stat(in_folder("new"), &info) == 0 && (info.st_mode & 0777) == 0666);
 }
 
+TEST(a_link_to_nothing_makes_what_it_names)
+{
+    empty_folder();
+    struct stat info;
+    REQUIRE(symlink("second", in_folder("first")) == 0);
+    REQUIRE(symlink(in_folder("file"), in_folder("second")) == 0);
+    REQUIRE(write_text(in_folder("first"), "through") == EBB_OK && count_files(NULL) == 3);
+    REQUIRE(lstat(in_folder("file"), &info) == 0 && S_ISREG(info.st_mode));
+    REQUIRE_STRING(text_of(in_folder("file")), "through");
+    REQUIRE(lstat(in_folder("first"), &info) == 0 && S_ISLNK(info.st_mode));
+    REQUIRE(symlink("no/such", in_folder("lost")) == 0 && symlink("round", in_folder("round")) == 0);
+    REQUIRE(write_text(in_folder("lost"), "x") == EBB_UNWRITABLE);
+    REQUIRE(write_text(in_folder("round"), "x") == EBB_UNWRITABLE && count_files(NULL) == 5);
+}
+
+// In a process of its own, as nobody: root may write everything.
+TEST(a_protected_file_is_not_replaced)
+{
+    empty_folder();
+    REQUIRE(write_text(in_folder("take"), "1") == EBB_OK && chmod(in_folder("take"), 0444) == 0);
+    REQUIRE(chmod(folder, 0777) == 0);
+    const char *path = in_folder("take");
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 && seteuid(65534) != 0)
+            _exit(2);
+        _exit(write_text(path, "2") == EBB_UNWRITABLE ? 0 : 1);
+    }
+    int how = 0;
+    REQUIRE(waitpid(child, &how, 0) == child && WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    REQUIRE_STRING(text_of(path), "1");
+    REQUIRE(count_files(NULL) == 1);
+}
+
 TEST(a_fifo_and_standard_output_are_written_as_they_are)
 {
     empty_folder();

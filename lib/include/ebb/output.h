@@ -15,7 +15,8 @@ struct ebb_output;
 
 // Begins to write to `path`; "-" is standard output. A FIFO waits for its reader. A file goes under a
 // temporary name beside its place; what is left of runs that were killed there is removed. A file that is
-// there keeps its mode, and a link to it stays. NULL on failure.
+// there keeps its mode; one that may not be written is EBB_UNWRITABLE. A link stays, and the file that it
+// names is made, whether it is there or not. NULL on failure.
 EBB_API struct ebb_output *ebb_output_create(const char *path, struct ebb_error *error);
 
 // Whether bytes that were written are gone: a pipe, a terminal, a file that is appended to.
