@@ -14,6 +14,11 @@ static bool denied(const struct ebb_json *j, const char *part)
     return ebb_json_is_list(j, part) && ebb_json_count(j, part) == 2 && !ebb_json_string_at(j, part, 1);
 }
 
+static bool named(const struct ebb_json *j, const char *part)
+{
+    return ebb_json_is_list(j, part) && ebb_json_count(j, part) == 2 && ebb_json_string_at(j, part, 1);
+}
+
 static const char *const names[] = {"AudioDiffusionPipeline",
                                     "LatentAudioDiffusionPipeline",
                                     "DDPMPipeline",
@@ -31,6 +36,7 @@ static const enum ebb_pipeline pipelines[] = {
 
 static void read(const struct ebb_json *j, bool any_pipeline, struct ebb_model_index *index)
 {
+    index->found = true;
     const char *name = ebb_json_string(j, "_class_name", "");
     int known = any_pipeline ? 0 : ebb_json_choice(j, "_class_name", 0, names);
     for (int i = 0; names[i] && any_pipeline; i++)
@@ -38,6 +44,7 @@ static void read(const struct ebb_json *j, bool any_pipeline, struct ebb_model_i
     index->pipeline = pipelines[known];
     if (denied(j, "vqvae") && !ebb_json_has(j, "vae"))
         index->autoencoder = false;
+    index->needs_autoencoder = named(j, "vae") || named(j, "vqvae");
 }
 
 enum ebb_result ebb_model_index_read(const char *folder, bool any_pipeline, struct ebb_model_index *index,

@@ -18,7 +18,9 @@ enum ebb_pipeline {
 
 struct ebb_model_index {
     enum ebb_pipeline pipeline;
-    bool autoencoder; // false: the file excludes an autoencoder, even where the folder has one
+    bool found;             // there is such a file
+    bool autoencoder;       // false: the file excludes an autoencoder, even where the folder has one
+    bool needs_autoencoder; // the file names one
 };
 
 // Reads the file. A folder without the file may have every part. `any_pipeline`: every pipeline is

@@ -102,13 +102,37 @@ static bool may_have(const struct ebb_model_index *index, enum ebb_model_part pa
     }
 }
 
-// AudioLDM 2 needs whole what other pipelines have in part.
-static enum ebb_result check_parts(const struct ebb_model *model, enum ebb_pipeline pipeline,
+// What follows words or has a vocoder sounds as its pipeline has it, which is not to be guessed.
+static enum ebb_result check_pipeline(const struct ebb_model *model, const struct ebb_model_index *index,
+                                      struct ebb_error *error)
+{
+    if (index->found || model->files->manifest.root)
+        return EBB_OK;
+    char *vocoder;
+    enum ebb_result result = part_path(model, parts[EBB_PART_VOCODER].folders[0], &vocoder, error);
+    bool asked = vocoder || (model->text[0] && !model->words_are_classes);
+    const char *part = vocoder ? "vocoder" : "text_encoder";
+    free(vocoder);
+    return result != EBB_OK || !asked
+               ? result
+               : ebb_fail(error, EBB_NOT_FOUND,
+                          "%s: there is no model_index.json, which says what its %s folder is for",
+                          model->files->path, part);
+}
+
+// Without its autoencoder a latent would be taken for the mel itself. AudioLDM 2 needs whole what other
+// pipelines have in part.
+static enum ebb_result check_parts(const struct ebb_model *model, const struct ebb_model_index *index,
                                    struct ebb_error *error)
 {
+    if (index->needs_autoencoder && !model->files->network[EBB_PART_AUTOENCODER])
+        return ebb_fail(error, EBB_NOT_FOUND,
+                        "%s: its model_index.json names an autoencoder, and there is no vae folder",
+                        model->files->path);
     static const enum ebb_model_part needed[] = {EBB_PART_TEXT, EBB_PART_TEXT_2, EBB_PART_PROJECTION,
                                                  EBB_PART_LANGUAGE};
-    for (size_t i = 0; pipeline == EBB_PIPELINE_AUDIOLDM2 && i < sizeof(needed) / sizeof(needed[0]); i++)
+    bool whole = index->pipeline == EBB_PIPELINE_AUDIOLDM2;
+    for (size_t i = 0; whole && i < sizeof(needed) / sizeof(needed[0]); i++)
         if (!model->files->network[needed[i]])
             return ebb_fail(error, EBB_NOT_FOUND, "%s: an AudioLDM2Pipeline without its %s folder",
                             model->files->path, parts[needed[i]].folders[0]);
@@ -124,7 +148,9 @@ static enum ebb_result open_networks(struct ebb_model *model, const struct ebb_m
             result = open_part(model, (enum ebb_model_part)i, error);
     ebb_model_take_networks(model);
     model->info.prompt = model->text[0] != NULL; // here alone: others may read it while the model loads
-    return result == EBB_OK ? check_parts(model, index->pipeline, error) : result;
+    if (result == EBB_OK)
+        result = check_pipeline(model, index, error);
+    return result == EBB_OK ? check_parts(model, index, error) : result;
 }
 
 void ebb_model_take_networks(struct ebb_model *model)

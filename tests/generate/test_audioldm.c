@@ -104,6 +104,12 @@ TEST(parts_that_are_missing_or_do_not_fit)
     run("rm -r '%s/vocoder'%s", scratch, "");
     refuse_folder(EBB_NOT_FOUND, "vocoder", "folder");
     scratch_make("models/tiny-audioldm");
+    run("rm -r '%s/vae'%s", scratch, "");
+    refuse_folder(EBB_NOT_FOUND, "autoencoder", "no vae folder");
+    scratch_make("models/tiny-audioldm");
+    run("rm '%s/model_index.json'%s", scratch, "");
+    refuse_folder(EBB_NOT_FOUND, "no model_index.json", "vocoder folder");
+    scratch_make("models/tiny-audioldm");
     run("rm -r '%s/text_encoder'%s", scratch, "");
     refuse_folder(EBB_NOT_FOUND, "text_encoder", "folder");
     scratch_make("models/tiny-audioldm");

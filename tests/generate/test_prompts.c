@@ -318,6 +318,9 @@ TEST(parts_that_are_missing_or_do_not_fit)
     run("rm '%s/tokenizer/merges.txt'%s", scratch, "");
     refuse_folder(EBB_NOT_FOUND, "merges.txt", "no such file");
     scratch_make("models/tiny-riffusion");
+    run("rm '%s/model_index.json'%s", scratch, "");
+    refuse_folder(EBB_NOT_FOUND, "no model_index.json", "text_encoder folder");
+    scratch_make("models/tiny-riffusion");
     run("rm -r '%s/text_encoder'%s", scratch, "");
     refuse_folder(EBB_NOT_FOUND, "told words", "no text_encoder folder");
     scratch_make("models/tiny-riffusion");
