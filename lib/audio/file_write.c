@@ -23,6 +23,16 @@
 
 enum { BLOCK = 4096 }; // samples converted at a time
 
+// A block on its way into the file; not on the stack, for a caller's thread may have little of it.
+struct conversion {
+    double values[BLOCK];
+    union {
+        unsigned char bytes[BLOCK * 8];
+        int integers[BLOCK]; // of a FLAC
+        float floats[BLOCK]; // of an Ogg
+    } out;
+};
+
 struct ebb_sound_writer {
     char *name;    // for messages
     char *comment; // NULL: none
@@ -38,6 +48,7 @@ struct ebb_sound_writer {
     size_t expected;             // frames that will come; SIZE_MAX: unknown
     uint64_t frames, clipped;    // frames, and samples outside [-1, 1] that were cut
     uint64_t dither;             // state of the generator
+    struct conversion work;
 };
 
 // ---- samples ----
@@ -303,20 +314,22 @@ uint64_t ebb_sound_writer_clipped(const struct ebb_sound_writer *writer)
     return writer->clipped;
 }
 
-static enum ebb_result write_encoded(struct ebb_sound_writer *w, const double *samples, size_t count,
-                                     struct ebb_error *error)
+static enum ebb_result write_integers(struct ebb_sound_writer *w, size_t count, struct ebb_error *error)
 {
-    int integers[BLOCK];
-    float floats[BLOCK];
+    int *integers = w->work.out.integers;
     for (size_t i = 0; i < count; i++) {
-        double x = samples[i];
-        floats[i] = (float)fmin(fmax(x, -1), 1);
-        integers[i] = w->shape.format == EBB_FLAC_16   ? (int)to_16(x, &w->dither) * (1 << 16)
-                      : w->shape.format == EBB_FLAC_24 ? (int)to_integer(x * 0x1p23, 0x1p23) * (1 << 8)
-                                                       : 0;
+        double x = w->work.values[i];
+        integers[i] = w->shape.format == EBB_FLAC_16 ? (int)to_16(x, &w->dither) * (1 << 16)
+                                                     : (int)to_integer(x * 0x1p23, 0x1p23) * (1 << 8);
     }
-    if (w->shape.format != EBB_OGG)
-        return ebb_encoder_write_integers(w->encoder, integers, count, error);
+    return ebb_encoder_write_integers(w->encoder, integers, count, error);
+}
+
+static enum ebb_result write_floats(struct ebb_sound_writer *w, size_t count, struct ebb_error *error)
+{
+    float *floats = w->work.out.floats;
+    for (size_t i = 0; i < count; i++)
+        floats[i] = (float)fmin(fmax(w->work.values[i], -1), 1);
     ebb_vorbis_from_wav(floats, count / (size_t)w->shape.channels, w->shape.channels, sizeof(*floats));
     return ebb_encoder_write_floats(w->encoder, floats, count, error);
 }
@@ -325,8 +338,8 @@ static enum ebb_result write_encoded(struct ebb_sound_writer *w, const double *s
 static enum ebb_result write_block(struct ebb_sound_writer *w, const float *samples, const double *doubles,
                                    size_t count, struct ebb_error *error)
 {
-    unsigned char bytes[BLOCK * 8];
-    double values[BLOCK];
+    double *values = w->work.values;
+    unsigned char *bytes = w->work.out.bytes;
     bool clipped = is_clipped(w->shape.format);
     for (size_t i = 0; i < count; i++) {
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one of the two is given
@@ -334,7 +347,7 @@ static enum ebb_result write_block(struct ebb_sound_writer *w, const float *samp
         w->clipped += clipped && fabs(values[i]) > 1;
     }
     if (w->encoder)
-        return write_encoded(w, values, count, error);
+        return w->shape.format == EBB_OGG ? write_floats(w, count, error) : write_integers(w, count, error);
     size_t size = wav_sample_bytes(w->shape.format);
     for (size_t i = 0; i < count; i++)
         put_sample(w, bytes + i * size, values[i]);

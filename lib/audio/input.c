@@ -488,7 +488,8 @@ static bool write_fully(int fd, const unsigned char *bytes, size_t size)
 int ebb_sound_input_spool(int fd, const void *head, size_t head_size, uint64_t limit, const char *name,
                           struct ebb_error *error)
 {
-    unsigned char block[BLOCK];
+    enum { PIECE = 1 << 14 };
+    unsigned char block[PIECE];
     int file = ebb_temporary_anonymous();
     bool written = file >= 0 && write_fully(file, head, head_size);
     ssize_t n = 0;

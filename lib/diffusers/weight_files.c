@@ -498,7 +498,7 @@ static void fold(const struct ebb_weights *weights)
 // SHA-256 of the whole file.
 static enum ebb_result sum_of(const struct weight_file *part, char sum[65], struct ebb_error *error)
 {
-    enum { PIECE = 1 << 16 };
+    enum { PIECE = 1 << 14 };
     struct stat info = {0};
     struct ebb_sha256 sha;
     unsigned char piece[PIECE];

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -91,6 +92,32 @@ TEST(what_is_written_is_read)
                              "samples");
                 ebb_sound_clear(&in);
             }
+    REQUIRE(files_in_folder() == 1);
+    empty_folder();
+}
+
+static void *write_all_formats(void *data)
+{
+    struct ebb_error *error = data;
+    static float samples[2 * 20000];
+    fill_noise(samples, 40000, 1, 0.5f);
+    struct ebb_sound sound = {.samples = samples, .frames = 20000, .channels = 2, .rate = 48000};
+    for (int format = EBB_WAV_16; format <= EBB_OGG && !*error->message; format++)
+        ebb_sound_write(in_folder("a"), &sound, (enum ebb_wav_format)format, error);
+    return NULL;
+}
+
+// musl gives a thread 128 KiB unless it is asked for more.
+TEST(a_thread_of_little_stack_writes_every_format)
+{
+    pthread_t thread;
+    pthread_attr_t little;
+    struct ebb_error error = {0};
+    REQUIRE(pthread_attr_init(&little) == 0 && pthread_attr_setstacksize(&little, 128 << 10) == 0);
+    REQUIRE(pthread_create(&thread, &little, write_all_formats, &error) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    pthread_attr_destroy(&little);
+    REQUIRE_STRING(error.message, "");
     REQUIRE(files_in_folder() == 1);
     empty_folder();
 }

@@ -22,6 +22,7 @@
 //   chooses:
 //             a number where it is 0 (CPU threads), a name or an object where it is NULL (device).
 //   Errors    The last parameter `error` may be NULL. No call prints, exits or aborts.
+//   Threads   Any thread may call the library. It needs 128 KiB of stack.
 //   Units     Samples are float32 in [-1, 1], rates in Hz, times in seconds.
 //
 // The promise: a program built with these headers runs with every later library of its soname, libebb.so.1.
