@@ -8,7 +8,7 @@
 
 enum {
     LONGEST_FIELD = 40,
-    LONGEST_PART = 140, // bytes of a file's name; what writes it adds some
+    LONGEST_PART = 240, // bytes of a name of 255 at most; its claim adds the ending and 7 more
     MOST_DIGITS = 19,
 };
 

@@ -33,6 +33,10 @@ fails 2 'a } without its {' $render --label rain --name 'index}' -o x/
 for name in ../x /x a/../x a//x .x a/.x a/ ./x; do
     fails 2 'is not a file name in the output folder' $render --label rain --name "$name" -o x/
 done
+fails 2 'more than 240 bytes' $render --label rain --name "$(printf '%0241d' 0)" -o x/
+ok "a name of 80 letters of three bytes is one" \
+    $render --label rain --name "$(printf 'あ%.0s' $(seq 80))" -f flac -o long/ --report long-page/
+ok "and leaves no claim" test "$(ls -A long)" = "$(printf 'あ%.0s' $(seq 80)).flac"
 fails 2 'too long' $render --label rain --name "$(printf 'abcdefg/%.0s' $(seq 200))x" -o x/
 fails 2 'two sounds are named "x"' $render --label rain --name x --count 2 -o x/
 ok "nothing was made of all that" test ! -e x
