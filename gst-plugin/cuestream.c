@@ -1108,19 +1108,68 @@ static gboolean read_wish(struct cue_stream *stream, const GstStructure *structu
     return order->label >= 0 || order->prompt;
 }
 
-static gboolean get_seed(const GstStructure *structure, guint64 *seed)
+// What an application wrote into the event, beside the label. Less than 0: nothing.
+struct play_fields {
+    double gain;
+    gint64 seed, duration;
+};
+
+// FALSE: it is there, and is no number from 0 to 10. Bindings make an integer of 2.
+static gboolean read_gain(const GstStructure *structure, double *gain)
 {
-    gint64 whole;
-    gint number;
-    if (gst_structure_get_uint64(structure, "seed", seed))
-        return *seed <= G_MAXINT64;
-    if (gst_structure_get_int64(structure, "seed", &whole))
-        *seed = (guint64)whole;
-    else if (gst_structure_get_int(structure, "seed", &number))
-        *seed = (guint64)(whole = number);
-    else
+    enum { MOST_GAIN = 10 };
+    const GValue *field = gst_structure_get_value(structure, "gain");
+    GValue number = G_VALUE_INIT;
+    *gain = 1;
+    if (!field)
+        return TRUE;
+    g_value_init(&number, G_TYPE_DOUBLE);
+    gboolean told = !G_VALUE_HOLDS_BOOLEAN(field) && g_value_transform(field, &number);
+    *gain = told ? g_value_get_double(&number) : -1;
+    return *gain >= 0 && *gain <= MOST_GAIN;
+}
+
+// FALSE: it is there, and is no whole number. -1 and GST_CLOCK_TIME_NONE are nothing.
+static gboolean read_whole(const GstStructure *structure, const char *name, gint64 *value)
+{
+    const GValue *field = gst_structure_get_value(structure, name);
+    GValue whole = G_VALUE_INIT;
+    *value = -1;
+    if (!field)
+        return TRUE;
+    if (!G_VALUE_HOLDS_INT(field) && !G_VALUE_HOLDS_UINT(field) && !G_VALUE_HOLDS_INT64(field) &&
+        !G_VALUE_HOLDS_UINT64(field))
         return FALSE;
-    return whole >= 0;
+    g_value_init(&whole, G_TYPE_INT64);
+    g_value_transform(field, &whole);
+    *value = g_value_get_int64(&whole);
+    return TRUE;
+}
+
+static gboolean refuse_field(struct cue_stream *stream, const GstStructure *structure, const char *name,
+                             const char *expected)
+{
+    char *value = gst_value_serialize(gst_structure_get_value(structure, name));
+    char *text = g_strdup_printf("%s=%s", name, value ? value : "?");
+    char *why = g_strdup_printf("is no field of diffuse-play: expected %s", expected);
+    cue_report_unplaced(&stream->report, stream->element, text, GST_CLOCK_TIME_NONE, why);
+    g_free(why);
+    g_free(text);
+    g_free(value);
+    return FALSE;
+}
+
+// FALSE after a warning.
+static gboolean read_fields(struct cue_stream *stream, const GstStructure *structure,
+                            struct play_fields *fields)
+{
+    if (!read_gain(structure, &fields->gain))
+        return refuse_field(stream, structure, "gain", "a number from 0 to 10");
+    if (!read_whole(structure, "seed", &fields->seed))
+        return refuse_field(stream, structure, "seed", "a whole number");
+    if (!read_whole(structure, "duration", &fields->duration))
+        return refuse_field(stream, structure, "duration", "nanoseconds, a whole number");
+    return TRUE;
 }
 
 // With the mutex held.
@@ -1152,19 +1201,17 @@ static gboolean play(struct cue_stream *stream, const GstStructure *structure)
 {
     struct voice_order order = {.gain = 1, .played = TRUE, .asked_at = g_get_monotonic_time()};
     struct place_settings settings = place_settings(stream);
-    GstClockTime duration;
-    if (!is_running(stream) || !read_wish(stream, structure, &order))
+    struct play_fields fields;
+    if (!is_running(stream) || !read_fields(stream, structure, &fields) ||
+        !read_wish(stream, structure, &order))
         return FALSE;
     order.texture = is_texture(stream, &order);
-    gst_structure_get_double(structure, "gain", &order.gain);
-    order.gain = order.gain > 0 ? MIN(order.gain, 10) : 0;
-    guint64 length = gst_structure_get_clock_time(structure, "duration", &duration)
-                         ? to_native(stream, duration)
-                         : seconds_to_native(stream, settings.duration);
-    gboolean seeded = get_seed(structure, &order.seed);
+    order.gain = fields.gain;
+    guint64 length = fields.duration >= 0 ? to_native(stream, (GstClockTime)fields.duration)
+                                          : seconds_to_native(stream, settings.duration);
+    gboolean seeded = fields.seed >= 0;
     guint64 number = count_play(stream);
-    if (!seeded)
-        order.seed = voice_worker_seed(settings.seed, G_MAXUINT64, number);
+    order.seed = seeded ? (guint64)fields.seed : voice_worker_seed(settings.seed, G_MAXUINT64, number);
     g_mutex_lock(&stream->mutex);
     gboolean added = add_played(stream, &order, length, seeded);
     g_mutex_unlock(&stream->mutex);

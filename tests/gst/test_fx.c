@@ -869,6 +869,49 @@ TEST(live_sounds_are_played_when_they_are_wanted)
     close_live(&live);
 }
 
+static gboolean plays(GstElement *fx, const char *text)
+{
+    GstStructure *structure = gst_structure_from_string(text, NULL);
+    REQUIRE(structure);
+    return gst_element_send_event(fx, gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, structure));
+}
+
+// A binding makes an int of 2, and gst_structure_from_string() of all that it is not told of.
+TEST(a_field_of_diffuse_play_is_a_number_of_any_type)
+{
+    struct live live;
+    open_live(&live, LIVE);
+    gst_element_set_state(live.pipeline, GST_STATE_PAUSED);
+    wait_prepared(live.fx, 2);
+    gst_element_set_state(live.pipeline, GST_STATE_PLAYING);
+    REQUIRE(plays(live.fx, "diffuse-play, label=bell, gain=(int)2, seed=(uint)7"));
+    GstMessage *message = wait_message(live.pipeline, GST_MESSAGE_ELEMENT, PATIENCE);
+    REQUIRE(message);
+    double gain = 0;
+    guint64 seed = 0;
+    REQUIRE(gst_structure_get_double(gst_message_get_structure(message), "gain", &gain) && gain == 2);
+    REQUIRE(gst_structure_get_uint64(gst_message_get_structure(message), "seed", &seed) && seed == 7);
+    gst_message_unref(message);
+    REQUIRE(plays(live.fx, "diffuse-play, label=rain, duration=(guint64)18446744073709551615, seed=(int)-1"));
+
+    static const char *const bad[][2] = {{"gain=(string)loud", "0 to 10"}, {"gain=(double)nan", "0 to 10"},
+                                         {"gain=(int)11", "0 to 10"},      {"gain=(boolean)true", "0 to 10"},
+                                         {"seed=(double)1.5", "whole"},    {"duration=(double)2", "nanoseconds"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        char *text = g_strdup_printf("diffuse-play, label=bell, %s", bad[i][0]);
+        REQUIRE(!plays(live.fx, text));
+        g_free(text);
+        message = wait_message(live.pipeline, GST_MESSAGE_WARNING, PATIENCE);
+        REQUIRE(message);
+        GError *error = NULL;
+        gst_message_parse_warning(message, &error, NULL);
+        REQUIRE(strstr(error->message, bad[i][1]));
+        g_error_free(error);
+        gst_message_unref(message);
+    }
+    close_live(&live);
+}
+
 TEST(a_live_stream_pauses_and_goes_on)
 {
     struct live live;
