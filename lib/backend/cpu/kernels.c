@@ -214,21 +214,33 @@ static void toom4_out(const struct cpu_winograd_out *o)
 
 // ---- statistics, softmax ----
 
-typedef double vecd __attribute__((vector_size(8 * LANES)));
+// Of so many halves at once, so that no sum waits for itself. The compiler would take a vector of `LANES`
+// doubles apart, or keep it in memory.
+INLINE void sums_of(const float *x, size_t step, int pixels, const int halves, double *sum, double *squares)
+{
+    vecd_half s[4], q[4];
+    UNROLL
+    for (int i = 0; i < halves; i++)
+        s[i] = q[i] = (vecd_half){0};
+    for (int p = 0; p < pixels; p++, x += step) {
+        UNROLL
+        for (int i = 0; i < halves; i++) {
+            vecd_half v = load_wide(x + i * HALF);
+            s[i] += v;
+            q[i] += v * v;
+        }
+    }
+    memcpy(sum, s, (size_t)halves * sizeof(*s));
+    memcpy(squares, q, (size_t)halves * sizeof(*q));
+}
 
 static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
 {
     int c = 0;
-    for (; c + LANES <= channels; c += LANES) {
-        vecd s = {0}, q = {0};
-        for (int p = 0; p < pixels; p++) {
-            vecd v = __builtin_convertvector(load(x + (size_t)p * step + c), vecd);
-            s += v;
-            q += v * v;
-        }
-        memcpy(sum + c, &s, sizeof(s));
-        memcpy(squares + c, &q, sizeof(q));
-    }
+    for (; c + 4 * HALF <= channels; c += 4 * HALF)
+        sums_of(x + c, step, pixels, 4, sum + c, squares + c);
+    for (; c + HALF <= channels; c += HALF)
+        sums_of(x + c, step, pixels, 1, sum + c, squares + c);
     for (; c < channels; c++) {
         double s = 0, q = 0;
         for (int p = 0; p < pixels; p++) {
@@ -243,20 +255,33 @@ static void sums(const float *x, size_t step, int pixels, int channels, double *
 
 // ---- gradients ----
 
+INLINE void products_of(const float *g, const float *x, size_t step, int pixels, const int halves,
+                        double *sum, double *product)
+{
+    vecd_half s[4], q[4];
+    UNROLL
+    for (int i = 0; i < halves; i++)
+        s[i] = q[i] = (vecd_half){0};
+    for (int p = 0; p < pixels; p++, g += step, x += step) {
+        UNROLL
+        for (int i = 0; i < halves; i++) {
+            vecd_half v = load_wide(g + i * HALF);
+            s[i] += v;
+            q[i] += v * load_wide(x + i * HALF);
+        }
+    }
+    memcpy(sum, s, (size_t)halves * sizeof(*s));
+    memcpy(product, q, (size_t)halves * sizeof(*q));
+}
+
 static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum,
                      double *product)
 {
     int c = 0;
-    for (; c + LANES <= channels; c += LANES) {
-        vecd s = {0}, q = {0};
-        for (int p = 0; p < pixels; p++) {
-            vecd v = __builtin_convertvector(load(g + (size_t)p * step + c), vecd);
-            s += v;
-            q += v * __builtin_convertvector(load(x + (size_t)p * step + c), vecd);
-        }
-        memcpy(sum + c, &s, sizeof(s));
-        memcpy(product + c, &q, sizeof(q));
-    }
+    for (; c + 4 * HALF <= channels; c += 4 * HALF)
+        products_of(g + c, x + c, step, pixels, 4, sum + c, product + c);
+    for (; c + HALF <= channels; c += HALF)
+        products_of(g + c, x + c, step, pixels, 1, sum + c, product + c);
     for (; c < channels; c++) {
         double s = 0, q = 0;
         for (int p = 0; p < pixels; p++) {

@@ -124,6 +124,23 @@ INLINE void store_lanes(float *p, vec v, const int count)
         store_some(p, v, count);
 }
 
+enum { HALF = LANES / 2 }; // doubles of one register
+typedef double vecd_half __attribute__((vector_size(8 * HALF)));
+typedef float vec_half __attribute__((vector_size(4 * HALF)));
+
+INLINE vecd_half load_wide(const float *p)
+{
+#if defined(__AVX512F__) // gcc 12 does it by halves
+    return (vecd_half)_mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif defined(CPU_AVX2)
+    return (vecd_half)_mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
+    vec_half v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_convertvector(v, vecd_half);
+#endif
+}
+
 static inline vec choose(veci mask, vec a, vec b)
 {
     return (vec)(((veci)a & mask) | ((veci)b & ~mask));

@@ -109,17 +109,6 @@ static void winograd2(const struct cpu_winograd_weights *w)
 
 // ---- Toom and Cook's F(4, 4), in double ----
 
-enum { HALF = LANES / 2 }; // doubles of one register
-typedef double vecd_half __attribute__((vector_size(8 * HALF)));
-typedef float vec_half __attribute__((vector_size(4 * HALF)));
-
-INLINE vecd_half load_wide(const float *p)
-{
-    vec_half v;
-    memcpy(&v, p, sizeof(v));
-    return __builtin_convertvector(v, vecd_half);
-}
-
 INLINE void store_narrow(float *p, vecd_half x)
 {
     vec_half v = __builtin_convertvector(x, vec_half);
