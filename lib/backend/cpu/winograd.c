@@ -13,7 +13,8 @@ enum {
     PART_TILES = 72,         // of a part at most: their products stay in a core's cache,
     SLICE = 96,              // and so do the transformed weights of at most so many input channels
     PADDED_FLOATS = 1 << 19, // padded input of a band, about
-    APART = 16,              // floats between planes: not all points of a channel are in one set of a cache
+    APART = 16,              // floats between planes: not all points of a channel are in one set of a cache,
+    PRODUCTS_APART = 32,     // nor all points of a tile's products
     AHEAD_SLICE = 256,       // the same of weights that are transformed ahead: a point of them stays near
     AHEAD_FLOATS = 3 << 20,  // weights that are transformed ahead, at most,
     AHEAD_PARTS = 4,         // and for how many parts at least
@@ -175,7 +176,7 @@ static void measure(struct winograd *w, const struct ebb_operand *dst, int threa
     w->padded = rounded((size_t)lines_of(w, w->band_rows) * w->line);
     w->plane = rounded(floats_of(w, (size_t)at_most(w->part, tiles) * (size_t)w->cin)) + APART;
     w->transformed = (size_t)w->points * w->plane;
-    w->products = (size_t)w->points * PART_TILES * CPU_PANEL;
+    w->products = (size_t)w->points * (PART_TILES * CPU_PANEL + PRODUCTS_APART);
     w->thread = w->padded + w->transformed + w->products + (w->ahead ? 0 : w->weights);
     w->scratch = (w->ahead ? ahead_floats(w) : 0) + (size_t)threads * w->thread;
 }
@@ -342,6 +343,12 @@ static const float *weights_of(const struct unit *unit, int panel, int slice)
 
 // ---- products ----
 
+// Floats from one point of a part's products to the next.
+static size_t products_plane(const struct unit *unit, int panel)
+{
+    return (size_t)unit->count * (size_t)cpu_panel_width(unit->job->dst_shape->c, panel) + PRODUCTS_APART;
+}
+
 // Products of the part with one panel: a slice of the input channels after another.
 static void multiply_panel(const struct unit *unit, int panel)
 {
@@ -368,7 +375,7 @@ static void multiply_panel(const struct unit *unit, int panel)
             (w->bf16 ? job->bf16->row : job->kernels->row)(&row);
             row.a += w->plane;
             row.panel += weights_plane(w, panel, slice);
-            row.out += (size_t)unit->count * (size_t)width;
+            row.out += products_plane(unit, panel);
         }
     }
 }
@@ -378,7 +385,7 @@ static void store_panel(const struct unit *unit, int panel)
     size_t width = (size_t)cpu_panel_width(unit->job->dst_shape->c, panel);
     for (int i = 0; i < unit->count; i++)
         store_tile(unit, unit->from + i, panel, unit->products + (size_t)i * width,
-                   (size_t)unit->count * width);
+                   products_plane(unit, panel));
 }
 
 static struct unit unit_of(const struct winograd_job *job, int band, int thread)

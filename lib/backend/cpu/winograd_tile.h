@@ -44,8 +44,9 @@ INLINE void output_side(const vec m[6], vec out[4], const int n)
 
 // ---- pixels to points ----
 
-INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, point *dst, size_t plane,
-                              const int n, const int count)
+// Rows [first, end) of the points.
+INLINE void winograd_in_rows(const float *src, size_t line, size_t step, point *dst, size_t plane,
+                             const int n, const int first, const int end, const int count)
 {
     vec rows[6][6], column[6], out[6];
     UNROLL
@@ -55,16 +56,33 @@ INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, point 
             column[i] = load_lanes(src + (size_t)i * line + (size_t)j * step, count);
         input_side(column, out, n);
         UNROLL
-        for (int i = 0; i < n; i++)
+        for (int i = first; i < end; i++)
             rows[i][j] = out[i];
     }
     UNROLL
-    for (int i = 0; i < n; i++) {
+    for (int i = first; i < end; i++) {
         input_side(rows[i], out, n);
         UNROLL
         for (int j = 0; j < n; j++)
             store_point(dst + (size_t)(n * i + j) * plane, out[j], count);
     }
+}
+
+// All 36 points at once need more than 16 registers. There, pixels are loaded again for other rows, those by
+// twos that have most of their sums in common.
+INLINE void winograd_in_lanes(const float *src, size_t line, size_t step, point *dst, size_t plane,
+                              const int n, const int count)
+{
+#ifdef CPU_AVX2
+    if (n == 6) {
+        winograd_in_rows(src, line, step, dst, plane, n, 0, 1, count);
+        winograd_in_rows(src, line, step, dst, plane, n, 1, 3, count);
+        winograd_in_rows(src, line, step, dst, plane, n, 3, 5, count);
+        winograd_in_rows(src, line, step, dst, plane, n, 5, 6, count);
+        return;
+    }
+#endif
+    winograd_in_rows(src, line, step, dst, plane, n, 0, n, count);
 }
 
 INLINE void winograd_in(const float *src, size_t line, int channels, point *dst, size_t plane, const int n)
