@@ -65,7 +65,7 @@ INLINE vec activate(enum ebb_act act, vec x)
     if (act == EBB_ACT_SILU)
         return x / (splat(1) + vexp(-x));
     if (act == EBB_ACT_RELU)
-        return choose(x > splat(0), x, splat(0));
+        return larger(x, splat(0));
     if (act == EBB_ACT_GELU)
         return gelu(x);
     if (act == EBB_ACT_GELU_TANH)
@@ -361,10 +361,8 @@ static float largest_of(const float *x, int count)
     int i = 0;
     if (count >= LANES) {
         vec most = load(x);
-        for (i = LANES; i + LANES <= count; i += LANES) {
-            vec v = load(x + i);
-            most = choose(v > most, v, most);
-        }
+        for (i = LANES; i + LANES <= count; i += LANES)
+            most = larger(load(x + i), most);
         for (int k = 0; k < LANES; k++)
             largest = most[k] > largest ? most[k] : largest;
     }

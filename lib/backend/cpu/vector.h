@@ -146,12 +146,30 @@ static inline vec choose(veci mask, vec a, vec b)
     return (vec)(((veci)a & mask) | ((veci)b & ~mask));
 }
 
+// The larger or smaller of two numbers; b if one of them is none.
+static inline vec larger(vec a, vec b)
+{
+#ifdef CPU_AVX2
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return choose(a > b, a, b);
+#endif
+}
+
+static inline vec smaller(vec a, vec b)
+{
+#ifdef CPU_AVX2
+    return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return choose(a < b, a, b);
+#endif
+}
+
 // e^x, x clamped to where the result is a normal number; within 2 units in the last place. x = n ln 2 + r,
 // the polynomial is Cephes' expf.
 static inline vec vexp(vec x)
 {
-    x = choose(x < splat(-87.0f), splat(-87.0f), x);
-    x = choose(x > splat(88.0f), splat(88.0f), x);
+    x = smaller(splat(88.0f), larger(splat(-87.0f), x));
     const vec magic = splat(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, found in the low bits
     vec shifted = x * splat(1.44269504f) + magic, n = shifted - magic;
     vec r = x - n * splat(0.693359375f) - n * splat(-2.12194440e-4f);
