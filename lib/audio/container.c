@@ -190,6 +190,28 @@ bool ebb_layout_streams(const struct ebb_layout *l)
     return l->container && l->container->streams && l->data && (!l->container->form || is_plain(l));
 }
 
+uint64_t ebb_layout_end(const struct ebb_layout *l, ebb_peek *peek, void *file)
+{
+    enum { HEAD = 8, SIZE_AT = 4, WIDE_AT = 20 }; // the size of a whole RF64 stands in its first chunk, ds64
+    const struct ebb_container *c = l->container;
+    unsigned char size[8];
+    uint64_t samples_end = l->data + l->promised;
+    if (is_w64(c))
+        return samples_end;
+    bool narrow = c->form && !c->wide;
+    if ((!narrow && !c->wide) || !peek(file, narrow ? SIZE_AT : WIDE_AT, size, narrow ? 4 : 8))
+        return 0;
+    uint64_t end = number(size, narrow ? 4 : 8, c->big);
+    end = end < INT64_MAX / 2 ? HEAD + end + end % 2 : 0;
+    return end >= samples_end ? end : 0;
+}
+
+bool ebb_layout_begins_again(const struct ebb_layout *l, uint64_t at, ebb_peek *peek, void *file)
+{
+    unsigned char head[12];
+    return l->container && peek(file, at, head, sizeof(head)) && recognise(head) == l->container;
+}
+
 bool ebb_layout_can_be_rf64(const struct ebb_layout *l)
 {
     return l->container && strcmp(l->container->magic, "RIFF") == 0 && is_plain(l);

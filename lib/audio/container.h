@@ -52,6 +52,13 @@ bool ebb_layout_can_be_rf64(const struct ebb_layout *layout);
 // The size field for so many bytes of samples; returns its length, 0: the field cannot hold the number.
 size_t ebb_layout_size_field(const struct ebb_layout *layout, uint64_t bytes, unsigned char field[8]);
 
+// Where the file ends by its own words, when all its samples are there; something else may follow. A Wave64
+// ends with its samples, since libsndfile takes what follows for more of them. 0: it does not say.
+uint64_t ebb_layout_end(const struct ebb_layout *layout, ebb_peek *peek, void *file);
+
+// Whether another file of the same container begins there.
+bool ebb_layout_begins_again(const struct ebb_layout *layout, uint64_t at, ebb_peek *peek, void *file);
+
 // After samples of this size chunks stand that end where the file does, so that an open size was meant: no
 // samples.
 bool ebb_layout_is_empty(const struct ebb_layout *layout, uint64_t file_size, ebb_peek *peek, void *file);

@@ -368,6 +368,14 @@ static void measure_mpeg_in_wav(struct ebb_sound_input *in, uint64_t there)
         in->end = in->bytes;
 }
 
+// What stands behind the file is none of it, and libsndfile refuses or misreads some of that: another file.
+static void end_by_itself(struct ebb_sound_input *in)
+{
+    uint64_t end = ebb_layout_end(&in->layout, peek, in);
+    if (end && end < in->bytes)
+        in->end = end;
+}
+
 static void measure_file(struct ebb_sound_input *in)
 {
     enum { LAYER_2 = 0x50, LAYER_3 = 0x55 }; // codings of a WAV
@@ -390,6 +398,8 @@ static void measure_file(struct ebb_sound_input *in)
         there -= ebb_wav_tail(last, sizeof(last));
     if (open || (l->promised > there && !l->open))
         show_size(in, there);
+    else if (!l->open)
+        end_by_itself(in);
     l->open = open;
 }
 
@@ -431,6 +441,12 @@ uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *in)
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *in)
 {
     return !in->stream && ebb_ogg_is_chain(peek, (void *)in); // looked at, not changed
+}
+
+bool ebb_sound_input_is_followed(const struct ebb_sound_input *in)
+{
+    return !in->stream && !in->layout.open && in->end < in->bytes &&
+           ebb_layout_begins_again(&in->layout, in->end, peek, (void *)in); // looked at, not changed
 }
 
 bool ebb_sound_input_gave_up(const struct ebb_sound_input *in)

@@ -46,6 +46,9 @@ bool ebb_sound_input_lacks_end(const struct ebb_sound_input *input);
 // An Ogg of several streams, one behind the other, of which the first is read. Looks at every page.
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *input);
 
+// A file behind which another one of its kind stands, which is not read.
+bool ebb_sound_input_is_followed(const struct ebb_sound_input *input);
+
 // Bytes of an ID3 tag in front of a file of another kind, which is passed over: places count from behind it.
 uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *input);
 

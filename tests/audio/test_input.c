@@ -527,6 +527,54 @@ TEST(a_second_flac_is_told)
     ebb_sound_clear(&sound);
 }
 
+TEST(what_stands_behind_a_file_is_none_of_it)
+{
+    static unsigned char file[1 << 19];
+    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+        const struct container *c = &containers[i];
+        int major = c->format & SF_FORMAT_TYPEMASK;
+        bool ends = major == SF_FORMAT_WAV || major == SF_FORMAT_WAVEX || major == SF_FORMAT_RF64 ||
+                    major == SF_FORMAT_AIFF || major == SF_FORMAT_SVX || major == SF_FORMAT_W64;
+        if (!ends || !write_container(c, FRAMES))
+            continue;
+        struct ebb_sound whole, sound;
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && !whole.warning);
+        size_t size = read_bytes(file, sizeof(file) / 2);
+        memcpy(file + size, file, size);
+        write_bytes(file, 2 * size);
+        struct ebb_error error = {0};
+        if (ebb_sound_read(scratch(), &sound, &error) != EBB_OK)
+            TEST_FAIL("%s twice: %s", c->name, error.message);
+        if (sound.frames != whole.frames ||
+            memcmp(sound.samples, whole.samples, whole.frames * sizeof(float)) != 0)
+            TEST_FAIL("%s twice: %zu frames, expected %zu", c->name, sound.frames, whole.frames);
+        if (!sound.warning || !strstr(sound.warning, "several files"))
+            TEST_FAIL("%s twice: the warning is %s", c->name, sound.warning ? sound.warning : "none");
+        ebb_sound_clear(&sound);
+        ebb_sound_clear(&whole);
+    }
+}
+
+// Sony's chunks behind the samples of a Wave64.
+TEST(chunks_behind_the_samples_of_a_w64_are_no_samples)
+{
+    enum { TAIL = 1024, SIZE_AT = 16, NAME = 16 };
+    static const struct container w64 = {"Wave64", SF_FORMAT_W64 | SF_FORMAT_PCM_16, false, 0, 2};
+    static unsigned char file[1 << 19];
+    struct ebb_sound sound;
+    if (!write_container(&w64, FRAMES))
+        SKIP("this libsndfile writes no Wave64");
+    size_t size = read_bytes(file, sizeof(file) / 2);
+    memset(file + size, 0x11, TAIL);
+    memcpy(file + size, "levl\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a", NAME);
+    put(file + size + NAME, TAIL, 4, false);
+    put(file + size + NAME + 4, 0, 4, false);
+    put(file + SIZE_AT, (uint32_t)size + TAIL, 4, false);
+    write_bytes(file, size + TAIL);
+    REQUIRE(ebb_sound_read(scratch(), &sound, NULL) == EBB_OK && sound.frames == FRAMES && !sound.warning);
+    ebb_sound_clear(&sound);
+}
+
 TEST(a_chain_of_oggs_says_so)
 {
     static const struct container ogg = {"Ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false, 0, 0};
