@@ -338,6 +338,16 @@ static void mend_decimal(const struct sound_rows *list, const struct list_column
         *comma = '.';
 }
 
+// 3.0 for 3, as tables write it whose column has empty cells too.
+static void mend_whole(const struct list_column *column, char *text)
+{
+    bool whole = column->kind == COLUMN_SETTING &&
+                 (column->row->type == EBB_SETTING_WHOLE || column->row->type == EBB_SETTING_SEED);
+    char *point = whole ? strchr(text, '.') : NULL;
+    if (point && point > text && point[1] && point[1 + strspn(point + 1, "0")] == 0)
+        *point = 0;
+}
+
 static void read_cells(struct list_row *row, const struct row_place *place)
 {
     const struct sound_rows *list = row->list;
@@ -353,6 +363,7 @@ static void read_cells(struct list_row *row, const struct row_place *place)
         used = cell.length > 0 ? cells + 1 : used;
         if (cells < list->columns) {
             mend_decimal(list, &list->header[cells], cell.text);
+            mend_whole(&list->header[cells], cell.text);
             set_column(row, &list->header[cells], cell.text);
         }
     }
@@ -377,10 +388,12 @@ static void set_json(struct list_row *row, const struct list_column *column, con
         return;
     }
     char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (text)
+    if (text) {
+        mend_whole(column, text);
         set_column(row, column, text);
-    else
+    } else {
         note(row, tool_fail(TOOL_FAILED, "out of memory"));
+    }
     free(text);
 }
 

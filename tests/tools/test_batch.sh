@@ -97,6 +97,17 @@ ok "each as if asked for alone" cmp alone.wav many/rain-s6-001.wav
 fails 2 'exclude each other' $render --label rain --seed-count 2 --to-seed 4 --count 2 -o x/
 fails 2 'seed' $render --label rain --seed 9223372036854775807 --seed-count 2 -o x/
 
+# pandas writes a column of numbers with gaps as 3.0
+prints 'label,seed,steps\nkick,3.0,2.00\nkick,,\n' gaps.csv
+prints '{"label": "kick", "seed": 3.0, "steps": 2.0}\n' gaps.jsonl
+ok "whole numbers of a column with gaps" $render --list gaps.csv -o gaps/
+ok "and of JSON" $render --list gaps.jsonl -o gaps-json/
+ok "are the numbers" cmp gaps/kick-s3-000.wav gaps-json/kick-s3-000.wav
+prints 'label,seed\nkick,3.5\n' gaps.csv
+fails 2 'gaps.csv:2: seed: "3.5", expected a whole number' $render --list gaps.csv -o x/
+prints 'label,seed\nkick,3.\n' gaps.csv
+fails 2 'seed: "3.", expected a whole number' $render --list gaps.csv -o x/
+
 # ---- formats and rates ----
 
 for format in flac flac24 ogg; do
