@@ -103,13 +103,13 @@ static int unknown(const char *kind)
                      near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", all);
 }
 
-// A sound file where the kind of picture is expected: a spectrogram is meant.
+// A sound file, or "-" for standard input, where the kind of picture is expected: a spectrogram is meant.
 static bool is_recording(const char *name)
 {
     for (int i = 0; i < KINDS; i++)
         if (strcmp(name, kinds[i].name) == 0)
             return false;
-    return tool_is_sound_name(name) || strchr(name, '/');
+    return tool_is_sound_name(name) || strchr(name, '/') || strcmp(name, "-") == 0;
 }
 
 static int draw(const struct plot_kind *kind, const struct plot *o, char **names, int count)

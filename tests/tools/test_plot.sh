@@ -33,6 +33,7 @@ draws() {
 }
 
 ok "a sound alone is a spectrogram" says '^alone.png: spectrogram drawn' "$ebb" plot noise.wav -o alone.png
+ok "standard input alone is one too" says '^in.png: spectrogram drawn' "$ebb" plot - -o in.png <noise.wav
 
 # framed LEFT NAME...: draws it at its own size; nothing comes near the edges, and there are ticks or names in
 # the LEFT pixels beside the first axis, and ticks in the margin below.
