@@ -342,23 +342,31 @@ static gboolean is_seekable(GstBaseSrc *base)
     return !gst_base_src_is_live(base);
 }
 
-// A seek backwards is refused here, before the base class flushes and forgets its segment.
-static gboolean is_backwards(GstEvent *event)
+// A seek backwards, or from an end that is not known, is refused here, before the base class flushes and
+// forgets its segment.
+static gboolean leads_nowhere(GstDiffuseSrc *src, GstEvent *event)
 {
-    double rate = 1;
-    if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK)
-        gst_event_parse_seek(event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
-    return rate < 0;
+    if (GST_EVENT_TYPE(event) != GST_EVENT_SEEK)
+        return FALSE;
+    double rate;
+    GstSeekType from, to;
+    gst_event_parse_seek(event, &rate, NULL, NULL, &from, NULL, &to, NULL);
+    if (rate < 0)
+        return TRUE;
+    GST_OBJECT_LOCK(src);
+    gboolean endless = !src->worker || !GST_CLOCK_TIME_IS_VALID(duration_of(src));
+    GST_OBJECT_UNLOCK(src);
+    return endless && (from == GST_SEEK_TYPE_END || to == GST_SEEK_TYPE_END);
 }
 
 static gboolean event(GstBaseSrc *base, GstEvent *event)
 {
-    return !is_backwards(event) && PARENT(GST_BASE_SRC_CLASS)->event(base, event);
+    return !leads_nowhere(GST_DIFFUSE_SRC(base), event) && PARENT(GST_BASE_SRC_CLASS)->event(base, event);
 }
 
 static gboolean send_event(GstElement *element, GstEvent *event)
 {
-    if (!is_backwards(event))
+    if (!leads_nowhere(GST_DIFFUSE_SRC(element), event))
         return PARENT(GST_ELEMENT_CLASS)->send_event(element, event);
     gst_event_unref(event);
     return FALSE;

@@ -466,6 +466,32 @@ TEST(backwards_is_refused)
     close_play(&play);
 }
 
+static gboolean seek_before_the_end(struct play *play)
+{
+    return gst_element_seek(play->pipeline, 1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE,
+                            GST_SEEK_TYPE_END, -(gint64)(GST_SECOND / 10), GST_SEEK_TYPE_NONE, 0);
+}
+
+// A number of clips has an end, from which a seek can be counted; a stream without end has none.
+TEST(seeks_from_the_end_need_an_end)
+{
+    struct play play;
+    open_play(&play, TINY "num-clips=2 ! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    gint64 length, position;
+    REQUIRE(gst_element_query_duration(play.pipeline, GST_FORMAT_TIME, &length));
+    REQUIRE(seek_before_the_end(&play));
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(gst_element_query_position(play.pipeline, GST_FORMAT_TIME, &position));
+    REQUIRE_NEAR(length - position, GST_SECOND / 10, 1, "ns before the end");
+    close_play(&play);
+
+    open_play(&play, TINY "! " F32 SINK);
+    state(&play, GST_STATE_PAUSED);
+    REQUIRE(!seek_before_the_end(&play));
+    close_play(&play);
+}
+
 TEST(events_in_any_state)
 {
     struct play play;
