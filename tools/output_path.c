@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Where output goes: which names lead to one file, what a name's ending promises, folders.
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -8,20 +10,43 @@
 
 #include "tool.h"
 
-// Of a file that is to be: its folder and its name in there; the path alone where there is no folder yet.
+// The path that a link to nothing names, in its place: `path` has room for PATH_MAX.
+static bool follow_link(char *path)
+{
+    char to[PATH_MAX], *slash = strrchr(path, '/');
+    ssize_t length = readlink(path, to, sizeof(to) - 1);
+    if (length <= 0)
+        return false;
+    to[length] = 0;
+    size_t folder = *to != '/' && slash ? (size_t)(slash - path) + 1 : 0;
+    if (folder + (size_t)length >= PATH_MAX)
+        return false;
+    memcpy(path + folder, to, (size_t)length + 1);
+    return true;
+}
+
+// Of a file that is to be: its folder and its name in there, behind links; the path alone where there is no
+// folder yet.
 static struct tool_place place_to_be(const char *path)
 {
+    enum { MOST_LINKS = 40 };
     struct stat st;
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) + 1 : 0;
-    if (length >= sizeof(folder))
-        return (struct tool_place){.name = path};
-    memcpy(folder, path, length);
-    folder[length] = 0;
-    if (stat(length ? folder : ".", &st) != 0)
-        return (struct tool_place){.name = path};
-    return (struct tool_place){.device = st.st_dev, .inode = st.st_ino, .name = path + length};
+    struct tool_place place = {.path = path};
+    char real[PATH_MAX];
+    if ((size_t)snprintf(real, sizeof(real), "%s", path) >= sizeof(real))
+        return place;
+    for (int i = 0; i < MOST_LINKS && follow_link(real); i++)
+        ;
+    char *slash = strrchr(real, '/'), *name = slash ? slash + 1 : real;
+    if ((size_t)snprintf(place.name, sizeof(place.name), "%s", name) >= sizeof(place.name))
+        return place;
+    *name = 0;
+    if (stat(*real ? real : ".", &st) != 0)
+        return place;
+    place.path = NULL;
+    place.device = st.st_dev;
+    place.inode = st.st_ino;
+    return place;
 }
 
 struct tool_place tool_place(const char *path)
@@ -38,7 +63,8 @@ bool tool_same_place(const struct tool_place *a, const struct tool_place *b)
 {
     if (a->stream || b->stream || a->device != b->device || a->inode != b->inode)
         return false;
-    return a->name && b->name ? strcmp(a->name, b->name) == 0 : a->name == b->name;
+    return a->path && b->path ? strcmp(a->path, b->path) == 0
+                              : a->path == b->path && strcmp(a->name, b->name) == 0;
 }
 
 const char *tool_output_name(const char *path)

@@ -3,6 +3,7 @@
 #ifndef EBB_TOOLS_TOOL_H
 #define EBB_TOOLS_TOOL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -134,9 +135,10 @@ extern const struct ebb_log tool_log;
 // What a path leads to: a file that is there, or a name in a folder for one that is to be.
 struct tool_place {
     dev_t device;
-    ino_t inode;      // of the file, or of its folder
-    const char *name; // in that folder, part of the path; NULL: the file itself
-    bool stream;      // "-", a pipe, a device: like nothing else, not even itself
+    ino_t inode;             // of the file, or of its folder
+    char name[NAME_MAX + 1]; // in that folder; "": the file itself
+    const char *path;        // where there is no such folder, as it was given; otherwise NULL
+    bool stream;             // "-", a pipe, a device: like nothing else, not even itself
 };
 struct tool_place tool_place(const char *path);
 bool tool_same_place(const struct tool_place *a, const struct tool_place *b);

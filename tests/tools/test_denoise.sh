@@ -109,6 +109,9 @@ fails 2 'would replace the recording' $clean noise.wav -k ./noise.wav x.wav
 fails 2 'would replace the recording' $clean both/noise.wav -o many -k "$PWD/both/noise.wav"
 fails 2 'is the file of the cleaned sound' $clean noise.wav x.wav -k ./x.wav
 fails 2 'is the file of the cleaned sound' $clean noise.wav -o new/ -k new/noise.wav
+ln -s link-2.wav link-1.wav && ln -s to-be.wav link-2.wav # to-be.wav is not there yet
+fails 2 'is the file of the cleaned sound' $clean noise.wav to-be.wav -k link-1.wav
+rm link-1.wav link-2.wav
 ln both/noise.wav linked.wav
 fails 2 'would replace the recording' $clean linked.wav x.wav -k both/noise.wav
 fails 2 'taken already' $clean noise.wav - -k -
