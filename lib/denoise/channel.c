@@ -12,6 +12,7 @@
 #include "diffusion/noise.h"
 #include "base/fifo.h"
 #include "denoise/level.h"
+#include "denoise/voice.h"
 
 // Automatic t looks back over two spans: all frames that it keeps, and the most recent ones. The recent span
 // fits into a pause of speech, where it holds noise alone.
@@ -42,6 +43,7 @@ struct ebb_denoise_channel {
     struct ebb_snr snr[SPANS];
     struct ebb_power_split split[SPANS]; // kept and removed by the network at t = 1
     double heard;                        // mean power that the network has kept; fades slowly
+    struct ebb_voice voice;              // whether what it keeps at t = 1 is a voice
 
     struct ebb_fifo in, out;
     uint64_t written, given; // samples
@@ -60,6 +62,8 @@ struct ebb_denoise_channel {
     float *kept; // (ahead, n_mels): the previous window's gains for the first frames of this hop
     bool keeps, ended;
     double wet; // at the end of the last hop
+    // (n_mels): power that the network keeps and takes of a frame at t = 1
+    float *kept_band, *taken_band;
 
     float *state, *condition, *first; // (h, w, c)
     float *column, *bin_gain, *removed, *piece;
@@ -108,10 +112,12 @@ static bool make_room(struct ebb_denoise_channel *c)
     c->condition = ebb_alloc(cells, sizeof(float));
     c->first = ebb_alloc(cells, sizeof(float));
     c->column = ebb_alloc(bands * c->model->patch[1], sizeof(float));
+    c->kept_band = ebb_alloc(bands, sizeof(float));
+    c->taken_band = ebb_alloc(bands, sizeof(float));
     c->piece = ebb_alloc(stft->hop, sizeof(float));
     return c->overlap && c->bins && c->removed && c->bin_gain && c->silent && c->source && c->powers &&
            c->total && c->sorted && c->gain && c->kept && c->state && c->condition && c->first && c->column &&
-           c->piece && make_snr(c);
+           c->kept_band && c->taken_band && c->piece && make_snr(c);
 }
 
 struct ebb_denoise_channel *ebb_denoise_channel_create(struct ebb_model *model,
@@ -134,6 +140,7 @@ struct ebb_denoise_channel *ebb_denoise_channel_create(struct ebb_model *model,
         ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a channel");
         ebb_denoise_channel_destroy(&c);
     } else {
+        ebb_voice_init(&c->voice, c->mel);
         ebb_denoise_channel_reset(c);
     }
     return c;
@@ -144,8 +151,9 @@ void ebb_denoise_channel_destroy(struct ebb_denoise_channel **channel)
     struct ebb_denoise_channel *c = *channel;
     if (!c)
         return;
-    float *rooms[] = {c->bins, c->removed, c->bin_gain,  c->powers, c->total,  c->sorted, c->gain,
-                      c->kept, c->state,   c->condition, c->first,  c->column, c->piece};
+    float *rooms[] = {c->bins,   c->removed, c->bin_gain,  c->powers,     c->total,
+                      c->sorted, c->gain,    c->kept,      c->state,      c->condition,
+                      c->first,  c->column,  c->kept_band, c->taken_band, c->piece};
     for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++)
         free(rooms[i]);
     free(c->silent);
@@ -171,6 +179,7 @@ void ebb_denoise_channel_reset(struct ebb_denoise_channel *c)
         ebb_snr_reset(&c->snr[span]);
         c->split[span].count = 0;
     }
+    ebb_voice_reset(&c->voice);
     c->heard = 0;
     c->written = c->given = 0;
     c->frames = c->done = 0;
@@ -359,12 +368,16 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
         for (int band = 0; band < bands; band++) {
             double gain = said_gain(c, i, band),
                    power = ebb_mel_unvalue(c->mel, value_at(c, c->done + i, band));
+            c->kept_band[band] = (float)(gain * gain * power / c->view);
+            c->taken_band[band] = (float)((1 - gain) * (1 - gain) * power / c->view);
             kept += gain * gain * power / c->view;
             taken += (1 - gain) * (1 - gain) * power / c->view;
             between += 2 * gain * (1 - gain) * power / c->view;
         }
         for (int span = 0; span < SPANS; span++)
             ebb_power_split_add(&c->split[span], kept, taken, between);
+        if (c->model->auto_voice.count > 0)
+            ebb_voice_add(&c->voice, c->kept_band, c->taken_band);
     }
     return result;
 }
@@ -401,6 +414,29 @@ static double t_while_unsure(const struct ebb_denoise_channel *c)
     return 1 - interpolate(&share, doubt_over(c, LONG)) * (1 - limit);
 }
 
+// Noise that pauses has a low floor: the recording looks nearly clean by its quiet moments, and the noise
+// looks like sound that is mistaken for noise. But where a voice is kept, what is taken is noise, and the
+// network's own SNR tells how much. In its first second a voice cannot be told from other sounds. And what is
+// taken far from the band of speech may be the hum of the voice's own recording, what comes and goes with the
+// voice may be a part of it: those change nothing.
+static double t_of_voice(const struct ebb_denoise_channel *c, double t, double most)
+{
+    static const struct ebb_auto_point counts[] = {{RECENT_FRAMES, 0}, {2 * RECENT_FRAMES, 1}};
+    static const struct ebb_auto_point beside_points[] = {{-16, 0}, {-12, 1}}; // dB
+    static const struct ebb_auto_point together_points[] = {{0.3, 1}, {0.45, 0}};
+    static const struct ebb_auto_t begun = {(struct ebb_auto_point *)counts, 2},
+                                   beside = {(struct ebb_auto_point *)beside_points, 2},
+                                   together = {(struct ebb_auto_point *)together_points, 2};
+    if (c->model->auto_voice.count == 0)
+        return t;
+    double share = interpolate(&begun, c->voice.count) *
+                   interpolate(&c->model->auto_voice, ebb_voice_likeness(&c->voice)) *
+                   interpolate(&beside, ebb_voice_beside_db(&c->voice)) *
+                   interpolate(&together, ebb_voice_together(&c->voice));
+    double own = fmin(t_of_noise(c->model, ebb_power_split_db(&c->split[LONG])), most);
+    return t + share * fmax(own - t, 0);
+}
+
 // By how many dB the sound heard before is above the present noise.
 static double heard_above(struct ebb_denoise_channel *c)
 {
@@ -424,11 +460,13 @@ static enum ebb_result choose_t(struct ebb_denoise_channel *c, double *t, struct
     enum ebb_result result = split_hop(c, error);
     if (result != EBB_OK)
         return result;
-    double above = heard_above(c);
+    double most = interpolate(&pause_t, heard_above(c));
+    bool alone = is_noise_alone(c);
     *t = t_over(c, LONG);
-    if (is_noise_alone(c))
-        *t = fmin(fmax(*t, t_over(c, RECENT)), interpolate(&pause_t, above));
+    if (alone)
+        *t = fmin(fmax(*t, t_over(c, RECENT)), most);
     *t = fmin(*t, t_while_unsure(c));
+    *t = t_of_voice(c, *t, alone ? most : 1);
     return EBB_OK;
 }
 

@@ -136,6 +136,7 @@ static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
     read_auto(&model->auto_t, d, "auto_t");
     read_auto(&model->auto_doubt, d, "auto_doubt");
     read_auto(&model->auto_unsure, d, "auto_unsure");
+    read_auto(&model->auto_voice, d, "auto_voice");
 }
 
 static void read_recommended(struct ebb_model *model, const struct ebb_json *j)

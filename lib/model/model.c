@@ -143,6 +143,7 @@ void ebb_model_close(struct ebb_model **model)
     free(m->auto_t.points);
     free(m->auto_doubt.points);
     free(m->auto_unsure.points);
+    free(m->auto_voice.points);
     free(m);
 }
 

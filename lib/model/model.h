@@ -52,6 +52,7 @@ struct ebb_model {
     struct ebb_auto_t auto_t;      // t by the recording's estimated signal-to-noise ratio
     struct ebb_auto_t auto_doubt;  // upper limit of t, by the excess of that estimate over the network's own
     struct ebb_auto_t auto_unsure; // upper limit of t, by how unsure the network is of its gains
+    struct ebb_auto_t auto_voice;  // how much the network's own estimate counts, by how much it keeps a voice
     // Networks have their layout once the model is open, and their weights once it is loaded. Models of the
     // same files share them.
     const struct ebb_unet *unet;

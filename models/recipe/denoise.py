@@ -35,6 +35,11 @@ AUTO_T = [
 ]  # automatic t by the estimated SNR in dB: what is clean is left alone
 AUTO_DOUBT = [[5, 0.9], [20, 0.3], [26, 0]]  # and by the doubt in dB, until `evaluate --write` has fitted it
 AUTO_UNSURE = [[0.45, 1], [0.52, 0]]  # and where there is doubt, by how unsure the net is: 0 to 1
+AUTO_VOICE = [
+    [0.74, 0],
+    [0.85, 1],
+]  # how much the net's own SNR counts, by how much what it keeps is like a voice
+PACE = 0.22  # what the pace of a voice counts beside its harmonics
 COMPRESSED = 20.0  # weight of the compressed spectra's error beside the logarithm of the energy's
 HOPELESS = 0.1  # a compressed error from which on it counts ever less: few items would have all the slope
 HEARD_TO = int((audio.band_edges()[2:] <= 8000).sum())  # bands in which loudness counts
@@ -299,28 +304,70 @@ def estimate_snr(power, frames=375):
 
 
 def own_opinion(net, power, size=FILE, frames=375):
-    """The SNR in the net's own opinion, in dB, and how unsure the net is, from 0 to 1. The net takes away all
-    it can; the SNR is the power that is left over the power that it took. Unsure it is where gains are near
-    1/2.
+    """The SNR in the net's own opinion, in dB, how unsure the net is, from 0 to 1, and its voice_opinions().
+    The net takes away all it can; the SNR is the power that is left over the power that it took. Unsure it is
+    where gains are near 1/2.
     """
     gains = attenuation(net, audio.to_net(power), 1.0, 1, size)[:, -frames:].double()
     power = power[:, -frames:].double()
     kept, taken = (gains.square() * power).sum(), ((1 - gains).square() * power).sum()
     unsure = (4 * gains * (1 - gains) * power).sum() / power.sum().clamp(min=1e-30)
     own = 10 * torch.log10(torch.maximum(kept, 1e-10 * taken) / torch.maximum(taken, 1e-10 * kept))
-    return float(own), float(unsure)
+    return float(own), float(unsure), *voice_opinions(gains.square() * power, (1 - gains).square() * power)
+
+
+def voice_opinions(kept, taken):
+    """How much what is kept is like a voice, how much of what is taken lies beside it in dB, and how both go
+    together: the correlation of their loudness."""
+    loud = torch.stack([kept.sum(0), taken.sum(0)]) ** 0.3
+    still = bool((loud.var(1) <= 1e-12 * loud.mean(1) ** 2).any())
+    return voice_likeness(kept), beside(taken), 0.0 if still else float(torch.corrcoef(loud)[0, 1])
+
+
+def beside(taken):
+    """How much of what is taken (BANDS, frames) lies from 200 Hz to 4 kHz, in dB, from -100 on."""
+    speech = taken[speech_bands()].sum() / taken.sum().clamp(min=1e-30)
+    return float(10 * torch.log10(speech.clamp(min=1e-10)))
+
+
+def speech_bands():
+    middle = torch.from_numpy(audio.band_edges()[1:-1])
+    return (middle >= 200) & (middle < 4000)
+
+
+def voice_likeness(kept):
+    """How much kept powers (BANDS, frames) are like a voice: their harmonics, and their pace beside them
+    (lib/denoise/voice.c does the same, and says more)."""
+    middle = torch.from_numpy(audio.band_edges()[1:-1])
+    pace = 0.0
+    loud = kept[speech_bands()].sum(0) ** 0.3
+    lag = round(0.128 * audio.RATE / audio.HOP)
+    if kept.shape[1] <= lag + 2:
+        return 0.0
+    spread = (loud - loud.mean()).square().mean()
+    if spread > 1e-12 * loud.mean() ** 2:
+        pace = min(float((loud[lag:] - loud[:-lag]).square().mean() / (2 * spread)), 1.0)
+    level = 10 * torch.log10(kept[middle < 1000].clamp(min=1e-30))
+    level = torch.maximum(level, level.max(0).values - 40)
+    wide = torch.cat([level[:1].expand(3, -1), level, level[-1:].expand(3, -1)])
+    ripple = level - wide.unfold(0, 7, 1).mean(-1)
+    power = 1 + ripple.square().mean(0)
+    harmonic = torch.stack([(ripple[n:] * ripple[:-n]).mean(0) / power for n in range(3, 13)]).amax(0)
+    each = kept.sum(0)
+    return float((harmonic * each).sum() / each.sum().clamp(min=1e-30)) + PACE * pace
 
 
 def opinions(net, samples, size=FILE):
     """The estimated SNR of a recording and by how much it exceeds the SNR in the net's own opinion, in dB,
-    and how unsure the net is. The tables `auto_t`, `auto_doubt` and `auto_unsure` are about these.
+    and how unsure the net is; then that opinion in dB, and voice_opinions(). The tables `auto_t`,
+    `auto_doubt`, `auto_unsure` and `auto_voice` are about these.
 
     Of a recording that is noise alone, both SNRs are ratios of what is left over, and their difference is
     chance. So a share of the noise is added to both (lib/denoise/snr.c does the same, and says why).
     """
     power = audio.mel_power(audio.stft(samples))
     snr = estimate_snr(power)
-    own, unsure = own_opinion(net, power, size)
-    above, own = (10 ** (db / 10) for db in (snr, own))
+    said, unsure, *voice = own_opinion(net, power, size)
+    above, own = (10 ** (db / 10) for db in (snr, said))
     same = 0.2 / (1 + (above / 5) ** 2)
-    return snr, 10 * math.log10((above + same) / (own + same)), unsure
+    return snr, 10 * math.log10((above + same) / (own + same)), unsure, said, *voice

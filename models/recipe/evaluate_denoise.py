@@ -11,7 +11,7 @@ from diffusers import UNet2DModel
 from . import audio, data, denoise, judge_denoise, rivals
 from .evaluate import show
 
-PARTS = ("others", "curves", "auto", "speech", "speech48", "effects", "clean", "live", "steps")
+PARTS = ("others", "curves", "auto", "voice", "speech", "speech48", "effects", "clean", "live", "steps")
 
 
 def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
@@ -24,6 +24,8 @@ def denoiser(folder, bank, count, write, libraries=(), parts=PARTS):
         run_curves(net, bank, count)
     if "auto" in parts:
         run_auto(Path(folder) / "ebb.json", net, bank, count, write, reported(parts, count))
+    if "voice" in parts:
+        run_voice(net, bank, count)
     run_scores(folder, net, bank, count, parts)
     if "steps" in parts:
         half = max((count or judge_denoise.REPORTED["speech"]) // 2, 2)
@@ -142,6 +144,28 @@ def run_auto(path, net, bank, count, write, aside):
     if write:
         info["denoise"] |= dict(zip(("auto_t", "auto_doubt"), tables))
         data.write_json(path, info)
+
+
+def run_voice(net, bank, count):
+    """Prints how much what the net keeps is like a voice: `auto_voice` is to part voices from all else."""
+    like = lambda heard: denoise.opinions(net, heard)[4]
+    found = {}
+    for kind in ("speech", "effects"):
+        scenes = judge_denoise.scenes(bank, kind, count)
+        for snr in (0, 10, 20):
+            found[f"{kind}, {snr} dB"] = [like(judge_denoise.mixed(scene, snr)) for scene in scenes]
+        found["noise alone"] = [like(0.02 * noise) for _, noise in scenes]
+    show(
+        "likeness to a voice of what is kept",
+        [
+            {"mix": name}
+            | {
+                title: f"{np.quantile(values, q):.2f}"
+                for title, q in (("least tenth", 0.1), ("median", 0.5), ("most tenth", 0.9))
+            }
+            for name, values in found.items()
+        ],
+    )
 
 
 def run_clean(cleaner, bank, count):

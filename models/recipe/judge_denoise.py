@@ -18,6 +18,8 @@ KEEP = {
     10: 0.92,
     20: 0.7,
 }  # of what the best single t gains for speech at an SNR, automatic t keeps so much
+BESIDE_COUNTS = [[-16, 0], [-12, 1]]  # by how much of what is taken lies beside speech, in dB
+TOGETHER_COUNTS = [[0.3, 1], [0.45, 0]]  # and by how it goes with what is kept
 UNSURE_COUNTS = [[5, 0], [7, 1]]  # by the doubt in dB: how much it counts that the net is unsure
 EFFECTS = 3  # what a dB of theirs counts beside one of speech, which KEEP guards
 
@@ -187,10 +189,10 @@ def table(bank, kind, count, measure):
 
 
 def curve(net, pairs, snrs=SNRS, ts=TS):
-    """By t: SI-SDR (snr, scene, t) and the share of the energy removed. And the opinions (snr, scene, 3) of
+    """By t: SI-SDR (snr, scene, t) and the share of the energy removed. And the opinions (snr, scene, 7) of
     each mix."""
     scores = np.zeros((len(snrs), len(pairs), len(ts)))
-    removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 3))
+    removed, opinions = np.zeros_like(scores), np.zeros((*scores.shape[:2], 7))
     for j, scene in enumerate(pairs):
         for i, snr in enumerate(snrs):
             heard = mixed(scene, snr)
@@ -208,18 +210,27 @@ def look_up(table, db):
 
 
 def tables_of(model):
-    """A denoiser's tables for automatic t, by SNR, by doubt, and by how unsure it is. Older models lack
-    some."""
-    return model["auto_t"], *(model.get(name, [[0, 1]]) for name in ("auto_doubt", "auto_unsure"))
+    """A denoiser's tables for automatic t, by SNR, by doubt, by how unsure it is, and by how much it keeps a
+    voice. Older models lack some."""
+    limits = (model.get(name, [[0, 1]]) for name in ("auto_doubt", "auto_unsure"))
+    return model["auto_t"], *limits, model.get("auto_voice", [[0, 0]])
 
 
 def pick_t(tables, opinions):
-    """Automatic t: the smallest t of the tables, each by an opinion of its own. Opinions that have no table
-    do not count. How unsure the net is counts where there is doubt."""
-    ts = [look_up(table, opinions[..., i]) for i, table in enumerate(tables)]
+    """Automatic t: the smallest t of the first three tables, each by an opinion of its own. Opinions that
+    have no table do not count. How unsure the net is counts where there is doubt. By the fourth table, t is
+    at least that of the net's own SNR where it keeps a voice, and takes noise beside it: of recordings of 2 s
+    and more."""
+    ts = [look_up(table, opinions[..., i]) for i, table in enumerate(tables[:3])]
     if len(ts) > 2:
         ts[2] = 1 - look_up(UNSURE_COUNTS, opinions[..., 1]) * (1 - ts[2])
-    return np.minimum.reduce(ts)
+    t = np.minimum.reduce(ts)
+    if len(tables) < 4:
+        return t
+    own = look_up(tables[0], opinions[..., 3])
+    share = look_up(tables[3], opinions[..., 4]) * look_up(BESIDE_COUNTS, opinions[..., 5])
+    share *= look_up(TOGETHER_COUNTS, opinions[..., 6])
+    return t + share * np.maximum(own - t, 0)
 
 
 def reached(tables, scores, opinions):

@@ -440,6 +440,46 @@ TEST(an_unsure_network_lowers_auto_t)
         REQUIRE_NEAR(t[i], expected[i], 1e-9, "t");
 }
 
+// Where what is kept is a voice, t is that of the network's own SNR, whatever the doubt: from the first
+// second on more and more, and wholly after two.
+TEST(a_voice_raises_auto_t)
+{
+    struct ebb_auto_point by_snr = {0, 0.7}, by_doubt = {0, 0.25}, always[] = {{-10, 1}},
+                          half[] = {{-10, 0.5}}, never[] = {{10, 0}, {11, 1}};
+    struct ebb_auto_point *by_voice[] = {always, half, never};
+    const int points[] = {1, 1, 2};
+    const double expected[] = {0.7, 0.475, 0.25};
+    size_t frames = 3 * 48000;
+    float *in = make_sound(frames, 1), *out = calloc(frames + 1, sizeof(float));
+    REQUIRE(out);
+    struct ebb_auto_t auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
+    model->auto_t = (struct ebb_auto_t){&by_snr, 1};
+    model->auto_doubt = (struct ebb_auto_t){&by_doubt, 1};
+    double early[3], late[3];
+    for (int i = 0; i < 3; i++) {
+        model->auto_voice = (struct ebb_auto_t){by_voice[i], points[i]};
+        struct ebb_denoise *d = create("auto-t=true", 48000, 1);
+        REQUIRE_OK(ebb_denoise_write(d, in, 40000, e));
+        early[i] = ebb_denoise_t(d);
+        ebb_denoise_reset(d);
+        REQUIRE(clean(d, in, out, frames, 1, 1000) == frames);
+        late[i] = ebb_denoise_t(d);
+        ebb_denoise_reset(d);
+        REQUIRE_OK(ebb_denoise_write(d, in, 40000, e));
+        REQUIRE(ebb_denoise_t(d) == early[i]); // forgotten
+        ebb_denoise_destroy(&d);
+    }
+    model->auto_voice = (struct ebb_auto_t){0};
+    model->auto_t = auto_t;
+    model->auto_doubt = auto_doubt;
+    free(in);
+    free(out);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE_NEAR(early[i], 0.25, 1e-9, "t in the first second");
+        REQUIRE_NEAR(late[i], expected[i], 1e-9, "t");
+    }
+}
+
 TEST(memory_is_flat)
 {
     struct ebb_denoise *d = create("t=0.5", 44100, 2);

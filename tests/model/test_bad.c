@@ -232,6 +232,8 @@ TEST(tables_of_automatic_t)
          "list"},
         {"ebb.json", "\"t_default\"", "\"auto_unsure\": [[0, -0.1]], \"t_default\"", EBB_CORRUPT,
          "denoise.auto_unsure", "0 to 1"},
+        {"ebb.json", "\"t_default\"", "\"auto_voice\": [[0.8, 1], [0.7, 0]], \"t_default\"", EBB_CORRUPT,
+         "denoise.auto_voice", "rising"},
         {"ebb.json", "\"auto_t\": [", "\"auto_t\": [7, ", EBB_CORRUPT, "denoise.auto_t[0]", "a pair"},
     };
     edits_refused("models/tiny-denoise", cases, sizeof(cases) / sizeof(cases[0]));

@@ -383,8 +383,11 @@ def check_denoiser(root):
         root / "measured.wav",
     )
     found = json.loads(said.stdout) if said.returncode == 0 else dict(t=-1, snr_db=-99)
-    snr, doubt, _ = denoise.opinions(net, mix)
-    picked = float(judge_denoise.pick_t((denoise.AUTO_T, denoise.AUTO_DOUBT), np.array([snr, doubt])))
+    told = np.array(denoise.opinions(net, mix))
+    snr, doubt = told[:2]
+    picked = float(
+        judge_denoise.pick_t((denoise.AUTO_T, denoise.AUTO_DOUBT, [[0, 1]], denoise.AUTO_VOICE), told)
+    )
     check(
         abs(found["t"] - picked) < 0.06 and abs(found["snr_db"] - snr) < 0.1,
         f"denoiser: Ebb chooses {found}, the recipe {picked:.3f} for {snr:.2f} dB and a doubt of {doubt:.2f}",

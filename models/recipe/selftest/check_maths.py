@@ -199,6 +199,46 @@ def check_automatic():
     tables = [[0, 0.8]], [[0, 1]], [[0.45, 1], [0.55, 0]]
     told = judge_denoise.pick_t(tables, np.array([[0, 9, 0.4], [0, 9, 0.5], [0, 6, 0.5], [0, 5, 0.9]]))
     check(np.allclose(told, [0.8, 0.5, 0.75, 0.8]), f"a net that is unsure does less where it counts: {told}")
+    tables = [[0, 1], [20, 0]], [[0, 0.2]], [[0, 1]], [[0.6, 0], [0.8, 1]]
+    told = judge_denoise.pick_t(
+        tables,
+        np.array(
+            [
+                [0, 9, 0, own, v, beside, together]
+                for own, v, beside, together in (
+                    (5, 0.9, 0, 0),
+                    (5, 0.7, -3, -1),
+                    (5, 0.5, 0, 0),
+                    (30, 0.9, 0, 0),
+                    (5, 0.9, -14, 0),
+                    (5, 0.9, 0, 0.5),
+                )
+            ]
+        ),
+    )
+    check(
+        np.allclose(told, [0.75, 0.475, 0.2, 0.2, 0.475, 0.2]),
+        f"beside a voice the net's own SNR decides: {told}",
+    )
+    check_voice()
+
+
+def check_voice():
+    """A buzz in syllables is like a voice; hiss, and clicks of it, are not, at any level."""
+    rng, time = np.random.default_rng(4), np.arange(4 * audio.RATE) / audio.RATE
+    hiss = rng.standard_normal(len(time))
+    buzz = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 20))
+    sounds = dict(
+        voice=buzz * np.maximum(0, np.sin(2 * np.pi * 3 * time)), hiss=hiss, clicks=hiss * (time % 0.4 < 0.02)
+    )
+    for level in (1e-3, 0.1):
+        like = {
+            name: denoise.voice_likeness(
+                audio.mel_power(audio.stft(torch.from_numpy(level * x).float())).double()
+            )
+            for name, x in sounds.items()
+        }
+        check(like["voice"] > 0.8 and max(like["hiss"], like["clicks"]) < 0.65, f"a voice is told: {like}")
 
 
 def check_nets():
