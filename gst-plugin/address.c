@@ -50,6 +50,12 @@ static gboolean is_choice(const char *name, const char *text, struct ebb_error *
     return good;
 }
 
+// A switch that may also be left to the model is a whole number as a property, and a word in a recipe.
+static const char *number_of(const char *text)
+{
+    return strcmp(text, "true") == 0 ? "1" : strcmp(text, "false") == 0 ? "0" : text;
+}
+
 // false: `why` says more, or else the value is out of range.
 static gboolean set_property(GObject *source, const char *name, const char *text, struct ebb_error *why)
 {
@@ -59,6 +65,8 @@ static gboolean set_property(GObject *source, const char *name, const char *text
     const struct ebb_setting *row = ebb_setting_find(EBB_VERB_STREAM, name, NULL);
     gboolean choice = text && *text && row && row->type >= EBB_SETTING_TEXT && strcmp(text, "auto") != 0;
     gboolean told = text && (*text || pspec->value_type == G_TYPE_STRING); // an empty number would be 0
+    if (told && row && row->type == EBB_SETTING_FLAG && pspec->value_type == G_TYPE_INT)
+        text = number_of(text);
     gboolean good = told && (!choice || is_choice(name, text, why)) && gst_value_deserialize(&value, text) &&
                     !g_param_value_validate(pspec, &value);
     if (good)

@@ -1403,6 +1403,24 @@ TEST(addresses)
     g_object_get(source, "label", &label, NULL);
     REQUIRE_STRING(label, "rain/wind"); // which no model has: nothing is left out without a word
     g_free(label);
+    static const struct {
+        const char *asked, *written;
+        int student;
+    } switches[] = {{"diffuse://rain?student=1", "diffuse://rain?student=true", 1},
+                    {"diffuse://rain?student=true", "diffuse://rain?student=true", 1},
+                    {"diffuse://rain?student=0", "diffuse://rain?student=false", 0},
+                    {"diffuse://rain?student=false", "diffuse://rain?student=false", 0}};
+    for (size_t i = 0; i < G_N_ELEMENTS(switches); i++) { // what is written can be read
+        GstElement *one = gst_element_make_from_uri(GST_URI_SRC, switches[i].asked, NULL, NULL);
+        REQUIRE(one);
+        char *written = gst_uri_handler_get_uri(GST_URI_HANDLER(one));
+        int student;
+        g_object_get(one, "student", &student, NULL);
+        REQUIRE_STRING(written, switches[i].written);
+        REQUIRE(student == switches[i].student);
+        g_free(written);
+        gst_object_unref(one);
+    }
     const char *const bad[] = {"diffuse://x?device=vulkan", "diffuse://x?seed=many",
                                "diffuse://x?seed=",         "diffuse://x?num-clips",
                                "diffuse://x?gap=-1",        "diffuse://%zz",
