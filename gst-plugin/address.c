@@ -120,13 +120,14 @@ gboolean address_apply(GObject *source, const char *address, GError **error)
     }
     // GstUri lowers the case of a host, and takes no "a_b" for one: the label is cut out as it stands.
     const char *rest = address + strlen(START), *query = strchr(rest, '?');
-    char *label = g_uri_unescape_segment(rest, query, NULL);
+    const char *end = query ? query : rest + strlen(rest);
+    if (end > rest && end[-1] == '/') // some applications make "diffuse://rain/" of it; a label's own is %2F
+        end--;
+    char *label = g_uri_unescape_segment(rest, end, NULL);
     if (!label) {
         g_set_error(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI, "\"%s\" has a bad %%-escape", address);
         return FALSE;
     }
-    if (g_str_has_suffix(label, "/")) // some applications make "diffuse://rain/" of it
-        label[strlen(label) - 1] = 0;
     g_object_set(source, "label", *label ? label : NULL, NULL);
     g_free(label);
     return !query || !query[1] || apply_query(source, query + 1, error);
