@@ -216,45 +216,6 @@ static void toom4_out(const struct cpu_winograd_out *o)
 
 // Of so many halves at once, so that no sum waits for itself. The compiler would take a vector of `LANES`
 // doubles apart, or keep it in memory.
-INLINE void sums_of(const float *x, size_t step, int pixels, const int halves, double *sum, double *squares)
-{
-    vecd_half s[4], q[4];
-    UNROLL
-    for (int i = 0; i < halves; i++)
-        s[i] = q[i] = (vecd_half){0};
-    for (int p = 0; p < pixels; p++, x += step) {
-        UNROLL
-        for (int i = 0; i < halves; i++) {
-            vecd_half v = load_wide(x + i * HALF);
-            s[i] += v;
-            q[i] += v * v;
-        }
-    }
-    memcpy(sum, s, (size_t)halves * sizeof(*s));
-    memcpy(squares, q, (size_t)halves * sizeof(*q));
-}
-
-static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
-{
-    int c = 0;
-    for (; c + 4 * HALF <= channels; c += 4 * HALF)
-        sums_of(x + c, step, pixels, 4, sum + c, squares + c);
-    for (; c + HALF <= channels; c += HALF)
-        sums_of(x + c, step, pixels, 1, sum + c, squares + c);
-    for (; c < channels; c++) {
-        double s = 0, q = 0;
-        for (int p = 0; p < pixels; p++) {
-            double v = x[(size_t)p * step + (size_t)c];
-            s += v;
-            q += v * v;
-        }
-        sum[c] = s;
-        squares[c] = q;
-    }
-}
-
-// ---- gradients ----
-
 INLINE void products_of(const float *g, const float *x, size_t step, int pixels, const int halves,
                         double *sum, double *product)
 {
@@ -274,8 +235,9 @@ INLINE void products_of(const float *g, const float *x, size_t step, int pixels,
     memcpy(product, q, (size_t)halves * sizeof(*q));
 }
 
-static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum,
-                     double *product)
+// Per channel, the sum of g and that of g x.
+INLINE void all_products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum,
+                         double *product)
 {
     int c = 0;
     for (; c + 4 * HALF <= channels; c += 4 * HALF)
@@ -292,6 +254,19 @@ static void products(const float *g, const float *x, size_t step, int pixels, in
         sum[c] = s;
         product[c] = q;
     }
+}
+
+static void sums(const float *x, size_t step, int pixels, int channels, double *sum, double *squares)
+{
+    all_products(x, x, step, pixels, channels, sum, squares);
+}
+
+// ---- gradients ----
+
+static void products(const float *g, const float *x, size_t step, int pixels, int channels, double *sum,
+                     double *product)
+{
+    all_products(g, x, step, pixels, channels, sum, product);
 }
 
 static float rare_slope(enum ebb_act act, float x)
