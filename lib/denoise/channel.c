@@ -368,10 +368,11 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
         for (int band = 0; band < bands; band++) {
             double gain = said_gain(c, i, band),
                    power = ebb_mel_unvalue(c->mel, value_at(c, c->done + i, band));
-            c->kept_band[band] = (float)(gain * gain * power / c->view);
-            c->taken_band[band] = (float)((1 - gain) * (1 - gain) * power / c->view);
-            kept += gain * gain * power / c->view;
-            taken += (1 - gain) * (1 - gain) * power / c->view;
+            double keeps = gain * gain * power / c->view, takes = (1 - gain) * (1 - gain) * power / c->view;
+            c->kept_band[band] = (float)keeps;
+            c->taken_band[band] = (float)takes;
+            kept += keeps;
+            taken += takes;
             between += 2 * gain * (1 - gain) * power / c->view;
         }
         for (int span = 0; span < SPANS; span++)

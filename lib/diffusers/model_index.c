@@ -9,14 +9,19 @@
 #include "base/json.h"
 
 // A part is ["library", "Class"], or [null, null] where there is none. The library is nobody's business.
+static bool is_pair(const struct ebb_json *j, const char *part)
+{
+    return ebb_json_is_list(j, part) && ebb_json_count(j, part) == 2;
+}
+
 static bool denied(const struct ebb_json *j, const char *part)
 {
-    return ebb_json_is_list(j, part) && ebb_json_count(j, part) == 2 && !ebb_json_string_at(j, part, 1);
+    return is_pair(j, part) && !ebb_json_string_at(j, part, 1);
 }
 
 static bool named(const struct ebb_json *j, const char *part)
 {
-    return ebb_json_is_list(j, part) && ebb_json_count(j, part) == 2 && ebb_json_string_at(j, part, 1);
+    return is_pair(j, part) && ebb_json_string_at(j, part, 1);
 }
 
 static const char *const names[] = {"AudioDiffusionPipeline",
