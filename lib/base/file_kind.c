@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/file_kind.h"
 
-#include <stdbool.h>
-
 #include <string.h>
 #include <strings.h>
+
+#include "base/base.h"
 
 static const struct {
     const char *begin;
@@ -24,6 +24,8 @@ static const struct {
     {"\x80\5", 2, 0, EBB_FILE_PICKLE},
     {"\x89HDF", 4, 0, EBB_FILE_HDF5},
     {"GGUF", 4, 0, EBB_FILE_GGUF},
+    {"\xff\xfe", 2, 0, EBB_FILE_UTF16},
+    {"\xfe\xff", 2, 0, EBB_FILE_UTF16},
     {"{\"", 2, 8, EBB_FILE_SAFETENSORS}, // after the length of its header
     {"{}", 2, 8, EBB_FILE_SAFETENSORS},
 };
@@ -61,6 +63,17 @@ const char *ebb_file_kind_words(enum ebb_file_kind kind)
         [EBB_FILE_SAFETENSORS] = "a safetensors file under another name",
         [EBB_FILE_HDF5] = "an HDF5 file",
         [EBB_FILE_GGUF] = "a GGUF file",
+        [EBB_FILE_UTF16] = "text in UTF-16",
     };
     return words[kind];
+}
+
+bool ebb_file_is_something_else(const char *path, const void *data, size_t size, const char *expected,
+                                struct ebb_error *error)
+{
+    enum ebb_file_kind kind = ebb_file_kind_of(data, size);
+    if (kind == EBB_FILE_UNKNOWN || kind == EBB_FILE_EMPTY || kind == EBB_FILE_SAFETENSORS)
+        return false;
+    ebb_fail(error, EBB_CORRUPT, "%s: %s, expected %s", path, ebb_file_kind_words(kind), expected);
+    return true;
 }

@@ -3,7 +3,10 @@
 #ifndef EBB_BASE_FILE_KIND_H
 #define EBB_BASE_FILE_KIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include <ebb/error.h>
 
 enum { EBB_FILE_KIND_BYTES = 64 }; // that are enough to tell
 
@@ -18,9 +21,14 @@ enum ebb_file_kind {
     EBB_FILE_SAFETENSORS,
     EBB_FILE_HDF5,
     EBB_FILE_GGUF,
+    EBB_FILE_UTF16, // text that begins with a byte order mark
 };
 
 enum ebb_file_kind ebb_file_kind_of(const void *head, size_t size);
 const char *ebb_file_kind_words(enum ebb_file_kind kind); // "a pickle of Python's"
+// Of a file that holds no weights: where it begins as another kind does, true and an error that says so. An
+// empty file is the reader's to refuse, by what it lacks.
+bool ebb_file_is_something_else(const char *path, const void *data, size_t size, const char *expected,
+                                struct ebb_error *error);
 
 #endif

@@ -10,8 +10,7 @@
 
 #include "base/base.h"
 #include "base/file.h"
-#include "base/file_kind.h"
-#include "base/sha256.h"
+#include "base/text_file.h"
 
 enum { MAX_SIZE = 1 << 20, MAX_DEPTH = 32 };
 
@@ -151,52 +150,34 @@ enum ebb_result ebb_json_parse_strict(struct ebb_json_file *file, const char *pa
     return parse(file, path, text, size, false, 0, error);
 }
 
-// What stands in for a JSON file at times is called what it is.
-static bool is_something_else(const char *path, const char *text, size_t size, struct ebb_error *error)
+// A file may be of at most `most` bytes.
+static enum ebb_result read_file(struct ebb_json_file *file, const char *folder, const char *name,
+                                 size_t most, char sum[65], bool python, size_t flags,
+                                 struct ebb_error *error)
 {
-    enum ebb_file_kind kind = ebb_file_kind_of(text, size);
-    if (kind == EBB_FILE_UNKNOWN || kind == EBB_FILE_EMPTY || kind == EBB_FILE_SAFETENSORS)
-        return false;
-    ebb_fail(error, EBB_CORRUPT, "%s: %s, expected JSON", path, ebb_file_kind_words(kind));
-    return true;
+    size_t size = 0;
+    error = EBB_ERROR(error);
+    char *path = ebb_path_join(folder, name);
+    if (!path)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder);
+    char *text = ebb_text_file_load(folder, name, most, "JSON in UTF-8", sum, &size, error);
+    enum ebb_result result = text ? parse(file, path, text, size, python, flags, error) : error->code;
+    free(text);
+    free(path);
+    return result;
 }
 
 enum ebb_result ebb_json_read_in(struct ebb_json_file *file, const char *folder, const char *name,
                                  char sum[65], struct ebb_error *error)
 {
-    size_t size = 0;
-    char *path = ebb_path_join(folder, name);
-    error = EBB_ERROR(error);
-    char *text = path ? ebb_file_load(path, MAX_SIZE, &size, error) : NULL;
-    if (text && sum) {
-        struct ebb_sha256 sha;
-        ebb_sha256_start(&sha);
-        ebb_sha256_add(&sha, text, size);
-        ebb_sha256_finish(&sha, sum);
-    }
-    enum ebb_result result = !path ? ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder)
-                             : text && !is_something_else(path, text, size, error)
-                                 ? ebb_json_parse(file, path, text, size, error)
-                                 : error->code;
-    free(text);
-    free(path);
-    return result;
+    return read_file(file, folder, name, MAX_SIZE, sum, true, 0, error);
 }
 
 enum ebb_result ebb_json_read_large(struct ebb_json_file *file, const char *folder, const char *name,
                                     struct ebb_error *error)
 {
     const size_t most = 64 << 20;
-    size_t size = 0;
-    char *path = ebb_path_join(folder, name);
-    error = EBB_ERROR(error);
-    char *text = path ? ebb_file_load(path, most, &size, error) : NULL;
-    enum ebb_result result = !path  ? ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder)
-                             : text ? parse(file, path, text, size, false, JSON_DECODE_INT_AS_REAL, error)
-                                    : error->code;
-    free(text);
-    free(path);
-    return result;
+    return read_file(file, folder, name, most, NULL, false, JSON_DECODE_INT_AS_REAL, error);
 }
 
 void ebb_json_close(struct ebb_json_file *file)

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/file.h"
+#include "base/file_kind.h"
 
 // ---- protocol buffers ----
 
@@ -173,7 +174,10 @@ enum ebb_result ebb_spiece_read(const char *path, struct ebb_spiece *spiece, str
     error = EBB_ERROR(error);
     *spiece = (struct ebb_spiece){.unigram = ebb_unigram_create(), .controls = ebb_trie_create()};
     char *data = ebb_file_load(path, most, &size, error);
-    enum ebb_result result = data ? EBB_OK : error->code;
+    enum ebb_result result = data && !ebb_file_is_something_else(path, data, size, "a SentencePiece model",
+                                                                 error)
+                                 ? EBB_OK
+                                 : error->code;
     if (result == EBB_OK && (!spiece->unigram || !spiece->controls))
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
     else if (result == EBB_OK) {

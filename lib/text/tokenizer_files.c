@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text_file.h"
 #include "text/spiece.h"
 #include "text/tokenizer_private.h"
 
@@ -202,16 +203,15 @@ static enum ebb_result take_merge_lines(struct tokenizer_reading *r, const char 
 static enum ebb_result read_merges(struct tokenizer_reading *r)
 {
     const size_t most = 64 << 20;
+    static const char name[] = "merges.txt";
     size_t size = 0;
-    char *path = ebb_path_join(r->folder, "merges.txt");
-    char *text = path ? ebb_file_load(path, most, &size, r->error) : NULL;
-    enum ebb_result result = text ? take_merge_lines(r, text, size) : r->error->code;
-    if (!path)
-        result = ebb_fail(r->error, EBB_OUT_OF_MEMORY, "%s: no memory", r->folder);
-    else if (text && result != EBB_OK)
-        ebb_explain(r->error, "%s", path);
+    char *text = ebb_text_file_load(r->folder, name, most, "merges in UTF-8", NULL, &size, r->error);
+    if (!text)
+        return r->error->code;
+    enum ebb_result result = take_merge_lines(r, text, size);
+    if (result != EBB_OK)
+        ebb_explain(r->error, "%s/%s", r->folder, name);
     free(text);
-    free(path);
     return result;
 }
 

@@ -41,20 +41,38 @@ static void edits_refused(const char *model, const struct damage *edits, size_t 
     }
 }
 
+// The scratch folder opens and loads.
+static void taken(const char *what)
+{
+    struct ebb_error error = {0};
+    struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
+    struct ebb_model *model = ebb_model_open(scratch, &error);
+    if (!model || ebb_model_load(model, device, &error))
+        TEST_FAIL("%s: %s", what, error.message);
+    ebb_model_close(&model);
+    ebb_device_destroy(&device);
+}
+
 TEST(the_copies_themselves_are_good)
 {
     static const char *const names[] = {"models/tiny-sfx", "models/tiny-direct", "models/tiny-denoise",
                                         "models/tiny-led", "models/tiny-folded"};
     for (int i = 0; i < 5; i++) {
         scratch_make(names[i]);
-        struct ebb_error error = {0};
-        struct ebb_device *device = ebb_device_create("ref", 1, NULL, NULL);
-        struct ebb_model *model = ebb_model_open(scratch, &error);
-        if (!model || ebb_model_load(model, device, &error))
-            TEST_FAIL("%s: %s", names[i], error.message);
-        ebb_model_close(&model);
-        ebb_device_destroy(&device);
+        taken(names[i]);
     }
+    scratch_remove();
+}
+
+// Editors on Windows write a byte order mark.
+TEST(a_mark_in_front_of_json_is_none_of_it)
+{
+    static const char *const files[] = {"ebb.json", "unet/config.json", "vae/config.json",
+                                        "scheduler/scheduler_config.json"};
+    scratch_make("models/tiny-sfx");
+    for (int i = 0; i < 4; i++)
+        scratch_replace(files[i], "{", "\xef\xbb\xbf{");
+    taken("marks in front of all JSON files");
     scratch_remove();
 }
 
@@ -301,6 +319,9 @@ TEST(things_that_are_something_else)
     scratch_make("models/tiny-sfx");
     scratch_write("unet/config.json", LFS_POINTER, strlen(LFS_POINTER));
     refused("a pointer for a config", EBB_CORRUPT, "unet/config.json", "Git LFS");
+    scratch_make("models/tiny-sfx");
+    scratch_replace("unet/config.json", "{", "\xff\xfe{");
+    refused("a config in UTF-16", EBB_CORRUPT, "unet/config.json", "UTF-16");
     scratch_make("models/tiny-sfx");
     run("cp '%s' '%s'", scratch_path("ebb.json"), scratch_path(WEIGHTS));
     refused("other data", EBB_CORRUPT, WEIGHTS, "not safetensors");

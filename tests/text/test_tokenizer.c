@@ -180,6 +180,10 @@ TEST(damaged_folders_are_refused)
         {"clip", "merges.txt", "#version: 0.2\n", "rain wind\n", EBB_CORRUPT, "merges.txt", "\"rain\""},
         {"clip", "merges.txt", "#version: 0.2\n", "a b c\n", EBB_CORRUPT, "merges.txt", "\"a b c\""},
         {"clip", "merges.txt", "#version: 0.2\n", "ab\n", EBB_CORRUPT, "merges.txt", "\"ab\""},
+        {"clip", "merges.txt", "#version: 0.2\n", "version https://git-lfs", EBB_CORRUPT, "merges.txt",
+         "Git LFS"},
+        {"clip", "vocab.json", "{", "version https://git-lfs", EBB_CORRUPT, "vocab.json", "Git LFS"},
+        {"clip", "vocab.json", "{", "\xff\xfe{", EBB_CORRUPT, "vocab.json", "UTF-16"},
         {"clip-json", "tokenizer.json", "\"merges\": [", "\"merges\": [7,", EBB_CORRUPT, "tokenizer.json",
          "merges[0]"},
         {"roberta-json", "tokenizer.json", "\"type\": \"BPE\"", "\"type\": \"WordPiece\"", EBB_UNSUPPORTED,
@@ -204,6 +208,21 @@ TEST(damaged_folders_are_refused)
         scratch_replace(cases[i].file, cases[i].old, cases[i].new);
         refused(cases[i].code, cases[i].word1, cases[i].word2);
     }
+    scratch_remove();
+}
+
+#define MARK "\xef\xbb\xbf" // a byte order mark
+
+TEST(a_mark_in_front_of_a_file_is_none_of_its_text)
+{
+    scratch_make("golden/tokenizers/clip");
+    scratch_replace("vocab.json", "{", MARK "{");
+    scratch_replace("merges.txt", "#version", MARK "#version");
+    struct ebb_error error = {0};
+    struct ebb_tokenizer *tokenizer = ebb_tokenizer_open(scratch, &error);
+    if (!tokenizer)
+        TEST_FAIL("%s", error.message);
+    ebb_tokenizer_destroy(&tokenizer);
     scratch_remove();
 }
 
@@ -252,7 +271,7 @@ TEST(a_sentencepiece_model_that_is_cut_short)
     write_text("spiece.model", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f");
     refused(EBB_CORRUPT, "spiece.model", "cut short");
     write_text("spiece.model", "version https://git-lfs");
-    refused(EBB_CORRUPT, "spiece.model", "cut short");
+    refused(EBB_CORRUPT, "spiece.model", "Git LFS");
     write_text("spiece.model", "\x12\x02\x18\x02"); // trainer_spec.model_type 2, byte pairs
     refused(EBB_UNSUPPORTED, "spiece.model", "unigram");
     free(data);
