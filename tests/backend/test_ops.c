@@ -282,6 +282,51 @@ TEST(bf16_is_near_the_reference)
     }
 }
 
+static const struct op_case bf16_attentions[] = {
+    {"attention, one head", 2, 5, 7, 13, .heads = 1},
+    {"attention, many heads", 1, 8, 9, 96, .heads = 12},
+    {"attention, wide head", 1, 3, 3, 150, .heads = 1},
+    {"attention, other keys", 2, 3, 7, 24, .heads = 3, .tokens = 41},
+    {"attention, one key", 2, 3, 7, 24, .heads = 3, .tokens = 1},
+    {"attention, many tokens", 1, 13, 27, 80, .heads = 2},
+    {"attention, causal, with a bias", 2, 9, 5, 64, .heads = 2, .scores = BIAS_POSITIONS, .causal = true},
+};
+enum { BF16_ATTENTIONS = sizeof(bf16_attentions) / sizeof(bf16_attentions[0]) };
+
+// What is rounded to 8 bits, by at most 2^-9 of itself: queries, keys, values and the weights that softmax
+// makes. Scores of these inputs are a few units, so that a weight is off by 2^-8 times as much, and an
+// answer, a mean over keys, by less: by at most 1e-2 of the largest. On ARM attention stays float32.
+static void compare_attention_in_bf16(const char *device, struct op_case c, const float *want)
+{
+    size_t count;
+    if (!has_bf16(device))
+        return; // another machine's instructions
+    float *wide = run_case(device, 1, &c, 0, -1, &count);
+    c.bf16 = true;
+    float *got = run_case(device, 1, &c, 0, -1, &count), *more = run_case(device, 3, &c, 0, -1, &count);
+    char what[96];
+    snprintf(what, sizeof(what), "%s on %s", c.name, device);
+    REQUIRE(wide && got && more);
+    REQUIRE_NEAR(relative_error(got, want, count), 0, 1e-2, what);
+    REQUIRE(memcmp(got, more, count * sizeof(*got)) == 0);
+    REQUIRE((memcmp(got, wide, count * sizeof(*got)) == 0) == (strcmp(device, "cpu:neon") == 0));
+    free(wide);
+    free(got);
+    free(more);
+}
+
+TEST(bf16_attention_is_near_the_reference)
+{
+    for (int i = 0; i < BF16_ATTENTIONS; i++) {
+        size_t count;
+        float *want = run_case("ref", 1, &bf16_attentions[i], EBB_PLAN_NO_FUSE, -1, &count);
+        REQUIRE(want);
+        for (int d = 0; d < BF16_DEVICES; d++)
+            compare_attention_in_bf16(bf16_devices[d], bf16_attentions[i], want);
+        free(want);
+    }
+}
+
 // The same rounding, in plain C: what differs is the order of sums in float32, and after a transformation of
 // Winograd's some numbers that it carries to the other side of a tie.
 TEST(bf16_of_neon_is_that_of_plain_c)

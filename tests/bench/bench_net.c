@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Times one pass of a network folder, some input: bench-net FOLDER HEIGHT WIDTH [DEVICE [THREADS [PASSES
 // [BATCH [BUSY [PRECISION [profile]]]]]]]. Prints one JSON line; FOLDER is a U-Net or, with HEIGHT and WIDTH
-// of the latent, an autoencoder's decoder. BUSY threads beside it work like an audio thread does: 2.5 ms of
-// every 5. PRECISION is fp32 or bf16. `profile` prints a second line, the operations of the last pass.
+// of the latent, an autoencoder's decoder. A U-Net that sees text is shown 77 tokens. BUSY threads beside it
+// work like an audio thread does: 2.5 ms of every 5. PRECISION is fp32 or bf16. `profile` prints a second
+// line, the operations of the last pass.
 #include <ebb/ebb.h>
 #include <ebb/lab.h>
 
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { TOKENS = 77 };
 
 static double milliseconds(clockid_t clock)
 {
@@ -51,6 +54,15 @@ static int fail(const struct ebb_error *error)
     return 1;
 }
 
+// Some numbers within -1 and 1; the caller frees them.
+static float *waves(size_t count)
+{
+    float *x = calloc(count + 1, sizeof(*x));
+    for (size_t i = 0; x && i < count; i++)
+        x[i] = sinf((float)i * 0.7f);
+    return x;
+}
+
 static void print_profile(struct ebb_device *device)
 {
     size_t count = ebb_device_profile_read(device, NULL, 0);
@@ -80,19 +92,23 @@ int main(int argc, char **argv)
     struct ebb_net *net = device ? ebb_net_open(argv[1], device, &error) : NULL;
     if (!net)
         return fail(&error);
-    enum ebb_net_pass pass = strcmp(ebb_net_class(net), "UNet2DModel") == 0 ? EBB_NET_FORWARD
-                                                                            : EBB_NET_DECODE;
+    enum ebb_net_pass pass = strncmp(ebb_net_class(net), "UNet2D", 6) == 0 ? EBB_NET_FORWARD : EBB_NET_DECODE;
     int input[4] = {argc > 7 ? atoi(argv[7]) : 1, 0, atoi(argv[2]), atoi(argv[3])}, output[4];
     for (input[1] = 1; input[1] < 64 && ebb_net_shape(net, pass, input, output, &error) != EBB_OK; input[1]++)
         ;
     if (ebb_net_shape(net, pass, input, output, &error) != EBB_OK)
         return fail(&error);
 
-    float *x = calloc(count_of(input), sizeof(*x)), *y = calloc(count_of(output), sizeof(*y));
+    float *x = waves(count_of(input)), *y = calloc(count_of(output), sizeof(*y));
+    float *states = waves((size_t)input[0] * TOKENS * (size_t)ebb_net_text_width(net, 0));
+    float *class_vector = waves((size_t)input[0] * (size_t)ebb_net_class_vector(net));
     double *times = calloc((size_t)passes + 1, sizeof(*times)), start, cpu = 0;
-    for (size_t i = 0; i < count_of(input); i++)
-        x[i] = sinf((float)i * 0.7f);
-    const struct ebb_net_inputs inputs = {.timestep = 500, .bf16 = argc > 9 && strcmp(argv[9], "bf16") == 0};
+    const struct ebb_net_inputs inputs = {
+        .timestep = 500,
+        .class_vector = ebb_net_class_vector(net) ? class_vector : NULL,
+        .text[0] = {.states = ebb_net_text_width(net, 0) ? states : NULL, .tokens = TOKENS},
+        .bf16 = argc > 9 && strcmp(argv[9], "bf16") == 0,
+    };
     pthread_t busy[16];
     int busy_count = argc > 8 ? atoi(argv[8]) : 0;
     busy_count = busy_count > 16 ? 16 : busy_count;
@@ -124,6 +140,8 @@ int main(int argc, char **argv)
     free(x);
     free(y);
     free(times);
+    free(states);
+    free(class_vector);
     ebb_net_close(&net);
     ebb_device_destroy(&device);
     return 0;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Attention with the inner loop of the convolution: keys and values of a head become panels. The scores of a
 // few queries stay in the thread's scratch. Beside keys and values, which are copied once, that is QUERIES
-// rows of scores a thread, however many queries there are. With tiles, queries, keys, values and the weights
-// that softmax makes of scores are rounded to bfloat16; scores and softmax are float32.
+// rows of scores a thread, however many queries there are. In bfloat16, queries, keys, values and the
+// weights that softmax makes of scores are rounded; scores and softmax are float32.
 #include <math.h>
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
 
 enum {
-    QUERIES = 16,      // of one unit
-    TILE_QUERIES = 32, // the same with tiles
-    PACK_ROWS = 64     // rows of a panel that are packed before they are rounded
+    QUERIES = 16,               // of one unit
+    MOST_QUERIES = 2 * QUERIES, // in bfloat16, see struct cpu_bf16_kernels
+    PACK_ROWS = 64              // rows of a panel that are packed before they are rounded
 };
 
 struct attention_job {
@@ -19,7 +19,7 @@ struct attention_job {
     const struct cpu_op *op;
     const float *q, *k, *v, *bias; // bias: NULL: none
     float *out, *keys, *values, *scores;
-    const struct cpu_bf16_kernels *tiles; // NULL: float32
+    const struct cpu_bf16_kernels *bf16; // NULL: float32
     int heads, width, queries, tokens;
     int block;                     // queries of one unit
     size_t keys_step, values_step; // floats of one (item, head)
@@ -40,15 +40,15 @@ static struct attention_job job_of(const struct cpu_op *op, const struct cpu_bf1
         .width = op->dst->c / op->op->heads,
         .queries = op->dst->h * op->dst->w,
         .tokens = op->src[1]->h * op->src[1]->w,
-        .tiles = op->bf16 && bf16->direct_pixels ? bf16 : NULL,
+        .bf16 = op->bf16 && bf16->attention_queries ? bf16 : NULL,
     };
-    size_t width = job.tiles ? pairs_of(job.width) : (size_t)job.width;
-    size_t tokens = job.tiles ? pairs_of(job.tokens) : (size_t)job.tokens;
-    job.block = job.tiles ? TILE_QUERIES : QUERIES;
+    size_t width = job.bf16 ? pairs_of(job.width) : (size_t)job.width;
+    size_t tokens = job.bf16 ? pairs_of(job.tokens) : (size_t)job.tokens;
+    job.block = job.bf16 ? job.bf16->attention_queries : QUERIES;
     job.keys_step = cpu_panels_floats(width, job.tokens);
     job.values_step = cpu_panels_floats(tokens, job.width);
     job.row = (size_t)(job.tokens + 15) / 16 * 16;
-    job.thread = (size_t)job.block * (job.row + (job.tiles ? job.row / 2 + (width + 15) / 16 * 16 : 0));
+    job.thread = (size_t)job.block * (job.row + (job.bf16 ? job.row / 2 + (width + 15) / 16 * 16 : 0));
     return job;
 }
 
@@ -75,7 +75,7 @@ static void pack_pairs(const struct attention_job *job, float *dst, const float 
                             k_step, column_step);
             if (rows % 2) // PACK_ROWS is even, so that there is room
                 memset(panel + rows * width, 0, (size_t)width * sizeof(*panel));
-            job->tiles->groups(panel, (size_t)width, 2 * pairs_of(rows), (uint16_t *)dst);
+            job->bf16->groups(panel, (size_t)width, 2 * pairs_of(rows), (uint16_t *)dst);
             dst += pairs_of(rows) * (size_t)width;
         }
     }
@@ -89,7 +89,7 @@ static void pack_head(void *context, int unit, int thread)
                 (size_t)(unit % job->heads * job->width);
     float *keys = job->keys + (size_t)unit * job->keys_step;
     float *values = job->values + (size_t)unit * job->values_step;
-    if (job->tiles) {
+    if (job->bf16) {
         pack_pairs(job, keys, job->k + at, job->width, job->tokens, 1, channels);
         pack_pairs(job, values, job->v + at, job->tokens, job->width, channels, 1);
     } else {
@@ -124,21 +124,21 @@ static float weigh(const struct attention_job *job, int head, int query, float *
     return total;
 }
 
-// Products of `count` rows and the panels of a head. With tiles, the rows are rounded to `narrow` first.
+// Products of `count` rows and the panels of a head. In bfloat16, the rows are rounded to `narrow` first.
 static void multiply(const struct attention_job *job, const float *rows, size_t step, int count, int depth,
                      float *narrow, const float *panels, int columns, float *out, size_t out_step)
 {
     size_t pairs = pairs_of(depth);
-    if (!job->tiles) {
+    if (!job->bf16) {
         cpu_multiply(job->run->kernels->row, rows, step, count, depth, panels, columns, out, out_step);
         return;
     }
     for (int i = 0; i < count; i++) {
         float *row = narrow + (size_t)i * pairs;
         row[pairs - 1] = 0;
-        job->tiles->narrow(rows + (size_t)i * step, (size_t)depth, (uint16_t *)row);
+        job->bf16->narrow(rows + (size_t)i * step, (size_t)depth, (uint16_t *)row);
     }
-    cpu_multiply(job->tiles->row, narrow, pairs, count, (int)pairs, panels, columns, out, out_step);
+    cpu_multiply(job->bf16->row, narrow, pairs, count, (int)pairs, panels, columns, out, out_step);
 }
 
 static void attend(void *context, int unit, int thread)
@@ -153,7 +153,7 @@ static void attend(void *context, int unit, int thread)
     float *scores = job->scores + (size_t)thread * job->thread;
     float *narrow = scores + (size_t)job->block * job->row; // of scores, behind those of queries
     float *weights = narrow + (size_t)job->block * ((pairs_of(job->width) + 15) / 16 * 16);
-    float total[TILE_QUERIES];
+    float total[MOST_QUERIES];
 
     multiply(job, job->q + at, channels, count, job->width, narrow, job->keys + (size_t)head * job->keys_step,
              job->tokens, scores, job->row);

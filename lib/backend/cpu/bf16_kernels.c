@@ -280,8 +280,10 @@ const struct cpu_bf16_kernels CPU_BF16_KERNELS = {
 #ifdef CPU_TILES
     .row = row_by_tiles,
     .direct_pixels = 256,
+    .attention_queries = 32,
 #else
     .row = row,
+    .attention_queries = GROUP == 2 ? 16 : 0,
 #endif
     .narrow = narrow,
     .load_silu = load_silu,

@@ -348,18 +348,19 @@ static float largest_of(const float *x, int count)
 
 static float softmax(float *x, int count, float factor)
 {
-    float largest = largest_of(x, count), total = 0;
+    const float largest = largest_of(x, count), power = factor * 1.44269504f; // e^x = 2^(x / ln 2)
+    float total = 0;
     vec sum = {0};
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
-        vec e = vexp((load(x + i) - splat(largest)) * splat(factor));
+        vec e = vexp2((load(x + i) - splat(largest)) * splat(power));
         store(x + i, e);
         sum += e;
     }
     for (int k = 0; k < LANES; k++)
         total += sum[k];
     for (; i < count; i++) {
-        x[i] = vexp(splat((x[i] - largest) * factor))[0];
+        x[i] = vexp2(splat((x[i] - largest) * power))[0];
         total += x[i];
     }
     return total;

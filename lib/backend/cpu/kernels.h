@@ -137,6 +137,7 @@ struct cpu_bf16_kernels {
     // Pixels that row() should have at a time. 0: those of a line, and Winograd's method is faster than row()
     // where it can be used.
     int direct_pixels;
+    int attention_queries; // of one unit of attention, at most 32; 0: attention stays float32
     void (*narrow)(const float *src, size_t count, uint16_t *dst);
     // As those of struct cpu_kernels, as exactly as bfloat16 needs it: the load of SiLU, and sums as float32.
     void (*load_silu)(const struct cpu_load *load);
