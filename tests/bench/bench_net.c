@@ -92,7 +92,8 @@ int main(int argc, char **argv)
     struct ebb_net *net = device ? ebb_net_open(argv[1], device, &error) : NULL;
     if (!net)
         return fail(&error);
-    enum ebb_net_pass pass = strncmp(ebb_net_class(net), "UNet2D", 6) == 0 ? EBB_NET_FORWARD : EBB_NET_DECODE;
+    bool decodes = strncmp(ebb_net_class(net), "Autoencoder", 11) == 0;
+    enum ebb_net_pass pass = decodes ? EBB_NET_DECODE : EBB_NET_FORWARD;
     int input[4] = {argc > 7 ? atoi(argv[7]) : 1, 0, atoi(argv[2]), atoi(argv[3])}, output[4];
     for (input[1] = 1; input[1] < 64 && ebb_net_shape(net, pass, input, output, &error) != EBB_OK; input[1]++)
         ;

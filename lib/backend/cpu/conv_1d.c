@@ -9,7 +9,8 @@
 //
 // By Toom and Cook's F(4, 4): 4 places of dst (`dilation` apart: a tile) and 4 taps take 7 products in place
 // of 16. A longer kernel is blocks of 4 taps. Block b of a tile reads the transformed inputs of the tile that
-// lies b groups on, a group being `dilation` tiles side by side; so each input is transformed once.
+// lies b groups on, a group being `dilation` tiles side by side; so each input is transformed once. The last
+// product, at infinity, is that of a block's fourth tap: a block of fewer taps does without.
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -345,6 +346,8 @@ static void toom(const struct conv_1d_part *part)
             .scale = 1,
         };
         for (int point = 0; point < POINTS; point++) {
+            if (point == POINTS - 1)
+                row.runs = op->weight->kw / TILE; // 0: zeros
             job->run->kernels->row(&row);
             row.a += plane;
             row.panel += depth;
