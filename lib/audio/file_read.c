@@ -16,6 +16,7 @@
 #include "audio/input.h"
 #include "audio/vorbis_order.h"
 #include "base/base.h"
+#include "base/file_kind.h"
 
 struct ebb_sound_reader {
     struct ebb_sound_input *input; // NULL: libsndfile knows the file by its name
@@ -68,6 +69,16 @@ static SNDFILE *open_by_name(struct ebb_sound_reader *reader, const char *path, 
     return sf_open(path, SFM_READ, sf);
 }
 
+// What stands where a sound should be: a Git LFS pointer, a web page and such.
+static enum ebb_file_kind kind_of(const struct ebb_sound_reader *reader)
+{
+    unsigned char head[EBB_FILE_KIND_BYTES];
+    size_t size = sizeof(head);
+    while (size > 1 && !ebb_sound_input_look(reader->input, 0, head, size))
+        size /= 2; // of a shorter file
+    return size > 1 ? ebb_file_kind_of(head, size) : EBB_FILE_UNKNOWN;
+}
+
 static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *path, SF_INFO *sf,
                                  struct ebb_error *error)
 {
@@ -83,8 +94,12 @@ static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *pa
         return ebb_fail(error, EBB_UNSUPPORTED,
                         "%s: its coding is 0x%04x, expected PCM, float, A-law, mu-law, ADPCM, GSM or MP3",
                         reader->name, (unsigned)foreign);
+    enum ebb_file_kind kind = alien ? kind_of(reader) : EBB_FILE_UNKNOWN;
     if (alien && !ebb_sound_input_gave_up(reader->input))
         reader->file = open_by_name(reader, path, sf);
+    if (!reader->file && kind != EBB_FILE_UNKNOWN)
+        return ebb_fail(error, EBB_WRONG_TYPE, "%s: %s, expected a sound file", reader->name,
+                        ebb_file_kind_words(kind));
     bool coded = !reader->file && sf_error(NULL) == SF_ERR_UNSUPPORTED_ENCODING;
     if (!reader->file)
         return ebb_fail(error,

@@ -724,6 +724,25 @@ TEST(a_wav_of_a_foreign_coding_is_refused_by_its_number)
     REQUIRE(strstr(error.message, "0x00ff") && strstr(error.message, "expected PCM"));
 }
 
+TEST(what_is_no_sound_is_called_what_it_is)
+{
+    static const struct {
+        const char *text, *words;
+    } files[] = {
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 4800044\n", "Git LFS"},
+        {"<!DOCTYPE html><html><body>404</body></html>\n", "a web page"},
+        {"Hello\n", "not a sound file"},
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct ebb_error error = {0};
+        struct ebb_sound sound;
+        write_bytes((const unsigned char *)files[i].text, strlen(files[i].text));
+        REQUIRE(ebb_sound_read(scratch(), &sound, &error) == EBB_WRONG_TYPE);
+        if (!strstr(error.message, files[i].words))
+            TEST_FAIL("\"%s\" does not say \"%s\"", error.message, files[i].words);
+    }
+}
+
 TEST(a_voc_in_parts_is_refused)
 {
     static const struct container voc = {"VOC", SF_FORMAT_VOC | SF_FORMAT_PCM_16, false, 0, 2};
