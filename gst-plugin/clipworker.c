@@ -80,7 +80,7 @@ static gboolean is_event(const struct clip_worker *worker)
     const char *label = worker->origin->label;
     char *first = label ? g_strndup(label, strcspn(label, ":,")) : NULL;
     const struct ebb_model *model = worker->thread.session->model;
-    int index = first ? ebb_model_find_label(model, first, NULL) : -1;
+    int index = first ? ebb_model_find_label(model, g_strstrip(first), NULL) : -1;
     g_free(first);
     return index >= 0 && ebb_model_label(model, index)->kind == EBB_LABEL_EVENT;
 }

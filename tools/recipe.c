@@ -41,12 +41,23 @@ static bool is_label(const struct ebb_model *model, const char *text, size_t len
     return ebb_model_find_label(model, name, NULL) >= 0;
 }
 
+// Without the blanks around it.
+static const char *trimmed(const char *text, size_t *length)
+{
+    for (; *length > 0 && isblank((unsigned char)*text); text++)
+        --*length;
+    while (*length > 0 && isblank((unsigned char)text[*length - 1]))
+        --*length;
+    return text;
+}
+
 // The text itself where it is a label, or nothing like one.
 static const char *find_spelling(const struct ebb_model *model, const char *text, size_t *length)
 {
-    const char *spelled = text;
     if (is_label(model, text, *length))
         return text;
+    text = trimmed(text, length);
+    const char *spelled = text;
     for (int i = ebb_model_info(model)->label_count - 1; i >= 0; i--) {
         const char *label = ebb_model_label(model, i)->name;
         if (strlen(label) == *length && strncmp(label, text, *length) == 0) // a very long one
@@ -65,10 +76,13 @@ static void spell_label(struct ebb_recipe *recipe, const struct ebb_model *model
     char text[LONGEST] = "";
     size_t used = 0;
     for (const char *at = ebb_recipe_text(recipe, name); *at && used < LONGEST;) {
-        size_t part = strcspn(at, ","), length = strcspn(at, ":,"), all = length;
+        size_t part = strcspn(at, ","), length = strcspn(at, ":,");
+        bool shared = length < part;
+        size_t share_length = shared ? part - length - 1 : 0;
+        const char *share = trimmed(at + part - share_length, &share_length);
         const char *spelled = find_spelling(model, at, &length);
-        used += (size_t)snprintf(text + used, LONGEST - used, "%.*s%.*s%s", (int)length, spelled,
-                                 (int)(part - all), at + all, at[part] ? "," : "");
+        used += (size_t)snprintf(text + used, LONGEST - used, "%.*s%s%.*s%s", (int)length, spelled,
+                                 shared ? ":" : "", (int)share_length, share, at[part] ? "," : "");
         at += part + (at[part] != 0);
     }
     if (used < LONGEST && strcmp(text, ebb_recipe_text(recipe, name)) != 0)

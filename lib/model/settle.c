@@ -50,10 +50,22 @@ static bool is_label(const struct ebb_model *model, const char *name)
     return false;
 }
 
+// By its name, or by its name without the blanks around it, as in "rain:0.7, wind:0.3".
 static enum ebb_result find_label(const struct ebb_model *model, const char *name, int *index,
                                   struct ebb_error *error)
 {
-    *index = ebb_model_find_label(model, name, error);
+    const char *begin = name + strspn(name, " ");
+    size_t length = strlen(begin);
+    while (length > 0 && begin[length - 1] == ' ')
+        length--;
+    *index = ebb_model_find_label(model, name, NULL);
+    if (*index >= 0)
+        return EBB_OK;
+    char *bare = strndup(begin, length);
+    if (!bare)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a label");
+    *index = ebb_model_find_label(model, bare, error);
+    free(bare);
     return *index >= 0 ? EBB_OK : error->code;
 }
 
@@ -68,6 +80,7 @@ static enum ebb_result read_part(const struct ebb_model *model, char *part, stru
         return ebb_fail(error, EBB_INVALID, "label: \"%.60s\" has no share; a mixture is rain:0.7,wind:0.3",
                         part);
     double share = strtod(colon + 1, &end);
+    end += strspn(end, " ");
     if (end == colon + 1 || *end || !(share >= 0 && share <= 1000))
         return ebb_fail(error, EBB_INVALID, "label: the share is \"%.40s\", expected a number, 0 to 1000",
                         colon + 1);

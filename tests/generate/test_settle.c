@@ -54,6 +54,26 @@ TEST(a_mixture_has_the_mean_of_its_labels)
     scratch_remove();
 }
 
+// As people write them.
+TEST(blanks_around_a_label_are_none_of_it)
+{
+    static const struct {
+        const char *label, *negative;
+        double guidance;
+    } cases[] = {{"rain:1, kick:2 ", " wind", 3}, {"rain : 1 ,  kick: 2", "wind ", 3}, {" kick ", "", 3.5}};
+    struct ebb_model *model = with_guidance();
+    for (int i = 0; i < 3; i++) {
+        struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
+        REQUIRE_OK(ebb_recipe_set(recipe, "label", cases[i].label, e));
+        REQUIRE_OK(ebb_recipe_set(recipe, "negative", cases[i].negative, e));
+        REQUIRE_OK(ebb_model_settle(model, recipe, e));
+        REQUIRE(ebb_recipe_number(recipe, "guidance") == cases[i].guidance);
+        ebb_recipe_destroy(&recipe);
+    }
+    ebb_model_close(&model);
+    scratch_remove();
+}
+
 TEST(a_settled_recipe_makes_the_same_sound)
 {
     struct ebb_model *model = with_guidance();

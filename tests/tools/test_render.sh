@@ -185,6 +185,11 @@ fails 2 '0 to 1000' $guided --classifier-guidance nan -o x.wav
 fails 2 'guidance = 1 + w' $guided --guidance-w 2 -o x.wav
 fails 2 'from <= to' $guided --guidance-from 0.7 --guidance-to 0.2 -o x.wav
 fails 2 '0 to 1' $guided --rescale 1.5 -o x.wav
+ok "blanks around names and shares" \
+    sh -c "$render --label ' rain: 0.7 , Wind:0.3 ' -o b/ && cmp b/rain-0.7+wind-0.3-s0-000.wav mix/*.wav"
+ok "and around several labels" \
+    sh -c "$render --label 'rain, kick' -o several/ && test -f several/rain-s0-000.wav &&
+        test -f several/kick-s0-000.wav"
 fails 2 'no share' $render --label rain:0.7,wind -o x.wav
 fails 2 'all shares of .* are 0' $render --label rain:0,wind:0 -o x.wav
 fails 2 'share' $render --label rain:-1 -o x.wav
