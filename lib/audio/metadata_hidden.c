@@ -3,10 +3,10 @@
 // for it, named where it has none.
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "audio/byte_order.h"
 #include "audio/mpeg_head.h"
+#include "base/plain.h"
 #include "file_metadata.h"
 
 enum {
@@ -154,7 +154,7 @@ static void name_caf_texts(struct ebb_sound_metadata *m, const struct metadata_b
         at += at < end ? strnlen(at, (size_t)(end - at)) + 1 : 0;
         bool known = !*key;
         for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
-            known = known || strncasecmp(key, told[i], (size_t)(end - key)) == 0;
+            known = known || ebb_plain_same(key, told[i], (size_t)(end - key));
         if (!known)
             metadata_lose(m, "%.*s", (int)(end - key < 40 ? end - key : 40), key);
     }

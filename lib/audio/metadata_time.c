@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/plain.h"
 #include "file_metadata.h"
 
 // Adds to a 32-bit position; one that would pass the end of its number stays there.
@@ -152,7 +152,7 @@ void metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames)
             move_ixml(metadata, chunk, frames);
         else if (memcmp(chunk->id, "cart", 4) == 0)
             move_timers(chunk, frames);
-        else if (strncasecmp(chunk->id, "id3 ", 4) == 0)
+        else if (ebb_plain_same(chunk->id, "id3 ", 4))
             name_times(metadata, chunk);
     }
 }

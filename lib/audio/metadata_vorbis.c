@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/plain.h"
 #include "file_metadata.h"
 
 enum { MOST_COMMENTS = 10000, MOST_NAME = 40 };
@@ -17,7 +17,7 @@ struct comment {
 
 static bool is_named(const struct comment *c, const char *name)
 {
-    return c->name == strlen(name) && strncasecmp(c->text, name, c->name) == 0;
+    return c->name == strlen(name) && ebb_plain_same(c->text, name, c->name);
 }
 
 // Those that libsndfile tells, and those that speak of the encoding.

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
+
 const char *ebb_result_name(enum ebb_result result)
 {
     static const char *const names[] = {
@@ -32,7 +34,7 @@ enum ebb_result(ebb_fail)(struct ebb_error *error, enum ebb_result code, const c
         va_list args;
         va_start(args, format);
         error->code = code;
-        vsnprintf(error->message, sizeof(error->message), format, args);
+        ebb_plain_vprint(error->message, sizeof(error->message), format, args);
         va_end(args);
     }
     return code;
@@ -47,7 +49,7 @@ void ebb_explain(struct ebb_error *error, const char *format, ...)
     memcpy(old, error->message, sizeof(old));
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(error->message, sizeof(error->message), format, args);
+    int length = ebb_plain_vprint(error->message, sizeof(error->message), format, args);
     va_end(args);
     if (length >= 0 && (size_t)length < sizeof(error->message)) {
         size_t room = sizeof(error->message) - (size_t)length; // the cause is cut to it

@@ -2,9 +2,9 @@
 #include "base/file_kind.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/base.h"
+#include "base/plain.h"
 
 static const struct {
     const char *begin;
@@ -40,7 +40,7 @@ enum ebb_file_kind ebb_file_kind_of(const void *head, size_t size)
         if (header != (signs[i].kind == EBB_FILE_SAFETENSORS))
             continue;
         if (size >= signs[i].at + signs[i].length &&
-            strncasecmp((const char *)head + signs[i].at, signs[i].begin, signs[i].length) == 0)
+            ebb_plain_same((const char *)head + signs[i].at, signs[i].begin, signs[i].length))
             return signs[i].kind;
     }
     return EBB_FILE_UNKNOWN;

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/file.h"
+#include "base/plain.h"
 #include "base/text_file.h"
 
 enum { MAX_SIZE = 1 << 20, MAX_DEPTH = 32 };
@@ -419,7 +420,7 @@ int ebb_json_numbers(const struct ebb_json *j, const char *key, double *values, 
         if (to_number(entry, &values[i]) && values[i] >= low && values[i] <= high)
             continue;
         char expected[80];
-        snprintf(expected, sizeof(expected), "a number from %g to %g", low, high);
+        ebb_plain_print(expected, sizeof(expected), "a number from %g to %g", low, high);
         refuse_entry(j, key, i, entry, expected);
         return 0;
     }

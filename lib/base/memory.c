@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/plain.h"
 
 static const size_t USUAL = (size_t)512 << 20;
 
@@ -23,7 +24,7 @@ size_t ebb_memory_bound(void)
 {
     const char *text = getenv("EBB_MEMORY");
     char *end = NULL;
-    double bytes = text && *text ? strtod(text, &end) : 0;
+    double bytes = text && *text ? ebb_plain_number(text, &end) : 0;
     if (!end || end == text || !(bytes > 0) || (*end && (!power(*end) || end[1])))
         return USUAL;
     for (int i = power(*end); i > 0; i--)

@@ -10,6 +10,7 @@
 #include <ebb/ebb.h>
 
 #include "base/base.h"
+#include "base/plain.h"
 #include "diffusion/noise_address.h"
 #include "diffusion/quirks.h"
 #include "model/known_words.h"
@@ -79,7 +80,7 @@ static enum ebb_result read_part(const struct ebb_model *model, char *part, stru
     if (!colon)
         return ebb_fail(error, EBB_INVALID, "label: \"%.60s\" has no share; a mixture is rain:0.7,wind:0.3",
                         part);
-    double share = strtod(colon + 1, &end);
+    double share = ebb_plain_number(colon + 1, &end);
     end += strspn(end, " ");
     if (end == colon + 1 || *end || !(share >= 0 && share <= 1000))
         return ebb_fail(error, EBB_INVALID, "label: the share is \"%.40s\", expected a number, 0 to 1000",

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "base/plain.h"
 #include "diffusion/noise.h"
 #include "recipe/table.h"
 
@@ -69,8 +70,8 @@ static size_t digits_of(double number)
     enum { FEWEST = 6, MOST = 17 };
     size_t digits = FEWEST;
     for (char text[40]; digits < MOST; digits++) {
-        snprintf(text, sizeof(text), "%.*g", (int)digits, number);
-        if (strtod(text, NULL) == number)
+        ebb_plain_print(text, sizeof(text), "%.*g", (int)digits, number);
+        if (ebb_plain_number(text, NULL) == number)
             break;
     }
     return digits;

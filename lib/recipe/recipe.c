@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/base.h"
+#include "base/plain.h"
 #include "recipe/table.h"
 
 enum { LONGEST_TEXT = 4095 };
@@ -67,7 +68,7 @@ static bool read_number(const char *text, double *number)
     char *end;
     if (strspn(text, "+-.0123456789eE") != strlen(text))
         return false;
-    *number = strtod(text, &end);
+    *number = ebb_plain_number(text, &end);
     return end != text && !*end;
 }
 
@@ -76,7 +77,7 @@ static void spell(double number, char *text, size_t size)
 {
     for (int digits = 6; digits <= 17; digits++) {
         double back;
-        snprintf(text, size, "%.*g", digits, number);
+        ebb_plain_print(text, size, "%.*g", digits, number);
         if (read_number(text, &back) && back == number)
             return;
     }
@@ -224,7 +225,7 @@ enum ebb_result ebb_recipe_set_number(struct ebb_recipe *recipe, const char *nam
     if (!row)
         return error->code;
     char text[40];
-    snprintf(text, sizeof(text), "%.15g", number);
+    ebb_plain_print(text, sizeof(text), "%.15g", number);
     if (row->type == EBB_SETTING_TEXT || row->type == EBB_SETTING_CHOICE)
         return ebb_fail(error, EBB_INVALID, "%s takes a text, not the number %s", row->name, text);
     if (row->type == EBB_SETTING_SEED) {

@@ -3,14 +3,15 @@
 #include "recipe/table.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <ebb/sampler.h>
 
 #include "base/base.h"
 #include "base/near.h"
+#include "base/plain.h"
 
 // ---- choices ----
 
@@ -292,7 +293,7 @@ char *ebb_setting_range(const struct ebb_setting *row, char *text, size_t size)
     case EBB_SETTING_FLAG: snprintf(text, size, "true, false"); break;
     case EBB_SETTING_SEED: snprintf(text, size, "0 to 9223372036854775807"); break;
     case EBB_SETTING_WHOLE:
-    case EBB_SETTING_REAL: snprintf(text, size, "%.15g to %.15g", row->low, row->high); break;
+    case EBB_SETTING_REAL: ebb_plain_print(text, size, "%.15g to %.15g", row->low, row->high); break;
     case EBB_SETTING_TEXT: break;
     case EBB_SETTING_CHOICE: return list_choices(row, text, size);
     }
@@ -304,7 +305,7 @@ const char *ebb_setting_choose(const struct ebb_setting *row, const char *text, 
     struct ebb_near near = ebb_near_begin(text);
     const char *name;
     for (size_t i = 0; (name = row->choice(i)); i++) {
-        if (strcasecmp(name, text) == 0)
+        if (ebb_plain_same(name, text, SIZE_MAX))
             return name;
         ebb_near_try(&near, name);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comma_locale.h"
 #include "recipe/table.h"
 #include "test.h"
 
@@ -75,6 +76,33 @@ TEST(numbers_are_written_as_short_as_they_are)
 }
 
 // Both of one recording: 63 bits, as they were first, and the 53 that JavaScript reads.
+static void write_numbers(char *text, size_t size)
+{
+    struct ebb_recipe *recipe = ebb_recipe_create(EBB_VERB_GENERATE);
+    REQUIRE(recipe && ebb_recipe_set(recipe, "guidance", "1.5", NULL) == EBB_OK);
+    REQUIRE(ebb_recipe_set_number(recipe, "rescale", 0.35, NULL) == EBB_OK);
+    REQUIRE(ebb_recipe_number(recipe, "guidance") == 1.5 && ebb_recipe_number(recipe, "rescale") == 0.35);
+    REQUIRE_STRING(ebb_recipe_text(recipe, "rescale"), "0.35");
+    REQUIRE(ebb_recipe_number(recipe, "tolerance") == 1e-3); // open: the table's own text
+    REQUIRE(ebb_recipe_write(recipe, text, size) < size);
+    ebb_recipe_destroy(&recipe);
+}
+
+// Programs of a desktop call setlocale().
+TEST(a_locale_with_a_comma_changes_no_recipe)
+{
+    char plain[400], comma[400];
+    write_numbers(plain, sizeof(plain));
+    if (!comma_locale())
+        SKIP("no locale with a comma");
+    write_numbers(comma, sizeof(comma));
+    struct ebb_recipe *back = read_good(comma);
+    setlocale(LC_NUMERIC, "C");
+    REQUIRE(ebb_recipe_number(back, "guidance") == 1.5);
+    ebb_recipe_destroy(&back);
+    REQUIRE_STRING(comma, plain);
+}
+
 TEST(prints_of_before_are_those_of_now)
 {
     struct ebb_recipe *old = read_good("{\"ebb\":2,\"verb\":\"edit\",\"source_print\":8920879778819149517}");
