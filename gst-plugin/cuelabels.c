@@ -213,6 +213,7 @@ struct label_stems {
 
 struct cue_lexicon {
     GArray *entries; // of struct label_stems: the labels first, then the synonyms of those
+    GRegex *between; // what stands between the parts of a caption
 };
 
 static void clear_entry(gpointer data)
@@ -242,6 +243,7 @@ struct cue_lexicon *cue_lexicon_create(const char *const *labels)
 {
     struct cue_lexicon *lexicon = g_new0(struct cue_lexicon, 1);
     lexicon->entries = g_array_new(FALSE, FALSE, sizeof(struct label_stems));
+    lexicon->between = g_regex_new("[,;/&+]|\\b(?:and|then|with)\\b", G_REGEX_CASELESS, 0, NULL);
     g_array_set_clear_func(lexicon->entries, clear_entry);
     for (int i = 0; labels[i]; i++)
         add_entry(lexicon, labels[i], i, g_strv_contains(shy, labels[i]));
@@ -256,8 +258,10 @@ struct cue_lexicon *cue_lexicon_create(const char *const *labels)
 
 void cue_lexicon_destroy(struct cue_lexicon **lexicon)
 {
-    if (*lexicon)
+    if (*lexicon) {
         g_array_unref((*lexicon)->entries);
+        g_regex_unref((*lexicon)->between);
+    }
     g_clear_pointer(lexicon, g_free);
 }
 
@@ -326,12 +330,9 @@ static gboolean is_spoken(const char *text)
 }
 
 // "rain and wind" -> "rain", "wind"
-static GStrv parts_of(const char *text, guint most)
+static GStrv parts_of(const struct cue_lexicon *lexicon, const char *text, guint most)
 {
-    GRegex *between = g_regex_new("[,;/&+]|\\b(?:and|then|with)\\b", G_REGEX_CASELESS, 0, NULL);
-    GStrv parts = g_regex_split_full(between, text, -1, 0, 0, (gint)most, NULL);
-    g_regex_unref(between);
-    return parts;
+    return g_regex_split_full(lexicon->between, text, -1, 0, 0, (gint)most, NULL);
 }
 
 // The stem itself, or its adverb: "soft", and "softli" of "softly".
@@ -373,7 +374,7 @@ static gboolean read_caption(const struct cue_lexicon *lexicon, const char *text
 {
     struct cue_sounds found = {.count = 0};
     gboolean understood = FALSE, names = TRUE;
-    GStrv parts = parts_of(text, *parts_left);
+    GStrv parts = parts_of(lexicon, text, *parts_left);
     *parts_left -= MIN(*parts_left, g_strv_length(parts));
     for (gsize i = 0; parts[i]; i++) {
         GStrv words = stems_of(parts[i]);
