@@ -14,6 +14,19 @@ const struct ebb_added_token *ebb_added_find(const struct ebb_added *added, cons
     return NULL;
 }
 
+static bool make_room(struct ebb_added *added)
+{
+    if (added->count < added->capacity)
+        return true;
+    int capacity = 2 * added->capacity + 16;
+    struct ebb_added_token *grown = realloc(added->token, (size_t)capacity * sizeof(*grown));
+    if (!grown)
+        return false;
+    added->token = grown;
+    added->capacity = capacity;
+    return true;
+}
+
 enum ebb_result ebb_added_add(struct ebb_added *added, const struct ebb_added_token *token,
                               struct ebb_error *error)
 {
@@ -29,15 +42,10 @@ enum ebb_result ebb_added_add(struct ebb_added *added, const struct ebb_added_to
     if (added->count == EBB_MOST_ADDED || strlen(token->content) > EBB_LONGEST_TOKEN)
         return ebb_fail(error, EBB_UNSUPPORTED, "more than %d added tokens, or one of more than %d bytes",
                         EBB_MOST_ADDED, EBB_LONGEST_TOKEN);
-    struct ebb_added_token *grown = realloc(added->token, ((size_t)added->count + 1) * sizeof(*grown));
-    if (grown)
-        added->token = grown;
     struct ebb_added_token copy = *token;
-    copy.content = strdup(token->content);
-    if (!grown || !copy.content) {
-        free(copy.content);
+    copy.content = make_room(added) ? strdup(token->content) : NULL;
+    if (!copy.content)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for added tokens");
-    }
     added->token[added->count++] = copy;
     return EBB_OK;
 }

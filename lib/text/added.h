@@ -18,7 +18,7 @@ struct ebb_added_token {
 
 struct ebb_added {
     struct ebb_added_token *token;
-    int count;
+    int count, capacity;
     struct ebb_trie *plain, *normalized; // content -> number of the token
 };
 

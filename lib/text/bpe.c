@@ -34,17 +34,22 @@ static void make_alphabet(int32_t character[BYTES])
     }
 }
 
-static bool find_byte(const struct ebb_bpe *bpe, int byte, const char *suffix, int unknown, int *id)
+static int find_token(const struct ebb_bpe *bpe, const struct ebb_text_buffer *token, int unknown)
 {
-    struct ebb_text_buffer token = {0};
-    ebb_text_add_character(&token, bpe->character[byte]);
-    ebb_text_add(&token, suffix, strlen(suffix));
-    if (!token.failed)
-        *id = ebb_vocabulary_find(bpe->vocabulary, token.text, token.size);
-    *id = *id < 0 ? unknown : *id;
-    bool failed = token.failed;
-    ebb_text_clear(&token);
-    return !failed;
+    int id = token->failed ? -1 : ebb_vocabulary_find(bpe->vocabulary, token->text, token->size);
+    return id < 0 ? unknown : id;
+}
+
+// The two tokens of a byte. `token` holds them in turn.
+static bool find_byte(struct ebb_bpe *bpe, int byte, int unknown, struct ebb_text_buffer *token)
+{
+    token->size = 0;
+    ebb_text_add_character(token, bpe->character[byte]);
+    bpe->inner[byte] = bpe->last[byte] = find_token(bpe, token, unknown);
+    ebb_text_add(token, bpe->suffix, strlen(bpe->suffix));
+    if (*bpe->suffix)
+        bpe->last[byte] = find_token(bpe, token, unknown);
+    return !token->failed;
 }
 
 struct ebb_bpe *ebb_bpe_create(const struct ebb_vocabulary *vocabulary, const char *suffix, int unknown,
@@ -52,14 +57,15 @@ struct ebb_bpe *ebb_bpe_create(const struct ebb_vocabulary *vocabulary, const ch
 {
     struct ebb_bpe *bpe = ebb_alloc(1, sizeof(*bpe));
     bool made = bpe != NULL;
+    struct ebb_text_buffer token = {0};
     if (made) {
         bpe->vocabulary = vocabulary;
         strncpy(bpe->suffix, suffix, sizeof(bpe->suffix) - 1);
         make_alphabet(bpe->character);
     }
     for (int byte = 0; made && byte < BYTES; byte++)
-        made = find_byte(bpe, byte, "", unknown, &bpe->inner[byte]) &&
-               find_byte(bpe, byte, suffix, unknown, &bpe->last[byte]);
+        made = find_byte(bpe, byte, unknown, &token);
+    ebb_text_clear(&token);
     if (made)
         return bpe;
     ebb_bpe_destroy(&bpe);
