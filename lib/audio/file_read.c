@@ -358,11 +358,14 @@ static enum ebb_result append_block(struct ebb_sound_reader *reader, struct ebb_
 static enum ebb_result read_samples(struct ebb_sound_reader *reader, struct ebb_sound *sound,
                                     double **doubles, struct ebb_error *error)
 {
+    enum { NEAR = 1 << 14 }; // samples: what is read at a time stays in the processor's cache
     size_t capacity = 0, promised = reader->info.frames;
+    const size_t channels = (size_t)sound->channels, most = channels < NEAR ? NEAR / channels : 1;
+    const size_t step = promised < most ? promised + 1 : most; // a short sound is read at once
     enum ebb_result result = promised == SIZE_MAX ? EBB_OK : check_room(reader, promised, error);
-    for (size_t step = 1 << 16, got = step; got == step && result == EBB_OK;) {
+    for (size_t got = step; got == step && result == EBB_OK;) {
         if (capacity - sound->frames < step) {
-            capacity = capacity ? 2 * capacity : promised < 1 << 20 ? promised + 2 * step : 1 << 20;
+            capacity = capacity ? 2 * capacity : step;
             result = grow(reader, sound, doubles, capacity, error);
         }
         got = 0;

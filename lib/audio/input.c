@@ -37,7 +37,7 @@ struct ebb_sound_input {
     unsigned char *head;
     size_t head_size;
     uint64_t passed; // bytes before the window
-    unsigned char window[BLOCK];
+    unsigned char *window; // BLOCK bytes; NULL: a file
     size_t window_size;
     bool pipe_ended;
 
@@ -326,10 +326,11 @@ static void measure_pipe(struct ebb_sound_input *in)
 
 static bool lacks_last_page(struct ebb_sound_input *in)
 {
-    unsigned char magic[4], *last = malloc(EBB_OGG_TAIL);
+    unsigned char magic[4];
     size_t size = in->bytes < EBB_OGG_TAIL ? (size_t)in->bytes : EBB_OGG_TAIL;
-    bool ogg = last && peek(in, 0, magic, sizeof(magic)) && memcmp(magic, "OggS", 4) == 0;
-    bool lacks = ogg && peek(in, in->bytes - size, last, size) && !ebb_ogg_ends(last, size);
+    bool ogg = peek(in, 0, magic, sizeof(magic)) && memcmp(magic, "OggS", 4) == 0;
+    unsigned char *last = ogg ? malloc(size) : NULL;
+    bool lacks = last && peek(in, in->bytes - size, last, size) && !ebb_ogg_ends(last, size);
     free(last);
     return lacks;
 }
@@ -598,6 +599,8 @@ static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, 
     in->bytes = in->stream ? 0 : (uint64_t)info.st_size;
     if (!in->stream && in->bytes == 0)
         return ebb_fail(error, EBB_CORRUPT, "%s: an empty file", in->name);
+    if (in->stream && !(in->window = malloc(BLOCK)))
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", in->name);
     pass_tag(in);
     ebb_layout_find(&in->layout, peek, in);
     if (in->failure)
@@ -644,6 +647,7 @@ void ebb_sound_input_close(struct ebb_sound_input **input)
     if (in->owned)
         close(in->fd);
     free(in->head);
+    free(in->window);
     free(in->name);
     free(in);
     *input = NULL;

@@ -47,8 +47,12 @@ static bool take_texts(struct ebb_sound_metadata *m, SNDFILE *file)
 
 // ---- broadcast and cart chunks ----
 
+// Nearly no file has either: a small struct tells whether it is there.
 static bool take_broadcast(struct ebb_sound_metadata *m, SNDFILE *file)
 {
+    SF_BROADCAST_INFO some = {0};
+    if (sf_command(file, SFC_GET_BROADCAST_INFO, &some, sizeof(some)) != SF_TRUE)
+        return true;
     broadcast_info *b = calloc(1, sizeof(*b));
     if (!b)
         return false;
@@ -84,6 +88,9 @@ static bool take_broadcast(struct ebb_sound_metadata *m, SNDFILE *file)
 // The struct is the chunk, but for its numbers.
 static bool take_cart(struct ebb_sound_metadata *m, SNDFILE *file)
 {
+    SF_CART_INFO some = {0};
+    if (sf_command(file, SFC_GET_CART_INFO, &some, sizeof(some)) != SF_TRUE)
+        return true;
     cart_info *c = calloc(1, sizeof(*c));
     if (!c)
         return false;
