@@ -31,16 +31,33 @@ struct weight_file { // one of the model's, or a shard of one
 
 struct ebb_weight_files {
     char *folder;
-    struct weight_file parts[MAX_SHARDS];
-    int count;
+    struct weight_file *parts;
+    int count, room;
     const struct ebb_weights *weights; // that the files are bound to; borrowed
 };
 
 // ---- opening ----
 
+// A new part, all zero; NULL: out of memory. Other parts may move.
+static struct weight_file *new_part(struct ebb_weight_files *t)
+{
+    if (t->count == t->room) {
+        int room = 2 * t->room + 1; // nearly all models have one file
+        struct weight_file *parts = realloc(t->parts, (size_t)room * sizeof(*parts));
+        if (!parts)
+            return NULL;
+        t->parts = parts;
+        t->room = room;
+    }
+    t->parts[t->count] = (struct weight_file){0};
+    return &t->parts[t->count++];
+}
+
 static enum ebb_result add_part(struct ebb_weight_files *t, const char *name, struct ebb_error *error)
 {
-    struct weight_file *part = &t->parts[t->count++];
+    struct weight_file *part = new_part(t);
+    if (!part)
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", t->folder);
     char *path = ebb_path_join(t->folder, name);
     part->name = strdup(name);
     enum ebb_result result = path && part->name ? EBB_OK : EBB_OUT_OF_MEMORY;
@@ -92,7 +109,7 @@ static enum ebb_result read_map(struct ebb_weight_files *t, const struct ebb_jso
 {
     struct ebb_json map = ebb_json_object(j, "weight_map");
     char shown[96];
-    if (!map.object)
+    if (!map.object || !ebb_json_next_key(&map, NULL))
         ebb_json_refuse(j, "weight_map", EBB_CORRUPT, "an object of file names");
     for (const char *name = NULL; (name = ebb_json_next_key(&map, name));) {
         const char *shard = ebb_json_string(&map, name, "");
@@ -163,6 +180,7 @@ void ebb_weight_files_close(struct ebb_weight_files **tensors)
         free(t->parts[i].targets);
         free(t->parts[i].name);
     }
+    free(t->parts);
     free(t->folder);
     free(t);
     *tensors = NULL;

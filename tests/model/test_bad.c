@@ -477,6 +477,7 @@ TEST(shards_that_do_not_fit)
         {"\"diffusion_pytorch_model-00001-of-00003.safetensors\"", "7", "a string"},
         {"-00001-of-00003", "-00002-of-00003", "is not in"},
         {"\"weight_map\"", "\"map\"", "weight_map"},
+        {"\"weight_map\": {", "\"weight_map\": {}, \"old\": {", "weight_map"},
         {"\"weight_map\": {",
          "\"weight_map\": {\"more\": \"diffusion_pytorch_model-00001-of-00003.safetensors\",", "is not in"},
         {"\"conv_in.bias\"", "\"conv_in.other\"", "is not in"},
