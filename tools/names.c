@@ -117,17 +117,16 @@ static void append_value(char *out, size_t size, const char *text)
     out[used] = 0;
 }
 
-static void append_char(char *out, size_t size, char c)
+static void append_char(char *out, size_t size, size_t *used, char c)
 {
-    size_t used = strlen(out);
-    if (used + 1 < size) {
-        out[used] = c;
-        out[used + 1] = 0;
+    if (*used + 1 < size) {
+        out[(*used)++] = c;
+        out[*used] = 0;
     }
 }
 
 static int append_field(char *out, size_t size, const char *at, const struct name_context *context,
-                        size_t *length)
+                        size_t *used, size_t *length)
 {
     char text[SOUND_NAME] = "";
     struct name_field field;
@@ -138,6 +137,7 @@ static int append_field(char *out, size_t size, const char *at, const struct nam
         snprintf(out + strlen(out), size - strlen(out), "%s", text);
     else if (!code)
         append_value(out, size, text);
+    *used = strlen(out);
     *length = field.length;
     return code;
 }
@@ -145,15 +145,16 @@ static int append_field(char *out, size_t size, const char *at, const struct nam
 int names_expand(char *out, size_t size, const char *pattern, const struct name_context *context)
 {
     int code = TOOL_OK;
+    size_t used = strlen(out);
     for (size_t step; *pattern && !code; pattern += step) {
         bool twice = (*pattern == '{' || *pattern == '}') && pattern[1] == *pattern;
         step = twice ? 2 : 1;
         if (!twice && *pattern == '{')
-            code = append_field(out, size, pattern, context, &step);
+            code = append_field(out, size, pattern, context, &used, &step);
         else if (!twice && *pattern == '}')
             code = tool_fail(TOOL_USAGE, "%s: a } without its {; {{ and }} are braces", context->what);
         else
-            append_char(out, size, *pattern);
+            append_char(out, size, &used, *pattern);
     }
     return code;
 }

@@ -85,6 +85,12 @@ static enum ebb_result prepare(const char *path, const char *text, size_t size, 
     int depth = 0;
     bool string = false;
     for (size_t i = 0; i < size;) {
+        size_t plain = strcspn(text + i, "\"\\{}[]NI-"); // all that is looked at here
+        memcpy(out, text + i, plain);
+        out += plain;
+        i += plain;
+        if (i >= size)
+            break;
         const struct python_number *number = python && !string ? python_number_at(text + i) : NULL;
         if (number) {
             out = stpcpy(out, number->string);

@@ -257,7 +257,7 @@ const struct ebb_setting *ebb_setting_look(enum ebb_verb verb, const char *name)
 const struct ebb_setting *ebb_setting_find(enum ebb_verb verb, const char *name, struct ebb_error *error)
 {
     const struct ebb_setting *row = ebb_setting_look(verb, name);
-    if (row)
+    if (row || !error) // without a message nobody hears of a near name
         return row;
     struct ebb_near near = ebb_near_begin(name);
     EBB_EACH_SETTING (other)
