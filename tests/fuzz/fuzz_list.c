@@ -5,6 +5,7 @@
 
 #include "../../tools/sound.h"
 #include "fuzz.h"
+#include "memory_files.h"
 
 static struct tool_model m;
 
@@ -47,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ebb_recipe *base = ebb_recipe_create(EBB_VERB_GENERATE);
     const struct sound_naming naming = {.seeds = size % 7 == 0 ? 3 : 1};
     tool_say_at_most(0);
-    struct sound_rows *rows = sound_rows_read(fuzz_file(data, size), base, m.model, &naming, &code);
+    memory_file_put("sounds", data, size);
+    struct sound_rows *rows = sound_rows_read("sounds", base, m.model, &naming, &code);
     CHECK((rows != NULL) == (code == TOOL_OK));
     if (rows) {
         struct sound_source source = sound_rows_source(rows);

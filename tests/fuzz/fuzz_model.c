@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The text files of a model's folder that belong to no network: the first byte chooses one, the rest is its
-// content. The folder's networks are the smallest there are, made here: with others, nearly all of the time
-// would go into reading the headers of their weights.
+// content. The folder's networks are the smallest there are, made here, and most inputs share them: otherwise
+// nearly all of the time would go into reading the headers of their weights.
 #include <ebb/model.h>
 
 #include "diffusers/network_class.h"
 #include "fuzz.h"
+#include "memory_files.h"
+#include "model/network.h"
 
 static const char unet[] = "{\"_class_name\": \"UNet2DModel\", \"block_out_channels\": [4], "
                            "\"down_block_types\": [\"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\"], "
@@ -38,9 +40,58 @@ static const struct {
 };
 enum { FILES = sizeof(files) / sizeof(files[0]) };
 
+// Folders that are there, and those that might be.
+static const char *const folders[] = {"unet", "vae", "scheduler", "mel"};
+static const char *const others[] = {"vqvae",          "classifier",       "text_encoder",   "vocoder",
+                                     "text_encoder_2", "projection_model", "language_model", "tokenizer"};
+
+// ---- networks that stay open ----
+
+static struct {
+    char folder[300];
+    struct ebb_network *network;
+} kept[2];
+static bool anew; // this input opens its networks itself
+
+struct ebb_network *__real_ebb_network_open(const char *folder, int roles, struct ebb_error *error);
+struct ebb_network *__wrap_ebb_network_open(const char *folder, int roles, struct ebb_error *error);
+
+static void keep_network(int i, const char *name, enum ebb_network_role role)
+{
+    static struct ebb_error error; // the network's config remembers it
+    snprintf(kept[i].folder, sizeof(kept[i].folder), "%s/%s", fuzz_folder(), name);
+    kept[i].network = __real_ebb_network_open(kept[i].folder, (int)role, &error);
+    CHECK(kept[i].network);
+}
+
+// As when another model of the same files is open. What that one's ebb.json said of their sums is forgotten.
+struct ebb_network *__wrap_ebb_network_open(const char *folder, int roles, struct ebb_error *error)
+{
+    struct ebb_network *found = NULL;
+    for (int i = 0; i < 2; i++)
+        if (!anew && kept[i].network && strcmp(kept[i].folder, folder) == 0)
+            found = kept[i].network;
+    if (!found)
+        return __real_ebb_network_open(folder, roles, error);
+    for (int i = 0; i < ebb_weight_files_count(found->files); i++)
+        ebb_weight_files_expect(found->files, i, "");
+    found->references++;
+    return found;
+}
+
+// ---- the folder ----
+
+// NULL: no such file.
+static void put_file(const char *name, const uint8_t *data, size_t size)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+    memory_file_put(path, data, size);
+}
+
 static void put_text(const char *name, const char *text)
 {
-    fuzz_put(name, (const uint8_t *)text, strlen(text));
+    put_file(name, (const uint8_t *)text, text ? strlen(text) : 0);
 }
 
 static void put_folder(const char *name)
@@ -84,7 +135,7 @@ static void put_network(const char *folder, const char *config)
     struct ebb_json_file json;
     put_folder(folder);
     snprintf(path, sizeof(path), "%s/config.json", folder);
-    put_text(path, config);
+    fuzz_put(path, (const uint8_t *)config, strlen(config));
     CHECK(ebb_json_parse(&json, path, config, strlen(config), NULL) == EBB_OK);
     const struct ebb_network_class *class = ebb_network_class_of(&json, ~0);
     void *net = class ? class->create(&json) : NULL;
@@ -106,14 +157,19 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     put_folder("scheduler");
     put_folder("mel");
     for (int i = 0; i < FILES; i++)
-        if (files[i].usual)
-            put_text(files[i].name, files[i].usual);
+        put_text(files[i].name, files[i].usual);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        put_text(others[i], NULL);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+        put_text(folders[i], ""); // asked for as a path that exists
     put_text("ebb.json", manifest);
     struct ebb_model *model = ebb_model_open(fuzz_folder(), &error);
     if (!model)
         fprintf(stderr, "%s\n", error.message);
     CHECK(model);
     ebb_model_close(&model);
+    keep_network(0, "unet", EBB_ROLE_UNET);
+    keep_network(1, "vae", EBB_ROLE_AUTOENCODER);
     return 0;
 }
 
@@ -129,25 +185,19 @@ static void check(struct ebb_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static bool has_manifest = true;
+    enum { SELDOM = 64 };
     if (size == 0)
         return 0;
     int which = data[0] % FILES;
     struct ebb_error error = {0};
-    if (files[which].beside_manifest && !has_manifest)
-        put_text("ebb.json", manifest);
-    if (!files[which].beside_manifest && has_manifest)
-        fuzz_remove("ebb.json");
-    has_manifest = files[which].beside_manifest;
-    fuzz_put(files[which].name, data + 1, size - 1);
+    anew = size % SELDOM == 0;
+    put_text("ebb.json", files[which].beside_manifest ? manifest : NULL);
+    put_file(files[which].name, data + 1, size - 1);
     struct ebb_model *model = ebb_model_open(fuzz_folder(), &error);
     CHECK(model || (error.code != EBB_OK && *error.message));
     if (model)
         check(model);
     ebb_model_close(&model);
-    if (files[which].usual)
-        put_text(files[which].name, files[which].usual);
-    else
-        fuzz_remove(files[which].name);
+    put_text(files[which].name, files[which].usual);
     return 0;
 }

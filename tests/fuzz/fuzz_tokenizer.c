@@ -4,6 +4,7 @@
 #include <ebb/tokens.h>
 
 #include "fuzz.h"
+#include "memory_files.h"
 
 static void encode(const struct ebb_tokenizer *tokenizer, const char *text, size_t size)
 {
@@ -13,28 +14,27 @@ static void encode(const struct ebb_tokenizer *tokenizer, const char *text, size
     ebb_tokens_clear(&tokens);
 }
 
-enum { VOCAB, MERGES, WHOLE, SPIECE, CONFIG, FILES };
-static const char *const names[FILES] = {"vocab.json", "merges.txt", "tokenizer.json", "spiece.model",
-                                         "tokenizer_config.json"};
-static bool there[FILES];
+enum { VOCAB, MERGES, WHOLE, SPIECE, CONFIG, SPECIAL, EXTRA, FILES };
+static const char *const names[FILES] = {"vocab.json",
+                                         "merges.txt",
+                                         "tokenizer.json",
+                                         "spiece.model",
+                                         "tokenizer_config.json",
+                                         "special_tokens_map.json",
+                                         "added_tokens.json"};
 
 static void put(int file, const uint8_t *data, size_t size)
 {
-    fuzz_put(names[file], data, size);
-    there[file] = true;
-}
-
-static void remove_files(void)
-{
-    for (int i = 0; i < FILES; i++)
-        if (there[i])
-            fuzz_remove(names[i]);
-    memset(there, 0, sizeof(there));
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), names[file]);
+    memory_file_put(path, data, size);
 }
 
 static void write_files(const uint8_t *data, size_t size)
 {
-    remove_files();
+    static char config[64];
+    for (int i = 0; i < FILES; i++)
+        put(i, NULL, 0);
     const uint8_t *rest = data + 1, *zero = memchr(rest, 0, size - 1);
     size_t first = zero ? (size_t)(zero - rest) : size - 1;
     if (data[0] % 3 == 0) {
@@ -45,10 +45,9 @@ static void write_files(const uint8_t *data, size_t size)
     }
     if (data[0] / 3 % 4) {
         static const char *const classes[] = {"CLIPTokenizer", "RobertaTokenizer", "T5Tokenizer"};
-        char text[64];
-        int length = snprintf(text, sizeof(text), "{\"tokenizer_class\": \"%s\"}",
+        int length = snprintf(config, sizeof(config), "{\"tokenizer_class\": \"%s\"}",
                               classes[data[0] / 3 % 4 - 1]);
-        put(CONFIG, (const uint8_t *)text, (size_t)length);
+        put(CONFIG, (const uint8_t *)config, (size_t)length);
     }
 }
 

@@ -156,6 +156,27 @@ def all_tokenizers():
     yield from tokenizers()
 
 
+def tokenizer_configs():
+    names = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+    for i, name in enumerate(names):
+        for text in compact(files(f"golden/tokenizers/*/{name}", f"golden/**/tokenizer*/{name}")):
+            yield from (bytes([i + 3 * whole]) + text for whole in (0, 1))
+    token = (
+        '{"content":"<x>","lstrip":true,"rstrip":true,"single_word":true,"normalized":true,"special":false}'
+    )
+    for name in ("CLIPTokenizer", "RobertaTokenizerFast", "GPT2Tokenizer", "T5Tokenizer"):
+        config = (
+            f'{{"tokenizer_class":"{name}","model_max_length":8,"extra_ids":3,"add_prefix_space":true,'
+            f'"add_bos_token":true,"added_tokens_decoder":{{"7":{token},"3":{token}}},'
+            f'"additional_special_tokens":["<y>",{token}],"bos_token":{token},"pad_token":"<pad>"}}'
+        )
+        yield from (bytes([3 * whole]) + config.encode() for whole in (0, 1))
+    yield from (
+        bytes([1 + 3 * whole]) + f'{{"eos_token":{token},"unk_token":"r"}}'.encode() for whole in (0, 1)
+    )
+    yield from (bytes([2 + 3 * whole]) + b'{"<mask>":9,"<x>":7}' for whole in (0, 1))
+
+
 def begun():
     """The heads of coded sounds, with some of what follows."""
     for data in files("../examples/audio/*.flac", "../examples/audio/*.wav"):
@@ -196,6 +217,11 @@ CUES = (
     "{\\an8}[bird]",
     "\u266a la la \u266a",
     "sea waves",
+)
+WEIGHT_INDEX = (
+    '{"metadata":{},"weight_map":{"x":"a.safetensors","y":"a.safetensors","z":"b.safetensors"}}',
+    '{"weight_map":{"x":"a.safetensors","y":"../a.safetensors"}}',
+    '{"weight_map":{"z":"b.safetensors"}}',
 )
 LISTS = (
     "label,seed,name\nkick,1,a\nbell,2,b\n",
@@ -238,6 +264,8 @@ SEEDS = {
     "scheduler": (700, lambda: compact(files("models/*/scheduler/*.json", "golden/loops/*/*.json"))),
     "sound": (1500, begun),  # beside those of seed_sounds.c
     "tokenizer": (1500, all_tokenizers),
+    "tokenizer_config": (1000, tokenizer_configs),
+    "weight_index": (400, lambda: [text.encode() for text in WEIGHT_INDEX]),
     "torch_file": (1500, lambda: files("golden/torch/bad/*.bin", "golden/torch/*/pytorch/*.bin")),
 }
 
