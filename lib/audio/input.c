@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audio/byte_order.h"
 #include "audio/container.h"
 #include "audio/fixed_header.h"
 #include "audio/mpeg_head.h"
@@ -36,7 +37,7 @@ struct ebb_sound_input {
     // What a pipe has given: all of its head, and a window that moves on.
     unsigned char *head;
     size_t head_size;
-    uint64_t passed; // bytes before the window
+    uint64_t passed;       // bytes before the window
     unsigned char *window; // BLOCK bytes; NULL: a file
     size_t window_size;
     bool pipe_ended;
@@ -51,6 +52,7 @@ struct ebb_sound_input {
     uint64_t about;     // frames of an MP3 that does not tell
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
+    uint64_t list_at;   // where libsndfile found a LIST
     bool at_end, lacks_end, gave_up;
     int failure; // errno
 };
@@ -218,6 +220,47 @@ static void mend(const struct ebb_sound_input *in, uint64_t at, unsigned char *b
         overlay(l->patches[i].at, l->patches[i].bytes, sizeof(l->patches[i].bytes), at, bytes, size);
 }
 
+// ---- lists that libsndfile does not leave ----
+
+// Whether a number stands among these bytes that wraps around 32 bits when it is added to their count, in
+// either order of its bytes.
+static bool can_wrap(const struct ebb_sound_input *in, uint64_t at, uint64_t count)
+{
+    enum { PIECE = 4096, MOST = 16 << 20, HEAD = 8 };
+    unsigned char piece[PIECE];
+    bool wraps = count > MOST;
+    const uint64_t most = UINT32_MAX - HEAD - count;
+    for (uint64_t done = 0; !wraps && done + 4 <= count; done += PIECE - 3) {
+        size_t size = count - done < PIECE ? (size_t)(count - done) : PIECE;
+        wraps = !ebb_sound_input_look(in, at + done, piece, size);
+        for (size_t i = 0; !wraps && i + 4 <= size; i++)
+            wraps = ebb_little(piece + i, 4) > most || ebb_big(piece + i, 4) > most;
+    }
+    return wraps;
+}
+
+// A size in a LIST that wraps leads libsndfile 1.2 back to where it was, for ever. Such a LIST gets a name
+// that it passes over. Its metadata is read elsewhere. False: it cannot be passed over either.
+// https://github.com/libsndfile/libsndfile/issues/1118
+static bool mend_list(struct ebb_sound_input *in, uint64_t at, unsigned char name[4])
+{
+    enum { HEAD = 8 };
+    unsigned char field[4], magic[4];
+    bool list = memcmp(name, "LIST", 4) == 0;
+    if (!list && (memcmp(name, "INFO", 4) != 0 || (in->list_at && at == in->list_at + HEAD)))
+        return true; // a list's INFO has no size
+    in->list_at = list ? at : in->list_at;
+    if (!ebb_sound_input_look(in, 0, magic, 4) || !ebb_sound_input_look(in, at + 4, field, 4))
+        return false;
+    uint64_t left = in->stream ? in->head_size : in->bytes;
+    left = left > at + HEAD ? left - at - HEAD : 0;
+    uint64_t size = memcmp(magic, "RIFX", 4) == 0 ? ebb_big(field, 4) : ebb_little(field, 4);
+    if (!can_wrap(in, at + HEAD, size < left ? size : left))
+        return true;
+    memcpy(name, "JUNK", 4);
+    return size <= left;
+}
+
 // ---- what libsndfile sees ----
 
 static sf_count_t shown_size(void *user)
@@ -264,6 +307,10 @@ static sf_count_t read_shown(void *bytes, sf_count_t count, void *user)
     unsigned char *rest = (unsigned char *)bytes + done;
     size_t got = in->stream ? read_pipe(in, at, rest, left) : read_file(in, at, rest, left);
     mend(in, at, rest, got);
+    if (in->opening_reads >= 0 && size == 4 && got == 4 && !mend_list(in, at, rest)) {
+        in->opening_reads = MOST_OPENING_READS; // the file ends here
+        return 0;
+    }
     in->position += got;
     in->at_end = in->at_end || done + got < size;
     return (sf_count_t)(done + got);

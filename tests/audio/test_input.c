@@ -435,6 +435,32 @@ TEST(chunks_without_end_are_refused_at_once)
     alarm(0);
 }
 
+// Sizes that wrap around 32 bits, on which libsndfile goes round for ever: in a LIST in front of the samples
+// and behind them, in one that is longer than the file, and under a name that has no size elsewhere.
+TEST(a_list_with_a_size_that_wraps_is_passed_over)
+{
+    enum { LIST = 20, BEFORE = 36 };
+    static unsigned char with[LIST + HEAD + 2 * FRAMES], list[] = "LIST\x0c\0\0\0INFOabcd\xf8\xff\xff\xff";
+    make_wav(2 * FRAMES);
+    alarm(10);
+    for (int i = 0; i < 2; i++, memcpy(list, "INFO", 4)) {
+        memcpy(with, bytes, BEFORE);
+        memcpy(with + BEFORE, list, LIST);
+        memcpy(with + BEFORE + LIST, bytes + BEFORE, sizeof(with) - BEFORE - LIST);
+        write_bytes(with, sizeof(with));
+        expect("in front", values, FRAMES, false);
+    }
+    memcpy(list, "LIST", 4);
+    memcpy(with, bytes, HEAD + 2 * FRAMES);
+    for (int size = 0x0c; size <= 0xff; size += 0xff - 0x0c) {
+        list[4] = (unsigned char)size;
+        memcpy(with + HEAD + 2 * FRAMES, list, LIST);
+        write_bytes(with, sizeof(with));
+        expect("behind", values, FRAMES, false);
+    }
+    alarm(0);
+}
+
 TEST(a_pipe_is_kept_up_to_a_bound)
 {
     static const char text[5000];
