@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Devices, buffers, blend, sum of squares, and the threads of `cpu`.
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/cpu/cores.h"
 #include "backend/cpu/pool.h"
 #include "graph/fixture.h"
 
@@ -214,6 +216,30 @@ TEST(two_callers_share_a_pool)
     pthread_join(beside, &good);
     REQUIRE(mine && good);
     cpu_pool_destroy(&pool);
+}
+
+// taskset, Slurm and containers leave a process some of the CPUs.
+TEST(threads_are_as_many_as_the_cores_that_the_process_may_use)
+{
+    cpu_set_t all, one;
+    REQUIRE(sched_getaffinity(0, sizeof(all), &all) == 0);
+    CPU_ZERO(&one); // the last CPU: its core may be known by another one's number
+    for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && CPU_COUNT(&one) == 0; cpu--) // the last: cpu 0 may be its
+                                                                             // sibling
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &one);
+    REQUIRE(sched_setaffinity(0, sizeof(one), &one) == 0);
+    struct ebb_device *d = ebb_device_create("cpu", 0, NULL, NULL);
+    REQUIRE(sched_setaffinity(0, sizeof(all), &all) == 0);
+    REQUIRE(d && strstr(ebb_device_description(d), "cpu: 1 thread,"));
+    ebb_device_destroy(&d);
+}
+
+TEST(a_control_group_grants_cpus)
+{
+    REQUIRE(cpu_quota("150000 100000\n") == 2 && cpu_quota("50000 100000\n") == 1);
+    REQUIRE(cpu_quota("800000 100000\n") == 8);
+    REQUIRE(cpu_quota("max 100000\n") == 0 && cpu_quota("") == 0 && cpu_quota("-1 0\n") == 0);
 }
 
 TEST_MAIN

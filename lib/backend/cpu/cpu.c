@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backend/cpu/amx.h"
+#include "backend/cpu/cores.h"
 #include "backend/cpu/cpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef EBB_CPU_X86
 #include <cpuid.h>
@@ -40,8 +40,8 @@ static bool has_avx2(void)
 {
     unsigned a, b, c = 0, d;
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
-           (c & bit_F16C);
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 #endif
 
@@ -91,26 +91,6 @@ static bool choose(const char *name, struct cpu_device *cpu)
     return cpu->kernels && (!amx || (cpu->amx && cpu_amx_ask()));
 }
 
-// Number of physical cores that this process may use. Two threads of one core share its arithmetic units, so
-// more threads would not be faster.
-static int physical_cores(void)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN), cores = 0;
-    for (long i = 0; i < cpus && i < 1024; i++) {
-        char path[96];
-        snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list", i);
-        FILE *file = fopen(path, "r");
-        long first = i;
-        if (file) {
-            if (fscanf(file, "%ld", &first) != 1)
-                first = i;
-            fclose(file);
-        }
-        cores += first == i;
-    }
-    return cores > 0 ? (int)cores : 1;
-}
-
 static void cpu_close(struct ebb_device *device)
 {
     struct cpu_device *cpu = device->state;
@@ -125,7 +105,7 @@ static enum ebb_result cpu_open(struct ebb_device *device, const char *which, in
     struct cpu_device chosen = {0}, *cpu;
     if (!choose(which, &chosen))
         return ebb_fail(error, EBB_NO_DEVICE, "device cpu:%s: this machine or build does not have it", which);
-    threads = threads ? threads : physical_cores();
+    threads = threads ? threads : cpu_cores();
     device->state = cpu = ebb_alloc(1, sizeof(*cpu));
     if (!cpu || !(chosen.pool = cpu_pool_create(threads))) {
         free(cpu);

@@ -16,9 +16,9 @@ EBB_BEGIN_DECLS
 struct ebb_device;
 
 // Makes a device ready. NULL as `name` is "auto": the best usable GPU, otherwise the CPU; the log says
-// which and why. `threads` is the number of CPU threads; 0: one for each physical core. `log` is borrowed,
-// must outlive the device and may be NULL. NULL on failure. Any number of models and threads may share a
-// device.
+// which and why. `threads` is the number of CPU threads; 0: one for each physical core that the calling
+// thread and its control group may use. `log` is borrowed, must outlive the device and may be NULL. NULL on
+// failure. Any number of models and threads may share a device.
 EBB_API struct ebb_device *ebb_device_create(const char *name, int threads, const struct ebb_log *log,
                                              struct ebb_error *error);
 
