@@ -137,8 +137,8 @@ static int check_inputs(struct denoise *d)
     d->keep_noise = tool_output_name(d->keep_noise);
     if (check_output_names(d))
         return TOOL_USAGE;
-    if (d->json && strcmp(d->out, "-") == 0)
-        return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    if (tool_check_stdout(d->out, d->json) || tool_check_stdout(d->keep_noise, false))
+        return TOOL_USAGE;
     if (d->keep_noise && strcmp(d->keep_noise, "-") == 0 && (d->json || strcmp(d->out, "-") == 0))
         return tool_fail(TOOL_USAGE, "--keep-noise -: standard output is taken already, by %s",
                          d->json ? "--json" : "the cleaned sound");

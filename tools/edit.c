@@ -76,8 +76,8 @@ static int check_options(struct edit *e)
     e->out = tool_output_name(e->out);
     if (!written_name_is_good(e->out, sound_given_format(e->given)))
         return TOOL_USAGE;
-    if (e->json && strcmp(e->out, "-") == 0)
-        return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    if (tool_check_stdout(e->out, e->json))
+        return TOOL_USAGE;
     return sound_take_guidance_w(e->given, e->guidance_w);
 }
 

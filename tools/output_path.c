@@ -76,6 +76,19 @@ const char *tool_output_name(const char *path)
     return path;
 }
 
+int tool_check_stdout(const char *path, bool json)
+{
+    if (!path || strcmp(path, "-") != 0)
+        return TOOL_OK;
+    if (json)
+        return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    if (isatty(STDOUT_FILENO))
+        return tool_fail(
+            TOOL_USAGE,
+            "standard output is a terminal: name a file, or put a program behind a pipe (| aplay)");
+    return TOOL_OK;
+}
+
 const char *tool_shown_output(const char *path)
 {
     return strcmp(path, "-") == 0 ? "standard output" : path;

@@ -38,7 +38,7 @@ static int check_output(const struct plot *o, char **files, int count)
             return tool_fail(TOOL_USAGE, "-o %s would replace what is drawn", o->out);
     }
     if (out.stream || tool_ends_in(o->out, ".png"))
-        return TOOL_OK;
+        return tool_check_stdout(o->out, false);
     return tool_fail(TOOL_USAGE, "-o %s: expected a name that ends in .png, for the picture is a PNG",
                      o->out);
 }

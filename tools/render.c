@@ -120,8 +120,8 @@ static int check_options(struct render *r)
         return tool_fail(TOOL_USAGE, "%s: expected a name that ends in .wav, .flac or .ogg", r->out);
     if (npy_check_name(r->latents))
         return TOOL_USAGE;
-    if (r->json && r->out && strcmp(r->out, "-") == 0)
-        return tool_fail(TOOL_USAGE, "--json and the sound cannot both go to standard output");
+    if (tool_check_stdout(r->out, r->json))
+        return TOOL_USAGE;
     return sound_take_guidance_w(r->given, r->guidance_w);
 }
 

@@ -143,9 +143,11 @@ struct tool_place {
 struct tool_place tool_place(const char *path);
 bool tool_same_place(const struct tool_place *a, const struct tool_place *b);
 
-const char *tool_output_name(const char *path);  // "-" for /dev/stdout and its other names; NULL stays NULL
-const char *tool_shown_output(const char *path); // as people read it: "standard output" for "-"
-bool tool_is_stdout(const char *path);           // "-", /dev/stdout, or whatever else leads there
+const char *tool_output_name(const char *path); // "-" for /dev/stdout and its other names; NULL stays NULL
+int tool_check_stdout(const char *path, bool json); // where `path` (NULL: none) is "-": neither JSON is to go
+                                                    // there nor is it a terminal. Exit code
+const char *tool_shown_output(const char *path);    // as people read it: "standard output" for "-"
+bool tool_is_stdout(const char *path);              // "-", /dev/stdout, or whatever else leads there
 bool tool_ends_in(const char *path, const char *suffix); // and there is more to the name; whatever the case
 bool tool_is_sound_name(const char *path);               // ends as sound files do, and is no folder or device
 int tool_make_folder(const char *path);                  // with its parents; fine if it is there. Exit code

@@ -6,6 +6,22 @@ render="$ebb render --model tiny-sfx --device cpu --phase-iterations 2"
 denoise="$ebb denoise --model tiny-denoise --device cpu --force"
 $render --label rain --seconds 1 -q -o take.wav
 
+# ---- a terminal ----
+
+# script runs a command in a terminal of its own.
+refused_by_a_terminal() {
+    script -qec "$*" /dev/null >terminal-out </dev/null
+    [ $? -eq 2 ] && grep -q 'standard output is a terminal' terminal-out
+}
+if command -v script >/dev/null; then
+    ok "no sound goes to a terminal" refused_by_a_terminal "$render --label rain -o -"
+    ok "nor what was cleaned" refused_by_a_terminal "$denoise take.wav -"
+    ok "nor what was taken away" refused_by_a_terminal "$denoise take.wav x.wav --keep-noise -"
+    ok "nor a recording that was edited" \
+        refused_by_a_terminal "$ebb edit take.wav --model tiny-sfx --vary 10 -o /dev/stdout"
+    ok "nor a picture" refused_by_a_terminal "$ebb plot spectrogram take.wav -o -"
+fi
+
 # ---- in ----
 
 # The recording with another size of its samples: $1, four bytes; $2: how many bytes there are.
