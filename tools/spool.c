@@ -15,14 +15,21 @@ struct spool {
     int channels, rate;
 };
 
+// The folder of a job that has ended may still be in the environment.
+static const char *temporary_folder(void)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder && access(folder, W_OK | X_OK) == 0 ? folder : "/tmp";
+}
+
 // A name of its own for each sound; that of the file itself belongs to the file's writer.
 static char *name_beside(const char *path)
 {
-    const char *tmp = getenv("TMPDIR"), *base = tool_base_name(path);
+    const char *base = tool_base_name(path);
     struct tool_place place = tool_place(path);
     unsigned long long print = sound_print(base, strlen(base));
     char *name = NULL;
-    int length = place.stream ? asprintf(&name, "%s/ebb-spool-%016llx", tmp && *tmp ? tmp : "/tmp", print)
+    int length = place.stream ? asprintf(&name, "%s/ebb-spool-%016llx", temporary_folder(), print)
                               : asprintf(&name, "%.*sebb-spool-%016llx", (int)(base - path), path, print);
     return length < 0 ? NULL : name;
 }

@@ -241,11 +241,10 @@ void ebb_temporary_destroy(struct ebb_temporary **temporary)
     *temporary = NULL;
 }
 
-int ebb_temporary_anonymous(void)
+static int make_anonymous(const char *folder)
 {
-    const char *folder = getenv("TMPDIR");
     char name[PATH_MAX];
-    int length = snprintf(name, sizeof(name), "%s/ebb-XXXXXX", folder && *folder ? folder : "/tmp");
+    int length = snprintf(name, sizeof(name), "%s/ebb-XXXXXX", folder);
     if (length < 0 || (size_t)length >= sizeof(name)) {
         errno = ENAMETOOLONG;
         return -1;
@@ -253,5 +252,20 @@ int ebb_temporary_anonymous(void)
     int fd = mkostemp(name, O_CLOEXEC);
     if (fd >= 0)
         unlink(name);
+    return fd;
+}
+
+int ebb_temporary_anonymous(void)
+{
+    const char *const folders[] = {getenv("TMPDIR"), "/tmp", "/var/tmp"};
+    int fd = -1, why = 0;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && fd < 0; i++) {
+        if (!folders[i] || !*folders[i])
+            continue;
+        fd = make_anonymous(folders[i]);
+        why = why ? why : errno;
+    }
+    if (fd < 0)
+        errno = why;
     return fd;
 }

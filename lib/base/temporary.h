@@ -23,7 +23,8 @@ enum ebb_result ebb_temporary_keep(struct ebb_temporary *temporary, struct ebb_e
 // Removes the file unless it was kept.
 void ebb_temporary_destroy(struct ebb_temporary **temporary);
 
-// An anonymous file in $TMPDIR or /tmp that is gone when its descriptor is closed; -1 with `errno`.
+// An anonymous file that is gone when its descriptor is closed. It is in $TMPDIR, or where that is of no use
+// (the folder of a job that has ended) in /tmp or /var/tmp. -1: `errno` is that of the first of them.
 int ebb_temporary_anonymous(void);
 
 #endif

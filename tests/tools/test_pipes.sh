@@ -6,6 +6,13 @@ render="$ebb render --model tiny-sfx --device cpu --phase-iterations 2"
 denoise="$ebb denoise --model tiny-denoise --device cpu --force"
 $render --label rain --seconds 1 -q -o take.wav
 
+# ---- a folder for what is kept ----
+
+# A FLAC from a pipe is kept in a temporary file. The folder of a job that has ended may still be named.
+$render --label rain --seconds 1 -q -o take.flac
+ok "TMPDIR may name a folder that is gone" \
+    sh -c "cat take.flac | TMPDIR=\$PWD/gone $denoise - kept.wav && test -s kept.wav"
+
 # ---- a terminal ----
 
 # script runs a command in a terminal of its own.

@@ -28,6 +28,8 @@ ok "one for sounds that are cut" sh -c "$render --label kick --count 2 --peak -9
     cmp m2/kick-s0-001.wav t2/kick/kick-s0-001.wav"
 ok "down a pipe" sh -c "mkdir tmp && TMPDIR=\$PWD/tmp $small $render --label rain --lufs -23 -o - |
     cat >piped.wav && $helper samples piped.wav | grep -q '^384000 1 48000' && [ -z \"\$(ls -A tmp)\" ]"
+ok "so it is where TMPDIR names a folder that is gone" sh -c "TMPDIR=\$PWD/gone $small $render --label rain \
+    --lufs -23 -o - | cat >again.wav; cmp again.wav piped.wav"
 ok "nothing is left beside the files" sh -c "! ls -A . m t m2 t2 | grep -q '^\.ebb'"
 
 # ---- at another rate, as it is made ----
