@@ -95,6 +95,10 @@ TASKS = dict(
         lambda work, **options: load_prompts().Diffuse(work, **options),
         dict(rate=1e-3, batch=16, start="shipped", weights="min-snr", more=256),
     ),
+    kinds=(
+        lambda work, **options: load_kinds().Diffuse(work, **options),
+        dict(rate=3e-4, batch=16, start="shipped", weights="uniform", least=5),
+    ),
     text=(
         lambda work, **options: load_text().Encode(work, **options),
         dict(rate=1e-3, batch=128, width=256, layers=3, vocabulary=4096, others=60000),
@@ -136,6 +140,12 @@ def load_prompts():
     return prompts
 
 
+def load_kinds():
+    from . import kinds
+
+    return kinds
+
+
 def load_text():
     from . import text
 
@@ -158,6 +168,7 @@ MODELS = (
     "decoder",
     "classifier",
     "prompts",
+    "kinds",
     "words",
     "denoise",
 )  # what can be exported
@@ -256,6 +267,8 @@ def run_export(args):
         export.export_denoise(args.work, args.out, *about, others=args.mean_with)
     elif args.what == "classifier":
         export.export_classifier(args.work, args.out, args.mean_with)
+    elif args.what == "kinds":
+        export.export_kinds(args.work, args.out, args.mean_with, args.part)
     elif args.what == "words":
         export.export_words(args.work, args.out)
     elif args.what == "prompts":
@@ -351,13 +364,14 @@ def add_loop(add):
     loop.add_argument(
         "--rate",
         type=number(float, 1e-9, 1),
-        help="learning rate (sfx 4e-4, vae 2e-3, texture and likeness 1e-4, student 2e-4, others 1e-3)",
+        help="learning rate (sfx 4e-4, kinds 3e-4, vae 2e-3, texture and likeness 1e-4, student 2e-4, "
+        "others 1e-3)",
     )
     loop.add_argument(
         "--batch",
         type=number(int, 1, 65536),
-        help="items per step (sfx, student and prompts 16, vae, texture and likeness 8, text 128, words 256, "
-        "others 32)",
+        help="items per step (sfx, student, kinds and prompts 16, vae, texture and likeness 8, text 128, "
+        "words 256, others 32)",
     )
     loop.add_argument(
         "--ema", type=number(float, 0, 1), help="decay of the running average that is exported (0.999)"
@@ -481,6 +495,9 @@ def add_choices(add):
     )
     learn.add_argument(
         "--known", type=number(int, 2, 10**6), help="likeness: number of recorded sounds (600)"
+    )
+    learn.add_argument(
+        "--least", type=number(int, 2, 10**6), help="kinds: clips that a sub-kind has at least (5)"
     )
     learn.add_argument(
         "--others",
@@ -777,8 +794,8 @@ def add_export(add):
         "--what",
         choices=MODELS,
         default="sfx",
-        help="the training to export (sfx); classifier, texture, likeness and prompts (with text) go into an "
-        "existing model",
+        help="the training to export (sfx); classifier, texture, likeness, kinds, words and prompts (with "
+        "text) go into an existing model",
     )
     add.add_argument("--start", default="shipped", help="as in train")
     add.add_argument(
@@ -799,7 +816,7 @@ def add_export(add):
         "--part",
         type=number(float, 0, 1),
         default=1,
-        help="decoders: weights at this part of the way from the decoder that is in OUT to the new one (1)",
+        help="decoders, kinds: weights at this part of the way from those in OUT to the new ones (1)",
     )
     add.add_argument("--name", help="the model's name (the folder's name)")
     add.add_argument(

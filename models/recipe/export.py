@@ -411,6 +411,31 @@ def export_prompts(work, out, narrow=False):
         )
 
 
+def export_kinds(work, out, others=(), part=1.0):
+    """Gives a model of labels the U-Net of `train --what kinds`, which began from it. Other networks stay.
+    `part`: weights at this part of the way from those that are there; sub-kinds' rows are taken whole."""
+    from . import kinds
+
+    out, state = Path(out), trained_apart([work, *others], "kinds")
+    if not (out / "ebb.json").exists() or not (out / "unet").exists():
+        raise ValueError(f"{out}: no model is there yet; sub-kinds go into one (export it first)")
+    info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
+    there, net = UNet2DModel.from_pretrained(str(out), subfolder="unet").float(), kinds.plain(state)
+    table, rows = there.class_embedding.weight, net.class_embedding.weight
+    names, first = [label["name"] for label in info["labels"]], about["first"]
+    if names != about["labels"] or len(table) != first or not torch.allclose(table, rows[:first]):
+        raise ValueError(f"{out}: not the model that the training of sub-kinds began from")
+    if part < 1:
+        old, new = there.state_dict(), net.state_dict()
+        new |= {name: old[name].lerp(new[name], part) for name in old if name != "class_embedding.weight"}
+        net.load_state_dict(new)
+    with renewing(out, whole=False) as folder:
+        save_net(net, folder / "unet")
+        how = record(state) | (dict(part=part) if part < 1 else {})
+        named = [dict(label=label, captions=captions) for label, captions in about["kinds"]]
+        amend(folder, info, kinds=named, trained=info.get("trained", {}) | dict(kinds=how))
+
+
 EXAMPLES = 24  # captions of a label that ebb.json lists at most: `ebb labels` shows the first
 
 
@@ -426,7 +451,12 @@ def export_words(work, out):
     info, about = json.loads((out / "ebb.json").read_text(encoding="utf-8")), state["about"]
     names = [label["name"] for label in info["labels"]]
     table = UNet2DModel.from_pretrained(str(out), subfolder="unet").class_embedding.weight.detach().float()
-    if names != about["labels"] or not torch.equal(table[: len(names)], about["rows"][: len(names)]):
+    rows, kinds = about["rows"], len(info.get("kinds", []))
+    same = len(rows) == len(names) + 1 + kinds and torch.equal(
+        torch.cat([table[: len(names)], table[len(table) - kinds :]]),
+        torch.cat([rows[: len(names)], rows[len(names) + 1 :]]),
+    )
+    if names != about["labels"] or not same:
         raise ValueError(f"{out}: not the model whose labels the words were learned for")
     with renewing(out, whole=False) as folder:
         export_text.save(Path(work) / "words", Led(state["config"]), state, folder, table.shape[1])

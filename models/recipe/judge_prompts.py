@@ -52,14 +52,16 @@ def prompted(model, asked, seed=1, options=()):
 
 @torch.no_grad()
 def led(model, rows):
-    """The label whose row is nearest to the vector of each phrase of [(label, phrase)]; "": that of "no
-    label". Of a model whose U-Net is told rows of its table."""
+    """The label whose row, or a sub-kind's of it, is nearest to the vector of each phrase of [(label,
+    phrase)]; "": that of "no label". Of a model whose U-Net is told rows of its table."""
     from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
     info = json.loads((Path(model) / "ebb.json").read_text(encoding="utf-8"))
-    names = [label["name"] for label in info["labels"]] + [""]
+    labels, kinds = [label["name"] for label in info["labels"]], [k["label"] for k in info.get("kinds", [])]
     table = UNet2DModel.from_pretrained(str(model), subfolder="unet").class_embedding.weight
-    places = table.float()[[*range(len(names) - 1), info["no_label"]]]
+    names = [*labels, "", *kinds]
+    own = range(len(table) - len(kinds), len(table))
+    places = table.float()[[*range(len(labels)), info["no_label"], *own]]
     encoder = CLIPTextModelWithProjection.from_pretrained(f"{model}/text_encoder").float().eval()
     tokenizer = CLIPTokenizer.from_pretrained(f"{model}/tokenizer")
     out = []

@@ -196,6 +196,10 @@ def kept_vocabulary(path, texts, size):
         kept = json.loads(path.read_text(encoding="utf-8"))
         return kept["vocab"], [tuple(pair) for pair in kept["merges"]]
     vocab, merges = learn_vocabulary(texts, size)
+    keep_vocabulary(path, vocab, merges)
+    return vocab, merges
+
+
+def keep_vocabulary(path, vocab, merges):
     path.parent.mkdir(parents=True, exist_ok=True)
     data.write_json(path, dict(vocab=vocab, merges=merges))
-    return vocab, merges

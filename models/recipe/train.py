@@ -26,6 +26,7 @@ class Task:
     """
 
     layout = None  # of the weights in memory; None: as layout() has it
+    paces = {}  # weights that learn faster than all others, by name, and how many times as fast
 
     def state(self):
         return dict(generator=self.generator.get_state())
@@ -132,7 +133,7 @@ class Run:
         self.options, self.device, self.parts = options or {}, pick_device(device), parts
         self.net = task.net.to(self.device, memory_format=task.layout or layout(self.device, bf16))
         self.average = nets.Average(self.net, ema)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=1e-3)
+        self.optimiser = torch.optim.AdamW(groups(self.net, task.paces), lr=rate, weight_decay=1e-3)
         self.step, self.spent, self.saved_step, self.stopped = 0, 0.0, None, False
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -216,7 +217,7 @@ class Run:
 
     def one_step(self):
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group.get("pace", 1)
         batch = self.task.batch(self.count)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             loss = self.task.losses(self.net, batch).mean()
@@ -300,6 +301,14 @@ class Run:
             f"{speed:.0f} samples/s; {note}",
             flush=True,
         )
+
+
+def groups(net, paces):
+    """The weights of a net, in groups that learn as fast."""
+    by_pace = {}
+    for name, weights in net.named_parameters():
+        by_pace.setdefault(paces.get(name, 1), []).append(weights)
+    return [dict(params=weights, pace=pace) for pace, weights in by_pace.items()]
 
 
 def advice(steps):

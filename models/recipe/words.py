@@ -5,7 +5,8 @@ What the encoder makes of a prompt stands in the place of a label's row. Rows ar
 places between rows sound like little, so the encoder is led to one row or near it. What it learns from: a
 sentence encoder's vectors of many phrases, and a teacher, which knows from phrases with a label (senses.py,
 captions) which label a sentence's vector means. Words that no sound is called by lead to the row of "no
-label".
+label". Of a model with sub-kinds (kinds.py), captions lead to their rows; of a phrase that was made for a
+label, the teacher says whether it means the label or one of its sub-kinds.
 """
 
 import json
@@ -15,25 +16,28 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 from torch import nn
+from transformers import CLIPTextModelWithProjection
 
 from . import data, phrases, senses, sfx, train
 from .sentence import WIDTH, Sentences
-from .text import SPECIAL, TOKENS, Small, config_of, kept_vocabulary, tokenizer_of
+from .text import SPECIAL, TOKENS, Small, config_of, keep_vocabulary, kept_vocabulary, tokenizer_of
 from .wordnet import FOLDER, WordNet
 
-NEAR = 20.0  # squared distance by which a row must be nearer to be e times as likely; rows are 400 apart
+NEAR = 0.05  # squared distance by which a row must be nearer to be e times as likely, of that between rows
 SHARP = 0.5  # the teacher's temperature where it alone says what a phrase means
 NONE = 0.02  # how likely "none" is beside a label, before the words are heard: who asks, asks for a sound
 SPREAD = 0.25  # length of the noise on a sentence's vector while the teacher learns
 FIT = 2000  # steps of the teacher
-SHARES = dict(called=0.1, named=0.4)  # of a batch: captions and label names, then phrases of the table
+# Of a batch: sub-kinds as they may be said, captions and label names, phrases of the table, others.
+SHARES = dict(kinds=0.15, called=0.1, named=0.35, others=0.4)
 CAPTION_WAYS = 6
+KIND_WAYS = 12
 
 # ---- the teacher ----
 
 
 class Teacher(nn.Module):
-    """From a sentence's vector to labels, and to "none" as the last."""
+    """From a sentence's vector to rows: labels, "none", and sub-kinds."""
 
     def __init__(self, count, hidden=512):
         super().__init__()
@@ -43,8 +47,9 @@ class Teacher(nn.Module):
         return self.second(nn.functional.dropout(self.first(x * WIDTH**0.5).relu(), 0.3, self.training))
 
 
-def teach(vectors, numbers, count, seed, steps):
-    """Learns from each label as often."""
+def teach(vectors, numbers, meant, seed, steps):
+    """Learns from each row's phrases as often. `meant` (n, rows): which rows each phrase may mean."""
+    count = meant.shape[1]
     torch.manual_seed(seed)
     generator, teacher = torch.Generator().manual_seed(seed), Teacher(count)
     optimiser = torch.optim.AdamW(teacher.parameters(), lr=1e-3, weight_decay=1e-2)
@@ -53,7 +58,8 @@ def teach(vectors, numbers, count, seed, steps):
         optimiser.param_groups[0]["lr"] = 1e-3 * (1 - step / steps)
         chosen = torch.multinomial(odds, 256, True, generator=generator)
         noise = torch.randn((256, WIDTH), generator=generator) * SPREAD / WIDTH**0.5
-        loss = nn.functional.cross_entropy(teacher(vectors[chosen] + noise), numbers[chosen])
+        said = teacher(vectors[chosen] + noise).log_softmax(1).masked_fill(~meant[chosen], -torch.inf)
+        loss = -said.logsumexp(1).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -70,19 +76,33 @@ class Led(Small):
         super().__init__({name: value for name, value in config.items() if name != "rows"})
         self.config = config
         self.register_buffer("rows", torch.zeros(config["rows"], config["projection_dim"]))
+        self.register_buffer("apart", torch.ones(()))  # squared distance of rows to the nearest other one
+
+    def place(self, rows):
+        """Takes the rows to lead to."""
+        self.rows.copy_(rows)
+        between = torch.cdist(rows, rows).square().fill_diagonal_(torch.inf)
+        self.apart.copy_(between.min(1).values.median())
 
     def forward(self, ids):
         """As Small. Of one layer, only what reaches the last token is computed: the same at a tenth of the
         cost."""
+        if len(self.text.text_model.encoder.layers) > 1:
+            return super().forward(ids)
+        last = self.states(ids)
+        return self.head(last), self.text.text_projection(last)
+
+    def states(self, ids):
+        """What reaches the last token."""
         model = self.text.text_model
         if len(model.encoder.layers) > 1:
-            return super().forward(ids)
+            last = self.text(input_ids=ids).last_hidden_state
+            return last[torch.arange(len(ids)), (ids == self.config["eos_token_id"]).int().argmax(1)]
         layer, end = model.encoder.layers[0], (ids == self.config["eos_token_id"]).int().argmax(1)
         x = model.embeddings(input_ids=ids)
         near, own = layer.layer_norm1(x), torch.arange(len(ids))
         last = x[own, end] + self.attend(layer.self_attn, near, near[own, end], end)
-        last = model.final_layer_norm(last + layer.mlp(layer.layer_norm2(last)))
-        return self.head(last), self.text.text_projection(last)
+        return model.final_layer_norm(last + layer.mlp(layer.layer_norm2(last)))
 
     def attend(self, attention, x, last, end):
         """What the last token hears of those up to itself: the keys' and values' weights come after the sums
@@ -99,7 +119,7 @@ class Led(Small):
 
     def likely(self, embedding):
         """The logarithm of how likely each row is meant, up to a constant."""
-        return -torch.cdist(embedding.float(), self.rows).square() / NEAR
+        return -torch.cdist(embedding.float(), self.rows).square() / (NEAR * self.apart)
 
 
 def begin(small, vocab, encode, rows):
@@ -120,7 +140,23 @@ def begin(small, vocab, encode, rows):
         for layer in (attention.v_proj, attention.out_proj):
             nn.init.eye_(layer.weight)
         small.text.text_projection.weight.normal_(std=rows.std().item() / width**0.5)
-        small.rows.copy_(rows)
+
+
+def encoder_of(start, width, layers, outputs):
+    """The text encoder of the model to start from, if it has one of these sizes."""
+    if not (start / "text_encoder").exists():
+        return None
+    encoder = CLIPTextModelWithProjection.from_pretrained(str(start), subfolder="text_encoder").float()
+    has = encoder.config
+    sizes = has.hidden_size, has.num_hidden_layers, has.projection_dim, has.max_position_embeddings
+    return encoder if sizes == (width, layers, outputs, TOKENS) else None
+
+
+def vocabulary_of(start):
+    """vocab and merges of a model's tokenizer."""
+    vocab = json.loads((start / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
+    lines = (start / "tokenizer" / "merges.txt").read_text(encoding="utf-8").splitlines()
+    return vocab, [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
 
 
 class Lead(train.Task):
@@ -131,30 +167,53 @@ class Lead(train.Task):
         work, start = Path(work), Path(start)
         self.read_model(start)
         self.heard = captions_of(data.Bank(work), self.names)
-        key = [self.names, self.heard, others, wordnet, senses.TABLE.read_text(encoding="utf-8")]
+        key = [self.names, self.kinds, self.heard, others, wordnet, senses.TABLE.read_text(encoding="utf-8")]
         kept = data.cached(
-            work / "word-phrases.pt", key, lambda: gather(self.names, self.heard, others, wordnet)
+            work / "word-phrases.pt",
+            key,
+            lambda: gather(self.names, self.kinds, self.heard, others, wordnet),
         )
         self.phrases, self.vectors, self.numbers = kept["phrases"], kept["vectors"].float(), kept["numbers"]
-        self.parts = dict(called=kept["called"], named=kept["named"])
+        self.parts = kept["parts"]
         self.generator = torch.Generator().manual_seed(seed)
         self.hold(seed)
-        vocab, merges = kept_vocabulary(work / "words" / "vocabulary.json", self.phrases, vocabulary)
+        there, own = encoder_of(start, width, layers, self.rows.shape[1]), work / "words" / "vocabulary.json"
+        if there and not own.exists():
+            keep_vocabulary(own, *vocabulary_of(start))
+        vocab, merges = kept_vocabulary(own, self.phrases, vocabulary)
         self.vocab = vocab
         torch.manual_seed(seed)
         config = config_of(vocab, self.rows.shape[1], width, layers) | dict(rows=len(self.rows))
         self.net = Led(config)
-        if not (work / "words" / "state.pt").exists():
-            begin(self.net, vocab, Sentences(), self.rows)
         bos, eos = (vocab[token] for token in SPECIAL)
         encoded = tokenizer_of(vocab, merges).encode_batch(self.phrases)
         self.ids = [[bos, *item.ids[: TOKENS - 2], eos] for item in encoded]
+        if not (work / "words" / "state.pt").exists():
+            self.net.place(self.rows)
+            if there and there.config.vocab_size == len(vocab):
+                self.go_on(there)
+            else:
+                begin(self.net, vocab, Sentences(), self.rows)
 
     def read_model(self, start):
+        """Rows of labels, of "no label", and of sub-kinds."""
         model = json.loads((start / "ebb.json").read_text(encoding="utf-8"))
         table = UNet2DModel.from_pretrained(str(start), subfolder="unet").class_embedding.weight
         self.names = [label["name"] for label in model["labels"]]
-        self.rows = table.detach().float()[[*range(len(self.names)), model["no_label"]]]
+        self.kinds = [[kind["label"], kind["captions"]] for kind in model.get("kinds", [])]
+        rows = [*range(len(self.names)), model["no_label"], *range(len(table) - len(self.kinds), len(table))]
+        self.rows = table.detach().float()[rows]
+
+    @torch.no_grad()
+    def go_on(self, encoder, count=8192):
+        """From a text encoder that is there: what it lacks, the head, is fitted to it."""
+        self.net.text.load_state_dict(encoder.state_dict())
+        chosen = torch.randperm(len(self.phrases), generator=torch.Generator().manual_seed(0))[:count]
+        states = torch.cat([self.net.states(self.padded(part.tolist())[0]) for part in chosen.split(256)])
+        ones = torch.ones(len(states), 1)
+        fitted = torch.linalg.lstsq(torch.cat([states, ones], 1), self.vectors[chosen]).solution
+        self.net.head.weight.copy_(fitted[:-1].T)
+        self.net.head.bias.copy_(fitted[-1])
 
     def hold(self, seed):
         """Which phrases are never learned from, and what every phrase means: the label it was made for, or
@@ -164,22 +223,38 @@ class Lead(train.Task):
         self.held = torch.zeros(len(self.phrases), dtype=torch.bool)
         self.held[order[: min(2048, len(order) // 10)]] = True
         learned = told & ~self.held
-        teacher = teach(self.vectors[learned], self.numbers[learned], len(self.rows), seed, FIT)
+        self.meant = self.may_mean()
+        teacher = teach(self.vectors[learned], self.numbers[learned], self.meant[learned], seed, FIT)
         said = torch.cat([teacher(part) for part in self.vectors.split(4096)])
-        goals = ((said / SHARP).softmax(1) * torch.tensor([*[1.0] * len(self.names), NONE])).log()
-        goals = goals.softmax(1)
+        odds = torch.ones(len(self.rows))
+        odds[len(self.names)] = NONE
+        goals = ((said / SHARP).softmax(1) * odds).log().softmax(1)
         # A phrase of the table may mean another label as well ("roll"): the teacher says so.
-        sure = nn.functional.one_hot(self.numbers.clamp(min=0), len(self.rows)).float()
+        sure = (said / SHARP).masked_fill(~self.meant, -torch.inf).softmax(1)
         self.goals = torch.where(told[:, None], 0.7 * sure + 0.3 * goals, goals)
-        right = (said[told & self.held].argmax(1) == self.numbers[told & self.held]).float().mean()
+        right = self.right(said[told & self.held], told & self.held)
         print(f"{len(self.phrases)} phrases; the teacher knows {right:.3f} of those held out", flush=True)
-        ends = np.cumsum([0, *self.parts.values(), len(self.phrases) - sum(self.parts.values())])
-        self.pools = [
-            torch.arange(a, b)[~self.held[a:b]] for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())
-        ]
+        ends = np.cumsum([0, *self.parts.values()]).tolist()
+        self.pools = {
+            name: torch.arange(a, b)[~self.held[a:b]] for name, a, b in zip(self.parts, ends[:-1], ends[1:])
+        }
+
+    def may_mean(self):
+        """(phrases, rows): a phrase of the table means a label or one of its sub-kinds, one that is called so
+        the row that it was told, and any other phrase any row."""
+        of_label = [*range(len(self.names) + 1), *(self.names.index(label) for label, _ in self.kinds)]
+        exact = torch.arange(len(self.phrases)) < self.parts["kinds"] + self.parts["called"]
+        row = torch.arange(len(self.rows))
+        own = self.numbers[:, None] == row
+        group = self.numbers[:, None] == torch.tensor(of_label)
+        return torch.where(exact[:, None], own, group) | (self.numbers < 0)[:, None]
+
+    def right(self, scores, which):
+        """The share of the phrases `which` whose highest score is that of a row that they may mean."""
+        return self.meant[which].gather(1, scores.argmax(1)[:, None]).float().mean().item()
 
     def about(self):
-        return dict(labels=self.names, heard=self.heard, rows=self.rows)
+        return dict(labels=self.names, kinds=self.kinds, heard=self.heard, rows=self.rows)
 
     def padded(self, chosen):
         longest, eos = max(len(self.ids[i]) for i in chosen), self.vocab[SPECIAL[1]]
@@ -187,12 +262,11 @@ class Lead(train.Task):
         return ids, self.vectors[chosen], self.goals[chosen], self.numbers[chosen]
 
     def batch(self, count):
-        shares = [*SHARES.values(), 1 - sum(SHARES.values())]
-        chosen = []
-        for pool, share in zip(self.pools, shares):
-            if len(pool):
-                places = torch.randint(0, len(pool), (round(share * count),), generator=self.generator)
-                chosen += pool[places].tolist()
+        pools = {name: pool for name, pool in self.pools.items() if len(pool)}
+        whole, chosen = sum(SHARES[name] for name in pools), []
+        for name, pool in pools.items():
+            number = round(SHARES[name] / whole * count)
+            chosen += pool[torch.randint(0, len(pool), (number,), generator=self.generator)].tolist()
         return self.padded(chosen)
 
     def losses(self, net, batch):
@@ -202,23 +276,29 @@ class Lead(train.Task):
         near = 1 - nn.functional.cosine_similarity(said.float(), vectors, dim=1)
         wrong = -(goals * likely.log_softmax(1)).sum(1)
         nearest = net.rows[(goals * likely.detach().softmax(1)).argmax(1)]
-        away = (embedding.float() - nearest).square().sum(1) / 400
+        away = (embedding.float() - nearest).square().sum(1) / net.apart
         return near + 0.5 * wrong + torch.where(numbers >= 0, 1.0, 0.3) * away
 
     @torch.no_grad()
     def validate(self, net):
-        held = self.held.nonzero()[:, 0].tolist()
-        ids, vectors, goals, numbers = self.padded(held)
+        held = self.held.nonzero()[:, 0]
+        ids, vectors, goals, numbers = self.padded(held.tolist())
         said, embedding = net(ids.to(net.device))
         near = nn.functional.cosine_similarity(said.float().cpu(), vectors, dim=1).mean().item()
         likely = net.likely(embedding).cpu()
         told = numbers >= 0
-        right = (likely[told].argmax(1) == numbers[told]).float().mean().item()
+        right = self.right(likely[told], held[told])
         alike = (likely.argmax(1) == goals.argmax(1))[~told].float().mean().item()
-        away = (-likely.max(1).values * NEAR / 400).mean().item()
+        away = (-likely.max(1).values * NEAR).mean().item()
+        kinds = held[told] < self.parts["kinds"]
+        own = (
+            f", to their sub-kind {self.right(likely[told][kinds], held[told][kinds]):.3f}"
+            if kinds.any()
+            else ""
+        )
         return (
-            f"phrases never seen: cosine {near:.3f}, led to their label {right:.3f}, as the teacher has it "
-            f"{alike:.3f}, distance to the nearest row {away:.3f}"
+            f"phrases never seen: cosine {near:.3f}, led to their label {right:.3f}{own}, as the teacher has "
+            f"it {alike:.3f}, distance to the nearest row {away:.3f}"
         )
 
 
@@ -235,39 +315,50 @@ def captions_of(bank, names):
     return {name: sorted(counts, key=lambda c: -counts[c]) for name, counts in out.items()}
 
 
-def captions_said(names, heard, seed=7):
-    """[(phrase, label number)]: label names and captions as they may be said. A caption of several labels
-    is left to the first."""
-    rng, out = np.random.default_rng(seed), {}
-    for number, name in enumerate(names):
-        for caption in [phrases.name_of(name), *heard[name]]:
-            ways = dict.fromkeys([caption, *(phrases.framed(caption, rng) for _ in range(4 * CAPTION_WAYS))])
-            for phrase in list(ways)[:CAPTION_WAYS]:
-                out.setdefault(phrase, number)
-    return list(out.items())
+def said(captions, ways, rng):
+    """{phrase: number} of [(caption, number)], as they may be said. A caption of several numbers is left to
+    the first."""
+    out = {}
+    for caption, number in captions:
+        framed = dict.fromkeys([caption, *(phrases.framed(caption, rng) for _ in range(4 * ways))])
+        for phrase in list(framed)[:ways]:
+            out.setdefault(phrase, number)
+    return out
 
 
-def gather(names, heard, others, folder):
-    """All phrases, their vectors and label numbers (-1: none is told), those called so in captions first,
-    then those that the table makes, then all others."""
-    wordnet = WordNet(folder) if folder != "none" else None
+def gather(names, kinds, heard, others, folder, seed=7):
+    """All phrases, their vectors and numbers of rows (-1: none is told), and how many there are of each part
+    in SHARES, in that order."""
+    wordnet, rng = WordNet(folder) if folder != "none" else None, np.random.default_rng(seed)
     encode = Sentences()
-    called = dict(captions_said(names, heard))
-    named = {p: n for p, n in senses.named(names, wordnet, others // 2) if p not in called}
+    first = len(names) + 1
+    parts = dict(
+        kinds=said(
+            [(c, first + i) for i, (_, captions) in enumerate(kinds) for c in captions], KIND_WAYS, rng
+        ),
+        called=said(
+            [(c, i) for i, name in enumerate(names) for c in [phrases.name_of(name), *heard[name]]],
+            CAPTION_WAYS,
+            rng,
+        ),
+        named=dict(senses.named(names, wordnet, others // 2)),
+    )
     if wordnet:
-        nothing = {p: len(names) for p in senses.silent(wordnet, others // 40)}
-        named |= {p: n for p, n in nothing.items() if p not in called and p not in named}
+        parts["named"] = dict.fromkeys(senses.silent(wordnet, others // 40), len(names)) | parts["named"]
     words = encode.vocabulary()
     free = [*senses.known_words(wordnet, words), *senses.composed(wordnet, others)] if wordnet else \
         phrases.others(others, words)  # fmt: skip
-    free = [phrase for phrase in dict.fromkeys(free) if phrase not in called and phrase not in named]
-    said = [*called, *named, *free]
-    numbers = torch.tensor([*called.values(), *named.values(), *[-1] * len(free)])
-    print(f"{len(said)} phrases: {len(called)} called so, {len(named)} of the table", flush=True)
+    parts["others"] = dict.fromkeys(free, -1)
+    seen = set()
+    for name, part in parts.items():
+        parts[name] = {phrase: number for phrase, number in part.items() if phrase not in seen}
+        seen |= part.keys()
+    counts = {name: len(part) for name, part in parts.items()}
+    print(f"{sum(counts.values())} phrases: {counts}", flush=True)
+    whole = {phrase: number for part in parts.values() for phrase, number in part.items()}
     return dict(
-        phrases=said,
-        vectors=encode.fast(said).half(),
-        numbers=numbers,
-        called=len(called),
-        named=len(named),
+        phrases=list(whole),
+        vectors=encode.fast(list(whole)).half(),
+        numbers=torch.tensor(list(whole.values())),
+        parts=counts,
     )

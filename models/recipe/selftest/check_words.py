@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Words beside labels: captions, the wider U-Net, the text encoder, and the folder that holds them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,12 +13,13 @@ import torch
 from diffusers import UNet2DModel
 
 from .. import data, export, judge_prompts, judge_sfx, phrases, senses, sentence, wordnet
+from ..train import groups as groups_of
 from .base import check, make_sounds, recipe, refused, skip, train_tiny, with_autoencoder
 
 try:
-    from .. import prompts, text, words
+    from .. import kinds, prompts, text, words
 except ImportError:  # transformers is not installed
-    prompts = text = words = None
+    kinds = prompts = text = words = None
 
 # A noun and a kind of it, a verb, and how often they were met, as wndb(5WN) has them.
 DATABASE = {
@@ -67,9 +69,13 @@ def run(root):
     check_vocabulary()
     start, work = make_start(root)
     check_last_token()
-    fakes = [unittest.mock.patch.object(module, "Sentences", Hashes) for module in (prompts, text, words)]
-    with fakes[0], fakes[1], fakes[2], unittest.mock.patch.object(words, "FIT", 20):
+    check_forms()
+    with contextlib.ExitStack() as fakes:
+        for module in (kinds, prompts, text, words):
+            fakes.enter_context(unittest.mock.patch.object(module, "Sentences", Hashes))
+        fakes.enter_context(unittest.mock.patch.object(words, "FIT", 20))
         check_led(root, start, work)
+        check_kinds(root, start)
         refused(["train --what prompts"], work, "train", "--what", "text", "--steps", 1)
         check_told(root, start, work)
         check_folder(root, start, work)
@@ -179,6 +185,87 @@ def check_led(root, start, work):
     check_with_ebb(out)
     led = judge_prompts.led(out, [("beep", "low beep"), ("hiss", "hiss")])
     check(len(led) == 2 and set(led) <= {"beep", "hiss", "click", ""}, f"which label each is led to: {led}")
+
+
+def check_forms():
+    """Which captions name one sub-kind, and which name none."""
+    check(kinds.form("a snare drum hit") == kinds.form("Snare drums"), "wordings of one kind")
+    check(kinds.form("door opening") != kinds.form("door closing"), "and of two")
+    said = (
+        ["dog barking"] * 3 + ["wolf howling", "wolves howl", "wolf howl", "howling wolf", "a pup"] + [""] * 2
+    )
+    clips = [dict(label="dog_bark", caption=caption) for caption in said]
+    found = kinds.sub_kinds(clips, ["dog_bark", "rain"], 3)
+    check(found == [("dog_bark", ["wolf howling", "wolf howl", "howling wolf"])], f"sub-kinds: {found}")
+    check(
+        not kinds.sub_kinds(clips[3:7], ["dog_bark"], 3), "what most clips of a label are called is the label"
+    )
+    groups = groups_of(torch.nn.Linear(2, 2), {"bias": 5})
+    found = sorted((group["pace"], len(group["params"])) for group in groups)
+    check(found == [(1, 1), (5, 1)], f"weights that learn faster than others: {found}")
+
+
+def check_kinds(root, start):
+    """Rows of sub-kinds behind the labels': labels keep theirs, and words lead to both."""
+    folder, work, out = root / "of-kinds", root / "kinds-work", root / "kinds-model"
+    make_sounds(folder, 9)
+    for i in range(9):
+        said = ("low pip", "high peep", "odd toot")[i % 3]
+        (folder / "beep" / f"beep{i}.txt").write_text(said, encoding="utf-8")
+    recipe(work, "prepare", folder)
+    train = ("train", "--threads", 1, "--no-bf16", "--batch", 6, "--start", start, "--what")
+    refused(["no caption of 9 clips"], work, *train, "kinds", "--steps", 1, "--least", 9)
+    status, said = recipe(work, *train, "kinds", "--steps", 3, "--least", 2)
+    check(status == 0 and "told their label" in said, f"train --what kinds: {said}")
+    task = kinds.Diffuse(work, start, least=2)
+    batch = task.batch(64)
+    known = batch[2] < task.first
+    losses = task.losses(task.net, [part.clone() for part in batch])
+    gap, error = losses[known].max().item(), losses[~known].mean().item()
+    check(
+        gap < 1e-9 and error > 1e-3,
+        f"told a label, the U-Net learns its own answer: {gap:.1e}; a sub-kind, from clips: {error:.1e}",
+    )
+    shutil.copytree(start, out)
+    status, said = recipe(work, "export", out, "--what", "kinds", "--part", 0.5)
+    old, new = (UNet2DModel.from_pretrained(str(model), subfolder="unet") for model in (start, out))
+    rows, wide = old.class_embedding.weight, new.class_embedding.weight
+    check(
+        status == 0 and len(wide) == len(rows) + 3 and torch.equal(rows, wide[: len(rows)]),
+        f"export --what kinds: the rows of labels stay: {said}",
+    )
+    check(not torch.equal(old.conv_in.weight, new.conv_in.weight), "and all of the U-Net has learned")
+    info = json.loads((out / "ebb.json").read_text(encoding="utf-8"))
+    named = sorted(kind["captions"][0] for kind in info["kinds"])
+    check(named == ["high peep", "low pip", "odd toot"], f"ebb.json has the sub-kinds: {named}")
+    refused(["sub-kinds already"], root / "kinds-again", *train[:-2], out, "--what", "kinds", "--steps", 1)
+    refused(["not the model"], work, "export", out, "--what", "kinds")
+    small = ("--width", 16, "--vocabulary", 768, "--others", 40, "--wordnet", "none", "--steps", 3)
+    status, said = recipe(work, *train[:-2], out, "--what", "words", *small)
+    check(
+        status == 0 and "to their sub-kind" in said, f"train --what words, of a model with sub-kinds: {said}"
+    )
+    refused(["not the model whose"], work, "export", start, "--what", "words")
+    status, said = recipe(work, "export", out, "--what", "words")
+    check(status == 0, f"export --what words, of a model with sub-kinds: {said}")
+    led = judge_prompts.led(out, [("beep", "low pip"), ("hiss", "hiss")])
+    check(len(led) == 2 and set(led) <= {"beep", "hiss", "click", ""}, f"which label each is led to: {led}")
+    check_with_ebb(out)
+    check_goes_on(root, out)
+
+
+def check_goes_on(root, model):
+    """A text encoder that is there is where the next training of words begins."""
+    work = root / "kinds-further"
+    shutil.copytree(root / "kinds-work", work, ignore=shutil.ignore_patterns("words"))
+    width = UNet2DModel.from_pretrained(str(model), subfolder="unet").class_embedding.weight.shape[1]
+    encoder = words.encoder_of(model, 16, 1, width)
+    task = words.Lead(work, model, width=16, others=40, wordnet="none")
+    same = all(
+        torch.equal(value, task.net.text.state_dict()[name]) for name, value in encoder.state_dict().items()
+    )
+    check(same, "training of words goes on from the model's text encoder")
+    check(words.encoder_of(model, 24, 1, width) is None, "if it has the sizes that are asked for")
 
 
 def make_start(root):
