@@ -34,6 +34,10 @@ static const struct ebb_auto_point pause_points[] = {{34, 1}, {38, 0}};
 static const struct ebb_auto_t pause_t = {(struct ebb_auto_point *)pause_points, 2};
 #define HEARD_FADES 0.5
 
+// dB by which a band of mirrored frames falls at most from one frame to the next, from the last frame that
+// was heard on. A sound that begins there would look like a click if it fell as fast as it rose.
+#define MIRRORED_FALLS 2.5f
+
 struct ebb_denoise_channel {
     struct ebb_model *model;                       // borrowed
     struct ebb_denoise_channel_settings *settings; // borrowed
@@ -233,10 +237,10 @@ static void draw_first(struct ebb_denoise_channel *c, int64_t begin)
     }
 }
 
-// Whether a frame is digital silence, or is centred behind the recording's end.
+// Whether a frame is digital silence, is centred behind the recording's end, or is not heard yet.
 static bool is_void(const struct ebb_denoise_channel *c, int64_t frame)
 {
-    return c->silent[ring(frame, c->size.frames)] ||
+    return frame >= c->frames || c->silent[ring(frame, c->size.frames)] ||
            (c->ended && frame > (int64_t)(c->written / c->mel->stft->hop));
 }
 
@@ -270,6 +274,17 @@ static float value_at(const struct ebb_denoise_channel *c, int64_t frame, int ba
                          c->view * c->powers[ring(frame, c->size.frames) * c->mel->params.n_mels + band]);
 }
 
+// The value that the network sees at place `i` of a window.
+static float seen_at(const struct ebb_denoise_channel *c, int64_t begin, int i, int band)
+{
+    int last = c->size.frames - c->size.mirrored - 1;
+    float value = value_at(c, begin + c->source[i], band);
+    if (i <= last)
+        return value;
+    float fall = (float)(i - last) * MIRRORED_FALLS / (float)c->mel->params.db_range;
+    return fmaxf(value, value_at(c, begin + c->source[last], band) - fall);
+}
+
 // The network sees a recording that is far too quiet or too loud through a gain. The recording keeps its
 // level.
 static void choose_view(struct ebb_denoise_channel *c, int64_t begin)
@@ -291,7 +306,7 @@ static enum ebb_result run_network(struct ebb_denoise_channel *c, int64_t begin,
     choose_sources(c, begin);
     for (int i = 0; i < c->size.frames; i++)
         for (int band = 0; band < bands; band++) {
-            float value = value_at(c, begin + c->source[i], band);
+            float value = seen_at(c, begin, i, band);
             c->condition[cell(c, band, i)] = value;
             c->state[cell(c, band, i)] = m->change_db > 0 ? 1 : value;
         }
@@ -347,7 +362,7 @@ static double interpolate(const struct ebb_auto_t *table, double x)
 
 static int past_of(const struct ebb_denoise_channel *c)
 {
-    return c->size.frames - c->size.hop - c->size.ahead;
+    return c->size.frames - c->size.hop - c->size.ahead - c->size.mirrored;
 }
 
 // The network's gain of a band in frame `i` of the hop and of the frames ahead.

@@ -4,6 +4,8 @@
 //
 // Frames of the STFT are cleaned `hop` at a time. The network sees `frames` of them: the past, the hop, and
 // `ahead` frames of the future. The gains of the frames ahead are kept, and fade into those of the next hop.
+// Live, few frames are ahead, and at a window's very end the network is unsure and leaves noise. So the last
+// `mirrored` frames are made up: those before them, mirrored.
 #ifndef EBB_DENOISE_CHANNEL_H
 #define EBB_DENOISE_CHANNEL_H
 
@@ -13,7 +15,7 @@
 struct ebb_denoise_channel;
 
 struct ebb_denoise_channel_size {
-    int frames, hop, ahead;
+    int frames, hop, ahead, mirrored;
 };
 
 // Settings and measurements that all channels of a recording share. Settings may change between windows.

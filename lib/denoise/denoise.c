@@ -103,15 +103,25 @@ static enum ebb_result take_settings(struct ebb_denoise *d, const struct ebb_rec
     return result;
 }
 
+// Of a live window's 64 frames 6 are mirrored, or half of what the hop and the frames ahead leave of it.
+static struct ebb_denoise_channel_size live_size(int frames, const struct ebb_recipe *recipe)
+{
+    int hop = (int)ebb_recipe_number(recipe, "live-hop"),
+        ahead = (int)ebb_recipe_number(recipe, "live-ahead"), rest = frames - hop - ahead,
+        mirrored = 6 * frames / 64;
+    return (struct ebb_denoise_channel_size){.frames = frames,
+                                             .hop = hop,
+                                             .ahead = ahead,
+                                             .mirrored = rest < 2 * mirrored ? rest / 2 : mirrored};
+}
+
 // Live: little to wait for. Otherwise: much to see on both sides.
 static struct ebb_denoise_channel_size choose_size(const struct ebb_model *model,
                                                    const struct ebb_recipe *recipe)
 {
     int frames = model->info.window_frames;
     if (ebb_recipe_number(recipe, "live") == 1)
-        return (struct ebb_denoise_channel_size){.frames = frames,
-                                                 .hop = (int)ebb_recipe_number(recipe, "live-hop"),
-                                                 .ahead = (int)ebb_recipe_number(recipe, "live-ahead")};
+        return live_size(frames, recipe);
     return (struct ebb_denoise_channel_size){.frames = 4 * frames, .hop = 3 * frames, .ahead = frames / 2};
 }
 

@@ -255,18 +255,26 @@ class Task(train.Task):
 
 
 FILE = dict(past=32, new=192, ahead=32)  # frames a window: what the library shows the net of a file
-LIVE = dict(past=52, new=8, ahead=4)  # and of a live stream
+LIVE = dict(past=46, new=8, ahead=4, mirrored=6)  # and of a live stream
+FALLS = 2.5  # dB by which a band of mirrored frames falls at most from one to the next
 
 
-def windows(x, past, new, ahead):
-    """Cuts (BANDS, frames) into windows (n, 1, BANDS, past + new + ahead). Past both ends, the mel is
-    mirrored.
+def windows(x, past, new, ahead, mirrored=0):
+    """Cuts (BANDS, frames) into windows (n, 1, BANDS, past + new + ahead + mirrored). Past both ends, the mel
+    is mirrored. The last `mirrored` frames of a window are not those that follow: they are the ones before,
+    mirrored, and fall by no more than FALLS from the last one that was heard (lib/denoise/channel.c says
+    why).
     """
     frames = x.shape[-1]
     count = -(-frames // new)
     place = torch.arange(-past, count * new + ahead) % (2 * frames)
     x = x[:, torch.minimum(place, 2 * frames - 1 - place)]
-    return x.unfold(-1, past + new + ahead, new).permute(1, 0, 2)[:, None]
+    heard = x.unfold(-1, past + new + ahead, new).permute(1, 0, 2)[:, None]
+    if not mirrored:
+        return heard
+    fall = torch.arange(1, mirrored + 1) * FALLS / audio.MEL["db_range"]
+    made_up = torch.maximum(heard[..., -mirrored:].flip(-1), heard[..., -1:] - fall)
+    return torch.cat([heard, made_up], -1)
 
 
 @torch.no_grad()
@@ -275,7 +283,8 @@ def attenuation(net, noisy, t, steps, size):
     does.
     """
     gains = gain(sample(net, windows(noisy, **size), t, steps, patch=PATCH)[:, 0])
-    own, kept = gains[:, :, size["past"] :].split((size["new"], size["ahead"]), dim=2)
+    gains = gains[:, :, size["past"] :][:, :, : size["new"] + size["ahead"]]
+    own, kept = gains.split((size["new"], size["ahead"]), dim=2)
     shared = min(size["new"], size["ahead"])  # the window before has its say at the beginning
     weight = torch.arange(1, shared + 1) / (size["ahead"] + 1)
     own[1:, :, :shared] = torch.lerp(kept[:-1, :, :shared], own[1:, :, :shared], weight)

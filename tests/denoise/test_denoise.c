@@ -4,6 +4,7 @@
 
 #include "tiny_model.h"
 #include "../model/scratch.h"
+#include "denoise/channel.h"
 #include "model/model.h"
 
 static struct ebb_model *model; // opened by the first test that needs it, closed by the last
@@ -292,6 +293,46 @@ TEST(digital_silence_between_sounds_stays)
         free(out);
         free(again);
     }
+}
+
+// What a channel removes of a sound whose frames are all alike from the 26th on.
+static float *removed_of_alike(struct ebb_denoise_channel_size size, size_t frames)
+{
+    struct ebb_error error;
+    struct ebb_denoise_channel_settings settings = {
+        .t = 0.8, .wet = 1, .steps = 1, .sampler = "ddim", .snr = NAN};
+    struct ebb_denoise_channel *channel = ebb_denoise_channel_create(tiny(), &settings, &size, &error);
+    size_t hop = (size_t)tiny()->mel.hop, count = frames * hop;
+    float *period = make_sound(hop, 1), *sound = malloc(count * sizeof(float)),
+          *removed = calloc(count + 1, sizeof(float));
+    REQUIRE(channel && sound && removed);
+    for (size_t i = 0; i < count; i++)
+        sound[i] = i < 24 * hop ? period[i * 7 % hop] : period[i % hop];
+    REQUIRE_OK(ebb_denoise_channel_write(channel, sound, count, e));
+    REQUIRE_OK(ebb_denoise_channel_finish(channel, e));
+    REQUIRE(ebb_denoise_channel_read(channel, removed, count) == count);
+    ebb_denoise_channel_destroy(&channel);
+    free(period);
+    free(sound);
+    return removed;
+}
+
+// Where frames are alike, mirrored ones are as those that follow: a live window of few frames and a window of
+// a file that begin at the same frame make the same of it. Between two such frames, `hop` samples are of four
+// frames that both have cleaned.
+TEST(a_live_window_sees_mirrored_frames_at_its_end)
+{
+    REQUIRE_OK(ebb_model_ready(tiny(), e));
+    size_t hop = (size_t)tiny()->mel.hop;
+    REQUIRE((size_t)tiny()->mel.n_fft == 4 * hop);
+    float *live = removed_of_alike((struct ebb_denoise_channel_size){64, 4, 0, 6}, 140),
+          *file = removed_of_alike((struct ebb_denoise_channel_size){64, 10, 0, 0}, 140);
+    for (size_t first = 80; first <= 120; first += 20)
+        for (size_t i = (first + 1) * hop; i < (first + 2) * hop; i++)
+            REQUIRE_NEAR(live[i], file[i], 1e-6, "removed");
+    REQUIRE(memcmp(live, file, 140 * hop * sizeof(float)) != 0);
+    free(live);
+    free(file);
 }
 
 TEST(wet_mixes)

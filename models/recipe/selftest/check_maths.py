@@ -125,6 +125,14 @@ def check_denoise():
         torch.equal(seen, torch.tensor([[1.0, 0, 0, 1, 2, 3, 4, 4], [2, 3, 4, 4, 3, 2, 1, 0]])),
         "outside lies the mirror image",
     )
+    steps = torch.arange(5.0)[None] * denoise.FALLS / audio.MEL["db_range"]
+    seen = denoise.windows(steps, past=1, new=2, ahead=0, mirrored=2)[:, 0, 0] / steps[0, 1]
+    check(
+        torch.allclose(seen, torch.tensor([[0.0, 0, 1, 1, 0], [1, 2, 3, 3, 2], [3, 4, 4, 4, 4]])),
+        "a live window ends in its mirror image",
+    )
+    seen = denoise.windows(3 * steps, past=1, new=2, ahead=0, mirrored=2)[1, 0, 0] / steps[0, 1]
+    check(torch.allclose(seen, torch.tensor([3.0, 6, 9, 9, 7])), "which falls slowly")
     tone = torch.sin(torch.arange(48000) * 0.3)
     check(
         abs(judge_denoise.si_sdr(tone, tone + 0.1 * torch.cos(torch.arange(48000) * 0.3)) - 20) < 0.01,
