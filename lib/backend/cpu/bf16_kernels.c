@@ -283,7 +283,9 @@ const struct cpu_bf16_kernels CPU_BF16_KERNELS = {
     .attention_queries = 32,
 #else
     .row = row,
-    .attention_queries = GROUP == 2 ? 16 : 0,
+#ifdef __AVX512BF16__
+    .attention_queries = 16,
+#endif
 #endif
     .narrow = narrow,
     .load_silu = load_silu,
