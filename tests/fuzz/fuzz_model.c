@@ -81,17 +81,9 @@ struct ebb_network *__wrap_ebb_network_open(const char *folder, int roles, struc
 
 // ---- the folder ----
 
-// NULL: no such file.
-static void put_file(const char *name, const uint8_t *data, size_t size)
-{
-    char path[300];
-    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
-    memory_file_put(path, data, size);
-}
-
 static void put_text(const char *name, const char *text)
 {
-    put_file(name, (const uint8_t *)text, text ? strlen(text) : 0);
+    memory_file_put_in(name, (const uint8_t *)text, text ? strlen(text) : 0);
 }
 
 static void put_folder(const char *name)
@@ -192,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ebb_error error = {0};
     anew = size % SELDOM == 0;
     put_text("ebb.json", files[which].beside_manifest ? manifest : NULL);
-    put_file(files[which].name, data + 1, size - 1);
+    memory_file_put_in(files[which].name, data + 1, size - 1);
     struct ebb_model *model = ebb_model_open(fuzz_folder(), &error);
     CHECK(model || (error.code != EBB_OK && *error.message));
     if (model)

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A tokenizer's folder: the first byte chooses a file, the rest is its content; vocab.json and merges.txt
 // come in one input, with a 0 between them. What opens has to take a few texts.
-#include <ebb/tokens.h>
-
 #include "fuzz.h"
 #include "memory_files.h"
-
-static void encode(const struct ebb_tokenizer *tokenizer, const char *text, size_t size)
-{
-    struct ebb_tokens tokens = {0};
-    struct ebb_error error = {0};
-    check_error(ebb_tokenizer_encode(tokenizer, text, size, &tokens, &error), &error);
-    ebb_tokens_clear(&tokens);
-}
+#include "try_tokenizer.h"
 
 enum { VOCAB, MERGES, WHOLE, SPIECE, CONFIG, SPECIAL, EXTRA, FILES };
 static const char *const names[FILES] = {"vocab.json",
@@ -25,9 +16,7 @@ static const char *const names[FILES] = {"vocab.json",
 
 static void put(int file, const uint8_t *data, size_t size)
 {
-    char path[300];
-    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), names[file]);
-    memory_file_put(path, data, size);
+    memory_file_put_in(names[file], data, size);
 }
 
 static void write_files(const uint8_t *data, size_t size)
@@ -53,16 +42,9 @@ static void write_files(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct ebb_error error = {0};
     if (size == 0)
         return 0;
     write_files(data, size);
-    struct ebb_tokenizer *tokenizer = ebb_tokenizer_open(fuzz_folder(), &error);
-    CHECK(tokenizer || (error.code != EBB_OK && *error.message));
-    if (tokenizer) {
-        encode(tokenizer, "Rain on a tin roof, isn't it? \xf0\x9f\x8c\xa7", 33);
-        encode(tokenizer, (const char *)data, size < 300 ? size : 300);
-    }
-    ebb_tokenizer_destroy(&tokenizer);
+    try_tokenizer("Rain on a tin roof, isn't it? \xf0\x9f\x8c\xa7", 33, data, size);
     return 0;
 }

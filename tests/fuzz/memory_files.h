@@ -6,9 +6,20 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+#include "fuzz.h"
 
 // The file at this path has these bytes, which are borrowed until they are replaced; `data` NULL: there is no
 // such file, whatever the disk has. Paths are few, and stay known.
 void memory_file_put(const char *path, const uint8_t *data, size_t size);
+
+// The same for `name` in fuzz_folder(). Inline, because that folder is the target's own.
+static inline void memory_file_put_in(const char *name, const uint8_t *data, size_t size)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+    memory_file_put(path, data, size);
+}
 
 #endif
