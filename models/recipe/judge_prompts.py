@@ -21,12 +21,11 @@ from .evaluate import show
 
 FAMILIES = {"functionals": panel.functionals, "modulations": panel.modulations}
 PARTS = ("led", "kinds", "paraphrases")
-FILLERS = set("a an and at by for from in into of off on or the through to up with".split())
 PARAPHRASES = phrases.WORDS.with_name("paraphrases.tsv")
 
 
 def words_of(text):
-    return set(re.findall(r"[^\W_]+", text.lower())) - FILLERS
+    return set(re.findall(r"[^\W_]+", text.lower())) - phrases.FILLERS
 
 
 def read_paraphrases(path, captions, labels):
@@ -56,18 +55,19 @@ def led(model, rows):
     phrase)]; "": that of "no label". Of a model whose U-Net is told rows of its table."""
     from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
+    from .kinds import places_of_rows
+
     info = json.loads((Path(model) / "ebb.json").read_text(encoding="utf-8"))
     labels, kinds = [label["name"] for label in info["labels"]], [k["label"] for k in info.get("kinds", [])]
     table = UNet2DModel.from_pretrained(str(model), subfolder="unet").class_embedding.weight
     names = [*labels, "", *kinds]
-    own = range(len(table) - len(kinds), len(table))
-    places = table.float()[[*range(len(labels)), info["no_label"], *own]]
+    known = table.float()[places_of_rows(info, table)]
     encoder = CLIPTextModelWithProjection.from_pretrained(f"{model}/text_encoder").float().eval()
     tokenizer = CLIPTokenizer.from_pretrained(f"{model}/tokenizer")
     out = []
     for _, phrase in rows:
         vector = encoder(**tokenizer(phrase, truncation=True, return_tensors="pt")).text_embeds
-        out.append(names[torch.cdist(vector, places)[0].argmin()])
+        out.append(names[torch.cdist(vector, known)[0].argmin()])
     return out
 
 

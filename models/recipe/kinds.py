@@ -20,7 +20,6 @@ from .diffusion import Process
 from .sentence import Sentences
 
 LITTLE = {"hit", "sound", "noise", "person"}  # say little of a kind
-FILLERS = set("a an and at by for from in into of off on or the through to up with".split())
 WHOLE = 0.5  # share of a label's clips from which on a caption is no sub-kind: it says what the label says
 TOLD = 0.9  # share of the items of sub-kinds that are told so
 NONE = 0.1  # share of all items that are told nothing
@@ -42,7 +41,7 @@ def stem(word):
 def form(caption):
     """What trivially different wordings have in common: "snare drum hit" is "snare drum"."""
     words = re.findall(r"[^\W_]+", caption.lower())
-    return frozenset(stem(word) for word in words if word not in LITTLE | FILLERS)
+    return frozenset(stem(word) for word in words if word not in LITTLE | phrases.FILLERS)
 
 
 def sub_kinds(clips, names, least=5):
@@ -62,6 +61,13 @@ def sub_kinds(clips, names, least=5):
             if key and key != form(phrases.name_of(label)) and least <= count < WHOLE * of_label:
                 out.append((label, captions))
     return out
+
+
+def places_of_rows(info, table):
+    """Where rows stand in a model's table of classes: of labels, of "no label", and of sub-kinds. `info`: its
+    ebb.json."""
+    kinds = len(info.get("kinds", []))
+    return [*range(len(info["labels"])), info["no_label"], *range(len(table) - kinds, len(table))]
 
 
 # ---- the U-Net ----

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+# They say nothing of a sound.
+FILLERS = set("a an and at by for from in into of off on or the through to up with".split())
 # What surrounds the words of a caption when people ask for a sound.
 FRAMES = (
     "{}",

@@ -19,6 +19,7 @@ from torch import nn
 from transformers import CLIPTextModelWithProjection
 
 from . import data, phrases, senses, sfx, train
+from .kinds import places_of_rows
 from .sentence import WIDTH, Sentences
 from .text import SPECIAL, TOKENS, Small, config_of, keep_vocabulary, kept_vocabulary, tokenizer_of
 from .wordnet import FOLDER, WordNet
@@ -201,8 +202,7 @@ class Lead(train.Task):
         table = UNet2DModel.from_pretrained(str(start), subfolder="unet").class_embedding.weight
         self.names = [label["name"] for label in model["labels"]]
         self.kinds = [[kind["label"], kind["captions"]] for kind in model.get("kinds", [])]
-        rows = [*range(len(self.names)), model["no_label"], *range(len(table) - len(self.kinds), len(table))]
-        self.rows = table.detach().float()[rows]
+        self.rows = table.detach().float()[places_of_rows(model, table)]
 
     @torch.no_grad()
     def go_on(self, encoder, count=8192):
