@@ -52,7 +52,7 @@ struct ebb_sound_input {
     uint64_t about;     // frames of an MP3 that does not tell
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
-    uint64_t list_at;   // where libsndfile found a LIST
+    uint64_t list_at;   // where libsndfile found a LIST, or an INFO that has a size
     bool at_end, lacks_end, gave_up;
     int failure; // errno
 };
@@ -246,10 +246,11 @@ static bool mend_list(struct ebb_sound_input *in, uint64_t at, unsigned char nam
 {
     enum { HEAD = 8 };
     unsigned char field[4], magic[4];
-    bool list = memcmp(name, "LIST", 4) == 0;
-    if (!list && (memcmp(name, "INFO", 4) != 0 || (in->list_at && at == in->list_at + HEAD)))
-        return true; // a list's INFO has no size
-    in->list_at = list ? at : in->list_at;
+    const uint64_t behind = in->list_at ? at - in->list_at : 0;
+    bool list = memcmp(name, "LIST", 4) == 0, info = memcmp(name, "INFO", 4) == 0;
+    if ((!list && !info) || behind == 4 || (info && behind == HEAD))
+        return true; // a list's size is no name, and its INFO has no size
+    in->list_at = at;
     if (!ebb_sound_input_look(in, 0, magic, 4) || !ebb_sound_input_look(in, at + 4, field, 4))
         return false;
     uint64_t left = in->stream ? in->head_size : in->bytes;

@@ -461,6 +461,23 @@ TEST(a_list_with_a_size_that_wraps_is_passed_over)
     alarm(0);
 }
 
+// The file ends behind a LIST whose size spells the name of a list.
+TEST(the_size_of_a_list_is_no_name)
+{
+    static const char *const lists[] = {"LISTINFO*", "LISTLIST*", "INFOINFO*", "INFOLIST*"};
+    enum { LONGEST = 9 };
+    static unsigned char with[HEAD + 2 * FRAMES + LONGEST];
+    make_wav(2 * FRAMES);
+    memcpy(with, bytes, HEAD + 2 * FRAMES);
+    alarm(10);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+        memcpy(with + HEAD + 2 * FRAMES, lists[i], LONGEST);
+        write_bytes(with, sizeof(with));
+        expect(lists[i], values, FRAMES, false);
+    }
+    alarm(0);
+}
+
 TEST(a_pipe_is_kept_up_to_a_bound)
 {
     static const char text[5000];
