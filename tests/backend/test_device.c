@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Devices, buffers, blend, sum of squares, and the threads of `cpu`.
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -240,6 +242,45 @@ TEST(a_control_group_grants_cpus)
     REQUIRE(cpu_quota("150000 100000\n") == 2 && cpu_quota("50000 100000\n") == 1);
     REQUIRE(cpu_quota("800000 100000\n") == 8);
     REQUIRE(cpu_quota("max 100000\n") == 0 && cpu_quota("") == 0 && cpu_quota("-1 0\n") == 0);
+}
+
+// A file below the root, with the folders that lead to it.
+static void put(const char *root, const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s%s", root, name);
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        REQUIRE(mkdir(path, 0700) == 0 || errno == EEXIST);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "w");
+    REQUIRE(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+TEST(groups_of_both_versions_and_those_around_them_count)
+{
+    char root[] = "/tmp/ebb-groups-XXXXXX", command[64];
+    REQUIRE(mkdtemp(root) && cpu_granted(root) == 0);
+    put(root, "/proc/self/cgroup", "0::/a.slice/b.scope\n");
+    put(root, "/sys/fs/cgroup/a.slice/b.scope/cpu.max", "max 100000\n");
+    REQUIRE(cpu_granted(root) == 0);
+    put(root, "/sys/fs/cgroup/a.slice/cpu.max", "300000 100000\n");
+    REQUIRE(cpu_granted(root) == 3);
+
+    put(root, "/proc/self/cgroup", "5:cpuset:/x\n4:cpu,cpuacct:/docker/0123\n1:name=systemd:/\n0::/\n");
+    put(root, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+    put(root, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    REQUIRE(cpu_granted(root) == 0);
+    put(root, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "250000\n"); // as a container sees its own
+    REQUIRE(cpu_granted(root) == 3);
+    put(root, "/sys/fs/cgroup/cpu/docker/0123/cpu.cfs_quota_us", "150000\n"); // as the machine sees it
+    put(root, "/sys/fs/cgroup/cpu/docker/0123/cpu.cfs_period_us", "100000\n");
+    REQUIRE(cpu_granted(root) == 2);
+    put(root, "/proc/self/cgroup", "5:cpuset,cpuacct:/docker/0123\n");
+    REQUIRE(cpu_granted(root) == 0);
+    snprintf(command, sizeof(command), "rm -r %s", root);
+    REQUIRE(system(command) == 0);
 }
 
 TEST_MAIN

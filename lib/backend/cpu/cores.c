@@ -56,40 +56,58 @@ int cpu_quota(const char *text)
     return cpus < INT_MAX ? (int)cpus : 0;
 }
 
-static int quota_of(const char *group)
+// Appends the first line of a file, and a blank.
+static void add_line(char text[64], const char *root, const char *folder, const char *group, const char *name)
 {
-    char path[LINE + 32], text[64] = "";
-    snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
+    char path[LINE + 96];
+    size_t length = strlen(text);
+    snprintf(path, sizeof(path), "%s%s%s/%s", root, folder, group, name);
     FILE *file = fopen(path, "r");
-    if (file && !fgets(text, sizeof(text), file))
-        *text = 0;
+    if (file && fgets(text + length, (int)(64 - length - 1), file)) {
+        length += strcspn(text + length, "\n");
+        snprintf(text + length, 64 - length, " ");
+    }
     if (file)
         fclose(file);
+}
+
+// Version 2 has one tree of groups for everything, version 1 one for each kind of thing that is granted.
+static const struct {
+    const char *folder, *files[2]; // what is granted, and in how much time
+} versions[] = {
+    {"/sys/fs/cgroup", {"cpu.max"}}, // has both
+    {"/sys/fs/cgroup/cpu", {"cpu.cfs_quota_us", "cpu.cfs_period_us"}},
+};
+
+static int quota_of(const char *root, int version, const char *group)
+{
+    char text[64] = "";
+    for (int i = 0; i < 2 && versions[version].files[i]; i++)
+        add_line(text, root, versions[version].folder, group, versions[version].files[i]);
     return cpu_quota(text);
 }
 
-// The group of this process, such as "/user.slice/a.scope"; a container sees its own as "".
-static void find_group(char group[LINE])
+// The group of a line "0::/user.slice/a.scope" or "4:cpu,cpuacct:/a.scope"; a container may see its own as
+// "/". NULL: the group does not grant CPUs.
+static char *group_of(char *line, int *version)
 {
-    char line[LINE];
-    *group = 0;
-    FILE *file = fopen("/proc/self/cgroup", "r");
-    while (file && fgets(line, sizeof(line), file))
-        if (strncmp(line, "0::", 3) == 0)
-            snprintf(group, LINE, "%s", line + 3);
-    if (file)
-        fclose(file);
+    char *kinds = strchr(line, ':'), *group = kinds ? strchr(kinds + 1, ':') : NULL;
+    if (!group)
+        return NULL;
+    *kinds = *group = ',';
+    *version = group == kinds + 1 ? 0 : 1;
     group[strcspn(group, "\n")] = 0;
+    char *cpu = strstr(kinds, ",cpu,");
+    return *version == 0 || (cpu && cpu < group) ? group + 1 : NULL;
 }
 
-// The least of what the group and those around it grant; 0: nothing limits.
-static int least_quota(void)
+// The least of what the group and those around it grant; 0: nothing limits. A container of version 1 has its
+// group at the top of the tree, whatever the name that it sees.
+static int least_quota(const char *root, int version, char *group)
 {
-    char group[LINE];
     int least = 0;
-    find_group(group);
     for (char *slash = group; slash;) {
-        int quota = quota_of(group);
+        int quota = quota_of(root, version, group);
         least = quota && (!least || quota < least) ? quota : least;
         slash = strrchr(group, '/');
         if (slash)
@@ -98,8 +116,24 @@ static int least_quota(void)
     return least;
 }
 
+int cpu_granted(const char *root)
+{
+    char line[LINE];
+    int least = 0, version = 0;
+    snprintf(line, sizeof(line), "%s/proc/self/cgroup", root);
+    FILE *file = fopen(line, "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        char *group = group_of(line, &version);
+        int quota = group ? least_quota(root, version, group) : 0;
+        least = quota && (!least || quota < least) ? quota : least;
+    }
+    if (file)
+        fclose(file);
+    return least;
+}
+
 int cpu_cores(void)
 {
-    int cores = allowed_cores(), quota = least_quota();
+    int cores = allowed_cores(), quota = cpu_granted("");
     return quota && quota < cores ? quota : cores;
 }

@@ -11,4 +11,8 @@ int cpu_cores(void);
 // 0: there is no limit.
 int cpu_quota(const char *text);
 
+// What the control groups of this process grant, of version 2 and of version 1 (cpu.cfs_quota_us). `root`: in
+// front of /proc and /sys; "" is this system. 0: there is no limit.
+int cpu_granted(const char *root);
+
 #endif
