@@ -178,10 +178,21 @@ static enum ebb_result load_networks(struct ebb_model *model, struct ebb_device 
     return result;
 }
 
+static enum ebb_result load_somewhere(struct ebb_model *model, struct ebb_error *error)
+{
+    error = EBB_ERROR(error);
+    struct ebb_device *device = ebb_device_create(NULL, 0, NULL, error);
+    enum ebb_result result = device ? ebb_model_load(model, device, error) : error->code;
+    ebb_device_destroy(&device); // the model keeps a reference of its own
+    return result;
+}
+
 enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *device, struct ebb_error *error)
 {
-    if (model->device == device)
+    if (model->device && (model->device == device || !device))
         return EBB_OK;
+    if (!device)
+        return load_somewhere(model, error);
 
     ebb_workspace_destroy(&model->workspace);
     enum ebb_result result = load_networks(model, device, error);

@@ -45,22 +45,11 @@ void ebb_workspace_destroy(struct ebb_workspace **owner)
     free(workspace);
 }
 
-static enum ebb_result load_somewhere(struct ebb_model *model, struct ebb_error *error)
-{
-    error = EBB_ERROR(error);
-    struct ebb_device *device = ebb_device_create(NULL, 0, NULL, error);
-    enum ebb_result result = device ? ebb_model_load(model, device, error) : error->code;
-    ebb_device_destroy(&device); // the model keeps a reference of its own
-    return result;
-}
-
 enum ebb_result ebb_model_ready(struct ebb_model *model, struct ebb_error *error)
 {
-    if (!model->device) {
-        enum ebb_result result = load_somewhere(model, error);
-        if (result != EBB_OK)
-            return result;
-    }
+    enum ebb_result result = ebb_model_load(model, NULL, error);
+    if (result != EBB_OK)
+        return result;
     if (!model->workspace) {
         model->workspace = ebb_alloc(1, sizeof(struct ebb_workspace));
     }

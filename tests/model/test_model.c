@@ -47,6 +47,19 @@ TEST(the_device_is_known_once_loaded)
     ebb_device_destroy(&cpu);
 }
 
+TEST(without_a_device_the_library_chooses_one)
+{
+    struct ebb_device *ref = ebb_device_create("ref", 1, NULL, NULL);
+    struct ebb_model *model = opened(data("models/tiny-sfx"));
+    load(model, NULL);
+    REQUIRE(ebb_model_device(model));
+    load(model, ref);
+    load(model, NULL);
+    REQUIRE(ebb_model_device(model) == ref);
+    ebb_model_close(&model);
+    ebb_device_destroy(&ref);
+}
+
 TEST(names_are_looked_for_in_order)
 {
     char path[600], list[1200];

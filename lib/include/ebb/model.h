@@ -87,8 +87,9 @@ EBB_API void ebb_model_close(struct ebb_model **model);
 
 // Loads the model on `device`: reads the weights, checks their checksums and that every value is finite,
 // and plans the networks. The model keeps a reference to the device. Models of the same folder on the same
-// device share one copy of the weights. Loading the model again on another device moves it there. Any
-// thread, one call at a time per model.
+// device share one copy of the weights. Loading the model again on another device moves it there. NULL as
+// `device` is the one that it is on, or the one that "auto" chooses. Any thread, one call at a time per
+// model.
 EBB_API enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_device *device,
                                        struct ebb_error *error);
 
