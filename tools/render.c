@@ -83,6 +83,8 @@ static int refuse_words(char *const *words, int count)
     size_t length = 0;
     for (int i = 0; i < count && length < sizeof(prompt); i++)
         length += (size_t)snprintf(prompt + length, sizeof(prompt) - length, "%s%s", i ? " " : "", words[i]);
+    if (!*words[0])
+        return tool_fail(TOOL_USAGE, "an empty argument is not expected here");
     if (count > 1)
         return tool_fail(TOOL_USAGE, "\"%s\" is not expected here; did you mean --prompt \"%s\"?", words[0],
                          prompt);

@@ -355,6 +355,8 @@ enum ebb_result ebb_encoder_finish(struct ebb_encoder *encoder, struct ebb_error
 {
     SNDFILE *file = encoder->file;
     encoder->file = NULL;
+    if (encoder->end == 0) // the header of a FLAC comes with its first samples, or when it is asked for
+        sf_command(file, SFC_UPDATE_HEADER_NOW, NULL, 0);
     if (sf_close(file) != 0 && !encoder->failure)
         encoder->failure = EIO;
     if (encoder->recipe && !encoder->failure)

@@ -16,6 +16,7 @@
 #include "audio/input.h"
 #include "audio/vorbis_order.h"
 #include "base/base.h"
+#include "base/file.h"
 #include "base/file_kind.h"
 
 struct ebb_sound_reader {
@@ -135,6 +136,8 @@ struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_erro
 {
     SF_INFO sf = {0};
     error = EBB_ERROR(error);
+    if (ebb_file_check_name(path, error) != EBB_OK)
+        return NULL;
     struct ebb_sound_reader *reader = calloc(1, sizeof(*reader));
     if (reader)
         reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);

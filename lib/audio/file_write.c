@@ -41,7 +41,7 @@ struct ebb_sound_writer {
     struct wav_shape shape;
     struct wav_chunks chunks; // beside the samples
     off_t start;              // of the file, in what is written to; -1: a pipe, which cannot be gone back in
-    bool begun;               // the header is written
+    bool begun, finished;     // the header is written; the file is complete
     struct metadata_texts texts; // of a FLAC or an Ogg
     bool has_texts;              // they stay when the metadata was refused and begin() comes again without
     bool places;                 // the metadata had places of the channels that a FLAC has to be told
@@ -223,6 +223,11 @@ static enum ebb_result begin(struct ebb_sound_writer *w, const struct ebb_sound_
     return write_head(w, error);
 }
 
+static enum ebb_result check_unfinished(const struct ebb_sound_writer *w, struct ebb_error *error)
+{
+    return w->finished ? ebb_fail(error, EBB_INVALID, "%s: was finished already", w->name) : EBB_OK;
+}
+
 static enum ebb_result rewrite(const struct ebb_sound_writer *w, const void *bytes, size_t count, off_t at,
                                struct ebb_error *error)
 {
@@ -276,7 +281,12 @@ struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels,
                                                  enum ebb_wav_format format, const char *comment,
                                                  struct ebb_error *error)
 {
-    if (channels < 1 || channels > 64 || rate < 1 || rate > 768000 || (unsigned)format > EBB_OGG) {
+    if ((unsigned)format > EBB_OGG) {
+        ebb_fail(error, EBB_INVALID, "%s: there is no format %d, expected 0 to %d", path, (int)format,
+                 EBB_OGG);
+        return NULL;
+    }
+    if (channels < 1 || channels > 64 || rate < 1 || rate > 768000) {
         ebb_fail(error, EBB_INVALID, "%s: %d channels at %d Hz, expected 1 to 64 channels at 1 to 768000 Hz",
                  path, channels, rate);
         return NULL;
@@ -301,6 +311,9 @@ enum ebb_result ebb_sound_writer_begin(struct ebb_sound_writer *writer,
                                        const struct ebb_sound_metadata *metadata, size_t frames,
                                        struct ebb_error *error)
 {
+    enum ebb_result result = check_unfinished(writer, error);
+    if (result != EBB_OK)
+        return result;
     if (writer->begun)
         return ebb_fail(error, EBB_INVALID,
                         "%s: samples have been written, expected metadata before the first of them",
@@ -370,7 +383,9 @@ static enum ebb_result write_samples(struct ebb_sound_writer *w, const float *sa
 {
     size_t channels = (size_t)w->shape.channels, count = frames * channels;
     size_t most = w->encoder ? BLOCK / channels * channels : BLOCK; // an encoder takes whole frames alone
-    enum ebb_result result = check_finite(w, samples, doubles, count, error);
+    enum ebb_result result = check_unfinished(w, error);
+    if (result == EBB_OK)
+        result = check_finite(w, samples, doubles, count, error);
     if (result == EBB_OK && !w->begun)
         result = begin(w, NULL, error);
     for (size_t done = 0; done < count && result == EBB_OK;) {
@@ -378,7 +393,7 @@ static enum ebb_result write_samples(struct ebb_sound_writer *w, const float *sa
         result = write_block(w, samples ? samples + done : NULL, doubles ? doubles + done : NULL, n, error);
         done += n;
     }
-    w->frames += frames;
+    w->frames += result == EBB_OK ? frames : 0;
     return result;
 }
 
@@ -396,7 +411,12 @@ enum ebb_result ebb_sound_writer_write_double(struct ebb_sound_writer *writer, c
 
 enum ebb_result ebb_sound_writer_finish(struct ebb_sound_writer *writer, struct ebb_error *error)
 {
-    enum ebb_result result = writer->begun ? EBB_OK : begin(writer, NULL, error);
+    enum ebb_result result = check_unfinished(writer, error);
+    if (result != EBB_OK)
+        return result;
+    writer->finished = true;
+    if (!writer->begun)
+        result = begin(writer, NULL, error);
     if (result == EBB_OK)
         result = complete(writer, error);
     return result == EBB_OK ? ebb_output_finish(writer->output, error) : result;

@@ -11,8 +11,15 @@
 
 #include "base/base.h"
 
+enum ebb_result ebb_file_check_name(const char *path, struct ebb_error *error)
+{
+    return *path ? EBB_OK : ebb_fail(error, EBB_INVALID, "a file's name is empty");
+}
+
 int ebb_file_open(const char *path, struct stat *info, struct ebb_error *error)
 {
+    if (ebb_file_check_name(path, error) != EBB_OK)
+        return -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // non-blocking: a pipe without a writer opens at
                                                             // once
     if (fd < 0) {

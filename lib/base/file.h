@@ -12,6 +12,9 @@
 
 #include <ebb/error.h>
 
+// EBB_INVALID where the name is empty, as of a shell variable that nobody has set.
+enum ebb_result ebb_file_check_name(const char *path, struct ebb_error *error);
+
 // Opens a file for reading and fills `info`. Returns the descriptor, or -1 with EBB_NOT_FOUND,
 // EBB_UNREADABLE or EBB_WRONG_TYPE.
 int ebb_file_open(const char *path, struct stat *info, struct ebb_error *error);

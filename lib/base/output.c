@@ -9,6 +9,7 @@
 #include <ebb/output.h>
 
 #include "base/base.h"
+#include "base/file.h"
 #include "base/temporary.h"
 
 struct ebb_output {
@@ -16,6 +17,7 @@ struct ebb_output {
     int fd;
     bool owned; // `fd` is to be closed
     bool stream;
+    bool broken;                     // a write has failed: what is there is not whole
     struct ebb_temporary *temporary; // NULL: written to as it is
 };
 
@@ -67,6 +69,8 @@ static enum ebb_result open_path(struct ebb_output *o, const char *path, struct 
 
 struct ebb_output *ebb_output_create(const char *path, struct ebb_error *error)
 {
+    if (ebb_file_check_name(path, error) != EBB_OK)
+        return NULL;
     struct ebb_output *o = calloc(1, sizeof(*o));
     error = EBB_ERROR(error);
     if (o)
@@ -92,29 +96,42 @@ int ebb_output_descriptor(const struct ebb_output *output)
     return output->fd;
 }
 
+// The descriptor of a complete file may be another file's by now.
+static enum ebb_result check_open(const struct ebb_output *output, struct ebb_error *error)
+{
+    return output->fd >= 0 ? EBB_OK : ebb_fail(error, EBB_INVALID, "%s: was finished already", output->name);
+}
+
 enum ebb_result ebb_output_write(struct ebb_output *output, const void *bytes, size_t size,
                                  struct ebb_error *error)
 {
-    for (size_t done = 0; done < size;) {
+    enum ebb_result result = check_open(output, error);
+    for (size_t done = 0; done < size && result == EBB_OK;) {
         ssize_t n = write(output->fd, (const char *)bytes + done, size - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return ebb_fail(error, EBB_UNWRITABLE, "%s: writing failed (%s)", output->name,
-                            strerror(n < 0 ? errno : ENOSPC));
-        done += (size_t)n;
+            result = ebb_fail(error, EBB_UNWRITABLE, "%s: writing failed (%s)", output->name,
+                              strerror(n < 0 ? errno : ENOSPC));
+        else
+            done += (size_t)n;
     }
-    return EBB_OK;
+    output->broken = output->broken || result != EBB_OK;
+    return result;
 }
 
 enum ebb_result ebb_output_finish(struct ebb_output *output, struct ebb_error *error)
 {
+    enum ebb_result result = check_open(output, error);
+    if (result != EBB_OK)
+        return result;
+    if (output->broken)
+        return ebb_fail(error, EBB_UNWRITABLE, "%s: cannot be completed (writing has failed)", output->name);
+    int fd = output->fd;
+    output->fd = -1;
     if (output->temporary)
         return ebb_temporary_keep(output->temporary, error);
-    if (!output->owned)
-        return EBB_OK;
-    output->owned = false;
-    return close(output->fd) == 0 || errno == EINTR
+    return !output->owned || close(fd) == 0 || errno == EINTR
                ? EBB_OK
                : ebb_fail(error, EBB_UNWRITABLE, "%s: cannot be completed (%s)", output->name,
                           strerror(errno));
@@ -125,7 +142,7 @@ void ebb_output_destroy(struct ebb_output **output)
     struct ebb_output *o = *output;
     if (!o)
         return;
-    if (o->owned)
+    if (o->owned && o->fd >= 0)
         close(o->fd);
     ebb_temporary_destroy(&o->temporary);
     free(o->name);

@@ -446,6 +446,77 @@ TEST(a_full_disk_leaves_nothing)
     REQUIRE(strstr(error.message, "/no/such/folder/x.wav"));
 }
 
+// A program that goes on with a finished writer must not write into the file that has its descriptor
+// now.
+TEST(a_finished_writer_takes_no_more_and_spoils_no_other_file)
+{
+    static const enum ebb_wav_format formats[] = {EBB_WAV_16, EBB_FLAC_16, EBB_OGG};
+    for (int i = 0; i < 3; i++) {
+        float samples[100] = {0};
+        struct ebb_error error = {0};
+        struct ebb_sound_writer *writer = ebb_sound_writer_create(in_folder("first"), 1, 48000, formats[i],
+                                                                  NULL, NULL);
+        REQUIRE(writer && ebb_sound_writer_write(writer, samples, 100, NULL) == EBB_OK);
+        REQUIRE(ebb_sound_writer_finish(writer, NULL) == EBB_OK);
+        FILE *other = fopen(in_folder("other"), "w+b"); // takes the descriptor that is free
+        REQUIRE(other && ebb_sound_writer_write(writer, samples, 100, &error) == EBB_INVALID);
+        REQUIRE(strstr(error.message, "was finished"));
+        REQUIRE(ebb_sound_writer_begin(writer, NULL, 100, NULL) == EBB_INVALID);
+        REQUIRE(ebb_sound_writer_finish(writer, NULL) == EBB_INVALID);
+        ebb_sound_writer_destroy(&writer);
+        struct stat what;
+        REQUIRE(fclose(other) == 0 && stat(in_folder("other"), &what) == 0 && what.st_size == 0);
+        empty_folder();
+    }
+}
+
+TEST(samples_that_were_refused_are_not_counted)
+{
+    float samples[100] = {0}, bad[100] = {0};
+    bad[5] = NAN;
+    const char *path = in_folder("counted.wav");
+    struct ebb_sound_writer *writer = ebb_sound_writer_create(path, 1, 48000, EBB_WAV_16, NULL, NULL);
+    REQUIRE(writer && ebb_sound_writer_write(writer, bad, 100, NULL) == EBB_INVALID);
+    REQUIRE(ebb_sound_writer_write(writer, samples, 100, NULL) == EBB_OK);
+    REQUIRE(ebb_sound_writer_finish(writer, NULL) == EBB_OK);
+    ebb_sound_writer_destroy(&writer);
+    struct ebb_sound in;
+    REQUIRE(ebb_sound_read(path, &in, NULL) == EBB_OK);
+    REQUIRE(in.frames == 100 && !in.warning);
+    ebb_sound_clear(&in);
+    empty_folder();
+}
+
+TEST(a_sound_of_no_samples_is_a_file_of_its_kind)
+{
+    static const struct {
+        enum ebb_wav_format format;
+        const char *magic;
+    } kinds[] = {{EBB_WAV_16, "RIFF"}, {EBB_FLAC_16, "fLaC"}, {EBB_FLAC_24, "fLaC"}, {EBB_OGG, "OggS"}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct ebb_sound none = {.channels = 2, .rate = 48000, .comment = "nothing"};
+        char magic[5] = "";
+        REQUIRE(ebb_sound_write(in_folder("none"), &none, kinds[i].format, NULL) == EBB_OK);
+        FILE *file = fopen(in_folder("none"), "rb");
+        REQUIRE(file && fread(magic, 1, 4, file) == 4 && fclose(file) == 0);
+        REQUIRE_STRING(magic, kinds[i].magic);
+        refuse(in_folder("none"), EBB_CORRUPT, "holds no samples");
+        empty_folder();
+    }
+}
+
+TEST(a_name_or_a_format_that_cannot_be_is_said)
+{
+    struct ebb_sound out = {.channels = 1, .rate = 48000}, in;
+    struct ebb_error error = {0};
+    REQUIRE(ebb_sound_write(in_folder("x.wav"), &out, (enum ebb_wav_format)99, &error) == EBB_INVALID);
+    REQUIRE(strstr(error.message, "format 99"));
+    REQUIRE(ebb_sound_write("", &out, EBB_WAV_16, &error) == EBB_INVALID);
+    REQUIRE_STRING(error.message, "a file's name is empty");
+    REQUIRE(ebb_sound_read("", &in, &error) == EBB_INVALID);
+    REQUIRE_STRING(error.message, "a file's name is empty");
+}
+
 TEST(an_abandoned_file_is_gone_and_an_old_one_stays)
 {
     static float samples[100];

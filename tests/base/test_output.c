@@ -231,6 +231,29 @@ TEST(a_protected_file_is_not_replaced)
     REQUIRE(count_files(NULL) == 1);
 }
 
+TEST(a_file_is_finished_once_and_not_after_a_failed_write)
+{
+    struct ebb_error error = {0};
+    struct rlimit old, little = {.rlim_cur = 10};
+    struct ebb_output *output = ebb_output_create(in_folder("once"), NULL);
+    REQUIRE(output && ebb_output_finish(output, NULL) == EBB_OK);
+    REQUIRE(ebb_output_write(output, "x", 1, &error) == EBB_INVALID && strstr(error.message, "was finished"));
+    REQUIRE(ebb_output_finish(output, NULL) == EBB_INVALID && ebb_output_descriptor(output) < 0);
+    ebb_output_destroy(&output);
+
+    output = ebb_output_create(in_folder("half"), NULL);
+    signal(SIGXFSZ, SIG_IGN); // the limit acts as a full disk
+    REQUIRE(output && getrlimit(RLIMIT_FSIZE, &old) == 0);
+    little.rlim_max = old.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &little) == 0);
+    enum ebb_result result = ebb_output_write(output, "more than ten bytes", 19, NULL);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    REQUIRE(result == EBB_UNWRITABLE && ebb_output_finish(output, NULL) == EBB_UNWRITABLE);
+    ebb_output_destroy(&output);
+    REQUIRE(access(in_folder("half"), F_OK) != 0);
+    empty_folder();
+}
+
 TEST(a_fifo_and_standard_output_are_written_as_they_are)
 {
     empty_folder();

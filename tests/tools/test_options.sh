@@ -62,6 +62,8 @@ fails 2 'name is empty' "$ebb" denoise a.wav ''
 fails 2 'name is empty' "$ebb" denoise '' b.wav
 fails 2 'needs a value, OUT' "$ebb" edit a.wav --from 1 -o ''
 fails 2 'name is empty' "$ebb" edit '' --from 1 -o x.wav
+fails 2 'an empty argument' "$ebb" render --label rain ''
+fails 2 'name is empty' "$ebb" plot spectrogram ''
 fails 2 'needs a value, X.png' "$ebb" plot schedule -o ''
 fails 2 'needs a value, Y.npy' "$ebb" mel a.wav --output ''
 for bad in nan inf 1x -1 86401; do

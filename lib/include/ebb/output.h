@@ -22,13 +22,15 @@ EBB_API struct ebb_output *ebb_output_create(const char *path, struct ebb_error 
 // Whether bytes that were written are gone: a pipe, a terminal, a file that is appended to.
 EBB_API bool ebb_output_is_stream(const struct ebb_output *output);
 
-// For writing, and unless it is a stream for seeking and reading too; owned by the output.
+// For writing, and unless it is a stream for seeking and reading too; owned by the output. -1: it is
+// complete.
 EBB_API int ebb_output_descriptor(const struct ebb_output *output);
 
 EBB_API enum ebb_result ebb_output_write(struct ebb_output *output, const void *bytes, size_t size,
                                          struct ebb_error *error);
 
-// Completes the file and gives it its name. What is destroyed without this leaves what was there before.
+// Completes the file and gives it its name, unless a write has failed. What is destroyed without this leaves
+// what was there before. After this nothing more can be written: EBB_INVALID.
 EBB_API enum ebb_result ebb_output_finish(struct ebb_output *output, struct ebb_error *error);
 EBB_API void ebb_output_destroy(struct ebb_output **output);
 
