@@ -212,6 +212,18 @@ bool ebb_layout_begins_again(const struct ebb_layout *l, uint64_t at, ebb_peek *
     return l->container && peek(file, at, head, sizeof(head)) && recognise(head) == l->container;
 }
 
+bool ebb_layout_is_more(const struct ebb_layout *l, uint64_t at, ebb_peek *peek, void *file)
+{
+    const struct ebb_container *c = l->container;
+    struct container_chunk chunk = {0};
+    if (!c || !c->data || l->open || l->data == 0)
+        return false;
+    uint64_t next = l->data + (l->promised + c->align - 1) / c->align * c->align;
+    for (int i = 0; i < EBB_MOST_CHUNKS && next < at && read_chunk(c, peek, file, next, &chunk); i++)
+        next = chunk.next;
+    return next == at && read_chunk(c, peek, file, at, &chunk) && memcmp(chunk.id, c->data, 4) == 0;
+}
+
 bool ebb_layout_can_be_rf64(const struct ebb_layout *l)
 {
     return l->container && strcmp(l->container->magic, "RIFF") == 0 && is_plain(l);

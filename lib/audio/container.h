@@ -59,6 +59,9 @@ uint64_t ebb_layout_end(const struct ebb_layout *layout, ebb_peek *peek, void *f
 // Whether another file of the same container begins there.
 bool ebb_layout_begins_again(const struct ebb_layout *layout, uint64_t at, ebb_peek *peek, void *file);
 
+// Whether another chunk of samples begins there, behind the first.
+bool ebb_layout_is_more(const struct ebb_layout *layout, uint64_t at, ebb_peek *peek, void *file);
+
 // After samples of this size chunks stand that end where the file does, so that an open size was meant: no
 // samples.
 bool ebb_layout_is_empty(const struct ebb_layout *layout, uint64_t file_size, ebb_peek *peek, void *file);

@@ -127,6 +127,9 @@ static void warn_cut(struct ebb_sound_reader *reader)
             "%.120s: several Ogg streams, one behind the other, of which the first is read; ffmpeg makes "
             "one sound of them",
             reader->name);
+    else if (reader->input && ebb_sound_input_has_more(reader->input))
+        snprintf(reader->warning, sizeof(reader->warning),
+                 "%.120s: several chunks of samples, of which the first is read", reader->name);
     else if (reader->input && ebb_sound_input_is_followed(reader->input))
         snprintf(reader->warning, sizeof(reader->warning),
                  "%.120s: several files, one behind the other, of which the first is read", reader->name);

@@ -53,6 +53,7 @@ struct ebb_sound_input {
     uint64_t position;  // in what is shown
     long opening_reads; // -1: it is open
     uint64_t list_at;   // where libsndfile found a LIST, or an INFO that has a size
+    bool more;          // it has found a second chunk of samples
     bool at_end, lacks_end, gave_up;
     int failure; // errno
 };
@@ -239,6 +240,17 @@ static bool can_wrap(const struct ebb_sound_input *in, uint64_t at, uint64_t cou
     return wraps;
 }
 
+// libsndfile 1.2 forgets what the sound is like where a second chunk of samples stands: it gets a name that
+// is passed over, as other readers pass over it.
+static void mend_more(struct ebb_sound_input *in, uint64_t at, unsigned char name[4])
+{
+    bool samples = memcmp(name, "data", 4) == 0 || memcmp(name, "SSND", 4) == 0;
+    if (!samples || in->stream || at <= in->layout.data || !ebb_layout_is_more(&in->layout, at, peek, in))
+        return;
+    memcpy(name, "JUNK", 4);
+    in->more = true;
+}
+
 // A size in a LIST that wraps leads libsndfile 1.2 back to where it was, for ever. Such a LIST gets a name
 // that it passes over. Its metadata is read elsewhere. False: it cannot be passed over either.
 // https://github.com/libsndfile/libsndfile/issues/1118
@@ -308,6 +320,8 @@ static sf_count_t read_shown(void *bytes, sf_count_t count, void *user)
     unsigned char *rest = (unsigned char *)bytes + done;
     size_t got = in->stream ? read_pipe(in, at, rest, left) : read_file(in, at, rest, left);
     mend(in, at, rest, got);
+    if (in->opening_reads >= 0 && size == 4 && got == 4)
+        mend_more(in, at, rest);
     if (in->opening_reads >= 0 && size == 4 && got == 4 && !mend_list(in, at, rest)) {
         in->opening_reads = MOST_OPENING_READS; // the file ends here
         return 0;
@@ -490,6 +504,11 @@ uint64_t ebb_sound_input_passed_tag(const struct ebb_sound_input *in)
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *in)
 {
     return !in->stream && ebb_ogg_is_chain(peek, (void *)in); // looked at, not changed
+}
+
+bool ebb_sound_input_has_more(const struct ebb_sound_input *in)
+{
+    return in->more;
 }
 
 bool ebb_sound_input_is_followed(const struct ebb_sound_input *in)

@@ -46,6 +46,9 @@ bool ebb_sound_input_lacks_end(const struct ebb_sound_input *input);
 // An Ogg of several streams, one behind the other, of which the first is read. Looks at every page.
 bool ebb_sound_input_is_chain(const struct ebb_sound_input *input);
 
+// A WAV or an AIFF with another chunk of samples behind the first one, which is the one that is read.
+bool ebb_sound_input_has_more(const struct ebb_sound_input *input);
+
 // A file behind which another one of its kind stands, which is not read.
 bool ebb_sound_input_is_followed(const struct ebb_sound_input *input);
 

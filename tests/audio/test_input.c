@@ -598,6 +598,41 @@ TEST(what_stands_behind_a_file_is_none_of_it)
     }
 }
 
+// Some editors and repair tools leave two chunks of samples in a file. Other readers read the first.
+TEST(a_second_chunk_of_samples_is_told)
+{
+    enum { MORE = 1000, BEFORE = 8, SIZE_AT = 4 };
+    static unsigned char file[1 << 19];
+    for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
+        const struct container *c = &containers[i];
+        int major = c->format & SF_FORMAT_TYPEMASK;
+        bool big = major == SF_FORMAT_AIFF;
+        bool fits = major == SF_FORMAT_WAV || major == SF_FORMAT_WAVEX || major == SF_FORMAT_AIFF;
+        if (!fits || !write_container(c, FRAMES))
+            continue;
+        struct ebb_sound whole, sound;
+        REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && !whole.warning);
+        size_t size = read_bytes(file, sizeof(file) / 2);
+        size += size & 1;
+        memset(file + size, 0x11, BEFORE + MORE);
+        memcpy(file + size, big ? "SSND" : "data", 4);
+        put(file + size + 4, MORE, 4, big);
+        size += BEFORE + MORE;
+        put(file + SIZE_AT, (uint32_t)(size - BEFORE), 4, big);
+        write_bytes(file, size);
+        struct ebb_error error = {0};
+        if (ebb_sound_read(scratch(), &sound, &error) != EBB_OK)
+            TEST_FAIL("%s: %s", c->name, error.message);
+        if (sound.frames != whole.frames ||
+            memcmp(sound.samples, whole.samples, whole.frames * sizeof(float)) != 0)
+            TEST_FAIL("%s: %zu frames, expected %zu", c->name, sound.frames, whole.frames);
+        if (!sound.warning || !strstr(sound.warning, "several chunks of samples"))
+            TEST_FAIL("%s: the warning is %s", c->name, sound.warning ? sound.warning : "none");
+        ebb_sound_clear(&sound);
+        ebb_sound_clear(&whole);
+    }
+}
+
 // Sony's chunks behind the samples of a Wave64.
 TEST(chunks_behind_the_samples_of_a_w64_are_no_samples)
 {
