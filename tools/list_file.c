@@ -255,11 +255,22 @@ static char find_delimiter(const char *text)
     return tabs > commas && tabs > semicolons ? '\t' : semicolons > commas ? ';' : ',';
 }
 
+// Rows of empty cells above the table, as a spreadsheet has them that begins further down.
+static void pass_empty_rows(struct cursor *c)
+{
+    for (size_t size; is_line_end(c->at[size = strspn(c->at, " \t,;")]);) {
+        c->at += size;
+        pass_line_end(c);
+    }
+}
+
 // A spreadsheet may begin with a line "sep=;".
 static struct cursor begin_csv(const char *text)
 {
-    bool said = strncasecmp(text, "sep=", 4) == 0 && text[4] && is_line_end(text[5]);
-    struct cursor c = {text, 1, said ? text[4] : find_delimiter(text)};
+    struct cursor c = {text, 1, 0};
+    pass_empty_rows(&c);
+    bool said = strncasecmp(c.at, "sep=", 4) == 0 && c.at[4] && is_line_end(c.at[5]);
+    c.delimiter = said ? c.at[4] : find_delimiter(c.at);
     if (said) {
         c.at += 5;
         pass_line_end(&c);

@@ -245,6 +245,7 @@ table() {
 ok "rows of empty cells are no sounds" table t.csv 'name,label,seconds\nx,kick,0.1\n,,\n , ,\n'
 ok "semicolons, decimal commas, headings in capitals, a byte order mark" table t.csv \
     '\0357\0273\0277Name;Label;SECONDS\r\nx;kick;0,1\r\n;;\r\n'
+ok "rows of empty cells above the table" table t.csv '\r\n;;\r\nname;label;seconds\r\nx;kick;0,1\r\n'
 ok "a first line that names the separator" table t.csv 'sep=;\nname;label;seconds\nx;kick;0,1\n'
 ok "tabs, by content" table t.txt 'name\tlabel\tseconds\nx\tkick\t0,1\n'
 ok "columns without a name, blanks around cells, old line ends" table t.tsv \
