@@ -71,12 +71,25 @@ static void note(struct list_row *row, int code)
 
 // ---- columns ----
 
+static bool is_utf8(const char *text)
+{
+    json_t *string = json_string(text); // takes nothing else
+    bool valid = string != NULL;
+    json_decref(string);
+    return valid;
+}
+
 static void keep_text(struct list_row *row, char *out, const char *what, const char *text)
 {
     size_t length = strlen(text);
     if (length >= SOUND_NAME) {
         note(row, tool_fail(TOOL_USAGE, "%s: \"%.60s...\" is too long, %d bytes are the most", what, text,
                             SOUND_NAME - 1));
+        return;
+    }
+    if (!is_utf8(text)) { // a file under such a name is none that other programs can show
+        note(row, tool_fail(TOOL_USAGE, "%s: \"%.60s\" is not UTF-8; spreadsheets save it as CSV UTF-8", what,
+                            text));
         return;
     }
     memcpy(out, text, length + 1);

@@ -253,6 +253,9 @@ ok "columns without a name, blanks around cells, old line ends" table t.tsv \
 utf16='\0377\0376n\0000a\0000m\0000e\0000\t\0000s\0000e\0000c\0000o\0000n\0000d\0000s\0000\n\0000'
 ok "UTF-16" table t.txt "$utf16"'x\0000\t\00000\0000.\00001\0000'
 ok "JSON Lines, by content" table t.txt '{"Name": "x", "label": "kick", "seconds": 0.1}\n\n'
+printf 'name,label\nGl\366ckchen,kick\n' >latin.csv
+fails 2 'latin.csv:2: name: "Gl.xf6ckchen" is not UTF-8; spreadsheets save it as CSV UTF-8' $render \
+    --list latin.csv -o latin/
 ok "quotes in names" test -f 'listed/gate, "big".wav'
 ok "the row's length" says '^12000 1 48000$' "$helper" samples 'listed/gate, "big".wav'
 ok "the row's peak" says '^-3.0$' "$helper" peak 'listed/gate, "big".wav'
