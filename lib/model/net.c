@@ -55,12 +55,13 @@ struct ebb_net *ebb_net_open(const char *folder, struct ebb_device *device, stru
         ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder);
         return NULL;
     }
-    net->device = ebb_device_share(device);
-    net->network = ebb_network_open(folder,
-                                    EBB_ROLE_UNET | EBB_ROLE_AUTOENCODER | EBB_ROLE_VOCODER | EBB_ROLE_TEXT |
-                                        EBB_ROLE_LANGUAGE,
-                                    error);
-    if (net->network && ebb_network_load(&net->network, device, error) == EBB_OK) {
+    net->device = device ? ebb_device_share(device) : ebb_device_create(NULL, 0, NULL, error);
+    if (net->device)
+        net->network = ebb_network_open(folder,
+                                        EBB_ROLE_UNET | EBB_ROLE_AUTOENCODER | EBB_ROLE_VOCODER |
+                                            EBB_ROLE_TEXT | EBB_ROLE_LANGUAGE,
+                                        error);
+    if (net->network && ebb_network_load(&net->network, net->device, error) == EBB_OK) {
         net->unet = ebb_network_unet(net->network);
         net->vae = ebb_network_autoencoder(net->network);
         net->vocoder = ebb_network_vocoder(net->network);

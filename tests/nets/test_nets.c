@@ -173,6 +173,17 @@ static struct ebb_net *open_golden(const char *name, struct ebb_device **device)
     return ebb_net_open(path, *device, NULL);
 }
 
+TEST(without_a_device_the_library_chooses_one)
+{
+    char path[600];
+    int out[4];
+    golden(path, "plain");
+    struct ebb_net *net = ebb_net_open(path, NULL, NULL);
+    REQUIRE(net != NULL);
+    REQUIRE(ebb_net_shape(net, EBB_NET_FORWARD, (int[]){1, 1, 8, 4}, out, NULL) == EBB_OK);
+    ebb_net_close(&net);
+}
+
 TEST(sizes_that_do_not_fit_are_refused_with_their_number)
 {
     struct ebb_device *device;

@@ -18,7 +18,8 @@ struct ebb_net;
 
 // Opens a folder with config.json and weights: a U-Net (UNet2DModel, UNet2DConditionModel,
 // AudioLDM2UNet2DConditionModel), an AutoencoderKL, a SpeechT5HifiGan or a text encoder. An option that Ebb
-// does not have is refused here; the error names file, key and value. NULL on failure.
+// does not have is refused here; the error names file, key and value. NULL as `device` is the one that "auto"
+// chooses. NULL on failure.
 EBB_API struct ebb_net *ebb_net_open(const char *folder, struct ebb_device *device, struct ebb_error *error);
 EBB_API void ebb_net_close(struct ebb_net **net);
 
