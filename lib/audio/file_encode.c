@@ -355,7 +355,9 @@ enum ebb_result ebb_encoder_finish(struct ebb_encoder *encoder, struct ebb_error
 {
     SNDFILE *file = encoder->file;
     encoder->file = NULL;
-    if (encoder->end == 0) // the header of a FLAC comes with its first samples, or when it is asked for
+    // A FLAC's header comes with its first samples, or when it is asked for. For an Ogg libsndfile 1.2 would
+    // begin its streams once more, and leak the first ones.
+    if (encoder->end == 0 && !encoder->ogg)
         sf_command(file, SFC_UPDATE_HEADER_NOW, NULL, 0);
     if (sf_close(file) != 0 && !encoder->failure)
         encoder->failure = EIO;

@@ -52,7 +52,7 @@ if [ "$counting" = count ]; then
 fi
 
 # All that is installed, and the tests that run here: the others are compiled where they run.
-ninja -C "$build" --quiet lib/libebb.so gst-plugin/libgstdiffuse.so tools/ebb tests/tools/tools-helper \
+ninja -C "$build" --quiet gst-plugin/libgstdiffuse.so tools/ebb tests/tools/tools-helper \
     tests/backend/test-backend-ops tests/backend/test-backend-device tests/backend/test-backend-tape \
     tests/generate/test-generate-prompts
 
