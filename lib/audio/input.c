@@ -320,9 +320,10 @@ static sf_count_t read_shown(void *bytes, sf_count_t count, void *user)
     unsigned char *rest = (unsigned char *)bytes + done;
     size_t got = in->stream ? read_pipe(in, at, rest, left) : read_file(in, at, rest, left);
     mend(in, at, rest, got);
-    if (in->opening_reads >= 0 && size == 4 && got == 4)
+    bool word = in->opening_reads >= 0 && size == 4 && got == 4; // it may be a chunk's name
+    if (word)
         mend_more(in, at, rest);
-    if (in->opening_reads >= 0 && size == 4 && got == 4 && !mend_list(in, at, rest)) {
+    if (word && !mend_list(in, at, rest)) {
         in->opening_reads = MOST_OPENING_READS; // the file ends here
         return 0;
     }

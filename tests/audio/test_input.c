@@ -570,6 +570,21 @@ TEST(a_second_flac_is_told)
     ebb_sound_clear(&sound);
 }
 
+// The file now holds more sounds than one: the first is read, which is `whole`, with this warning.
+static void expect_first(const char *name, const struct ebb_sound *whole, const char *warning)
+{
+    struct ebb_sound sound;
+    struct ebb_error error = {0};
+    if (ebb_sound_read(scratch(), &sound, &error) != EBB_OK)
+        TEST_FAIL("%s, %s: %s", name, warning, error.message);
+    if (sound.frames != whole->frames ||
+        memcmp(sound.samples, whole->samples, whole->frames * sizeof(float)) != 0)
+        TEST_FAIL("%s, %s: %zu frames, expected %zu", name, warning, sound.frames, whole->frames);
+    if (!sound.warning || !strstr(sound.warning, warning))
+        TEST_FAIL("%s, %s: the warning is %s", name, warning, sound.warning ? sound.warning : "none");
+    ebb_sound_clear(&sound);
+}
+
 TEST(what_stands_behind_a_file_is_none_of_it)
 {
     static unsigned char file[1 << 19];
@@ -580,20 +595,12 @@ TEST(what_stands_behind_a_file_is_none_of_it)
                     major == SF_FORMAT_AIFF || major == SF_FORMAT_SVX || major == SF_FORMAT_W64;
         if (!ends || !write_container(c, FRAMES))
             continue;
-        struct ebb_sound whole, sound;
+        struct ebb_sound whole;
         REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && !whole.warning);
         size_t size = read_bytes(file, sizeof(file) / 2);
         memcpy(file + size, file, size);
         write_bytes(file, 2 * size);
-        struct ebb_error error = {0};
-        if (ebb_sound_read(scratch(), &sound, &error) != EBB_OK)
-            TEST_FAIL("%s twice: %s", c->name, error.message);
-        if (sound.frames != whole.frames ||
-            memcmp(sound.samples, whole.samples, whole.frames * sizeof(float)) != 0)
-            TEST_FAIL("%s twice: %zu frames, expected %zu", c->name, sound.frames, whole.frames);
-        if (!sound.warning || !strstr(sound.warning, "several files"))
-            TEST_FAIL("%s twice: the warning is %s", c->name, sound.warning ? sound.warning : "none");
-        ebb_sound_clear(&sound);
+        expect_first(c->name, &whole, "several files");
         ebb_sound_clear(&whole);
     }
 }
@@ -610,7 +617,7 @@ TEST(a_second_chunk_of_samples_is_told)
         bool fits = major == SF_FORMAT_WAV || major == SF_FORMAT_WAVEX || major == SF_FORMAT_AIFF;
         if (!fits || !write_container(c, FRAMES))
             continue;
-        struct ebb_sound whole, sound;
+        struct ebb_sound whole;
         REQUIRE(ebb_sound_read(scratch(), &whole, NULL) == EBB_OK && !whole.warning);
         size_t size = read_bytes(file, sizeof(file) / 2);
         size += size & 1;
@@ -620,15 +627,7 @@ TEST(a_second_chunk_of_samples_is_told)
         size += BEFORE + MORE;
         put(file + SIZE_AT, (uint32_t)(size - BEFORE), 4, big);
         write_bytes(file, size);
-        struct ebb_error error = {0};
-        if (ebb_sound_read(scratch(), &sound, &error) != EBB_OK)
-            TEST_FAIL("%s: %s", c->name, error.message);
-        if (sound.frames != whole.frames ||
-            memcmp(sound.samples, whole.samples, whole.frames * sizeof(float)) != 0)
-            TEST_FAIL("%s: %zu frames, expected %zu", c->name, sound.frames, whole.frames);
-        if (!sound.warning || !strstr(sound.warning, "several chunks of samples"))
-            TEST_FAIL("%s: the warning is %s", c->name, sound.warning ? sound.warning : "none");
-        ebb_sound_clear(&sound);
+        expect_first(c->name, &whole, "several chunks of samples");
         ebb_sound_clear(&whole);
     }
 }
