@@ -9,7 +9,6 @@ what the labels themselves make.
 import collections
 import csv
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +23,15 @@ PARTS = ("led", "kinds", "paraphrases")
 PARAPHRASES = phrases.WORDS.with_name("paraphrases.tsv")
 
 
-def words_of(text):
-    return set(re.findall(r"[^\W_]+", text.lower())) - phrases.FILLERS
-
-
 def read_paraphrases(path, captions, labels):
     """[(label, phrase)]. Refuses a phrase with a word of a caption or of a label's name."""
-    heard = set().union(*map(words_of, captions), *(words_of(phrases.name_of(name)) for name in labels))
+    heard = set().union(*map(phrases.words_of, [*captions, *map(phrases.name_of, labels)]))
     with open(path, newline="", encoding="utf-8") as file:
         rows = [(row["label"], row["phrase"]) for row in csv.DictReader(file, delimiter="\t")]
     for label, phrase in rows:
         if label not in labels:
             raise ValueError(f"{path}: the model has no label {label}")
-        if known := words_of(phrase) & heard:
+        if known := heard.intersection(phrases.words_of(phrase)):
             raise ValueError(f'{path}: "{phrase}": captions have {", ".join(sorted(known))}')
     return rows
 

@@ -8,7 +8,6 @@ to answer what it answered before. So labels keep their sound. Prompts reach the
 
 import collections
 import json
-import re
 from pathlib import Path
 
 import torch
@@ -40,8 +39,7 @@ def stem(word):
 
 def form(caption):
     """What trivially different wordings have in common: "snare drum hit" is "snare drum"."""
-    words = re.findall(r"[^\W_]+", caption.lower())
-    return frozenset(stem(word) for word in words if word not in LITTLE | phrases.FILLERS)
+    return frozenset(stem(word) for word in phrases.words_of(caption) if word not in LITTLE)
 
 
 def sub_kinds(clips, names, least=5):

@@ -26,6 +26,11 @@ FRAMES = (
 WORDS = Path(__file__).parent / "sound_words.txt"  # parts of phrases, a line for each part
 
 
+def words_of(text):
+    """The words of a text that say something of a sound."""
+    return [word for word in re.findall(r"[^\W_]+", text.lower()) if word not in FILLERS]
+
+
 def name_of(label):
     """A label as words: dog_bark is "dog bark"."""
     return re.sub(r"[_\W]+", " ", label).strip()
