@@ -16,9 +16,7 @@
 #include <ebb/progress.h>
 #include <ebb/recipe.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 struct ebb_denoise;
 
@@ -73,8 +71,6 @@ EBB_API uint64_t ebb_denoise_windows(const struct ebb_denoise *denoise);
 EBB_API bool ebb_denoise_t_range(const struct ebb_denoise *denoise, double *least, double *mean,
                                  double *most);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

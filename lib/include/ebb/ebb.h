@@ -14,13 +14,11 @@
 // Conventions
 //   Names     x_open / x_close for things that exist before the call: a model folder, a sound file to read.
 //             x_create / x_destroy for things that the call makes: a device, a stream, a sound file to
-//             write.
-//             close and destroy take the address of the pointer, clear the pointer, and do nothing with
-//             NULL.
+//             write. close and destroy take the address of the pointer, clear the pointer, and do nothing
+//             with NULL.
 //   Lists     x_next(NULL) is the first, x_next(previous) the one after it, NULL after the last: EBB_EACH_X.
 //   Choices   The model chooses a setting that the recipe leaves open. Outside of recipes the library
-//   chooses:
-//             a number where it is 0 (CPU threads), a name or an object where it is NULL (device).
+//             chooses: a number where it is 0 (CPU threads), a name or an object where it is NULL (device).
 //   Errors    The last parameter `error` may be NULL. No call prints, exits or aborts.
 //   Threads   Any thread may call the library. It needs 128 KiB of stack.
 //   Units     Samples are float32 in [-1, 1], rates in Hz, times in seconds.

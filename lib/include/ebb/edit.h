@@ -5,15 +5,12 @@
 // Every edit is one process. The recording's spectrogram is noised to diffusion time t and denoised by the
 // model. The parts that stay are held at every step (masked generation, Lugmayr 2022). The settings t and
 // vary say where the process starts:
-//   t = 1            The process starts from noise alone; the old sound of the span has no influence
-//   (RePaint).
-//   t below 1        The process starts from the noised recording. The nearer t is to 0, the more of the
-//                    recording stays (SDEdit, Meng 2022).
-//   vary below 90    The process starts from the recording's own noise, found by inversion (DDIM, Song
-//   2021) and
-//                    turned by `vary` degrees towards fresh noise. The result is a variation; at 0 it is
-//                    the
-//                    recording itself, up to the inversion's error.
+//   t = 1            The process starts from noise alone (RePaint). The span's old sound has no influence.
+//   t below 1        The process starts from the noised recording (SDEdit, Meng 2022). The nearer t is to
+//                    0, the more of the recording stays.
+//   vary below 90    The process starts from the recording's own noise, which inversion finds (DDIM, Song
+//                    2021), turned by `vary` degrees towards fresh noise. The result is a variation. At 0
+//                    it is the recording itself, up to the inversion's error.
 //
 // Samples outside the span and 5 ms on either side of it stay the input's bits. Inside the span, the new
 // sound goes on from the recording in phase and in loudness. Recordings may have any rate and length. A
@@ -41,9 +38,7 @@
 #include <ebb/progress.h>
 #include <ebb/recipe.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 // In all calls of this header `recipe` is of EBB_VERB_EDIT; NULL: all settings are open.
 
@@ -59,8 +54,6 @@ EBB_API enum ebb_result ebb_edit(struct ebb_model *model, const struct ebb_recip
                                  const struct ebb_sound *input, struct ebb_sound *output,
                                  const struct ebb_hooks *hooks, struct ebb_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

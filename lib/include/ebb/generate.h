@@ -11,9 +11,7 @@
 #include <ebb/progress.h>
 #include <ebb/recipe.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 // In all calls of this header `recipe` is of EBB_VERB_GENERATE; NULL: all settings are open. The same seed
 // and index make the same sound on one device. A sound longer than a network window is made of windows that
@@ -24,7 +22,7 @@ extern "C" {
 EBB_API size_t ebb_generate_length(const struct ebb_model *model, const struct ebb_recipe *recipe,
                                    struct ebb_error *error);
 
-// Channels that ebb_generate() makes: 1, or 2 where the recipe says so.
+// Channels that ebb_generate() makes: the recipe's setting "channels", 1 or 2.
 EBB_API int ebb_generate_channels(const struct ebb_recipe *recipe);
 
 // Makes one sound, its peak at -1 dB at most. `samples` has `count` floats for each of the recipe's channels,
@@ -45,8 +43,6 @@ EBB_API enum ebb_result ebb_generate_parts(struct ebb_model *model, const struct
                                            ebb_take_frames take, void *user, const struct ebb_hooks *hooks,
                                            struct ebb_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

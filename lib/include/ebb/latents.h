@@ -13,9 +13,7 @@
 #include <ebb/generate.h>
 #include <ebb/model.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 // One state of a run, with the mel that it stands for. A model with an autoencoder decodes the state at
 // every step for it. The mel is (n_mels, frames), row-major, row 0 the lowest band; its values may leave
@@ -58,8 +56,6 @@ EBB_API enum ebb_result ebb_edit_return(struct ebb_model *model, const struct eb
                                         const float *state, float *latents, size_t count,
                                         const struct ebb_hooks *hooks, struct ebb_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

@@ -8,9 +8,7 @@
 
 #include <ebb/error.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 // Receives the share of the call that is done, 0..1, at least once per network evaluation, on the calling
 // thread. To stop the call, return false: it then returns EBB_CANCELLED within one network evaluation.
@@ -25,8 +23,8 @@ struct ebb_counts {
 
 struct ebb_generate_step; // latents.h
 
-// The caller's functions. Initialise it with EBB_HOOKS and set the fields that you need; zero: none. It
-// must live as long as the call, or as the object that it is given to.
+// The caller's functions. Initialise it with EBB_HOOKS and set the fields that you need; zero: none. What
+// `user` and `counts` point to must live as long as the call, or as the object that was created with it.
 struct ebb_hooks {
     size_t size; // of this struct, as the caller knows it
     ebb_progress progress;
@@ -39,8 +37,6 @@ struct ebb_hooks {
         sizeof(struct ebb_hooks), 0, 0, 0, 0                                                                 \
     }
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

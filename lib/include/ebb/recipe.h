@@ -17,9 +17,7 @@
 
 #include <ebb/error.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 // ---- the table ----
 
@@ -140,8 +138,6 @@ EBB_API size_t ebb_recipe_write(const struct ebb_recipe *recipe, char *text, siz
 // version is newer than this library.
 EBB_API struct ebb_recipe *ebb_recipe_read(const char *text, struct ebb_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif

@@ -18,6 +18,8 @@ struct ebb_resampler;
 EBB_API struct ebb_resampler *ebb_resampler_create(int in_rate, int out_rate, int channels,
                                                    struct ebb_error *error);
 EBB_API void ebb_resampler_destroy(struct ebb_resampler **resampler);
+
+// Forgets all audio, as if newly created.
 EBB_API void ebb_resampler_reset(struct ebb_resampler *resampler);
 
 // Takes `frames` frames; the output that they complete becomes available. Memory is bounded as long as the
@@ -32,10 +34,10 @@ EBB_API enum ebb_result ebb_resampler_write(struct ebb_resampler *resampler, con
 EBB_API enum ebb_result ebb_resampler_finish(struct ebb_resampler *resampler, size_t total,
                                              struct ebb_error *error);
 
+// Frames ready to be read.
 EBB_API size_t ebb_resampler_available(const struct ebb_resampler *resampler);
-EBB_API size_t ebb_resampler_read(struct ebb_resampler *resampler, float *output, size_t frames); // returns
-                                                                                                  // frames
-                                                                                                  // read
+// Reads up to `frames` frames and returns how many it read.
+EBB_API size_t ebb_resampler_read(struct ebb_resampler *resampler, float *output, size_t frames);
 
 // The latency in input frames: of all frames written, at most this many are not in the output yet. About 80
 // frames of the lower rate (1.8 ms at 44.1 kHz); 0 for equal rates.

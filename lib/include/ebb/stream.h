@@ -20,9 +20,7 @@
 #include <ebb/progress.h>
 #include <ebb/recipe.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+EBB_BEGIN_DECLS
 
 struct ebb_stream;
 
@@ -34,7 +32,7 @@ EBB_API struct ebb_stream *ebb_stream_create(struct ebb_model *model, const stru
 EBB_API void ebb_stream_destroy(struct ebb_stream **stream);
 
 // Channels of a clip: 1, or 2 where the recipe has a width above 0. In the calls below a sample stands for
-// one of each channel, interleaved.
+// one float of each channel, interleaved: `samples` has `count` floats for each channel.
 EBB_API int ebb_stream_channels(const struct ebb_stream *stream);
 
 // Samples of silence at the end of each clip: the gap of an event, 0 for a texture.
@@ -44,10 +42,10 @@ EBB_API size_t ebb_stream_gap(const struct ebb_stream *stream);
 // length.
 EBB_API size_t ebb_stream_clip_length(const struct ebb_stream *stream);
 
-// Computes clip `index` into `samples`, mono at the model's rate, owned by the caller. Clips may be
-// computed in any order; windows that neighbours share are kept. `count` is the clip length, or the clip
-// length less the gap to leave out the silence. Clips in a row make the continuous stream, sample for
-// sample, whatever was computed before. EBB_INVALID: `index` is past the last clip.
+// Computes clip `index` into `samples`, at the model's rate, owned by the caller. Clips may be computed in
+// any order; windows that neighbours share are kept. `count` is the clip length, or the clip length less the
+// gap to leave out the silence. Clips in a row make the continuous stream, sample for sample, whatever was
+// computed before. EBB_INVALID: `index` is past the last clip, or `count` is neither length.
 EBB_API enum ebb_result ebb_stream_clip(struct ebb_stream *stream, uint64_t index, float *samples,
                                         size_t count, struct ebb_error *error);
 
@@ -56,11 +54,9 @@ EBB_API enum ebb_result ebb_stream_clip(struct ebb_stream *stream, uint64_t inde
 EBB_API enum ebb_result ebb_stream_read(struct ebb_stream *stream, float *samples, size_t count, size_t *got,
                                         struct ebb_error *error);
 
-// Moves the position of ebb_stream_read() to a sample.
+// Moves the position of ebb_stream_read() to a sample. One past the last clip is the end: nothing is read.
 EBB_API void ebb_stream_seek(struct ebb_stream *stream, uint64_t sample);
 
-#ifdef __cplusplus
-}
-#endif
+EBB_END_DECLS
 
 #endif
