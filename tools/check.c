@@ -110,8 +110,8 @@ static int look_at(struct checking *k, size_t i)
     if (!code && !path)
         code = tool_fail(TOOL_FAILED, "out of memory");
     if (!code) {
-        k->paths[i] = (struct sound_sums){sound_print(path, strlen(path)), i};
-        k->recipes[i] = (struct sound_sums){sound_recipe_print(job.recipe), i};
+        k->paths[i] = (struct sound_sums){sound_fingerprint(path, strlen(path)), i};
+        k->recipes[i] = (struct sound_sums){sound_recipe_fingerprint(job.recipe), i};
         tell(k, look(k, &job, path, why, sizeof(why)), path, why);
     }
     free(path);
@@ -127,10 +127,10 @@ static int by_sum(const void *a, const void *b)
     return (x->sum > y->sum) - (x->sum < y->sum);
 }
 
-static const struct sound_sums *find(const struct sound_sums *prints, size_t count, uint64_t sum)
+static const struct sound_sums *find(const struct sound_sums *fingerprints, size_t count, uint64_t sum)
 {
     const struct sound_sums key = {sum, 0};
-    return bsearch(&key, prints, count, sizeof(*prints), by_sum);
+    return bsearch(&key, fingerprints, count, sizeof(*fingerprints), by_sum);
 }
 
 static char *path_of(const struct checking *k, size_t i)
@@ -151,7 +151,8 @@ static void look_at_other(struct checking *k, const char *path)
     struct ebb_sound_reader *reader = ebb_sound_reader_open(path, NULL);
     const char *text = reader ? ebb_sound_reader_info(reader)->recipe : NULL;
     struct ebb_recipe *recipe = text ? ebb_recipe_read(text, NULL) : NULL;
-    const struct sound_sums *same = recipe ? find(k->recipes, k->count, sound_recipe_print(recipe)) : NULL;
+    const struct sound_sums *same = recipe ? find(k->recipes, k->count, sound_recipe_fingerprint(recipe))
+                                           : NULL;
     char *twin = same ? path_of(k, same->i) : NULL;
     ebb_sound_reader_close(&reader);
     ebb_recipe_destroy(&recipe);
@@ -175,7 +176,7 @@ static void look_at_entry(struct checking *k, const char *folder, const char *na
         walk(k, path, depth + 1);
     else if (name[0] == '.')
         k->working += tool_ends_in(name, ".claim") || tool_ends_in(name, ".tmp");
-    else if (written_format_of(name) >= 0 && !find(k->paths, k->count, sound_print(path, strlen(path))))
+    else if (written_format_of(name) >= 0 && !find(k->paths, k->count, sound_fingerprint(path, strlen(path))))
         look_at_other(k, path);
     free(path);
 }

@@ -144,9 +144,9 @@ static enum ebb_result read_recording(struct edit *e, struct ebb_error *error)
 }
 
 // Which recording it was. 53 bits, which every reader of JSON holds.
-static uint64_t print_of(const struct ebb_sound *sound)
+static uint64_t fingerprint_of(const struct ebb_sound *sound)
 {
-    return sound_print(sound->samples, sound->frames * (size_t)sound->channels * sizeof(float)) >> 11;
+    return sound_fingerprint(sound->samples, sound->frames * (size_t)sound->channels * sizeof(float)) >> 11;
 }
 
 static int record_source(struct edit *e)
@@ -156,7 +156,7 @@ static int record_source(struct edit *e)
     tool_printable(source, sizeof(source), strcmp(e->input, "-") == 0 ? "-" : tool_base_name(e->input));
     enum ebb_result result = ebb_recipe_set(e->settled, "source", source, &error);
     if (result == EBB_OK)
-        result = ebb_recipe_set_seed(e->settled, "source-print", print_of(&e->recording), &error);
+        result = ebb_recipe_set_seed(e->settled, "source-print", fingerprint_of(&e->recording), &error);
     return result == EBB_OK ? sound_set_format(e->settled, e->format) : tool_error(&error);
 }
 

@@ -16,7 +16,8 @@ static const uint32_t heat[] = {
     0xd0416f, 0xe75263, 0xf56b5c, 0xfc8961, 0xfea772, 0xfec488, 0xfde2a3, 0xfcfdbf,
 };
 
-uint32_t picture_heat(double value)
+// Dark to light for 0..1, evenly to the eye.
+static uint32_t heat_colour(double value)
 {
     enum { LAST = sizeof(heat) / sizeof(heat[0]) - 1 };
     double at = value > 0 ? fmin(value, 1) * LAST : 0; // NaN: dark
@@ -255,7 +256,7 @@ static cairo_surface_t *heat_image(int columns, int rows, panel_value *value, co
     cairo_surface_flush(image);
     for (int y = 0; y < rows && pixels; y++)
         for (int x = 0; x < columns; x++) {
-            uint32_t colour = picture_heat(value(data, x, y));
+            uint32_t colour = heat_colour(value(data, x, y));
             memcpy(pixels + (size_t)y * stride + 4 * (size_t)x, &colour, sizeof(colour));
         }
     cairo_surface_mark_dirty(image);

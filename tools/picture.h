@@ -29,7 +29,6 @@ enum picture_ink {
     GUIDE = 0xc4cad0,  // lines to hold others against
     ACCENT = 0x51127c, // what is drawn where one colour does; of the colour map
 };
-uint32_t picture_heat(double value);     // dark to light for 0..1, evenly to the eye
 uint32_t picture_line_colour(int index); // as many as can be told apart, then again from the first
 
 // ---- lines and text ----

@@ -328,17 +328,17 @@ static bool same_record(const struct ebb_recipe *a, const struct ebb_recipe *b)
     return same && ebb_recipe_number(a, "noise-version") == ebb_recipe_number(b, "noise-version");
 }
 
-uint64_t sound_recipe_print(const struct ebb_recipe *settled)
+uint64_t sound_recipe_fingerprint(const struct ebb_recipe *settled)
 {
     static const char *const names[] = {"version", "device", "licence", "credit"};
     struct ebb_recipe *copy = ebb_recipe_copy(settled);
     for (size_t i = 0; copy && i < sizeof(names) / sizeof(*names); i++)
         ebb_recipe_open(copy, names[i]);
     char *text = copy && open_initial(copy) ? sound_comment(copy) : NULL;
-    uint64_t print = text ? sound_print(text, strlen(text)) : 0;
+    uint64_t fingerprint = text ? sound_fingerprint(text, strlen(text)) : 0;
     free(text);
     ebb_recipe_destroy(&copy);
-    return print;
+    return fingerprint;
 }
 
 bool sound_is_there(const char *path, const struct ebb_recipe *settled, const struct tool_model *m)

@@ -62,11 +62,10 @@ struct sound_rows *sound_rows_read(const char *path, const struct ebb_recipe *ba
 void sound_rows_destroy(struct sound_rows **rows);
 struct sound_source sound_rows_source(const struct sound_rows *rows);
 
-// "rain-s1-003", when nobody gave a name; "rain-s1-s9-003" for number `number` of a path from seed to seed.
-void sound_default_name(struct sound_job *job);
-
 // FNV-1a of 64 bits: what tells one recording, or one name, from another.
-uint64_t sound_print(const void *data, size_t size);
+uint64_t sound_fingerprint(const void *data, size_t size);
+
+// "rain-s1-s9-003", the name of number `number` of a path from seed to seed.
 void sound_path_name(struct sound_job *job, uint64_t from, uint64_t to, int number);
 // The default name with a number that is not the index: of a path between two prompts.
 void sound_number_name(struct sound_job *job, int number);
@@ -112,7 +111,7 @@ int sound_origin_read(struct sound_origin *origin, const char *path); // exit co
 void sound_origin_clear(struct sound_origin *origin);
 
 // A sum over what a settled recipe says of the sound: the same for the same sound on another machine.
-uint64_t sound_recipe_print(const struct ebb_recipe *settled);
+uint64_t sound_recipe_fingerprint(const struct ebb_recipe *settled);
 
 // Whether the file's recipe asks for the same sound as the settled one.
 bool sound_is_there(const char *path, const struct ebb_recipe *settled, const struct tool_model *m);

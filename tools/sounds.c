@@ -56,7 +56,8 @@ static void make_name(struct sound_job *job, const char *seed, unsigned long lon
                                                                  : *c;
 }
 
-void sound_default_name(struct sound_job *job)
+// "rain-s1-003", when nobody gave a name.
+static void set_default_name(struct sound_job *job)
 {
     char seed[32];
     snprintf(seed, sizeof(seed), "s%llu", (unsigned long long)ebb_recipe_seed(job->recipe, "seed"));
@@ -112,7 +113,7 @@ int sound_name(struct sound_job *job, const struct sound_naming *naming, const c
 {
     char own[SOUND_NAME] = "", path[SOUND_NAME] = "", what[400];
     if (!*job->name)
-        sound_default_name(job);
+        set_default_name(job);
     int code = expand(job, own, name, job->name, "name"); // there, {name} is the usual one
     if (!*own)
         memcpy(own, job->name, sizeof(own));
@@ -154,13 +155,13 @@ struct review {
     const struct sound_source *source;
     const struct tool_model *m;
     struct sound_survey *survey;
-    struct name_sum *prints;
-    size_t count; // of prints: of the sounds that are right so far
+    struct name_sum *fingerprints;
+    size_t count; // of fingerprints: of the sounds that are right so far
     size_t wrong;
     int code; // of the first mistake
 };
 
-uint64_t sound_print(const void *data, size_t size)
+uint64_t sound_fingerprint(const void *data, size_t size)
 {
     const unsigned char *bytes = data;
     uint64_t hash = 0xcbf29ce484222325u;
@@ -169,7 +170,7 @@ uint64_t sound_print(const void *data, size_t size)
     return hash;
 }
 
-static int by_print(const void *a, const void *b)
+static int by_fingerprint(const void *a, const void *b)
 {
     const struct name_sum *x = a, *y = b;
     return x->name != y->name ? (x->name > y->name) - (x->name < y->name) : (x->i > y->i) - (x->i < y->i);
@@ -203,7 +204,7 @@ static int look_at(struct review *r, size_t i)
         settled = survey_job(r, &job);
     code = code ? code : settled;
     if (!code)
-        r->prints[r->count++] = (struct name_sum){sound_print(job.name, strlen(job.name)), i};
+        r->fingerprints[r->count++] = (struct name_sum){sound_fingerprint(job.name, strlen(job.name)), i};
     sound_job_clear(&job);
     return code;
 }
@@ -227,10 +228,10 @@ static bool goes_on(const struct review *r)
 
 static void check_names(struct review *r)
 {
-    qsort(r->prints, r->count, sizeof(*r->prints), by_print);
+    qsort(r->fingerprints, r->count, sizeof(*r->fingerprints), by_fingerprint);
     for (size_t k = 1; k < r->count && goes_on(r); k++)
-        if (r->prints[k - 1].name == r->prints[k].name)
-            note(r, compare_names(r, r->prints[k - 1].i, r->prints[k].i));
+        if (r->fingerprints[k - 1].name == r->fingerprints[k].name)
+            note(r, compare_names(r, r->fingerprints[k - 1].i, r->fingerprints[k].i));
 }
 
 static void look_at_all(struct review *r)
@@ -249,7 +250,7 @@ static void look_at_all(struct review *r)
 // What is held of so many sounds must not fill the memory.
 static int check_count(size_t count)
 {
-    enum { BYTES = 24 }; // where a row begins, and a print
+    enum { BYTES = 24 }; // where a row begins, and a fingerprint
     size_t most = ebb_memory_bound() / BYTES, mib = ebb_memory_bound() >> 20;
     if (count <= most)
         return TOOL_OK;
@@ -266,11 +267,11 @@ int sound_survey(struct sound_survey *survey, const struct sound_source *source,
     int code = check_count(source->count);
     if (code)
         return code;
-    r.prints = reallocarray(NULL, source->count + 1, sizeof(*r.prints));
-    if (!r.prints)
+    r.fingerprints = reallocarray(NULL, source->count + 1, sizeof(*r.fingerprints));
+    if (!r.fingerprints)
         return tool_fail(TOOL_FAILED, "out of memory");
     look_at_all(&r);
-    free(r.prints);
+    free(r.fingerprints);
     return !r.code && tool_interrupted() ? tool_fail(TOOL_INTERRUPTED, "interrupted") : r.code;
 }
 

@@ -27,10 +27,11 @@ static char *name_beside(const char *path)
 {
     const char *base = tool_base_name(path);
     struct tool_place place = tool_place(path);
-    unsigned long long print = sound_print(base, strlen(base));
+    unsigned long long fingerprint = sound_fingerprint(base, strlen(base));
     char *name = NULL;
-    int length = place.stream ? asprintf(&name, "%s/ebb-spool-%016llx", temporary_folder(), print)
-                              : asprintf(&name, "%.*sebb-spool-%016llx", (int)(base - path), path, print);
+    int length = place.stream
+                     ? asprintf(&name, "%s/ebb-spool-%016llx", temporary_folder(), fingerprint)
+                     : asprintf(&name, "%.*sebb-spool-%016llx", (int)(base - path), path, fingerprint);
     return length < 0 ? NULL : name;
 }
 

@@ -64,7 +64,8 @@ void wav_chunks_clear(struct wav_chunks *list)
     *list = (struct wav_chunks){0};
 }
 
-bool wav_chunk_append(struct wav_chunk *chunk, const void *bytes, size_t count)
+// Adds bytes at the end of a chunk, padded to an even count. false: out of memory, or past 4 GiB.
+static bool append(struct wav_chunk *chunk, const void *bytes, size_t count)
 {
     size_t size = (size_t)chunk->size + (chunk->size & 1), even = count + (count & 1);
     unsigned char *grown = even < count || size + even > UINT32_MAX ? NULL
@@ -84,7 +85,7 @@ bool wav_chunk_append_field(struct wav_chunk *chunk, const char *id, const void 
     unsigned char head[8];
     memcpy(head, id, 4);
     wav_put(head + 4, size, 4);
-    return wav_chunk_append(chunk, head, sizeof(head)) && wav_chunk_append(chunk, body, size);
+    return append(chunk, head, sizeof(head)) && append(chunk, body, size);
 }
 
 bool wav_chunk_is_list(const struct wav_chunk *chunk, const char *type)

@@ -24,9 +24,7 @@ struct wav_chunk *wav_chunks_add(struct wav_chunks *list, const char *id, const 
 bool wav_chunks_copy(struct wav_chunks *to, const struct wav_chunks *from);
 void wav_chunks_clear(struct wav_chunks *list);
 
-// Adds bytes at the end of a chunk, padded to an even count. false: out of memory, or past 4 GiB.
-bool wav_chunk_append(struct wav_chunk *chunk, const void *bytes, size_t count);
-// Adds a chunk inside of a chunk: a field of a LIST.
+// Adds a chunk inside of a chunk: a field of a LIST. false: out of memory, or past 4 GiB.
 bool wav_chunk_append_field(struct wav_chunk *chunk, const char *id, const void *body, uint32_t size);
 
 // Whether it is a LIST of that type: "INFO", "adtl".

@@ -169,18 +169,6 @@ void ebb_window_sound_interleave(float *const *channels, int count_channels, siz
             *samples++ = channels[c][i];
 }
 
-void ebb_window_sound_fade_in(float *samples, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        samples[i] *= ebb_window_sound_rise(i, count);
-}
-
-void ebb_window_sound_fade_out(float *samples, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        samples[i] *= ebb_window_sound_rise(count - 1 - i, count);
-}
-
 // Fades a part of a sound that begins at its sample `at`: in over its first `in` samples, out over its last
 // `out` of `whole`.
 static void fade_part(float *samples, size_t count, size_t at, size_t whole, size_t in, size_t out)

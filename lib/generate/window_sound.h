@@ -61,10 +61,7 @@ void ebb_window_sound_finish_part(const struct ebb_model *model, float *samples,
 // Channels of `count` samples as one array, interleaved.
 void ebb_window_sound_interleave(float *const *channels, int count_channels, size_t count, float *samples);
 
-// A raised cosine from 0 to 1 over `count` samples: its value at sample i, and `count` samples faded in or
-// out by it.
+// A raised cosine from 0 to 1 over `count` samples: its value at sample i.
 float ebb_window_sound_rise(size_t i, size_t count);
-void ebb_window_sound_fade_in(float *samples, size_t count);
-void ebb_window_sound_fade_out(float *samples, size_t count);
 
 #endif

@@ -29,7 +29,4 @@ void ebb_lowered_clear(struct ebb_lowered *lowered);
 // the arena; SIZE_MAX: out of memory.
 size_t ebb_place(struct ebb_lowered *lowered, bool reuse, ebb_in_place in_place);
 
-// Floats of an operand, rounded up to a multiple of the offsets' alignment.
-size_t ebb_operand_floats(const struct ebb_operand *operand);
-
 #endif

@@ -16,7 +16,8 @@ struct life {
     size_t size, offset;
 };
 
-size_t ebb_operand_floats(const struct ebb_operand *t)
+// Floats of an operand, rounded up to a multiple of the offsets' alignment.
+static size_t operand_floats(const struct ebb_operand *t)
 {
     size_t floats = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
     return (floats + ALIGN - 1) / ALIGN * ALIGN;
@@ -34,7 +35,7 @@ static void find_lives(const struct ebb_lowered *lowered, struct life *lives)
         lives[i] = (struct life){.operand = i,
                                  .from = -1,
                                  .into = -1,
-                                 .size = ebb_operand_floats(&lowered->operands[i])};
+                                 .size = operand_floats(&lowered->operands[i])};
     for (int i = 0; i < lowered->op_count; i++) {
         const struct ebb_op *op = &lowered->ops[i];
         lives[op->dst].from = lives[op->dst].to = i;

@@ -184,11 +184,6 @@ struct ebb_weights *ebb_text_encoder_weights(struct ebb_text_encoder *encoder)
     return &encoder->weights;
 }
 
-const struct ebb_text_config *ebb_text_encoder_config(const struct ebb_text_encoder *encoder)
-{
-    return &encoder->config;
-}
-
 int ebb_text_encoder_width(const struct ebb_text_encoder *encoder)
 {
     return encoder->config.width;

@@ -36,7 +36,6 @@ struct ebb_text_encoder *ebb_text_encoder_create(const struct ebb_text_config *c
                                                  struct ebb_error *error);
 void ebb_text_encoder_destroy(struct ebb_text_encoder **encoder);
 struct ebb_weights *ebb_text_encoder_weights(struct ebb_text_encoder *encoder);
-const struct ebb_text_config *ebb_text_encoder_config(const struct ebb_text_encoder *encoder);
 
 // AudioLDM 2's layers between its text encoders and its language model (Liu 2023).
 struct ebb_text_projection_config {

@@ -20,14 +20,8 @@ static bool grow(struct ebb_weights *weights)
     return true;
 }
 
-struct ebb_weight *ebb_want(struct ebb_weights *weights, int rank, int cout, int cin, int kernel,
-                            const char *prefix, const char *name)
-{
-    return ebb_want_kernel(weights, rank, cout, cin, kernel, kernel, prefix, name);
-}
-
-struct ebb_weight *ebb_want_kernel(struct ebb_weights *weights, int rank, int cout, int cin, int kh, int kw,
-                                   const char *prefix, const char *name)
+static struct ebb_weight *want_kernel(struct ebb_weights *weights, int rank, int cout, int cin, int kh,
+                                      int kw, const char *prefix, const char *name)
 {
     size_t size = strlen(prefix) + strlen(name) + 1;
     struct ebb_wanted *row = ebb_alloc(1, sizeof(*row) + size);
@@ -43,6 +37,12 @@ struct ebb_weight *ebb_want_kernel(struct ebb_weights *weights, int rank, int co
     row->weight = (struct ebb_weight){.name = row->name, .cout = cout, .kh = kh, .kw = kw, .cin = cin};
     weights->items[weights->count++] = row;
     return &row->weight;
+}
+
+struct ebb_weight *ebb_want(struct ebb_weights *weights, int rank, int cout, int cin, int kernel,
+                            const char *prefix, const char *name)
+{
+    return want_kernel(weights, rank, cout, cin, kernel, kernel, prefix, name);
 }
 
 uint64_t ebb_weights_count(const struct ebb_weights *weights)
@@ -115,7 +115,7 @@ static struct ebb_layer layer_1d(struct ebb_weights *weights, int cin, int cout,
     char full[160];
     struct ebb_layer both;
     snprintf(full, sizeof(full), "%s.weight", name);
-    both.weight = ebb_want_kernel(weights, 3, cout, cin, 1, kernel, "", full);
+    both.weight = want_kernel(weights, 3, cout, cin, 1, kernel, "", full);
     if (both.weight) {
         weights->items[weights->count - 1]->as_panels = true;
         weights->items[weights->count - 1]->transposed = transposed;

@@ -36,10 +36,6 @@ struct ebb_weights {
 struct ebb_weight *ebb_want(struct ebb_weights *weights, int rank, int cout, int cin, int kernel,
                             const char *prefix, const char *name);
 
-// The same for a weight of any kernel.
-struct ebb_weight *ebb_want_kernel(struct ebb_weights *weights, int rank, int cout, int cin, int kh, int kw,
-                                   const char *prefix, const char *name);
-
 // The same for a matrix (cout, cin) that pixels or tokens are multiplied by, or for a table of cout rows that
 // ebb_weight_row() reads; held as panels.
 struct ebb_weight *ebb_want_matrix(struct ebb_weights *weights, int cout, int cin, const char *prefix,

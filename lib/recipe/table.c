@@ -227,11 +227,6 @@ size_t ebb_setting_index(const struct ebb_setting *row)
     return (size_t)(row - rows);
 }
 
-const struct ebb_setting *ebb_setting_at(size_t index)
-{
-    return &rows[index];
-}
-
 const struct ebb_setting *ebb_setting_next(const struct ebb_setting *previous)
 {
     if (!previous)

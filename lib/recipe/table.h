@@ -10,7 +10,6 @@ enum { EBB_RECIPE_FORMAT = 2 };
 
 size_t ebb_setting_count(void);
 size_t ebb_setting_index(const struct ebb_setting *row); // 0..count-1
-const struct ebb_setting *ebb_setting_at(size_t index);
 
 // The row of that name that the verb has, or NULL.
 const struct ebb_setting *ebb_setting_look(enum ebb_verb verb, const char *name);

@@ -19,7 +19,14 @@ static double activate(const struct ebb_op *op, double x)
     }
 }
 
-struct ref_load ref_load_of(const struct ebb_host_run *run, const struct ebb_op *op)
+// Element (n, y, x, c) as op.h's "load" defines it; y and x may lie outside.
+struct ref_load {
+    const float *src[2], *affine;
+    int c[2], h, w; // h, w after upsampling
+    const struct ebb_op *op;
+};
+
+static struct ref_load load_of(const struct ebb_host_run *run, const struct ebb_op *op)
 {
     const struct ebb_operand *operands = run->program->operands, *first = &operands[op->src[0]];
     int twice = op->upsample ? 2 : 1;
@@ -33,7 +40,7 @@ struct ref_load ref_load_of(const struct ebb_host_run *run, const struct ebb_op 
     };
 }
 
-double ref_load_at(const struct ref_load *load, int n, int y, int x, int c)
+static double load_at(const struct ref_load *load, int n, int y, int x, int c)
 {
     if (y < 0 || x < 0 || y >= load->h || x >= load->w)
         return 0;
@@ -70,14 +77,14 @@ static double convolve(const struct ref_load *load, const struct ebb_weight *wei
     for (int i = 0; i < weight->kh; i++)
         for (int j = 0; j < weight->kw; j++)
             for (int k = 0; k < weight->cin; k++)
-                sum += *w++ * ref_load_at(load, n, y0 + i, x0 + j, k);
+                sum += *w++ * load_at(load, n, y0 + i, x0 + j, k);
     return sum;
 }
 
 void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op)
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
-    struct ref_load load = ref_load_of(run, op);
+    struct ref_load load = load_of(run, op);
     const float *numbers = ebb_weight_plain(op->weight); // made by ref_prepare(): it is there
     size_t pixel = 0;
     for (int n = 0; n < dst->n; n++)
@@ -99,7 +106,7 @@ static double convolve_1d(const struct ref_load *load, const struct ebb_op *op, 
     double sum = 0;
     for (int k = 0; k < weight->kw; k++)
         for (int i = 0; i < weight->cin; i++)
-            sum += *w++ * ref_load_at(load, n, y, x - op->pad + k * op->dilation, i);
+            sum += *w++ * load_at(load, n, y, x - op->pad + k * op->dilation, i);
     return sum;
 }
 
@@ -112,7 +119,7 @@ static double convolve_1d_up(const struct ref_load *load, const struct ebb_op *o
     double sum = 0;
     for (int k = 0; k < weight->kw; k++, w += weight->cin)
         for (int i = 0, from = x + op->pad - k; from >= 0 && from % op->stride == 0 && i < weight->cin; i++)
-            sum += w[i] * ref_load_at(load, n, y, from / op->stride, i);
+            sum += w[i] * load_at(load, n, y, from / op->stride, i);
     return sum;
 }
 
@@ -121,7 +128,7 @@ static void conv_1d(const struct ebb_host_run *run, const struct ebb_op *op,
                                           const float *numbers, int n, int y, int x, int c))
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
-    struct ref_load load = ref_load_of(run, op);
+    struct ref_load load = load_of(run, op);
     const float *numbers = ebb_weight_plain(op->weight);
     size_t pixel = 0;
     for (int n = 0; n < dst->n; n++)
@@ -145,13 +152,13 @@ void ref_conv_1d_up(const struct ebb_host_run *run, const struct ebb_op *op)
 void ref_map(const struct ebb_host_run *run, const struct ebb_op *op)
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
-    struct ref_load load = ref_load_of(run, op);
+    struct ref_load load = load_of(run, op);
     size_t pixel = 0;
     for (int n = 0; n < dst->n; n++)
         for (int y = 0; y < dst->h; y++)
             for (int x = 0; x < dst->w; x++, pixel++)
                 for (int c = 0; c < dst->c; c++)
-                    store(run, op, n, pixel, c, ref_load_at(&load, n, y, x, c));
+                    store(run, op, n, pixel, c, load_at(&load, n, y, x, c));
 }
 
 // Mean and 1 / standard deviation of channels [first, first + count) of item n.
@@ -163,7 +170,7 @@ static void statistics(const struct ref_load *load, int n, int first, int count,
         for (int y = 0; y < load->h; y++)
             for (int x = 0; x < load->w; x++)
                 for (int c = first; c < first + count; c++) {
-                    double v = ref_load_at(load, n, y, x, c);
+                    double v = load_at(load, n, y, x, c);
                     if (pass == 0)
                         sum += v;
                     else
@@ -176,7 +183,7 @@ static void statistics(const struct ref_load *load, int n, int first, int count,
 void ref_norm(const struct ebb_host_run *run, const struct ebb_op *op)
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
-    struct ref_load load = op->groups ? ref_load_of(run, op) : (struct ref_load){.op = op};
+    struct ref_load load = op->groups ? load_of(run, op) : (struct ref_load){.op = op};
     int channels = dst->c / 2, size = op->groups ? channels / op->groups : channels;
     const float *film = ebb_host_operand(run, op->film);
     float *out = ebb_host_operand(run, op->dst);
@@ -202,16 +209,16 @@ void ref_norm(const struct ebb_host_run *run, const struct ebb_op *op)
 void ref_pool(const struct ebb_host_run *run, const struct ebb_op *op)
 {
     const struct ebb_operand *dst = &run->program->operands[op->dst];
-    struct ref_load load = ref_load_of(run, op);
+    struct ref_load load = load_of(run, op);
     float *out = ebb_host_operand(run, op->dst);
     for (int n = 0; n < dst->n; n++)
         for (int y = 0; y < dst->h; y++)
             for (int x = 0; x < dst->w; x++)
                 for (int c = 0; c < dst->c; c++)
-                    *out++ = (float)(0.25 * (ref_load_at(&load, n, 2 * y, 2 * x, c) +
-                                             ref_load_at(&load, n, 2 * y, 2 * x + 1, c) +
-                                             ref_load_at(&load, n, 2 * y + 1, 2 * x, c) +
-                                             ref_load_at(&load, n, 2 * y + 1, 2 * x + 1, c)));
+                    *out++ = (float)(0.25 * (load_at(&load, n, 2 * y, 2 * x, c) +
+                                             load_at(&load, n, 2 * y, 2 * x + 1, c) +
+                                             load_at(&load, n, 2 * y + 1, 2 * x, c) +
+                                             load_at(&load, n, 2 * y + 1, 2 * x + 1, c)));
 }
 
 double ref_dot(const float *a, const float *b, int count)

@@ -6,15 +6,6 @@
 
 #include "backend/host.h"
 
-// Element (n, y, x, c) as op.h's "load" defines it; y and x may lie outside.
-struct ref_load {
-    const float *src[2], *affine;
-    int c[2], h, w; // h, w after upsampling
-    const struct ebb_op *op;
-};
-struct ref_load ref_load_of(const struct ebb_host_run *run, const struct ebb_op *op);
-double ref_load_at(const struct ref_load *load, int n, int y, int x, int c);
-
 // Sum of products.
 double ref_dot(const float *a, const float *b, int count);
 
