@@ -318,8 +318,8 @@ static enum ebb_result run_network(struct ebb_denoise_channel *c, int64_t begin,
                                     .c = depth,
                                     .condition = m->conditioned ? depth : 0};
     enum ebb_result chosen = ebb_workspace_bf16(c->model, s->precision, &size.bf16, error);
-    struct ebb_reverse *loop = chosen == EBB_OK ? ebb_workspace_reverse(c->model, &size, error) : NULL;
-    if (!loop)
+    struct ebb_reverse *reverse = chosen == EBB_OK ? ebb_workspace_reverse(c->model, &size, error) : NULL;
+    if (!reverse)
         return error->code;
     struct ebb_run_params run = m->run;
     run.schedule = m->schedule;
@@ -335,7 +335,7 @@ static enum ebb_result run_network(struct ebb_denoise_channel *c, int64_t begin,
         .condition = c->condition,
         .progress = s->progress,
     };
-    return ebb_reverse_run(loop, &job, c->state, error);
+    return ebb_reverse_run(reverse, &job, c->state, error);
 }
 
 // The network's answer for one cell, as a gain on the amplitude. It is the ratio of the powers, not the root

@@ -57,8 +57,8 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settle
         size.masked[i] = words[0]->seen[i] != NULL;
     }
     enum ebb_result chosen = ebb_workspace_bf16(model, settled->precision, &size.bf16, error);
-    struct ebb_reverse *loop = chosen == EBB_OK ? ebb_workspace_reverse(model, &size, error) : NULL;
-    if (!loop)
+    struct ebb_reverse *reverse = chosen == EBB_OK ? ebb_workspace_reverse(model, &size, error) : NULL;
+    if (!reverse)
         return error->code;
     bool twice = ebb_unet_out_channels(model->unet) == 2 * size.c;
     if (twice && size.n > 1 && (settled->guidance.labels > 1 || settled->guidance.rescale > 0))
@@ -83,7 +83,7 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settle
     memcpy(run.item, settled->item, sizeof(run.item));
     memcpy(run.words, words, sizeof(run.words));
     memcpy(run.classifier_guidance.label, settled->label, sizeof(run.classifier_guidance.label));
-    return ebb_reverse_run(loop, &run, state, error);
+    return ebb_reverse_run(reverse, &run, state, error);
 }
 
 // ---- noise, and where it comes from ----

@@ -22,7 +22,7 @@ static int need(struct lowering *l, int side, struct ebb_node *x);
 
 static int side_of(const struct ebb_node *x)
 {
-    return x->by_step ? EBB_PROLOGUE : EBB_LOOP;
+    return x->by_step ? EBB_PROLOGUE : EBB_EVALUATION;
 }
 
 static void *grow(void *data, int count, int *room, size_t size)
@@ -318,7 +318,7 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
         op.vector = need(l, side, add.vector);
 
     struct ebb_operand operand = operand_of(root, root->c);
-    if (root->output >= 0 && side == EBB_LOOP) {
+    if (root->output >= 0 && side == EBB_EVALUATION) {
         operand.place = EBB_PLACE_OUTPUT;
         operand.index = root->output;
     }
@@ -330,7 +330,7 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
 // The operand of `x` in program `side`, computing it first if nothing has yet.
 static int need(struct lowering *l, int side, struct ebb_node *x)
 {
-    if (side == EBB_LOOP && x->by_step) {
+    if (side == EBB_EVALUATION && x->by_step) {
         if (x->imported < 0) {
             int there = need(l, EBB_PROLOGUE, x);
             struct ebb_operand operand = operand_of(x, x->c);
@@ -338,7 +338,7 @@ static int need(struct lowering *l, int side, struct ebb_node *x)
             if (!l->failed)
                 l->programs[EBB_PROLOGUE].operands[there].place = EBB_PLACE_STEPS;
             operand.n = x->n;
-            x->imported = add_operand(l, EBB_LOOP, &operand, there);
+            x->imported = add_operand(l, EBB_EVALUATION, &operand, there);
         }
         return x->imported;
     }
@@ -361,13 +361,13 @@ static void copy_output(struct lowering *l, int index)
 {
     struct ebb_node *x = l->graph->outputs[index];
     struct ebb_op op = empty_op(EBB_OP_MAP);
-    op.src[0] = need(l, EBB_LOOP, x);
+    op.src[0] = need(l, EBB_EVALUATION, x);
     struct ebb_operand operand = operand_of(x, x->c);
     operand.n = x->n;
     operand.place = EBB_PLACE_OUTPUT;
     operand.index = index;
-    op.dst = add_operand(l, EBB_LOOP, &operand, -1);
-    add_op(l, EBB_LOOP, &op);
+    op.dst = add_operand(l, EBB_EVALUATION, &operand, -1);
+    add_op(l, EBB_EVALUATION, &op);
 }
 
 static bool count_uses(struct ebb_graph *graph)
@@ -403,7 +403,7 @@ enum ebb_result ebb_lower(struct ebb_graph *graph, bool fuse, struct ebb_lowered
     }
     for (int i = 0; i < graph->output_count && !l.failed; i++) {
         if (graph->outputs[i]->output == i)
-            need(&l, EBB_LOOP, graph->outputs[i]);
+            need(&l, EBB_EVALUATION, graph->outputs[i]);
         else
             copy_output(&l, i);
     }

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A graph becomes two programs. The prologue computes all nodes that depend on step inputs alone,
-// EBB_STEP_CHUNK steps at a time as one batch. The loop is one evaluation. Fusion of nodes into ops happens
-// here, once for all backends.
+// EBB_STEP_CHUNK steps at a time as one batch. The other program is one evaluation. Fusion of nodes into ops
+// happens here, once for all backends.
 #ifndef EBB_GRAPH_FUSE_H
 #define EBB_GRAPH_FUSE_H
 
 #include "backend/op.h"
 #include "graph/graph.h"
 
-enum { EBB_PROLOGUE, EBB_LOOP, EBB_PROGRAMS };
-enum { EBB_STEP_CHUNK = 8 }; // steps per run of the prologue
+enum { EBB_PROLOGUE, EBB_EVALUATION, EBB_PROGRAMS };
+enum { EBB_STEP_CHUNK = 8 };     // steps per run of the prologue
+enum { EBB_OPERAND_ALIGN = 64 }; // floats: 256 bytes, the most that Vulkan asks of a storage buffer's offset
 
 struct ebb_lowered {
     struct ebb_operand *operands; // place and sizes are set; offsets come from ebb_place() and the plan
     struct ebb_op *ops;
-    int *imports; // of the loop: the prologue's number of an operand at EBB_PLACE_STEPS, otherwise -1
+    int *imports; // of an evaluation: the prologue's number of an operand at EBB_PLACE_STEPS, otherwise -1
     int operand_count, operand_room, op_count, op_room;
 };
 

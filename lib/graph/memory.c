@@ -8,8 +8,6 @@
 #include "base/base.h"
 #include "graph/fuse.h"
 
-enum { ALIGN = 64 }; // floats: 256 bytes, the most that Vulkan asks of a storage buffer's offset
-
 struct life {
     int operand, from, to; // ops, inclusive
     int into;              // the operand whose place it takes over, -1: none
@@ -20,7 +18,7 @@ struct life {
 static size_t operand_floats(const struct ebb_operand *t)
 {
     size_t floats = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
-    return (floats + ALIGN - 1) / ALIGN * ALIGN;
+    return (floats + EBB_OPERAND_ALIGN - 1) / EBB_OPERAND_ALIGN * EBB_OPERAND_ALIGN;
 }
 
 static void reads(struct life *lives, int operand, int op)

@@ -56,7 +56,7 @@ struct ebb_node {
     int uses;     // by reachable nodes, outputs included
     int output;   // which output it is, -1: none
     int operand;  // number in its own program; -1: not in memory yet
-    int imported; // number in the loop's program, for a node of the prologue; -1: none
+    int imported; // number in the evaluation's program, for a node of the prologue; -1: none
     int affine;   // operand with the (a, b) of this norm or FiLM; -1: none
     struct ebb_node *next;
 };

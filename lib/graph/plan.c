@@ -14,17 +14,17 @@ enum { FIRST_CAPACITY = 8 * EBB_STEP_CHUNK };
 static struct ebb_program program_of(const struct ebb_plan *plan, int which)
 {
     const struct ebb_lowered *l = &plan->lowered[which];
-    bool loop = which == EBB_LOOP;
+    bool evaluation = which == EBB_EVALUATION;
     return (struct ebb_program){
         .operands = l->operands,
         .ops = l->ops,
         .operand_count = l->operand_count,
         .op_count = l->op_count,
-        .input_count = loop ? plan->graph->inputs : 0,
-        .output_count = loop ? plan->graph->output_count : 0,
+        .input_count = evaluation ? plan->graph->inputs : 0,
+        .output_count = evaluation ? plan->graph->output_count : 0,
         .arena = plan->arena,
         .steps = plan->steps,
-        .bf16 = loop && plan->graph->bf16,
+        .bf16 = evaluation && plan->graph->bf16,
     };
 }
 
@@ -41,7 +41,7 @@ static void release_programs(struct ebb_plan *plan)
 // a batch.
 static size_t place_steps(struct ebb_plan *plan, size_t capacity)
 {
-    struct ebb_lowered *prologue = &plan->lowered[EBB_PROLOGUE], *loop = &plan->lowered[EBB_LOOP];
+    struct ebb_lowered *prologue = &plan->lowered[EBB_PROLOGUE], *evaluation = &plan->lowered[EBB_EVALUATION];
     size_t end = 0;
     for (int i = 0; i < prologue->operand_count; i++) {
         struct ebb_operand *t = &prologue->operands[i];
@@ -49,14 +49,15 @@ static size_t place_steps(struct ebb_plan *plan, size_t capacity)
             continue;
         t->stride = (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
         t->offset = end;
-        end += (t->stride / EBB_STEP_CHUNK * capacity + 63) / 64 * 64;
+        end += (t->stride / EBB_STEP_CHUNK * capacity + EBB_OPERAND_ALIGN - 1) / EBB_OPERAND_ALIGN *
+               EBB_OPERAND_ALIGN;
     }
-    for (int i = 0; i < loop->operand_count; i++) {
-        struct ebb_operand *t = &loop->operands[i];
+    for (int i = 0; i < evaluation->operand_count; i++) {
+        struct ebb_operand *t = &evaluation->operands[i];
         if (t->place != EBB_PLACE_STEPS)
             continue;
-        t->offset = prologue->operands[loop->imports[i]].offset;
-        t->stride = prologue->operands[loop->imports[i]].stride / EBB_STEP_CHUNK;
+        t->offset = prologue->operands[evaluation->imports[i]].offset;
+        t->stride = prologue->operands[evaluation->imports[i]].stride / EBB_STEP_CHUNK;
     }
     return end;
 }
@@ -212,9 +213,9 @@ static enum ebb_result check_run(const struct ebb_plan *plan, int step, struct e
     if (plan->graph->step_inputs && (step < 0 || step >= plan->step_count))
         return ebb_fail(error, EBB_INVALID, "step %d of a plan of %d", step, plan->step_count);
     enum ebb_result result = EBB_OK;
-    const struct ebb_lowered *loop = &plan->lowered[EBB_LOOP];
-    for (int i = 0; result == EBB_OK && i < loop->operand_count; i++) {
-        const struct ebb_operand *t = &loop->operands[i];
+    const struct ebb_lowered *evaluation = &plan->lowered[EBB_EVALUATION];
+    for (int i = 0; result == EBB_OK && i < evaluation->operand_count; i++) {
+        const struct ebb_operand *t = &evaluation->operands[i];
         if (t->place == EBB_PLACE_INPUT)
             result = check_buffer(plan, t, inputs[t->index], error);
         if (t->place == EBB_PLACE_OUTPUT)
@@ -242,8 +243,8 @@ enum ebb_result ebb_plan_run(struct ebb_plan *plan, int step, struct ebb_buffer 
     enum ebb_result result = check_run(plan, step, inputs, outputs, error);
     const struct ebb_backend *backend = plan->device->backend;
     if (result == EBB_OK)
-        result = backend->run(plan->device, plan->prepared[EBB_LOOP], row_of(plan, step), inputs, outputs,
-                              error);
+        result = backend->run(plan->device, plan->prepared[EBB_EVALUATION], row_of(plan, step), inputs,
+                              outputs, error);
     return result;
 }
 
@@ -252,7 +253,7 @@ enum ebb_result ebb_plan_tape(struct ebb_plan *plan, struct ebb_tape *tape, int 
                               struct ebb_error *error)
 {
     enum ebb_result result = check_run(plan, step, inputs, outputs, error);
-    struct ebb_tape_program program = {plan->prepared[EBB_LOOP], plan->prepared_id, plan->graph->inputs,
+    struct ebb_tape_program program = {plan->prepared[EBB_EVALUATION], plan->prepared_id, plan->graph->inputs,
                                        plan->graph->output_count};
     if (result == EBB_OK)
         result = ebb_tape_run(tape, &program, row_of(plan, step), inputs, outputs, error);

@@ -19,7 +19,7 @@ struct ebb_plan {
     void *prepared[EBB_PROGRAMS]; // the backend's
     uint64_t prepared_id;         // ebb_new_id(), a new one whenever `prepared` changes
     struct ebb_buffer *arena;     // of both programs; NULL: none needed
-    struct ebb_buffer *steps;     // the prologue's results for the loop, per step; NULL: none needed
+    struct ebb_buffer *steps;     // the prologue's results for the evaluations, per step; NULL: none needed
     size_t capacity;              // steps that `steps` has room for
     int step_count;               // of the last ebb_plan_steps()
     int *step_inputs;             // operands of the step inputs in the prologue

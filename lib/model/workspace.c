@@ -113,7 +113,7 @@ struct ebb_reverse *ebb_workspace_reverse(struct ebb_model *model, const struct 
         forget_rings(workspace);
     struct kept_reverse *kept = ebb_alloc(1, sizeof(*kept));
     if (!kept) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a step loop");
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a reverse process");
         return NULL;
     }
     kept->reverse = ebb_reverse_create(model->device, model->unet, size, error);

@@ -119,7 +119,7 @@ struct ebb_reverse *ebb_reverse_create(struct ebb_device *device, const struct e
 
     struct ebb_reverse *reverse = ebb_alloc(1, sizeof(*reverse));
     if (!reverse) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a step loop");
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a reverse process");
         return NULL;
     }
     reverse->device = device;
@@ -168,7 +168,7 @@ const struct ebb_reverse_size *ebb_reverse_size(const struct ebb_reverse *revers
     return &reverse->size;
 }
 
-// ---- the step inputs, before the loop ----
+// ---- the step inputs, before the first step ----
 
 static enum ebb_result grow_rows(struct ebb_reverse *reverse, int evals, struct ebb_error *error)
 {

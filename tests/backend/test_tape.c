@@ -5,7 +5,7 @@
 
 enum { SIDE = 6, CHANNELS = 8, COUNT = SIDE * SIDE * CHANNELS };
 
-// A convolution and three states: what a step loop has.
+// A convolution and three states: what a step of the reverse process has.
 struct rig {
     struct ebb_device *device;
     struct ebb_plan *plan;

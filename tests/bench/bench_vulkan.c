@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a dispatch and single convolutions cost on a device, recorded ahead as the step loop does it:
+// What a dispatch and single convolutions cost on a device, recorded ahead as the reverse process does it:
 // bench-vulkan [DEVICE [REPEAT [SMALLER]]]. Prints a JSON line each; SMALLER divides the sides of the maps,
 // for software drivers. Variants are chosen by EBB_VULKAN (fp32, nocoop, nosplit): gpu.sh runs them all.
 #include <time.h>

@@ -346,9 +346,9 @@ TEST(fused_programs_are_short)
     REQUIRE(plan && plain);
     // Convolutions: in, 2 + 3 + 3 of resnets, 4 of attention, down, up, out; norms: 2 + 2 + 2 + 1 + 1;
     // attention; pool; the sum that upsamples; the copy of `time`, an output that the prologue made.
-    REQUIRE(plan->lowered[EBB_LOOP].op_count == 16 + 8 + 1 + 1 + 1 + 1);
+    REQUIRE(plan->lowered[EBB_EVALUATION].op_count == 16 + 8 + 1 + 1 + 1 + 1);
     REQUIRE(plan->lowered[EBB_PROLOGUE].op_count == 2 + 2 + 3);
-    REQUIRE(plain->lowered[EBB_LOOP].op_count > plan->lowered[EBB_LOOP].op_count + 10);
+    REQUIRE(plain->lowered[EBB_EVALUATION].op_count > plan->lowered[EBB_EVALUATION].op_count + 10);
     REQUIRE(ebb_buffer_count(plan->arena) < ebb_buffer_count(plain->arena) / 3);
     ebb_plan_destroy(&plan);
     ebb_plan_destroy(&plain);
@@ -369,8 +369,8 @@ static struct ebb_plan *shortcut_plan(struct ebb_device *d, unsigned flags, int 
                    weight(&weights, CHANNELS, 1, 2 * CHANNELS), NULL, 1, EBB_PAD_SAME);
     ebb_output(g, ebb_conv2d(g, x, weight(&weights, 5, 3, CHANNELS), NULL, 1, EBB_PAD_SAME));
     struct ebb_plan *plan = ebb_plan_create_with(d, g, flags, NULL);
-    for (int i = 0; plan && i < plan->lowered[EBB_LOOP].op_count; i++)
-        if (plan->lowered[EBB_LOOP].ops[i].src[1] >= 0)
+    for (int i = 0; plan && i < plan->lowered[EBB_EVALUATION].op_count; i++)
+        if (plan->lowered[EBB_EVALUATION].ops[i].src[1] >= 0)
             *op = i;
     for (int i = 0; i < weights.count; i++)
         pool.weights[pool.count++] = weights.weights[i];
@@ -387,7 +387,7 @@ static float *run_shortcut(const char *name, int threads, unsigned flags, bool *
     struct ebb_buffer *in = buffer(d, x, IN), *out = buffer(d, NULL, OUT);
     REQUIRE(plan && op >= 0 && ebb_plan_run(plan, 0, &in, &out, NULL) == EBB_OK);
     REQUIRE(ebb_buffer_read(out, 0, y, OUT, NULL) == EBB_OK);
-    const struct ebb_lowered *l = &plan->lowered[EBB_LOOP];
+    const struct ebb_lowered *l = &plan->lowered[EBB_EVALUATION];
     *in_place = l->operands[l->ops[op].dst].offset == l->operands[l->ops[op].src[0]].offset;
     free(x);
     ebb_buffer_destroy(&in);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The operations on whole buffers that the step loop needs beside networks: blend, threshold, sum of squares.
+// The operations on whole buffers that the reverse process needs beside networks: blend, threshold, sum of
+// squares.
 #ifndef EBB_BACKEND_VULKAN_BUFFER_OPS_H
 #define EBB_BACKEND_VULKAN_BUFFER_OPS_H
 
