@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuestream.h"
-
-#include <string.h>
+#include "cuestream_private.h"
 
 #include "audiocaps.h"
 #include "messages.h"
@@ -38,24 +36,13 @@ static void forget_segment(struct cue_stream *stream)
     gst_segment_init(&stream->input, GST_FORMAT_UNDEFINED);
 }
 
-static struct cue_lexicon *make_lexicon(const struct ebb_model *model)
-{
-    int count = ebb_model_info(model)->label_count;
-    const char **labels = g_new0(const char *, (gsize)count + 1);
-    for (int i = 0; i < count; i++)
-        labels[i] = ebb_model_label(model, i)->name;
-    struct cue_lexicon *lexicon = cue_lexicon_create(labels);
-    g_free(labels);
-    return lexicon;
-}
-
 void cue_stream_start(struct cue_stream *stream, struct voice_worker *worker, gboolean live)
 {
     GST_OBJECT_LOCK(stream->element);
     cue_report_clear(&stream->report);
     stream->native_rate = ebb_model_info(stream->session->model)->sample_rate;
     GST_OBJECT_UNLOCK(stream->element);
-    stream->lexicon = make_lexicon(stream->session->model);
+    stream->lexicon = cue_stream_lexicon(stream->session->model);
     g_mutex_lock(&stream->mutex);
     stream->worker = worker;
     stream->result = GST_FLOW_OK;
@@ -87,7 +74,7 @@ void cue_stream_stop(struct cue_stream *stream)
 
 // ---- flags ----
 
-static void wake(struct cue_stream *stream)
+void cue_stream_wake(struct cue_stream *stream)
 {
     if (stream->alarm)
         gst_clock_id_unschedule(stream->alarm);
@@ -101,7 +88,7 @@ void cue_stream_set_flushing(struct cue_stream *stream, gboolean flushing)
     stream->result = flushing ? GST_FLOW_FLUSHING : GST_FLOW_OK;
     if (stream->worker)
         voice_worker_set_flushing(stream->worker, flushing);
-    wake(stream);
+    cue_stream_wake(stream);
     g_mutex_unlock(&stream->mutex);
 }
 
@@ -114,7 +101,7 @@ void cue_stream_flush(struct cue_stream *stream)
         voice_worker_clear(stream->worker);
     if (!stream->live)
         forget_segment(stream);
-    wake(stream); // a cue may be waiting for room in the queue
+    cue_stream_wake(stream); // a cue may be waiting for room in the queue
     g_mutex_unlock(&stream->mutex);
 }
 
@@ -122,7 +109,7 @@ void cue_stream_set_playing(struct cue_stream *stream, gboolean playing)
 {
     g_mutex_lock(&stream->mutex);
     stream->playing = playing;
-    wake(stream);
+    cue_stream_wake(stream);
     g_mutex_unlock(&stream->mutex);
 }
 
@@ -130,250 +117,13 @@ void cue_stream_end(struct cue_stream *stream)
 {
     g_mutex_lock(&stream->mutex);
     stream->ending = TRUE;
-    wake(stream);
+    cue_stream_wake(stream);
     g_mutex_unlock(&stream->mutex);
-}
-
-// ---- the text pad ----
-
-static void fail_once(struct cue_stream *stream, const char *message)
-{
-    GST_ELEMENT_ERROR(stream->element, STREAM, FORMAT, ("%s", message), (NULL));
-}
-
-static GstFlowReturn push_item(struct cue_stream *stream, const struct cue_item *item)
-{
-    g_mutex_lock(&stream->mutex);
-    guint flushes = stream->flushes;
-    while (item->kind == CUE_ITEM_CUE && cue_queue_is_full(&stream->items) && stream->result == GST_FLOW_OK &&
-           flushes == stream->flushes)
-        g_cond_wait(&stream->cond, &stream->mutex);
-    GstFlowReturn result = flushes == stream->flushes ? stream->result : GST_FLOW_FLUSHING;
-    if (result == GST_FLOW_OK)
-        cue_queue_push(&stream->items, item);
-    wake(stream);
-    g_mutex_unlock(&stream->mutex);
-    return result;
-}
-
-static GstClockTime to_stream_time(const GstSegment *segment, GstClockTime time)
-{
-    guint64 moment = time;
-    if (gst_segment_to_stream_time_full(segment, GST_FORMAT_TIME, time, &moment) <= 0)
-        moment = time;
-    return moment;
-}
-
-// Live output has running time: a cue in front of the segment is at its beginning.
-static GstClockTime to_running_time(const GstSegment *segment, GstClockTime time)
-{
-    guint64 running;
-    return gst_segment_to_running_time_full(segment, GST_FORMAT_TIME, time, &running) > 0 ? running : 0;
-}
-
-// A time below zero is none. subparse makes one of a cue that ends before it begins; as an unsigned number it
-// is five hundred years.
-static GstClockTime drop_negative(GstClockTime time)
-{
-    return time > (GstClockTime)G_MAXINT64 ? GST_CLOCK_TIME_NONE : time;
-}
-
-// The times of a cue, or of a gap.
-static void set_times(struct cue_stream *stream, struct cue_item *item, GstClockTime start,
-                      GstClockTime duration)
-{
-    start = drop_negative(start);
-    duration = drop_negative(duration);
-    gboolean live = stream->live, timed = GST_CLOCK_TIME_IS_VALID(start);
-    item->moment = timed ? to_stream_time(&stream->input, start) : GST_CLOCK_TIME_NONE;
-    item->start = timed && live ? to_running_time(&stream->input, start) : start;
-    item->duration = duration;
-    if (GST_CLOCK_TIME_IS_VALID(duration) && live && stream->input.rate > 0)
-        item->duration = (GstClockTime)((double)duration / stream->input.rate);
-}
-
-static char *why_unplaced(const struct cue_stream *stream, const char *text)
-{
-    const struct ebb_model *model = stream->session->model;
-    int count = ebb_model_info(model)->label_count;
-    const char **labels = g_new0(const char *, (gsize)count + 1);
-    for (int i = 0; i < count; i++)
-        labels[i] = ebb_model_label(model, i)->name;
-    char *low = g_utf8_strdown(text, -1);
-    const char *near = ebb_near_name(low, labels, (size_t)count);
-    char *why = g_strdup_printf("has no sound: no label of model %s fits%s%s%s", ebb_model_info(model)->name,
-                                near ? "; the nearest is \"" : "", near ? near : "", near ? "\"" : "");
-    g_free(low);
-    g_free(labels);
-    return why;
-}
-
-static void report_unplaced(struct cue_stream *stream, const GPtrArray *texts, GstClockTime moment)
-{
-    for (guint i = 0; texts && i < texts->len; i++) {
-        char *why = why_unplaced(stream, texts->pdata[i]);
-        cue_report_unplaced(&stream->report, stream->element, texts->pdata[i], moment, why);
-        g_free(why);
-    }
-}
-
-enum { PROMPT_MOST = 512 }; // bytes
-
-// The words of a caption as a prompt, cut between two letters.
-static GRefString *make_prompt(const char *text)
-{
-    const char *end = text + MIN(strlen(text), PROMPT_MOST);
-    if (*end)
-        end = g_utf8_find_prev_char(text, end + 1);
-    GRefString *prompt = g_ref_string_new_len(text, end - text);
-    for (char *at = prompt; *at; at++)
-        *at = g_ascii_iscntrl(*at) ? ' ' : *at; // a recipe takes none
-    return prompt;
-}
-
-// A model that is asked in words takes the captions that name no label.
-static void take_prompts(struct cue_item *item, const GPtrArray *texts)
-{
-    guint most = CUE_SOUNDS_MOST - item->count;
-    for (guint i = 0; texts && i < texts->len && item->prompt_count < most; i++)
-        item->prompts[item->prompt_count++] = make_prompt(texts->pdata[i]);
-}
-
-static gboolean takes_prompts(const struct cue_stream *stream)
-{
-    return ebb_model_info(stream->session->model)->prompt;
-}
-
-// Whether a caption that names no label is a prompt. For a model that knows labels it is none: words would
-// lead it to one of them, and a wrong sound is worse than none.
-static gboolean takes_captions(const struct cue_stream *stream)
-{
-    return takes_prompts(stream) && ebb_model_info(stream->session->model)->label_count == 0;
-}
-
-static void read_text(struct cue_stream *stream, GstBuffer *buffer, struct cue_item *item)
-{
-    GST_OBJECT_LOCK(stream->element);
-    enum plain_lines plain = stream->settings->plain;
-    stream->report.cues++;
-    GST_OBJECT_UNLOCK(stream->element);
-    GstMapInfo map;
-    if (!gst_buffer_map(buffer, &map, GST_MAP_READ))
-        return;
-    struct cue_sounds sounds = cue_sounds_read(stream->lexicon, (const char *)map.data, map.size, plain);
-    gst_buffer_unmap(buffer, &map);
-    memcpy(item->labels, sounds.labels, sizeof(item->labels));
-    memcpy(item->gains, sounds.gains, sizeof(item->gains));
-    item->count = sounds.count;
-    if (takes_captions(stream))
-        take_prompts(item, sounds.unplaced);
-    else
-        report_unplaced(stream, sounds.unplaced, item->moment);
-    cue_sounds_clear(&sounds);
-}
-
-GstFlowReturn cue_stream_take_cue(struct cue_stream *stream, GstBuffer *buffer)
-{
-    if (stream->input.format != GST_FORMAT_TIME) {
-        fail_once(stream, "Cues need times: put a parser such as subparse in front of diffusefx.");
-        return GST_FLOW_ERROR;
-    }
-    struct cue_item item = {.kind = CUE_ITEM_CUE};
-    set_times(stream, &item, GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer));
-    read_text(stream, buffer, &item);
-    GstFlowReturn result = push_item(stream, &item);
-    if (result != GST_FLOW_OK)
-        cue_item_clear(&item);
-    return result;
-}
-
-static gboolean is_upstream_live(struct cue_stream *stream)
-{
-    GstQuery *query = gst_query_new_latency();
-    GstPad *sink = gst_element_get_static_pad(stream->element, "sink");
-    gboolean live = FALSE;
-    GstClockTime least = 0;
-    if (gst_pad_peer_query(sink, query))
-        gst_query_parse_latency(query, &live, &least, NULL);
-    gst_object_unref(sink);
-    gst_query_unref(query);
-    g_mutex_lock(&stream->mutex);
-    stream->upstream = live ? least : 0;
-    g_mutex_unlock(&stream->mutex);
-    return live;
-}
-
-// The clock drives the stream from here on.
-static void turn_live(struct cue_stream *stream)
-{
-    g_mutex_lock(&stream->mutex);
-    gboolean turns = !stream->live;
-    stream->live = TRUE;
-    g_cond_broadcast(&stream->cond);
-    g_mutex_unlock(&stream->mutex);
-    if (turns)
-        gst_element_post_message(stream->element, gst_message_new_latency(GST_OBJECT(stream->element)));
-}
-
-static gboolean queue_event(struct cue_stream *stream, GstEvent *event)
-{
-    struct cue_item item = {.kind = CUE_ITEM_EVENT, .event = event};
-    if (push_item(stream, &item) == GST_FLOW_OK)
-        return TRUE;
-    gst_event_unref(event);
-    return FALSE;
-}
-
-static gboolean take_segment(struct cue_stream *stream, GstEvent *event)
-{
-    gst_event_copy_segment(event, &stream->input);
-    if (stream->input.rate < 0) {
-        fail_once(stream, "Sound is played forwards only.");
-        gst_event_unref(event);
-        return FALSE;
-    }
-    if (is_upstream_live(stream))
-        turn_live(stream);
-    if (!stream->live && stream->input.format == GST_FORMAT_TIME)
-        return queue_event(stream, event);
-    gst_event_unref(event);
-    return TRUE;
-}
-
-static gboolean take_gap(struct cue_stream *stream, GstEvent *event)
-{
-    GstClockTime start, duration;
-    gst_event_parse_gap(event, &start, &duration);
-    gst_event_unref(event);
-    if (stream->live || stream->input.format != GST_FORMAT_TIME)
-        return TRUE;
-    struct cue_item item = {.kind = CUE_ITEM_KNOWN,
-                            .start = start + (GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0)};
-    return push_item(stream, &item) == GST_FLOW_OK;
-}
-
-gboolean cue_stream_take_event(struct cue_stream *stream, GstEvent *event)
-{
-    switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_SEGMENT: return take_segment(stream, event);
-    case GST_EVENT_GAP: return take_gap(stream, event);
-    case GST_EVENT_STREAM_START:
-    case GST_EVENT_SEGMENT_DONE:
-        if (!stream->live)
-            return queue_event(stream, event);
-        break;
-    case GST_EVENT_EOS:
-    case GST_EVENT_STREAM_GROUP_DONE:
-    case GST_EVENT_CUSTOM_DOWNSTREAM: return queue_event(stream, event);
-    default: break; // of the text alone, as caps and tags are
-    }
-    gst_event_unref(event);
-    return TRUE;
 }
 
 // ---- time ----
 
-static guint64 to_native(const struct cue_stream *stream, GstClockTime time)
+guint64 cue_stream_to_native(const struct cue_stream *stream, GstClockTime time)
 {
     return gst_util_uint64_scale_round(time, (guint64)stream->native_rate, GST_SECOND);
 }
@@ -383,9 +133,9 @@ static GstClockTime from_native(const struct cue_stream *stream, guint64 samples
     return gst_util_uint64_scale_round(samples, GST_SECOND, (guint64)stream->native_rate);
 }
 
-static guint64 seconds_to_native(const struct cue_stream *stream, double seconds)
+guint64 cue_stream_seconds_to_native(const struct cue_stream *stream, double seconds)
 {
-    return to_native(stream, (GstClockTime)(seconds * GST_SECOND));
+    return cue_stream_to_native(stream, (GstClockTime)(seconds * GST_SECOND));
 }
 
 // Frames of output that hold so many samples at the model's rate.
@@ -423,25 +173,13 @@ static void begin_live_segment(struct cue_stream *stream)
 
 // ---- from cues to voices ----
 
-struct place_settings {
-    double duration;
-    guint64 seed;
-};
-
-static struct place_settings place_settings(struct cue_stream *stream)
+struct cue_place_settings cue_stream_place_settings(struct cue_stream *stream)
 {
     GST_OBJECT_LOCK(stream->element);
-    struct place_settings settings = {stream->settings->duration,
-                                      ebb_recipe_seed(stream->settings->sound.recipe, "seed")};
+    struct cue_place_settings settings = {stream->settings->duration,
+                                          ebb_recipe_seed(stream->settings->sound.recipe, "seed")};
     GST_OBJECT_UNLOCK(stream->element);
     return settings;
-}
-
-// A prompt does not tell its kind: it lasts as long as its cue, so that nothing is cut.
-static gboolean is_texture(const struct cue_stream *stream, const struct voice_order *order)
-{
-    const struct ebb_label *found = ebb_model_label(stream->session->model, order->label);
-    return order->prompt || (found && found->kind == EBB_LABEL_TEXTURE);
 }
 
 // The seed follows from the cue's time, in milliseconds as subtitles have it: after a seek, and after other
@@ -454,14 +192,6 @@ static guint64 seed_of(struct cue_stream *stream, guint64 seed, GstClockTime mom
     return voice_worker_seed(seed, moment, stream->same);
 }
 
-static void report_order(struct cue_stream *stream, const struct voice_order *order, GstClockTime moment,
-                         const char *why)
-{
-    const struct ebb_label *label = ebb_model_label(stream->session->model, order->label);
-    const char *text = order->prompt ? order->prompt : label ? label->name : "diffuse-play";
-    cue_report_unplaced(&stream->report, stream->element, text, moment, why);
-}
-
 // Where a cue lies. What is in front of the segment is skipped; what comes too late begins at `earliest`.
 static struct voice_order lay_out(const struct cue_stream *stream, const struct cue_item *item,
                                   guint64 earliest, guint64 length)
@@ -469,10 +199,10 @@ static struct voice_order lay_out(const struct cue_stream *stream, const struct 
     GstClockTime start = item->start;
     struct voice_order order = {.gain = 1, .start = earliest};
     if (GST_CLOCK_TIME_IS_VALID(start) && start >= stream->origin)
-        order.start = to_native(stream, start - stream->origin);
+        order.start = cue_stream_to_native(stream, start - stream->origin);
     else if (GST_CLOCK_TIME_IS_VALID(start)) {
         order.start = 0;
-        order.skip = to_native(stream, stream->origin - start);
+        order.skip = cue_stream_to_native(stream, stream->origin - start);
     }
     guint64 left = length > order.skip ? length - order.skip : 0;
     order.stop = order.start + left;
@@ -484,7 +214,7 @@ static void place_sound(struct cue_stream *stream, const struct cue_item *item, 
 {
     guint64 latest = (guint64)stream->native_rate * LATEST;
     gboolean late = order.start < earliest;
-    order.texture = is_texture(stream, &order);
+    order.texture = cue_stream_is_texture(stream, &order);
     if (order.texture && order.stop <= order.start)
         return; // it was over before the segment began
     if (order.texture)
@@ -494,9 +224,10 @@ static void place_sound(struct cue_stream *stream, const struct cue_item *item, 
     if (!order.texture)
         order.stop = VOICE_OPEN;
     if (lost)
-        report_order(stream, &order, item->moment, "comes too late: cues must be in order of time");
+        cue_stream_report_order(stream, &order, item->moment,
+                                "comes too late: cues must be in order of time");
     else if (!voice_worker_add(stream->worker, &order, FALSE))
-        report_order(stream, &order, item->moment, "has no sound: too many sounds at once");
+        cue_stream_report_order(stream, &order, item->moment, "has no sound: too many sounds at once");
     if (late && !lost) {
         GST_OBJECT_LOCK(stream->element);
         stream->report.late++;
@@ -506,9 +237,10 @@ static void place_sound(struct cue_stream *stream, const struct cue_item *item, 
 
 static void place(struct cue_stream *stream, const struct cue_item *item, guint64 earliest)
 {
-    struct place_settings settings = place_settings(stream);
+    struct cue_place_settings settings = cue_stream_place_settings(stream);
     gboolean told = GST_CLOCK_TIME_IS_VALID(item->duration) && item->duration > 0;
-    guint64 length = told ? to_native(stream, item->duration) : seconds_to_native(stream, settings.duration);
+    guint64 length = told ? cue_stream_to_native(stream, item->duration)
+                          : cue_stream_seconds_to_native(stream, settings.duration);
     struct voice_order order = lay_out(stream, item, earliest, length);
     if (told)
         stream->end = MAX(stream->end, order.stop);
@@ -559,7 +291,8 @@ static GstFlowReturn drain_frames(struct cue_stream *stream, gsize *frames)
     GST_OBJECT_LOCK(stream->element);
     double tail = stream->settings->tail;
     GST_OBJECT_UNLOCK(stream->element);
-    guint64 bound = stream->end + seconds_to_native(stream, tail), end = MAX(stream->end, stream->limit);
+    guint64 bound = stream->end + cue_stream_seconds_to_native(stream, tail),
+            end = MAX(stream->end, stream->limit);
     if (stream->position >= to_frames(stream, end)) {
         enum voice_wait wait = stream->live ? VOICE_READY : voice_worker_wait_end(stream->worker);
         if (wait != VOICE_READY)
@@ -594,10 +327,11 @@ static gboolean pop(struct cue_stream *stream, struct cue_item *item)
     return found;
 }
 
-static void learn(struct cue_stream *stream, GstClockTime time)
+// Nothing begins in front of `time` any more.
+static void raise_limit(struct cue_stream *stream, GstClockTime time)
 {
     if (GST_CLOCK_TIME_IS_VALID(time) && time > stream->origin)
-        stream->limit = MAX(stream->limit, to_native(stream, time - stream->origin));
+        stream->limit = MAX(stream->limit, cue_stream_to_native(stream, time - stream->origin));
 }
 
 // Whether a cue can become voices now. It waits for room, unless nothing can be output before it is taken.
@@ -619,7 +353,7 @@ static void take_cues(struct cue_stream *stream)
     struct cue_item item;
     while (stream->has_segment && peek(stream, &item) && item.kind != CUE_ITEM_EVENT) {
         guint64 earliest = stream->live ? stream->native : stream->limit;
-        learn(stream, item.start);
+        raise_limit(stream, item.start);
         if (item.kind == CUE_ITEM_CUE && !has_room(stream, &item))
             return;
         if (!pop(stream, &item))
@@ -788,7 +522,7 @@ static void begin_live(struct cue_stream *stream, GstClockTime now, GstClockTime
     if (late < GST_SECOND)
         return;
     stream->position = gst_util_uint64_scale(late, (guint64)stream->info.rate, GST_SECOND);
-    stream->native = to_native(stream, late);
+    stream->native = cue_stream_to_native(stream, late);
 }
 
 // Live: waits until the next buffer is due. FALSE: something else has to be done first.
@@ -824,7 +558,7 @@ static gboolean all_zero(const float *samples, gsize count)
 }
 
 // In a straight line from the last volume, then bent below full scale.
-static void finish(struct cue_stream *stream, gsize count, double volume)
+static void apply_volume(struct cue_stream *stream, gsize count, double volume)
 {
     double from = stream->volume < 0 ? volume : stream->volume;
     for (gsize i = 0; i < count && (from != 1 || volume != 1); i++)
@@ -918,7 +652,7 @@ static GstBuffer *make_buffer(struct cue_stream *stream, gsize count, gsize fram
 
     gboolean silent = all_zero(stream->scratch, count * stream->channels);
     gboolean gap = silent && (stream->silent || stream->info.rate == stream->native_rate);
-    finish(stream, count, volume);
+    apply_volume(stream, count, volume);
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, frames * (gsize)stream->info.bpf, NULL);
     if (!buffer || !format_convert(stream->format, stream->scratch, count, buffer, frames, 1, 1))
         gst_clear_buffer(&buffer);
@@ -1064,169 +798,6 @@ void cue_stream_loop(gpointer data)
     if (result != GST_FLOW_ERROR) // that was said already
         GST_ELEMENT_FLOW_ERROR(stream->element, result);
     gst_pad_push_event(stream->src, gst_event_new_eos());
-}
-
-// ---- diffuse-play ----
-
-static int label_of_name(struct cue_stream *stream, const char *name)
-{
-    struct ebb_error error = {0};
-    int label = ebb_model_find_label(stream->session->model, name, &error);
-    if (label < 0)
-        cue_report_unplaced(&stream->report, stream->element, name, GST_CLOCK_TIME_NONE, error.message);
-    return label;
-}
-
-// The label whose words stand in the text.
-static int label_of_text(struct cue_stream *stream, const char *text)
-{
-    struct cue_sounds sounds = cue_sounds_read(stream->lexicon, text, strlen(text), PLAIN_ALL);
-    int label = sounds.count ? sounds.labels[0] : -1;
-    cue_sounds_clear(&sounds);
-    if (label >= 0)
-        return label;
-    char *why = why_unplaced(stream, text);
-    cue_report_unplaced(&stream->report, stream->element, text, GST_CLOCK_TIME_NONE, why);
-    g_free(why);
-    return -1;
-}
-
-// What is to be played: a label by its name, or a prompt. A model that is not asked in words gets the label
-// whose words stand in the prompt. FALSE after a warning.
-static gboolean read_wish(struct cue_stream *stream, const GstStructure *structure, struct voice_order *order)
-{
-    const char *name = gst_structure_get_string(structure, "label");
-    const char *prompt = gst_structure_get_string(structure, "prompt");
-    prompt = prompt && g_utf8_validate(prompt, -1, NULL) ? prompt : "";
-    order->label = -1;
-    if (name)
-        order->label = label_of_name(stream, name);
-    else if (takes_prompts(stream) && *prompt)
-        order->prompt = make_prompt(prompt);
-    else
-        order->label = label_of_text(stream, prompt);
-    return order->label >= 0 || order->prompt;
-}
-
-// What an application wrote into the event, beside the label. Less than 0: nothing.
-struct play_fields {
-    double gain;
-    gint64 seed, duration;
-};
-
-// FALSE: it is there, and is no number from 0 to 10. Bindings make an integer of 2.
-static gboolean read_gain(const GstStructure *structure, double *gain)
-{
-    enum { MOST_GAIN = 10 };
-    const GValue *field = gst_structure_get_value(structure, "gain");
-    GValue number = G_VALUE_INIT;
-    *gain = 1;
-    if (!field)
-        return TRUE;
-    g_value_init(&number, G_TYPE_DOUBLE);
-    gboolean told = !G_VALUE_HOLDS_BOOLEAN(field) && g_value_transform(field, &number);
-    *gain = told ? g_value_get_double(&number) : -1;
-    return *gain >= 0 && *gain <= MOST_GAIN;
-}
-
-// FALSE: it is there, and is no whole number. -1 and GST_CLOCK_TIME_NONE are nothing.
-static gboolean read_whole(const GstStructure *structure, const char *name, gint64 *value)
-{
-    const GValue *field = gst_structure_get_value(structure, name);
-    GValue whole = G_VALUE_INIT;
-    *value = -1;
-    if (!field)
-        return TRUE;
-    if (!G_VALUE_HOLDS_INT(field) && !G_VALUE_HOLDS_UINT(field) && !G_VALUE_HOLDS_INT64(field) &&
-        !G_VALUE_HOLDS_UINT64(field))
-        return FALSE;
-    g_value_init(&whole, G_TYPE_INT64);
-    g_value_transform(field, &whole);
-    *value = g_value_get_int64(&whole);
-    return TRUE;
-}
-
-static gboolean refuse_field(struct cue_stream *stream, const GstStructure *structure, const char *name,
-                             const char *expected)
-{
-    char *value = gst_value_serialize(gst_structure_get_value(structure, name));
-    char *text = g_strdup_printf("%s=%s", name, value ? value : "?");
-    char *why = g_strdup_printf("is no field of diffuse-play: expected %s", expected);
-    cue_report_unplaced(&stream->report, stream->element, text, GST_CLOCK_TIME_NONE, why);
-    g_free(why);
-    g_free(text);
-    g_free(value);
-    return FALSE;
-}
-
-// FALSE after a warning.
-static gboolean read_fields(struct cue_stream *stream, const GstStructure *structure,
-                            struct play_fields *fields)
-{
-    if (!read_gain(structure, &fields->gain))
-        return refuse_field(stream, structure, "gain", "a number from 0 to 10");
-    if (!read_whole(structure, "seed", &fields->seed))
-        return refuse_field(stream, structure, "seed", "a whole number");
-    if (!read_whole(structure, "duration", &fields->duration))
-        return refuse_field(stream, structure, "duration", "nanoseconds, a whole number");
-    return TRUE;
-}
-
-// With the mutex held.
-static gboolean add_played(struct cue_stream *stream, struct voice_order *order, guint64 length,
-                           gboolean seeded)
-{
-    order->start = stream->mixed;
-    order->stop = order->texture ? order->start + length : VOICE_OPEN;
-    return voice_worker_add(stream->worker, order, seeded);
-}
-
-static gboolean is_running(struct cue_stream *stream)
-{
-    g_mutex_lock(&stream->mutex);
-    gboolean running = stream->worker && !stream->flushing && stream->result == GST_FLOW_OK;
-    g_mutex_unlock(&stream->mutex);
-    return running;
-}
-
-static guint64 count_play(struct cue_stream *stream)
-{
-    GST_OBJECT_LOCK(stream->element);
-    guint64 number = stream->report.plays++;
-    GST_OBJECT_UNLOCK(stream->element);
-    return number;
-}
-
-static gboolean play(struct cue_stream *stream, const GstStructure *structure)
-{
-    struct voice_order order = {.gain = 1, .played = TRUE, .asked_at = g_get_monotonic_time()};
-    struct place_settings settings = place_settings(stream);
-    struct play_fields fields;
-    if (!is_running(stream) || !read_fields(stream, structure, &fields) ||
-        !read_wish(stream, structure, &order))
-        return FALSE;
-    order.texture = is_texture(stream, &order);
-    order.gain = fields.gain;
-    guint64 length = fields.duration >= 0 ? to_native(stream, (GstClockTime)fields.duration)
-                                          : seconds_to_native(stream, settings.duration);
-    gboolean seeded = fields.seed >= 0;
-    guint64 number = count_play(stream);
-    order.seed = seeded ? (guint64)fields.seed : voice_worker_seed(settings.seed, G_MAXUINT64, number);
-    g_mutex_lock(&stream->mutex);
-    gboolean added = add_played(stream, &order, length, seeded);
-    g_mutex_unlock(&stream->mutex);
-    if (!added)
-        report_order(stream, &order, GST_CLOCK_TIME_NONE, "has no sound: too many sounds at once");
-    g_clear_pointer(&order.prompt, g_ref_string_release);
-    return added;
-}
-
-gboolean cue_stream_play(struct cue_stream *stream, const GstStructure *structure)
-{
-    g_mutex_lock(&stream->playing_mutex);
-    gboolean played = play(stream, structure);
-    g_mutex_unlock(&stream->playing_mutex);
-    return played;
 }
 
 // ---- queries ----
