@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // ebb render: sounds from a label or a list, resumable, each with its recipe inside.
+#include "render.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,62 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <ebb/lab.h>
-
 #include "check.h"
-#include "claim.h"
-#include "longsound.h"
 #include "npy.h"
 #include "page.h"
 #include "report.h"
-#include "ring.h"
-#include "streams.h"
 #include "written.h"
 
-struct render {
-    const char *label, *list, *like, *out, *page, *shard, *model, *device, *latents, *steps_folder;
-    struct sound_naming naming;
-    uint64_t to_seed; // UINT64_MAX: not given
-    int count, threads, seed_count;
-    double guidance_w;
-    double stale; // seconds
-    bool force, quiet, json, check;
-    bool together; // one gain for all sounds
-    bool piped;    // the one sound also goes down the pipe that standard output is
-
-    struct ebb_recipe *given, *base; // what was given; what every sound begins with
-    struct sound_origin origin;      // of --like
-    struct sound_rows *rows;         // of --list
-    struct sound_source sounds;
-    struct sound_survey survey;
-    struct tool_model m;
-    struct tool_progress progress;
-    char *last;              // owned: the file, where there is one sound
-    bool reported;           // a sound at least, with --json
-    size_t part, parts;      // of --shard, from 0
-    struct claimer *claimer; // NULL: no other run can make the same file
-    bool lost;               // the claim on the sound under way
-    bool waits;              // for other runs: everything else is made
-    size_t *passed;          // owned: the `claimed` sounds that others are making
-    size_t passed_room;
-    size_t made, kept, differ, claimed, failed;
-    struct ebb_counts counts; // of the last sound
-    int step_code;            // of --save-steps
-};
-
 // ---- what is asked for ----
-
-static bool is_path(const struct render *r)
-{
-    return r->to_seed != UINT64_MAX && !ebb_recipe_has(r->given, "share");
-}
-
-// From one prompt to another, with the noise of one seed.
-static bool is_path_of_prompts(const struct render *r)
-{
-    return r->count > 1 && r->to_seed == UINT64_MAX && *ebb_recipe_text(r->given, "to-prompt") &&
-           !ebb_recipe_has(r->given, "share");
-}
 
 // "3/8": the third of eight parts.
 static int read_shard(struct render *r)
@@ -103,7 +56,7 @@ static int check_options(struct render *r)
         return tool_fail(TOOL_USAGE, "--seed-count and --to-seed exclude each other");
     if (r->to_seed != UINT64_MAX && r->list)
         return tool_fail(TOOL_USAGE, "--list and --to-seed exclude each other");
-    if (is_path(r) && r->count < 2)
+    if (render_is_path(r) && r->count < 2)
         return tool_fail(TOOL_USAGE,
                          "--to-seed is the end of a path: --count says how many sounds it has, 2 or more");
     if (sound_check_level(r->given, ""))
@@ -183,290 +136,11 @@ static int read_options(const struct tool_command *command, struct render *r, in
     return code ? code : -1;
 }
 
-// ---- like another sound ----
-
-static bool is_stream(const struct render *r)
-{
-    return ebb_recipe_verb(r->base) == EBB_VERB_STREAM;
-}
-
-// What a stream does not have. Its format is said apart.
-static int check_stream(const struct render *r)
-{
-    EBB_EACH_SETTING (row)
-        if (ebb_recipe_has(r->given, row->name) && !ebb_setting_applies(row, EBB_VERB_STREAM) &&
-            strcmp(row->name, "format") != 0)
-            return tool_fail(TOOL_USAGE, "--%s: %s was recorded from a stream, which has no such setting",
-                             row->name, r->like);
-    const char *single = r->together                     ? "--together is"
-                         : r->count > 1                  ? "--count is"
-                         : r->seed_count > 1             ? "--seed-count is"
-                         : r->to_seed != UINT64_MAX      ? "--to-seed is"
-                         : r->latents || r->steps_folder ? "--save-latents and --save-steps are"
-                                                         : NULL;
-    if (single)
-        return tool_fail(TOOL_USAGE, "%s was recorded from a stream: %s for single sounds", r->like, single);
-    bool unknown = r->origin.frames == SIZE_MAX || r->origin.frames == 0;
-    if (ebb_recipe_number(r->base, "num-clips") == 0 && unknown)
-        return tool_fail(TOOL_UNREADABLE, "%s: its stream has no end, and its own length is not known",
-                         r->like);
-    return TOOL_OK;
-}
-
-// A sound of the student that is asked for with other settings is the teacher's, as if nothing had been said.
-static void open_student(const struct render *r)
-{
-    static const char *const of_teacher[] = {
-        "sampler",  "steps",   "guidance", "guidance-from",       "guidance-to",
-        "negative", "rescale", "noise",    "classifier-guidance", "eta"};
-    enum { OF_BOTH = 5 }; // the first of them, which a student has too
-    bool other = r->label && strchr(r->label, ':');
-    for (size_t i = 0; i < sizeof(of_teacher) / sizeof(*of_teacher); i++)
-        other = other || ebb_recipe_has(r->given, of_teacher[i]);
-    if (!other || ebb_recipe_number(r->base, "student") != 1)
-        return;
-    ebb_recipe_open(r->base, "student");
-    for (int i = 0; i < OF_BOTH; i++)
-        ebb_recipe_open(r->base, of_teacher[i]);
-}
-
-// Another way to say how loud the sound is replaces the one of the recipe.
-static void replace_level(const struct render *r)
-{
-    static const char *const names[] = {"gain", "lufs", "peak"};
-    bool given = false;
-    for (int i = 0; i < 3; i++)
-        given = given || ebb_recipe_has(r->given, names[i]);
-    for (int i = 0; given && i < 3; i++)
-        ebb_recipe_open(r->base, names[i]);
-}
-
-static int read_like(struct render *r)
-{
-    int code = sound_origin_read(&r->origin, r->like);
-    if (code)
-        return code;
-    r->base = ebb_recipe_copy(r->origin.recipe);
-    if (!r->base)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    EBB_EACH_SETTING (row)
-        if (row->role == EBB_ROLE_RECORD && strcmp(row->name, "noise-version") != 0) // who made it then
-            ebb_recipe_open(r->base, row->name);
-    open_student(r);
-    replace_level(r);
-    return is_stream(r) ? check_stream(r) : TOOL_OK;
-}
-
-// A name that ends in .flac asks for that format, unless another one was given.
-static int take_ending(struct render *r)
-{
-    int named = r->out ? written_format_of(r->out) : -1;
-    enum ebb_wav_format format = sound_format(r->base, EBB_WAV_16);
-    struct stat st;
-    bool folder = named >= 0 && stat(r->out, &st) == 0 && S_ISDIR(st.st_mode);
-    if (named < 0 || folder || is_stream(r))
-        return TOOL_OK;
-    bool agree = tool_ends_in(r->out, written_ending(format));
-    if (agree && ebb_recipe_has(r->base, "format"))
-        return TOOL_OK;
-    if (!agree && ebb_recipe_has(r->given, "format"))
-        return tool_fail(TOOL_USAGE, "%s: with --format %s, expected a name that ends in %s", r->out,
-                         ebb_recipe_text(r->given, "format"), written_ending(format));
-    return sound_set_format(r->base, (enum ebb_wav_format)named);
-}
-
-// What was given, over the recipe that --like names, or alone.
-static int make_base(struct render *r)
-{
-    struct ebb_error error = {0};
-    int code = r->like ? read_like(r) : TOOL_OK;
-    if (code)
-        return code;
-    if (!r->base)
-        r->base = ebb_recipe_create(EBB_VERB_GENERATE);
-    if (!r->base)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    if (ebb_recipe_merge(r->base, r->given, &error) != EBB_OK)
-        return tool_error(&error);
-    return take_ending(r);
-}
-
-// ---- sounds ----
-
-// Sound i of `count` on the way from one seed to the other. The ends are plain sounds, their recipes too.
-static int put_on_path(const struct render *r, struct sound_job *job, int i)
-{
-    struct ebb_error error = {0};
-    struct ebb_recipe *recipe = job->recipe;
-    uint64_t from = ebb_recipe_seed(recipe, "seed");
-    enum ebb_result result = EBB_OK;
-    ebb_recipe_open(recipe, "to-seed");
-    ebb_recipe_open(recipe, "share");
-    if (i == r->count - 1) {
-        result = ebb_recipe_set_seed(recipe, "seed", r->to_seed, &error);
-    } else if (i > 0) {
-        result = ebb_recipe_set_seed(recipe, "to-seed", r->to_seed, &error);
-        if (result == EBB_OK)
-            result = ebb_recipe_set_number(recipe, "share", (double)i / (r->count - 1), &error);
-    }
-    sound_path_name(job, from, r->to_seed, i);
-    return result == EBB_OK ? TOOL_OK : tool_error(&error);
-}
-
-// Sound i of `count` on the way from one prompt to the other. The first is a plain sound.
-static int put_on_path_of_prompts(const struct render *r, struct sound_job *job, int i)
-{
-    struct ebb_error error = {0};
-    enum ebb_result result = ebb_recipe_set_number(job->recipe, "share", (double)i / (r->count - 1), &error);
-    sound_number_name(job, i);
-    return result == EBB_OK ? TOOL_OK : tool_error(&error);
-}
-
-// Sound i of those that are asked for, each with an index of its own.
-static int put_at_index(const struct render *r, struct sound_job *job, int i)
-{
-    struct ebb_error error = {0};
-    int count = r->count ? r->count : 1;
-    uint64_t index = ebb_recipe_seed(job->recipe, "index") + (uint64_t)(i % count);
-    uint64_t seed = ebb_recipe_seed(job->recipe, "seed") + (uint64_t)(i / count);
-    enum ebb_result result = EBB_OK;
-    if (i >= count)
-        result = ebb_recipe_set_seed(job->recipe, "seed", seed, &error);
-    if (result == EBB_OK && r->to_seed != UINT64_MAX)
-        result = ebb_recipe_set_seed(job->recipe, "to-seed", r->to_seed, &error);
-    if (result == EBB_OK && i % count > 0)
-        result = ebb_recipe_set_seed(job->recipe, "index", index, &error);
-    return result == EBB_OK ? TOOL_OK : tool_error(&error);
-}
-
-static bool is_all(const struct render *r)
-{
-    return r->label && strcmp(r->label, "all") == 0;
-}
-
-// "rain,kick" are two labels, "rain:0.7,wind:0.3" is one.
-static bool is_several(const struct render *r)
-{
-    return r->label && !is_all(r) && !strchr(r->label, ':');
-}
-
-static size_t count_labels(const struct render *r)
-{
-    size_t count = 1;
-    if (is_all(r))
-        return (size_t)r->m.info->label_count;
-    for (const char *c = is_several(r) ? r->label : ""; *c; c++)
-        count += *c == ',';
-    return count;
-}
-
-// Label `k` of those that are asked for, into `text`. NULL: the label of the recipe.
-static const char *label_at(const struct render *r, size_t k, char *text, size_t size)
-{
-    const char *at = r->label;
-    if (is_all(r))
-        return ebb_model_label(r->m.model, (int)k)->name;
-    if (!is_several(r))
-        return at;
-    for (; k > 0; k--)
-        at += strcspn(at, ",") + 1;
-    snprintf(text, size, "%.*s", (int)strcspn(at, ","), at);
-    return text;
-}
-
-static int set_label(const struct render *r, struct sound_job *job, const char *label)
-{
-    if (!label)
-        return TOOL_OK;
-    if (!*label)
-        return tool_fail(TOOL_USAGE, "--label: \"%s\" names an empty label; \"none\" is no label", r->label);
-    if (strcmp(label, "none") != 0 || is_stream(r))
-        return tool_set(job->recipe, "label", label, "--label");
-    ebb_recipe_open(job->recipe, "label");
-    return TOOL_OK;
-}
-
-// Sounds of each label.
-static size_t count_each(const struct render *r)
-{
-    return (r->count ? (size_t)r->count : 1) * (size_t)r->naming.seeds;
-}
-
-static int get_sound(const void *user, size_t i, struct sound_job *job)
-{
-    enum { LONGEST_LABEL = 4200 };
-    const struct render *r = user;
-    size_t each = count_each(r);
-    char label[LONGEST_LABEL];
-    job->recipe = ebb_recipe_copy(r->base);
-    if (!job->recipe)
-        return tool_fail(TOOL_FAILED, "out of memory");
-    int code = set_label(r, job, label_at(r, i / each, label, sizeof(label)));
-    if (code)
-        return code;
-    sound_spell_labels(job->recipe, r->m.model);
-    code = is_path(r)              ? put_on_path(r, job, (int)(i % each))
-           : is_path_of_prompts(r) ? put_on_path_of_prompts(r, job, (int)(i % each))
-                                   : put_at_index(r, job, (int)(i % each));
-    return code ? code : sound_name(job, &r->naming, "", "");
-}
-
-// Exit code.
-static int find_sounds(struct render *r)
-{
-    int code = TOOL_OK;
-    if (r->list && !(r->rows = sound_rows_read(r->list, r->base, r->m.model, &r->naming, &code)))
-        return code;
-    r->sounds = r->list
-                    ? sound_rows_source(r->rows)
-                    : (struct sound_source){count_labels(r) * count_each(r), get_sound, r, false, TOOL_OK};
-    if (r->sounds.count == 0)
-        return tool_fail(TOOL_NOT_FOUND, "--label all: model %s has no labels", r->m.info->name);
-    return sound_survey(&r->survey, &r->sounds, &r->m);
-}
-
-// Not where a list names several samplers: one of them may have a use for what was given.
-static void warn(const struct render *r)
-{
-    if (r->survey.one_sampler)
-        sound_warn(r->given, r->survey.first);
-}
-
-// The model that was named, or that made the sound before.
-static int open_model(struct render *r)
-{
-    const char *before = r->like ? ebb_recipe_text(r->origin.recipe, "model") : "";
-    const char *hash = r->like ? ebb_recipe_text(r->origin.recipe, "model-sha256") : "";
-    int code = tool_model_open(&r->m, r->model ? r->model : *before ? before : "sfx", EBB_MODEL_GENERATE);
-    if (!code && !r->m.info->hash[0]) // without stated sums it takes reading the weights
-        code = tool_model_load(&r->m, r->device, r->threads, r->quiet);
-    if (!code && *hash && strcmp(hash, r->m.info->hash) != 0)
-        tool_warn("%s was made with another version of model %s: the sound will differ", r->like,
-                  r->m.info->name);
-    return code;
-}
-
-// Opens the model and collects the sounds. Exit code.
-static int collect(struct render *r)
-{
-    int code = make_base(r);
-    if (!code)
-        code = open_model(r);
-    if (!code)
-        code = find_sounds(r);
-    if (!code && (r->latents || r->steps_folder) && r->sounds.count > 1)
-        code = tool_fail(TOOL_USAGE, "%s is for one sound, not %zu",
-                         r->latents ? "--save-latents" : "--save-steps", r->sounds.count);
-    if (!code)
-        warn(r);
-    return code;
-}
-
 // ---- where it goes ----
 
 // A file for one sound; everything else is a folder. It is looked at once: another run may make the folder
 // meanwhile.
-static bool is_file(const struct render *r)
+bool render_is_file(const struct render *r)
 {
     struct stat st;
     bool there = stat(r->out, &st) == 0, folder = there && S_ISDIR(st.st_mode);
@@ -474,11 +148,11 @@ static bool is_file(const struct render *r)
     return strcmp(r->out, "-") == 0 || device || (written_format_of(r->out) >= 0 && !folder);
 }
 
-static char *output_path(const struct render *r, const struct sound_job *job)
+char *render_output_path(const struct render *r, const struct sound_job *job)
 {
     char *path = NULL;
     const char *ending = written_ending(sound_format(job->recipe, EBB_WAV_16));
-    if (is_file(r))
+    if (render_is_file(r))
         return strdup(r->out);
     const char *folder = strcmp(r->out, ".") == 0 ? "" : r->out;
     const char *slash = *folder && folder[strlen(folder) - 1] != '/' ? "/" : "";
@@ -486,7 +160,7 @@ static char *output_path(const struct render *r, const struct sound_job *job)
 }
 
 // The folders that a name has in it. Exit code.
-static int make_folders(const char *path, const struct sound_job *job)
+int render_make_folders(const char *path, const struct sound_job *job)
 {
     const char *slash = strrchr(path, '/');
     if (!slash || !strchr(job->name, '/'))
@@ -501,11 +175,11 @@ static int try_output(const struct render *r)
 {
     struct sound_job job;
     int code = sound_get(&r->sounds, 0, &job);
-    char *path = code ? NULL : output_path(r, &job);
+    char *path = code ? NULL : render_output_path(r, &job);
     if (!code && !path)
         code = tool_fail(TOOL_FAILED, "out of memory");
     if (!code)
-        code = make_folders(path, &job);
+        code = render_make_folders(path, &job);
     if (!code)
         code = tool_try_output(path);
     free(path);
@@ -516,184 +190,21 @@ static int try_output(const struct render *r)
 // Makes the folder, its parents included.
 static int prepare_output(const struct render *r)
 {
-    if (is_file(r) && r->sounds.count > 1)
+    if (render_is_file(r) && r->sounds.count > 1)
         return tool_fail(TOOL_USAGE, "-o %s is one file, but there are %zu sounds: give a folder", r->out,
                          r->sounds.count);
-    if (is_file(r) && (r->page || r->check))
+    if (render_is_file(r) && (r->page || r->check))
         return tool_fail(TOOL_USAGE, "%s is for sounds in a folder, not for %s alone",
                          r->page ? "--report" : "--check", tool_shown_output(r->out));
     if (r->check)
         return TOOL_OK;
-    if (is_file(r))
+    if (render_is_file(r))
         return try_output(r);
     int code = tool_make_folder(r->out);
     return code ? code : try_output(r);
 }
 
 // ---- making ----
-
-static struct ebb_hooks hooks_of(struct render *r)
-{
-    struct ebb_hooks hooks = EBB_HOOKS;
-    hooks.counts = &r->counts;
-    hooks.progress = tool_on_progress;
-    hooks.user = &r->progress;
-    return hooks;
-}
-
-static bool save_step(void *user, const struct ebb_generate_step *step)
-{
-    struct render *r = user;
-    char path[4096];
-    size_t sizes[4];
-    for (int i = 0; i < 4; i++)
-        sizes[i] = (size_t)step->shape[i];
-    snprintf(path, sizeof(path), "%s/step-%03d.npy", r->steps_folder, step->step);
-    r->step_code = npy_write(path, step->latents, 4, sizes);
-    return r->step_code == TOOL_OK && !tool_interrupted();
-}
-
-static int save_latents(struct render *r)
-{
-    const struct ebb_recipe *recipe = r->survey.first;
-    struct ebb_error error = {0};
-    struct ebb_hooks hooks = hooks_of(r);
-    int shape[4];
-    if (r->steps_folder) {
-        int made = tool_make_folder(r->steps_folder);
-        if (made)
-            return made;
-        hooks.watch = save_step;
-        hooks.progress = NULL;
-        hooks.user = r;
-    }
-    if (ebb_generate_latents(r->m.model, recipe, NULL, 0, shape, &hooks, &error) != EBB_OK)
-        return tool_error(&error);
-    size_t sizes[4], count = 1;
-    for (int i = 0; i < 4; i++)
-        count *= sizes[i] = (size_t)shape[i];
-    float *x = calloc(count, sizeof(*x));
-    int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
-    if (x && ebb_generate_latents(r->m.model, recipe, x, count, shape, &hooks, &error) != EBB_OK) {
-        tool_progress_clear(&r->progress);
-        code = r->step_code ? r->step_code : tool_error(&error);
-    } else if (x && r->latents) {
-        tool_progress_clear(&r->progress);
-        code = npy_write(r->latents, x, 4, sizes);
-    }
-    free(x);
-    return code;
-}
-
-static void report(const struct render *r, const char *path, const char *status, double seconds, double took)
-{
-    if (!r->json)
-        return;
-    json_t *o = report_of(path, status, seconds, took);
-    if (seconds > 0)
-        json_object_set_new(o, "evaluations", json_integer(r->counts.evals)); // of its last window
-    if (seconds > 0 && r->counts.rejected > 0)
-        json_object_set_new(o, "rejected_steps", json_integer(r->counts.rejected));
-    report_print(o);
-}
-
-static bool is_loop(const struct sound_job *job)
-{
-    return ebb_recipe_number(job->recipe, "loop") == 1;
-}
-
-static enum ebb_result make_sound(struct render *r, const struct sound_job *job, struct ebb_sound *sound,
-                                  struct ebb_error *error)
-{
-    struct ebb_hooks hooks = hooks_of(r);
-    size_t count = ebb_generate_length(r->m.model, job->recipe, error);
-    if (count == 0 && error->code)
-        return error->code;
-    double rate = ebb_recipe_number(job->recipe, "rate");
-    enum ebb_result result = ebb_sound_alloc(sound, count, ebb_generate_channels(job->recipe),
-                                             r->m.info->sample_rate, error);
-    if (result == EBB_OK && !(sound->comment = sound_comment(job->recipe)))
-        result = error->code = EBB_OUT_OF_MEMORY;
-    if (result == EBB_OK)
-        result = ebb_generate(r->m.model, job->recipe, sound->samples, count, &hooks, error);
-    tool_progress_clear(&r->progress);
-    if (result == EBB_OK && !isnan(rate))
-        result = is_loop(job) ? ring_resample(sound, (int)rate, error)
-                              : ebb_sound_resample(sound, (int)rate, error);
-    if (result == EBB_OK)
-        result = sound_finish(job->recipe, job->name, sound, error);
-    return result == EBB_OK && tool_interrupted() ? (error->code = EBB_CANCELLED) : result;
-}
-
-static int make(struct render *r, const struct sound_job *job, const char *path)
-{
-    struct ebb_error error = {0};
-    struct ebb_sound sound = {0};
-    double start = tool_now();
-    enum ebb_wav_format format = sound_format(job->recipe, EBB_WAV_16);
-    enum ebb_result result = make_sound(r, job, &sound, &error);
-    struct ebb_sound_metadata *metadata = NULL;
-    if (result == EBB_OK) {
-        metadata = written_loop(format, sound.channels, sound.rate, is_loop(job) ? sound.frames : 0, &error);
-        result = error.code;
-    }
-    r->lost = r->claimer && result == EBB_OK && !claim_holds(r->claimer);
-    if (result == EBB_OK && !r->lost)
-        result = written_sound(path, &sound, NULL, metadata, format, &error);
-    ebb_sound_metadata_destroy(&metadata);
-    if (result == EBB_OK && !r->lost)
-        report(r, path, "made", (double)sound.frames / sound.rate, tool_now() - start);
-    ebb_sound_clear(&sound);
-    return result == EBB_OK ? TOOL_OK : tool_error(&error);
-}
-
-static int make_long_sound(struct render *r, const struct sound_job *job, const char *path)
-{
-    struct ebb_hooks hooks = hooks_of(r);
-    const struct long_sound_job sound = {r->m.model, job->name, job->recipe, r->claimer, &hooks};
-    struct ebb_error error = {0};
-    double start = tool_now(), seconds = 0;
-    enum ebb_result result = long_sound_write(&sound, path, &r->lost, &seconds, &error);
-    tool_progress_clear(&r->progress);
-    if (result != EBB_OK)
-        return tool_error(&error);
-    if (!r->lost)
-        report(r, path, "made", seconds, tool_now() - start);
-    return TOOL_OK;
-}
-
-// As many clips as the recipe says, or as long as the recording was, at the model's rate.
-static int make_stream(struct render *r, const struct sound_job *job, const char *path)
-{
-    double start = tool_now(), rate = r->m.info->sample_rate;
-    size_t made = 0;
-    const struct stream_job stream = {
-        .model = r->m.model,
-        .recipe = job->recipe,
-        .format = sound_format(r->given, r->origin.format),
-        .frames = (size_t)round((double)r->origin.frames * rate / r->origin.rate),
-        .progress = &r->progress,
-        .counts = &r->counts,
-    };
-    int code = stream_write(&stream, path, &made);
-    if (!code)
-        report(r, path, "made", (double)made / rate, tool_now() - start);
-    return code;
-}
-
-// Loads the model where that is left to do; the recipe then says on which device.
-static int make_job(struct render *r, struct sound_job *job, const char *path)
-{
-    int code = r->m.device ? TOOL_OK : tool_model_load(&r->m, r->device, r->threads, r->quiet);
-    if (!code)
-        code = sound_settle(job->recipe, &r->m, sound_where(job));
-    r->progress.what = job->name;
-    if (code)
-        return code;
-    return is_stream(r)                             ? make_stream(r, job, path)
-           : long_sound_is(r->m.model, job->recipe) ? make_long_sound(r, job, path)
-                                                    : make(r, job, path);
-}
 
 enum there { THERE_NOT, THERE_SAME, THERE_OTHER, THERE_CLAIMED };
 
@@ -717,14 +228,14 @@ static int leave_to_others(struct render *r, const char *path, size_t i)
     }
     r->passed[r->claimed++] = i;
     if (!r->waits)
-        report(r, path, "claimed", 0, 0);
+        render_report(r, path, "claimed", 0, 0);
     return TOOL_OK;
 }
 
 // Claims the file, where others may make it too; then it may be there after all. Exit code.
 static int claim(struct render *r, const struct sound_job *job, const char *path, enum there *there)
 {
-    int code = make_folders(path, job);
+    int code = render_make_folders(path, job);
     if (code || !r->claimer)
         return code;
     switch (claim_take(r->claimer, path, &code)) {
@@ -745,17 +256,17 @@ static int settle_there(struct render *r, struct sound_job *job, size_t i, const
         r->kept++;
         if (r->claimer)
             claim_clear(r->claimer, path);
-        report(r, path, "kept", 0, 0);
+        render_report(r, path, "kept", 0, 0);
         break;
     case THERE_OTHER:
         r->differ++;
         tool_progress_clear(&r->progress);
         tool_say("%s is there, but is another sound; kept (--force replaces it)", path);
-        report(r, path, "differs", 0, 0);
+        render_report(r, path, "differs", 0, 0);
         break;
     case THERE_CLAIMED: code = leave_to_others(r, path, i); break;
     case THERE_NOT:
-        code = make_job(r, job, path);
+        code = render_make_job(r, job, path);
         r->made += !code && !r->lost;
         if (!code && r->lost) // this run stood still for long, and another one took the sound over
             code = leave_to_others(r, path, i);
@@ -769,7 +280,7 @@ static int render_job(struct render *r, struct sound_job *job, size_t i)
     int code = sound_job_settle(job, &r->m);
     if (code)
         return code;
-    char *path = output_path(r, job);
+    char *path = render_output_path(r, job);
     if (!path)
         return tool_fail(TOOL_FAILED, "out of memory");
     enum there there = look(r, job, path);
@@ -846,7 +357,7 @@ static int send_down_the_pipe(const struct render *r)
     struct sound_job job;
     int code = sound_get(&r->sounds, 0, &job);
     code = code ? code : sound_job_settle(&job, &r->m);
-    char *path = code ? NULL : output_path(r, &job);
+    char *path = code ? NULL : render_output_path(r, &job);
     FILE *file = path ? fopen(path, "rb") : NULL;
     struct ebb_output *output = file ? ebb_output_create("-", &error) : NULL;
     sound_job_clear(&job);
@@ -865,7 +376,7 @@ static int send_down_the_pipe(const struct render *r)
 
 static char *path_of(const void *r, const struct sound_job *job)
 {
-    return output_path(r, job);
+    return render_output_path(r, job);
 }
 
 static int write_page(const struct render *r)
@@ -917,7 +428,7 @@ static bool takes_no_more(const struct render *r)
     static const char zeros[PROBE];
     struct ebb_error error = {0};
     char *path = NULL;
-    if (is_file(r) || asprintf(&path, "%s/room", r->out) < 0)
+    if (render_is_file(r) || asprintf(&path, "%s/room", r->out) < 0)
         return true;
     struct ebb_output *output = ebb_output_create(path, &error); // never finished: it leaves no file
     bool full = !output || ebb_output_write(output, zeros, PROBE, &error) != EBB_OK;
@@ -989,112 +500,13 @@ static int render_each(struct render *r)
     return first;
 }
 
-// ---- one gain for all ----
-
-// What is known of all sounds, before their level is changed.
-struct family {
-    double power; // sum of their loudness, as power
-    size_t heard; // of them that are not silent
-    double peak;
-};
-
-// Where a sound is to be; its folder is made, for the spool that is put beside it.
-static char *place_of(const struct render *r, const struct sound_job *job)
-{
-    char *path = r->out ? output_path(r, job) : strdup("-");
-    if (!path || !r->out || is_file(r))
-        return path;
-    if (tool_make_folder(r->out) || make_folders(path, job)) {
-        free(path);
-        return NULL;
-    }
-    return path;
-}
-
-static enum ebb_result measure_long(struct render *r, const struct sound_job *job, struct sound_level *level,
-                                    struct ebb_error *error)
-{
-    struct ebb_hooks hooks = hooks_of(r);
-    const struct long_sound_job sound = {r->m.model, job->name, job->recipe, NULL, &hooks};
-    char *path = place_of(r, job);
-    enum ebb_result result = path ? long_sound_measure(&sound, path, level, error)
-                                  : (error->code = EBB_UNWRITABLE);
-    free(path);
-    return result;
-}
-
-static enum ebb_result measure_sound(struct render *r, const struct sound_job *job, struct sound_level *level,
-                                     struct ebb_error *error)
-{
-    struct ebb_sound sound = {0};
-    if (long_sound_is(r->m.model, job->recipe))
-        return measure_long(r, job, level, error);
-    enum ebb_result result = make_sound(r, job, &sound, error);
-    if (result == EBB_OK)
-        result = sound_measure(&sound, level, error);
-    ebb_sound_clear(&sound);
-    return result;
-}
-
-static int measure(struct render *r, size_t i, struct family *family)
-{
-    struct sound_job job;
-    struct sound_level level = {-INFINITY, 0};
-    struct ebb_error error = {0};
-    int code = sound_get(&r->sounds, i, &job);
-    code = code ? code : sound_job_settle(&job, &r->m);
-    r->progress.what = job.name;
-    if (!code && measure_sound(r, &job, &level, &error) != EBB_OK)
-        code = tool_error(&error);
-    tool_progress_clear(&r->progress);
-    family->power += isinf(level.lufs) ? 0 : pow(10, level.lufs / 10);
-    family->heard += !isinf(level.lufs);
-    family->peak = fmax(family->peak, level.peak);
-    r->progress.what = NULL; // the job's name goes with it
-    sound_job_clear(&job);
-    return code;
-}
-
-// The gain that brings the family's mean loudness, or its highest peak, to what is asked for.
-static double gain_of(const struct family *family, double lufs, double peak)
-{
-    const double ceiling = -0.3; // dBFS, as for a single sound
-    double highest = 20 * log10(family->peak);
-    if (isnan(lufs))
-        return peak - highest;
-    double gain = lufs - 10 * log10(family->power / (double)family->heard), room = ceiling - highest;
-    if (gain > room)
-        tool_warn("%.1f LUFS would clip; the highest peak of all holds them at %.1f", lufs,
-                  lufs + room - gain);
-    return fmin(gain, room);
-}
-
-// Makes all sounds once to measure them. The gain then stands in their recipes, in the level's place.
-static int level_together(struct render *r)
-{
-    struct family family = {0};
-    struct ebb_error error = {0};
-    double lufs = ebb_recipe_number(r->base, "lufs"), peak = ebb_recipe_number(r->base, "peak");
-    ebb_recipe_open(r->base, "lufs");
-    ebb_recipe_open(r->base, "peak");
-    int code = r->m.device ? TOOL_OK : tool_model_load(&r->m, r->device, r->threads, r->quiet);
-    for (size_t i = 0; i < r->sounds.count && !code; i++)
-        code = measure(r, i, &family);
-    if (code || family.heard == 0)
-        return code; // silence has no loudness to change
-    double gain = round(100 * gain_of(&family, lufs, peak)) / 100;
-    return ebb_recipe_set_number(r->base, "gain", fmin(fmax(gain, -120), 60), &error) == EBB_OK
-               ? TOOL_OK
-               : tool_error(&error);
-}
-
 static int render_all(struct render *r)
 {
     int code = (r->latents || r->steps_folder) && !r->m.device
                    ? tool_model_load(&r->m, r->device, r->threads, r->quiet)
                    : TOOL_OK;
     if (!code && (r->latents || r->steps_folder))
-        code = save_latents(r);
+        code = render_save_latents(r);
     if (code || ((r->latents || r->steps_folder) && !r->out))
         return code;
     r->piped = goes_down_a_pipe(r);
@@ -1107,7 +519,7 @@ static int render_all(struct render *r)
         r->reported = true;
         return check(r);
     }
-    if (!is_file(r) && !(r->claimer = claimer_create(r->stale)))
+    if (!render_is_file(r) && !(r->claimer = claimer_create(r->stale)))
         return TOOL_FAILED;
     r->progress.items = (int)count_part(r);
     code = render_each(r);
@@ -1130,9 +542,9 @@ static int run(const struct tool_command *command, int argc, char **argv)
     r.progress.quiet = r.quiet;
     if (code < 0) {
         tool_catch_interrupts();
-        code = collect(&r);
+        code = render_collect(&r);
         if (!code && r.together)
-            code = level_together(&r);
+            code = render_level_together(&r);
         if (!code)
             code = render_all(&r);
         if (code && r.json && !r.reported) // before the first sound
