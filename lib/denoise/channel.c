@@ -11,28 +11,8 @@
 #include "base/base.h"
 #include "diffusion/noise.h"
 #include "base/fifo.h"
+#include "denoise/auto_t.h"
 #include "denoise/level.h"
-#include "denoise/voice.h"
-
-// Automatic t looks back over two spans: all frames that it keeps, and the most recent ones. The recent span
-// fits into a pause of speech, where it holds noise alone.
-enum { LONG, RECENT, SPANS };
-// 1 s at hop 512 and 48 kHz: longer than a word without a gap, shorter than a pause.
-enum { RECENT_FRAMES = 94 };
-
-// The recent span is noise alone if both ratios are below these limits, in dB.
-// NOISE_ALONE: power that the network keeps over power that it removes. The ratio is -40 to -55 dB for noise
-// alone, 0 dB for speech in noise of the same power, and 40 to 60 dB for steady tones.
-// STANDS_STILL: power above the noise floor over the floor. The network also takes the tail of an effect for
-// noise, but a tail fades, so its power is far above its floor.
-#define NOISE_ALONE (-10.0)
-#define STANDS_STILL 0.0
-
-// A clean recording keeps its quiet noise in pauses too. The table limits t there: by how far, in dB, the
-// sound before the pause was above the noise of the pause. That sound counts HEARD_FADES dB less a second.
-static const struct ebb_auto_point pause_points[] = {{34, 1}, {38, 0}};
-static const struct ebb_auto_t pause_t = {(struct ebb_auto_point *)pause_points, 2};
-#define HEARD_FADES 0.5
 
 // dB by which a band of mirrored frames falls at most from one frame to the next, from the last frame that
 // was heard on. A sound that begins there would look like a click if it fell as fast as it rose.
@@ -44,10 +24,7 @@ struct ebb_denoise_channel {
     struct ebb_denoise_channel_size size;
     struct ebb_mel *mel;
     struct ebb_overlap *overlap;
-    struct ebb_snr snr[SPANS];
-    struct ebb_power_split split[SPANS]; // kept and removed by the network at t = 1
-    double heard;                        // mean power that the network has kept; fades slowly
-    struct ebb_voice voice;              // whether what it keeps at t = 1 is a voice
+    struct ebb_auto_t auto_t;
 
     struct ebb_fifo in, out;
     uint64_t written, given; // samples
@@ -75,28 +52,6 @@ struct ebb_denoise_channel {
 
 // ---- life ----
 
-static size_t at_most(size_t count, size_t most)
-{
-    return count < most ? count : most;
-}
-
-// The recent span covers a whole hop at least: a shorter one would see the end of the hop alone.
-static bool make_snr(struct ebb_denoise_channel *c)
-{
-    size_t hop = c->size.hop > RECENT_FRAMES ? c->size.hop : RECENT_FRAMES;
-    c->split[LONG].span = EBB_SNR_FRAMES;
-    c->split[RECENT].span = at_most(hop, EBB_SNR_FRAMES);
-    int bands = c->mel->params.n_mels;
-    double *width = ebb_alloc(bands, sizeof(*width));
-    for (int band = 0; band < bands && width; band++)
-        for (int i = 0; i < c->mel->bands[band].count; i++)
-            width[band] += c->mel->bands[band].weights[i];
-    bool made = width && ebb_snr_init(&c->snr[LONG], bands, width, EBB_SNR_FRAMES);
-    made = made && ebb_snr_init(&c->snr[RECENT], bands, width, at_most(hop + c->size.ahead, EBB_SNR_FRAMES));
-    free(width);
-    return made;
-}
-
 static bool make_room(struct ebb_denoise_channel *c)
 {
     const struct ebb_stft *stft = c->mel->stft;
@@ -121,7 +76,8 @@ static bool make_room(struct ebb_denoise_channel *c)
     c->piece = ebb_alloc(stft->hop, sizeof(float));
     return c->overlap && c->bins && c->removed && c->bin_gain && c->silent && c->source && c->powers &&
            c->total && c->sorted && c->gain && c->kept && c->state && c->condition && c->first && c->column &&
-           c->kept_band && c->taken_band && c->piece && make_snr(c);
+           c->kept_band && c->taken_band && c->piece &&
+           ebb_auto_t_init(&c->auto_t, c->model, c->mel, c->size.hop, c->size.ahead);
 }
 
 struct ebb_denoise_channel *ebb_denoise_channel_create(struct ebb_model *model,
@@ -144,7 +100,6 @@ struct ebb_denoise_channel *ebb_denoise_channel_create(struct ebb_model *model,
         ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a channel");
         ebb_denoise_channel_destroy(&c);
     } else {
-        ebb_voice_init(&c->voice, c->mel);
         ebb_denoise_channel_reset(c);
     }
     return c;
@@ -162,8 +117,7 @@ void ebb_denoise_channel_destroy(struct ebb_denoise_channel **channel)
         free(rooms[i]);
     free(c->silent);
     free(c->source);
-    for (int span = 0; span < SPANS; span++)
-        ebb_snr_free(&c->snr[span]);
+    ebb_auto_t_free(&c->auto_t);
     ebb_overlap_destroy(&c->overlap);
     ebb_mel_destroy(&c->mel);
     ebb_fifo_free(&c->in);
@@ -179,12 +133,7 @@ void ebb_denoise_channel_reset(struct ebb_denoise_channel *c)
     ebb_overlap_reset(c->overlap);
     ebb_level_reset(&c->level);
     c->view = 1;
-    for (int span = 0; span < SPANS; span++) {
-        ebb_snr_reset(&c->snr[span]);
-        c->split[span].count = 0;
-    }
-    ebb_voice_reset(&c->voice);
-    c->heard = 0;
+    ebb_auto_t_reset(&c->auto_t);
     c->written = c->given = 0;
     c->frames = c->done = 0;
     c->lead = c->mel->stft->n_fft / 2;
@@ -349,17 +298,6 @@ static float gain_of(const struct ebb_model *m, float x, float noisy)
 
 // ---- a hop ----
 
-static double interpolate(const struct ebb_auto_t *table, double x)
-{
-    const struct ebb_auto_point *p = table->points;
-    if (x <= p[0].x)
-        return p[0].t;
-    for (int i = 1; i < table->count; i++)
-        if (x < p[i].x)
-            return p[i - 1].t + (x - p[i - 1].x) / (p[i].x - p[i - 1].x) * (p[i].t - p[i - 1].t);
-    return p[table->count - 1].t;
-}
-
 static int past_of(const struct ebb_denoise_channel *c)
 {
     return c->size.frames - c->size.hop - c->size.ahead - c->size.mirrored;
@@ -377,7 +315,7 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
     int bands = c->mel->params.n_mels;
     enum ebb_result result = run_network(c, c->done - past_of(c), 1, "ddim", 1, error);
     for (int i = 0; i < c->size.hop && result == EBB_OK; i++) {
-        double kept = 0, taken = 0, between = 0;
+        struct ebb_split_frame frame = {.kept_band = c->kept_band, .taken_band = c->taken_band};
         if (is_void(c, c->done + i))
             continue;
         for (int band = 0; band < bands; band++) {
@@ -386,104 +324,22 @@ static enum ebb_result split_hop(struct ebb_denoise_channel *c, struct ebb_error
             double keeps = gain * gain * power / c->view, takes = (1 - gain) * (1 - gain) * power / c->view;
             c->kept_band[band] = (float)keeps;
             c->taken_band[band] = (float)takes;
-            kept += keeps;
-            taken += takes;
-            between += 2 * gain * (1 - gain) * power / c->view;
+            frame.kept += keeps;
+            frame.taken += takes;
+            frame.between += 2 * gain * (1 - gain) * power / c->view;
         }
-        for (int span = 0; span < SPANS; span++)
-            ebb_power_split_add(&c->split[span], kept, taken, between);
-        if (c->model->auto_voice.count > 0)
-            ebb_voice_add(&c->voice, c->kept_band, c->taken_band);
+        ebb_auto_t_add_split(&c->auto_t, &frame);
     }
     return result;
 }
 
-static double t_of_noise(const struct ebb_model *m, double snr)
-{
-    return m->auto_t.count > 0 ? interpolate(&m->auto_t, snr) : m->info.t_default;
-}
-
-static double doubt_over(const struct ebb_denoise_channel *c, int span)
-{
-    return ebb_doubt_db(ebb_snr_db(&c->snr[span]), ebb_power_split_db(&c->split[span]), c->split[span].count);
-}
-
-// t by the noise that was measured over a span. The network may take sound for noise where it removes more
-// than the noise floor: the doubt says by how much, and a larger doubt allows a smaller t.
-static double t_over(const struct ebb_denoise_channel *c, int span)
-{
-    return fmin(t_of_noise(c->model, ebb_snr_db(&c->snr[span])),
-                interpolate(&c->model->auto_doubt, doubt_over(c, span)));
-}
-
-// Where the network takes a sound for noise, it is often unsure: many of its gains are near 1/2. Beside
-// speech, it takes noise or leaves it. Some noise makes it unsure as well; that noise stands still, so there
-// is no doubt about it.
-static double t_while_unsure(const struct ebb_denoise_channel *c)
-{
-    static const struct ebb_auto_point counts[] = {{5, 0}, {7, 1}}; // by the doubt in dB: how much it counts
-    static const struct ebb_auto_t share = {(struct ebb_auto_point *)counts, 2};
-    const struct ebb_auto_t *table = &c->model->auto_unsure;
-    if (table->count == 0)
-        return 1;
-    double limit = interpolate(table, ebb_power_split_unsure(&c->split[LONG]));
-    return 1 - interpolate(&share, doubt_over(c, LONG)) * (1 - limit);
-}
-
-// Noise that pauses has a low floor: the recording looks nearly clean by its quiet moments, and the noise
-// looks like sound that is mistaken for noise. But where a voice is kept, what is taken is noise, and the
-// network's own SNR tells how much. In its first second a voice cannot be told from other sounds. And what is
-// taken far from the band of speech may be the hum of the voice's own recording, what comes and goes with the
-// voice may be a part of it: those change nothing.
-static double t_of_voice(const struct ebb_denoise_channel *c, double t, double most)
-{
-    static const struct ebb_auto_point counts[] = {{RECENT_FRAMES, 0}, {2 * RECENT_FRAMES, 1}};
-    static const struct ebb_auto_point beside_points[] = {{-16, 0}, {-12, 1}}; // dB
-    static const struct ebb_auto_point together_points[] = {{0.3, 1}, {0.45, 0}};
-    static const struct ebb_auto_t begun = {(struct ebb_auto_point *)counts, 2},
-                                   beside = {(struct ebb_auto_point *)beside_points, 2},
-                                   together = {(struct ebb_auto_point *)together_points, 2};
-    if (c->model->auto_voice.count == 0)
-        return t;
-    double share = interpolate(&begun, c->voice.count) *
-                   interpolate(&c->model->auto_voice, ebb_voice_likeness(&c->voice)) *
-                   interpolate(&beside, ebb_voice_beside_db(&c->voice)) *
-                   interpolate(&together, ebb_voice_together(&c->voice));
-    double own = fmin(t_of_noise(c->model, ebb_power_split_db(&c->split[LONG])), most);
-    return t + share * fmax(own - t, 0);
-}
-
-// By how many dB the sound heard before is above the present noise.
-static double heard_above(struct ebb_denoise_channel *c)
-{
-    double seconds = (double)c->size.hop * c->mel->params.hop / c->mel->params.sample_rate;
-    c->heard = fmax(c->heard * pow(10, -HEARD_FADES * seconds / 10), ebb_power_split_kept(&c->split[LONG]));
-    return 10 * log10(fmax(c->heard, 1e-30) / fmax(ebb_power_split_taken(&c->split[RECENT]), 1e-30));
-}
-
-static bool is_noise_alone(const struct ebb_denoise_channel *c)
-{
-    return ebb_power_split_db(&c->split[RECENT]) < NOISE_ALONE && ebb_snr_db(&c->snr[RECENT]) < STANDS_STILL;
-}
-
-// While the recent span is noise alone, that span decides on t, whatever came before it. A clean recording is
-// the exception: the sound before the pause then limits t.
 static enum ebb_result choose_t(struct ebb_denoise_channel *c, double *t, struct ebb_error *error)
 {
-    *t = t_of_noise(c->model, c->settings->snr);
-    if (c->model->auto_doubt.count == 0)
-        return EBB_OK;
-    enum ebb_result result = split_hop(c, error);
-    if (result != EBB_OK)
-        return result;
-    double most = interpolate(&pause_t, heard_above(c));
-    bool alone = is_noise_alone(c);
-    *t = t_over(c, LONG);
-    if (alone)
-        *t = fmin(fmax(*t, t_over(c, RECENT)), most);
-    *t = fmin(*t, t_while_unsure(c));
-    *t = t_of_voice(c, *t, alone ? most : 1);
-    return EBB_OK;
+    bool asks = c->model->auto_doubt.count > 0; // the network, for its opinion
+    enum ebb_result result = asks ? split_hop(c, error) : EBB_OK;
+    if (result == EBB_OK)
+        *t = asks ? ebb_auto_t_choose(&c->auto_t) : ebb_auto_t_of_snr(c->model, c->settings->snr);
+    return result;
 }
 
 static void count_t(struct ebb_denoise_range *range, double t)
@@ -511,8 +367,8 @@ static enum ebb_result find_gains(struct ebb_denoise_channel *c, struct ebb_erro
     double t = s->automatic ? s->used_t : s->t;
     enum ebb_result result = EBB_OK;
     choose_view(c, c->done - past_of(c));
-    if (c->snr[LONG].count > 0)
-        s->snr = ebb_snr_db(&c->snr[LONG]);
+    if (!isnan(ebb_auto_t_snr(&c->auto_t)))
+        s->snr = ebb_auto_t_snr(&c->auto_t);
     if (heard && s->automatic)
         result = choose_t(c, &t, error);
     bool idle = !heard || t * ebb_schedule_steps(c->model->schedule) < 0.5;
@@ -600,8 +456,8 @@ static void analyse_frame(struct ebb_denoise_channel *c)
     for (int i = 0; i < stft->n_fft; i++)
         c->silent[at] = c->silent[at] && samples[i] == 0;
     // Silence and padding tell nothing about the noise.
-    for (int i = 0; i < SPANS && !c->ended && !c->silent[at]; i++)
-        ebb_snr_add(&c->snr[i], power);
+    if (!c->ended && !c->silent[at])
+        ebb_auto_t_add(&c->auto_t, power);
     ebb_fifo_drop(&c->in, stft->hop);
     c->frames++;
 }

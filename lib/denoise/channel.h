@@ -10,7 +10,6 @@
 #define EBB_DENOISE_CHANNEL_H
 
 #include "model/workspace.h"
-#include "denoise/snr.h"
 
 struct ebb_denoise_channel;
 

@@ -99,7 +99,7 @@ static void read_latent(struct ebb_model *model, const struct ebb_json *j)
         model->latent_mean[i] = (float)mean[i];
 }
 
-static void read_auto(struct ebb_auto_t *table, const struct ebb_json *d, const char *key)
+static void read_curve(struct ebb_curve *curve, const struct ebb_json *d, const char *key)
 {
     enum { MOST = 64 };
     double pairs[MOST][2];
@@ -108,16 +108,17 @@ static void read_auto(struct ebb_auto_t *table, const struct ebb_json *d, const 
     for (int i = 0; i < count; i++)
         rising &= pairs[i][1] >= 0 && pairs[i][1] <= 1 && (i == 0 || pairs[i][0] > pairs[i - 1][0]);
     if (!rising)
-        ebb_json_refuse(d, key, EBB_CORRUPT, "pairs of a number and t, the numbers rising, t from 0 to 1");
+        ebb_json_refuse(d, key, EBB_CORRUPT,
+                        "pairs of numbers, the first ones rising, the second ones from 0 to 1");
     if (!count || !rising)
         return;
 
-    table->points = ebb_alloc((size_t)count, sizeof(*table->points));
-    if (!table->points)
+    curve->points = ebb_alloc((size_t)count, sizeof(*curve->points));
+    if (!curve->points)
         d->file->result = ebb_fail(d->file->error, EBB_OUT_OF_MEMORY, "no memory for ebb.json");
-    for (int i = 0; table->points && i < count; i++)
-        table->points[i] = (struct ebb_auto_point){pairs[i][0], pairs[i][1]};
-    table->count = table->points ? count : 0;
+    for (int i = 0; curve->points && i < count; i++)
+        curve->points[i] = (struct ebb_curve_point){pairs[i][0], pairs[i][1]};
+    curve->count = curve->points ? count : 0;
 }
 
 static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
@@ -133,10 +134,10 @@ static void read_denoise(struct ebb_model *model, const struct ebb_json *j)
     model->change_db = ebb_json_number(d, "change_db", 0, 0, 200);
     if (ebb_json_choice(d, "target", 0, targets) == 1)
         model->change_db = ebb_json_number(d, "range_db", 30, 1, 200);
-    read_auto(&model->auto_t, d, "auto_t");
-    read_auto(&model->auto_doubt, d, "auto_doubt");
-    read_auto(&model->auto_unsure, d, "auto_unsure");
-    read_auto(&model->auto_voice, d, "auto_voice");
+    read_curve(&model->auto_t, d, "auto_t");
+    read_curve(&model->auto_doubt, d, "auto_doubt");
+    read_curve(&model->auto_unsure, d, "auto_unsure");
+    read_curve(&model->auto_voice, d, "auto_voice");
 }
 
 static void read_recommended(struct ebb_model *model, const struct ebb_json *j)

@@ -10,12 +10,12 @@
 #include "graph/plan.h"
 #include "nets/nets.h"
 
-struct ebb_auto_point {
-    double x, t;
+struct ebb_curve_point {
+    double x, y;
 };
 
-struct ebb_auto_t { // a number -> t, linear between the points, flat beyond them
-    struct ebb_auto_point *points;
+struct ebb_curve { // linear between the points, flat beyond them
+    struct ebb_curve_point *points;
     int count; // 0: there is none
 };
 
@@ -48,11 +48,11 @@ struct ebb_model {
     int state_stride; // mel frames per column of the state
 
     struct ebb_schedule *schedule;
-    struct ebb_run_params run;     // from the scheduler's config: prediction, spacing, offset, clip, quirks
-    struct ebb_auto_t auto_t;      // t by the recording's estimated signal-to-noise ratio
-    struct ebb_auto_t auto_doubt;  // upper limit of t, by the excess of that estimate over the network's own
-    struct ebb_auto_t auto_unsure; // upper limit of t, by how unsure the network is of its gains
-    struct ebb_auto_t auto_voice;  // how much the network's own estimate counts, by how much it keeps a voice
+    struct ebb_run_params run;    // from the scheduler's config: prediction, spacing, offset, clip, quirks
+    struct ebb_curve auto_t;      // t by the recording's estimated signal-to-noise ratio
+    struct ebb_curve auto_doubt;  // upper limit of t, by the excess of that estimate over the network's own
+    struct ebb_curve auto_unsure; // upper limit of t, by how unsure the network is of its gains
+    struct ebb_curve auto_voice;  // how much the network's own estimate counts, by how much it keeps a voice
     // Networks have their layout once the model is open, and their weights once it is loaded. Models of the
     // same files share them.
     const struct ebb_unet *unet;

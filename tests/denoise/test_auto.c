@@ -207,7 +207,7 @@ TEST(noise_that_pauses_goes_beside_a_voice)
     REQUIRE(voice && in && out && before);
     add_voice(voice, frames);
     struct ebb_model *model = shipped();
-    struct ebb_auto_t auto_voice = model->auto_voice;
+    struct ebb_curve auto_voice = model->auto_voice;
     REQUIRE(auto_voice.count > 0);
     for (int way = 0; way < 2; way++)
         for (int spoken = 0; spoken < 2; spoken++) {

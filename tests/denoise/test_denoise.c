@@ -418,16 +418,16 @@ TEST(auto_follows_the_noise)
 TEST(doubt_lowers_auto_t)
 {
     const double doubts[] = {0.25, 0.9}, expected[] = {0.25, 0.7};
-    struct ebb_auto_point by_snr = {0, 0.7}, by_doubt = {0, 0};
+    struct ebb_curve_point by_snr = {0, 0.7}, by_doubt = {0, 0};
     size_t frames = 60000;
     float *in = make_sound(frames, 1),
           *out[2] = {calloc(frames + 1, sizeof(float)), calloc(frames + 1, sizeof(float))};
     REQUIRE(out[0] && out[1]);
-    struct ebb_auto_t auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
+    struct ebb_curve auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
     for (int i = 0; i < 2; i++) {
-        by_doubt.t = doubts[i];
-        model->auto_t = (struct ebb_auto_t){&by_snr, 1};
-        model->auto_doubt = (struct ebb_auto_t){&by_doubt, 1};
+        by_doubt.y = doubts[i];
+        model->auto_t = (struct ebb_curve){&by_snr, 1};
+        model->auto_doubt = (struct ebb_curve){&by_doubt, 1};
         for (int fixed = 0; fixed < 2; fixed++) {
             char words[40];
             snprintf(words, sizeof(words), "t=%g", expected[i]);
@@ -449,30 +449,30 @@ TEST(doubt_lowers_auto_t)
 // beside a sound without pauses, for what stands still may be noise.
 TEST(an_unsure_network_lowers_auto_t)
 {
-    struct ebb_auto_point by_snr = {0, 0.7}, by_doubt = {0, 1};
-    struct ebb_auto_point lenient[] = {{0.999, 1}, {1, 0}}, strict[] = {{0, 1}, {0.001, 0.25}};
-    struct ebb_auto_point *by_unsure[] = {lenient, strict, strict};
+    struct ebb_curve_point by_snr = {0, 0.7}, by_doubt = {0, 1};
+    struct ebb_curve_point lenient[] = {{0.999, 1}, {1, 0}}, strict[] = {{0, 1}, {0.001, 0.25}};
+    struct ebb_curve_point *by_unsure[] = {lenient, strict, strict};
     const bool pauses[] = {true, true, false};
     const double expected[] = {0.7, 0.25, 0.7};
     size_t frames = 60000, block = 48000 / 5;
     float *in = make_sound(frames, 1), *out = calloc(frames + 1, sizeof(float)),
           *sound = make_sound(frames, 1);
     REQUIRE(out);
-    struct ebb_auto_t auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
+    struct ebb_curve auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
     double t[3];
     for (int i = 0; i < 3; i++) {
         for (size_t k = 0; k < frames; k++)
             in[k] = sound[k] * (pauses[i] && k / block % 2 ? 1e-3f : 1);
-        model->auto_t = (struct ebb_auto_t){&by_snr, 1};
-        model->auto_doubt = (struct ebb_auto_t){&by_doubt, 1};
-        model->auto_unsure = (struct ebb_auto_t){by_unsure[i], 2};
+        model->auto_t = (struct ebb_curve){&by_snr, 1};
+        model->auto_doubt = (struct ebb_curve){&by_doubt, 1};
+        model->auto_unsure = (struct ebb_curve){by_unsure[i], 2};
         struct ebb_denoise *d = create("auto-t=true", 48000, 1);
         REQUIRE(clean(d, in, out, frames, 1, 1000) == frames);
         t[i] = ebb_denoise_t(d);
         ebb_denoise_destroy(&d);
         model->auto_t = auto_t;
         model->auto_doubt = auto_doubt;
-        model->auto_unsure = (struct ebb_auto_t){0};
+        model->auto_unsure = (struct ebb_curve){0};
     }
     free(in);
     free(out);
@@ -485,20 +485,20 @@ TEST(an_unsure_network_lowers_auto_t)
 // second on more and more, and wholly after two.
 TEST(a_voice_raises_auto_t)
 {
-    struct ebb_auto_point by_snr = {0, 0.7}, by_doubt = {0, 0.25}, always[] = {{-10, 1}},
-                          half[] = {{-10, 0.5}}, never[] = {{10, 0}, {11, 1}};
-    struct ebb_auto_point *by_voice[] = {always, half, never};
+    struct ebb_curve_point by_snr = {0, 0.7}, by_doubt = {0, 0.25}, always[] = {{-10, 1}},
+                           half[] = {{-10, 0.5}}, never[] = {{10, 0}, {11, 1}};
+    struct ebb_curve_point *by_voice[] = {always, half, never};
     const int points[] = {1, 1, 2};
     const double expected[] = {0.7, 0.475, 0.25};
     size_t frames = 3 * 48000;
     float *in = make_sound(frames, 1), *out = calloc(frames + 1, sizeof(float));
     REQUIRE(out);
-    struct ebb_auto_t auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
-    model->auto_t = (struct ebb_auto_t){&by_snr, 1};
-    model->auto_doubt = (struct ebb_auto_t){&by_doubt, 1};
+    struct ebb_curve auto_t = tiny()->auto_t, auto_doubt = tiny()->auto_doubt;
+    model->auto_t = (struct ebb_curve){&by_snr, 1};
+    model->auto_doubt = (struct ebb_curve){&by_doubt, 1};
     double early[3], late[3];
     for (int i = 0; i < 3; i++) {
-        model->auto_voice = (struct ebb_auto_t){by_voice[i], points[i]};
+        model->auto_voice = (struct ebb_curve){by_voice[i], points[i]};
         struct ebb_denoise *d = create("auto-t=true", 48000, 1);
         REQUIRE_OK(ebb_denoise_write(d, in, 40000, e));
         early[i] = ebb_denoise_t(d);
@@ -510,7 +510,7 @@ TEST(a_voice_raises_auto_t)
         REQUIRE(ebb_denoise_t(d) == early[i]); // forgotten
         ebb_denoise_destroy(&d);
     }
-    model->auto_voice = (struct ebb_auto_t){0};
+    model->auto_voice = (struct ebb_curve){0};
     model->auto_t = auto_t;
     model->auto_doubt = auto_doubt;
     free(in);

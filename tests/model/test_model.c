@@ -193,7 +193,7 @@ TEST(what_a_denoiser_says)
     REQUIRE(model->info.kind == EBB_MODEL_DENOISE && model->conditioned && model->info.label_count == 0);
     REQUIRE(model->patch[0] == 4 && model->patch[1] == 2 && model->state[0] == 8 && model->state_stride == 2);
     REQUIRE(model->change_db == 30 && model->auto_t.count == 3 && model->auto_t.points[1].x == 10 &&
-            model->auto_t.points[1].t == 0.5);
+            model->auto_t.points[1].y == 0.5);
     REQUIRE(model->run.prediction == EBB_PREDICT_X0 && model->run.clip == 1);
     ebb_model_close(&model);
 }
