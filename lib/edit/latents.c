@@ -58,61 +58,72 @@ enum ebb_result ebb_edit_latents(struct ebb_model *model, const float *samples, 
 
 // ---- to the noise and back ----
 
-static enum ebb_result back(struct ebb_model *model, const struct ebb_settled *settled, float *state,
-                            double sigma, const struct ebb_progress_span *progress, float *to,
-                            struct ebb_error *error)
+// The way of one window up to diffusion time t, or down from it to the clean state.
+struct inversion {
+    bool up;
+    double t;
+    const float *from;
+    float *to;
+    size_t count; // floats of each
+    const struct ebb_hooks *hooks;
+};
+
+// From the state `from`, which becomes the noise that a run begins with.
+static enum ebb_result go_down(struct ebb_model *model, const struct ebb_settled *settled, float *from,
+                               const struct ebb_progress_span *progress, float *to, struct ebb_error *error)
 {
+    double alpha, sigma;
+    enum ebb_result result = ebb_window_start(settled, &alpha, &sigma, error);
+    if (result != EBB_OK)
+        return result;
     for (size_t i = 0; i < ebb_window_count(model); i++)
-        state[i] = (float)(state[i] / sigma); // the run multiplies its noise by sigma
-    struct ebb_window_job job = {.first = state, .progress = *progress};
+        from[i] = (float)(from[i] / sigma); // the run multiplies its noise by sigma
+    struct ebb_window_job job = {.first = from, .progress = *progress};
     return ebb_window_make(model, settled, &job, to, error);
 }
 
-static enum ebb_result go(struct ebb_model *model, const struct ebb_settled *settled, bool up,
-                          const float *from, float *to, size_t count, const struct ebb_hooks *hooks,
-                          struct ebb_error *error)
+static enum ebb_result go(struct ebb_model *model, const struct ebb_settled *settled,
+                          const struct inversion *way, struct ebb_error *error)
 {
-    struct ebb_progress_span progress = ebb_progress_whole(hooks);
-    double alpha, sigma;
-    float *states = ebb_alloc(2 * count, sizeof(float));
+    struct ebb_progress_span progress = ebb_progress_whole(way->hooks);
+    float *states = ebb_alloc(2 * way->count, sizeof(float));
     if (!states)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
-    ebb_window_from_planes(model, from, states);
-    enum ebb_result result = ebb_window_start(settled, &alpha, &sigma, error);
+    float *from = states, *to = states + way->count;
+    ebb_window_from_planes(model, way->from, from);
+    enum ebb_result result = way->up ? ebb_window_invert(model, settled, from, &progress, to, error)
+                                     : go_down(model, settled, from, &progress, to, error);
     if (result == EBB_OK)
-        result = up ? ebb_window_invert(model, settled, states, &progress, states + count, error)
-                    : back(model, settled, states, sigma, &progress, states + count, error);
-    if (result == EBB_OK)
-        ebb_window_to_planes(model, states + count, to);
+        ebb_window_to_planes(model, to, way->to);
     free(states);
     return result;
 }
 
-// The inversion of one window to t (up), or the return from it.
-static enum ebb_result prepare_and_go(struct ebb_model *model, const struct ebb_recipe *recipe, double t,
-                                      bool up, const float *from, float *to, size_t count,
-                                      const struct ebb_hooks *hooks, struct ebb_error *error)
+static enum ebb_result settle_and_go(struct ebb_model *model, const struct ebb_recipe *recipe,
+                                     const struct inversion *way, struct ebb_error *error)
 {
     struct ebb_settled settled;
     error = EBB_ERROR(error);
-    enum ebb_result result = check_shape(model, count, error);
+    enum ebb_result result = check_shape(model, way->count, error);
     if (result == EBB_OK)
-        result = ebb_settle_inverted(model, recipe, t, &settled, error);
+        result = ebb_settle_inverted(model, recipe, way->t, &settled, error);
     if (result == EBB_OK)
         result = ebb_model_ready(model, error);
-    return result == EBB_OK ? go(model, &settled, up, from, to, count, hooks, error) : result;
+    return result == EBB_OK ? go(model, &settled, way, error) : result;
 }
 
 enum ebb_result ebb_edit_invert(struct ebb_model *model, const struct ebb_recipe *recipe, double t,
                                 const float *latents, float *state, size_t count,
                                 const struct ebb_hooks *hooks, struct ebb_error *error)
 {
-    return prepare_and_go(model, recipe, t, true, latents, state, count, hooks, error);
+    const struct inversion up = {true, t, latents, state, count, hooks};
+    return settle_and_go(model, recipe, &up, error);
 }
 
 enum ebb_result ebb_edit_return(struct ebb_model *model, const struct ebb_recipe *recipe, double t,
                                 const float *state, float *latents, size_t count,
                                 const struct ebb_hooks *hooks, struct ebb_error *error)
 {
-    return prepare_and_go(model, recipe, t, false, state, latents, count, hooks, error);
+    const struct inversion down = {false, t, state, latents, count, hooks};
+    return settle_and_go(model, recipe, &down, error);
 }

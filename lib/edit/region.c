@@ -12,6 +12,17 @@
 #include "base/base.h"
 #include "generate/window_sound.h"
 
+// Windows of the network from which on nothing beside the span has an influence: one, and a margin.
+#define REACH 1.25
+// The share of the work that is regenerating; the rest is resynthesis.
+#define REGENERATING 0.85
+// Correlation from which on two channels are alike.
+#define ALIKE 0.5
+// dB: the peak of the network's training sounds, and how far a recording is moved towards it at most.
+#define TRAINED_PEAK (-1.0)
+#define MOST_DOWN (-20.0)
+#define MOST_UP 40.0
+
 struct region {
     struct ebb_model *model;
     const struct ebb_region_job *job;
@@ -32,25 +43,26 @@ struct region {
 
 // ---- where ----
 
-static size_t local(const struct region *r, size_t frame)
+// A frame of the recording as a sample of the region, at the model's rate.
+static size_t sample_of(const struct region *r, size_t frame)
 {
     double at = round((double)(frame - r->begin) * r->model->info.sample_rate / r->job->sound->rate);
     return at < (double)r->count ? (size_t)at : r->count;
 }
 
-// The region: the span, with a window and a margin on either side. Nothing farther away has an influence.
-static void choose(struct region *r)
+// The region: the span, and what is near enough to have an influence.
+static void choose_region(struct region *r)
 {
     const struct ebb_region_job *j = r->job;
     const struct ebb_model_info *info = &r->model->info;
-    size_t reach = (size_t)ceil(1.25 * info->window_samples * j->sound->rate / info->sample_rate) +
+    size_t reach = (size_t)ceil(REACH * info->window_samples * j->sound->rate / info->sample_rate) +
                    4 * j->fade;
     r->begin = j->from > reach ? j->from - reach : 0;
     r->end = j->sound->frames - j->to > reach ? j->to + reach : j->sound->frames;
     r->count = ebb_resample_length(r->end - r->begin, j->sound->rate, info->sample_rate);
     r->count = r->count > 0 ? r->count : 1;
-    r->from = local(r, j->from);
-    r->to = local(r, j->to);
+    r->from = sample_of(r, j->from);
+    r->to = sample_of(r, j->to);
     r->from = r->from < r->count ? r->from : r->count - 1;
     r->to = r->to > r->from ? r->to : r->from + 1;
     r->frames = (int)(1 + r->count / info->hop);
@@ -148,7 +160,7 @@ static void choose_scale(struct region *r)
         float peak = 0;
         for (int c = 0; c < r->job->sound->channels; c++)
             peak = fmaxf(peak, ebb_peak(r->channel[c], r->count));
-        double louder = peak > 0 ? fmin(fmax(-1 - 20 * log10(peak), -20), 40) : 0;
+        double louder = peak > 0 ? fmin(fmax(TRAINED_PEAK - 20 * log10(peak), MOST_DOWN), MOST_UP) : 0;
         r->scale = (struct ebb_scale){p->db_center - louder, p->db_range};
     }
     for (size_t i = 0; i < cells; i++)
@@ -208,11 +220,11 @@ static enum ebb_result regenerate(struct region *r, struct ebb_resynthesis *resy
         .frames = r->frames,
         .low = r->low,
         .high = r->high,
-        .progress = ebb_progress_part(&j->progress, 0, 0.85),
+        .progress = ebb_progress_part(&j->progress, 0, REGENERATING),
         .made = r->made,
         .was = r->was,
-        .here_from = (int)((local(r, j->here_from > r->begin ? j->here_from : r->begin) + hop - 1) / hop),
-        .here_to = (int)(local(r, j->here_to < r->end ? j->here_to : r->end) / hop + 1),
+        .here_from = (int)((sample_of(r, j->here_from > r->begin ? j->here_from : r->begin) + hop - 1) / hop),
+        .here_to = (int)(sample_of(r, j->here_to < r->end ? j->here_to : r->end) / hop + 1),
     };
     t.here_to = t.here_to < r->frames ? t.here_to : r->frames;
     ebb_resynthesis_frames(r->mel, r->from, r->to, r->count, &t.from, &t.to);
@@ -252,7 +264,7 @@ static bool alike(const struct region *r, int channel)
         aa += (double)a[i] * a[i];
         bb += (double)b[i] * b[i];
     }
-    return fabs(ab) > 0.5 * sqrt(aa * bb) || bb == 0;
+    return fabs(ab) > ALIKE * sqrt(aa * bb) || bb == 0;
 }
 
 // 1 inside the span, falling to 0 over `fade` frames outside it.
@@ -291,8 +303,9 @@ static enum ebb_result edit_channel(struct region *r, struct ebb_resynthesis *re
     const struct ebb_region_job *j = r->job;
     int channels = j->sound->channels;
     resynthesis->seed = j->seed + (alike(r, channel) ? 0 : channel);
-    resynthesis->progress = ebb_progress_part(&j->progress, 0.85 + 0.15 * channel / channels,
-                                              0.85 + 0.15 * (channel + 1) / channels);
+    resynthesis->progress = ebb_progress_part(&j->progress,
+                                              REGENERATING + (1 - REGENERATING) * channel / channels,
+                                              REGENERATING + (1 - REGENERATING) * (channel + 1) / channels);
     if (!r->gain)
         memcpy(r->recorded, r->channel[channel], r->count * sizeof(float));
     else if (!ebb_resynthesis_filter(r->mel, r->gain, r->channel[channel], r->count, r->recorded))
@@ -309,7 +322,7 @@ enum ebb_result ebb_region_edit(struct ebb_model *model, const struct ebb_region
     struct region r = {.model = model, .job = job, .mel = ebb_workspace_mel(model, error)};
     if (!r.mel)
         return error->code;
-    choose(&r);
+    choose_region(&r);
     enum ebb_result result = make_room(&r, error);
     if (result == EBB_OK)
         result = take_channels(&r, error);

@@ -7,7 +7,7 @@
 #include "base/base.h"
 #include "model/words.h"
 
-// ---- one window ----
+// ---- states and their orders ----
 
 size_t ebb_window_count(const struct ebb_model *model)
 {
@@ -38,56 +38,6 @@ void ebb_window_from_torch(const struct ebb_model *model, int columns, const flo
             state[i * c + k] = latents[k * h * w + (model->time_down ? i % w * h + i / w : i)];
 }
 
-enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settled *settled,
-                                const struct ebb_window_job *job, float *state, struct ebb_error *error)
-{
-    struct ebb_reverse_size size = {.n = settled->n,
-                                    .h = model->state[1],
-                                    .w = job->ring > 0          ? job->ring
-                                         : settled->columns > 0 ? settled->columns
-                                                                : model->state[2],
-                                    .c = model->state[0],
-                                    .time_down = model->time_down,
-                                    .window = job->ring > 0 ? model->state[2] : 0};
-    const struct ebb_words *words[EBB_GUIDANCE_LABELS + 1];
-    if (ebb_workspace_words(model, settled, words, error) != EBB_OK)
-        return error->code;
-    for (int i = 0; words[0] && i < EBB_UNET_TEXTS; i++) {
-        size.tokens[i] = words[0]->tokens[i];
-        size.masked[i] = words[0]->seen[i] != NULL;
-    }
-    enum ebb_result chosen = ebb_workspace_bf16(model, settled->precision, &size.bf16, error);
-    struct ebb_reverse *reverse = chosen == EBB_OK ? ebb_workspace_reverse(model, &size, error) : NULL;
-    if (!reverse)
-        return error->code;
-    bool twice = ebb_unet_out_channels(model->unet) == 2 * size.c;
-    if (twice && size.n > 1 && (settled->guidance.labels > 1 || settled->guidance.rescale > 0))
-        return ebb_fail(error, EBB_UNSUPPORTED,
-                        "%s learned its variance: its labels cannot be mixed, nor its guidance rescaled",
-                        model->info.name);
-
-    struct ebb_reverse_job run = {
-        .run = &settled->run,
-        .guidance = settled->guidance,
-        .noise = {settled->noise, settled->seed, job->noise},
-        .first = job->first,
-        .start = job->start,
-        .known = job->known,
-        .mask = job->mask,
-        .watch = job->watch,
-        .user = job->user,
-        .progress = job->progress,
-        .counts = job->counts,
-        .classifier_guidance = {.classifier = model->classifier},
-    };
-    memcpy(run.item, settled->item, sizeof(run.item));
-    memcpy(run.words, words, sizeof(run.words));
-    memcpy(run.classifier_guidance.label, settled->label, sizeof(run.classifier_guidance.label));
-    return ebb_reverse_run(reverse, &run, state, error);
-}
-
-// ---- noise, and where it comes from ----
-
 void ebb_window_to_planes(const struct ebb_model *model, const float *state, float *planes)
 {
     size_t c = model->state[0], pixels = ebb_window_count(model) / c;
@@ -112,6 +62,73 @@ void ebb_window_copy_columns(const struct ebb_model *model, float *to, int at, c
         memcpy(to + ((size_t)y * w + at) * c, from + ((size_t)y * w + first) * c,
                (size_t)count * c * sizeof(float));
 }
+
+// ---- one window ----
+
+// Size of the process: its states, what it is told in words, and its arithmetic.
+static enum ebb_result find_size(struct ebb_model *model, const struct ebb_settled *settled,
+                                 const struct ebb_window_job *job, const struct ebb_words *words,
+                                 struct ebb_reverse_size *size, struct ebb_error *error)
+{
+    *size = (struct ebb_reverse_size){.n = settled->n,
+                                      .h = model->state[1],
+                                      .w = job->ring > 0          ? job->ring
+                                           : settled->columns > 0 ? settled->columns
+                                                                  : model->state[2],
+                                      .c = model->state[0],
+                                      .time_down = model->time_down,
+                                      .window = job->ring > 0 ? model->state[2] : 0};
+    for (int i = 0; words && i < EBB_UNET_TEXTS; i++) {
+        size->tokens[i] = words->tokens[i];
+        size->masked[i] = words->seen[i] != NULL;
+    }
+    return ebb_workspace_bf16(model, settled->precision, &size->bf16, error);
+}
+
+static enum ebb_result check_variance(const struct ebb_model *model, const struct ebb_settled *settled,
+                                      struct ebb_error *error)
+{
+    bool learned = ebb_unet_out_channels(model->unet) == 2 * model->state[0];
+    if (learned && settled->n > 1 && (settled->guidance.labels > 1 || settled->guidance.rescale > 0))
+        return ebb_fail(error, EBB_UNSUPPORTED,
+                        "%s learned its variance: its labels cannot be mixed, nor its guidance rescaled",
+                        model->info.name);
+    return EBB_OK;
+}
+
+enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settled *settled,
+                                const struct ebb_window_job *job, float *state, struct ebb_error *error)
+{
+    struct ebb_reverse_size size;
+    const struct ebb_words *words[EBB_GUIDANCE_LABELS + 1];
+    enum ebb_result result = ebb_workspace_words(model, settled, words, error);
+    if (result == EBB_OK)
+        result = find_size(model, settled, job, words[0], &size, error);
+    struct ebb_reverse *reverse = result == EBB_OK ? ebb_workspace_reverse(model, &size, error) : NULL;
+    if (!reverse || check_variance(model, settled, error) != EBB_OK)
+        return error->code;
+
+    struct ebb_reverse_job run = {
+        .run = &settled->run,
+        .guidance = settled->guidance,
+        .noise = {settled->noise, settled->seed, job->noise},
+        .first = job->first,
+        .start = job->start,
+        .known = job->known,
+        .mask = job->mask,
+        .watch = job->watch,
+        .user = job->user,
+        .progress = job->progress,
+        .counts = job->counts,
+        .classifier_guidance = {.classifier = model->classifier},
+    };
+    memcpy(run.item, settled->item, sizeof(run.item));
+    memcpy(run.words, words, sizeof(run.words));
+    memcpy(run.classifier_guidance.label, settled->label, sizeof(run.classifier_guidance.label));
+    return ebb_reverse_run(reverse, &run, state, error);
+}
+
+// ---- noise, and where it comes from ----
 
 enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb_settled *settled,
                                  const struct ebb_noise_address *address, float *noise,
