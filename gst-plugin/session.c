@@ -25,7 +25,7 @@ void diffuse_session_init_types(void)
     static gsize once = 0;
     if (g_once_init_enter(&once)) {
         GST_DEBUG_CATEGORY_INIT(diffuse_library_debug, "diffuse-engine", 0,
-                                "the library behind diffusesrc and diffusedenoise");
+                                "the library behind diffusesrc, diffusedenoise and diffusefx");
         g_once_init_leave(&once, 1);
     }
 }
@@ -35,7 +35,7 @@ static void refuse_kind(GstElement *element, const char *path, enum ebb_model_ki
     gboolean generates = needed == EBB_MODEL_GENERATE;
     struct ebb_error error = {.code = EBB_WRONG_TYPE};
     g_snprintf(error.message, sizeof(error.message), "model %s %s, and %s needs one that %s", path,
-               generates ? "cleans" : "generates", generates ? "diffusesrc" : "diffusedenoise",
+               generates ? "cleans" : "generates", GST_OBJECT_NAME(gst_element_get_factory(element)),
                generates ? "generates" : "cleans");
     diffuse_post_error(element, &error);
 }

@@ -743,7 +743,7 @@ static void errs(const char *line, GQuark domain, gint code, const char *text)
 TEST(errors_say_what_is_wrong)
 {
     errs("diffusefx model=there-is-none", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "there-is-none");
-    errs("diffusefx model=tiny-denoise", GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "generates");
+    errs("diffusefx model=tiny-denoise", GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE, "diffusefx needs one that generates");
     errs(TINY "prepare=bel", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "bell");
     errs(TINY "prepare=bell:0", GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "prepare");
     errs(TINY "prepare=bell:many", GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "1 to 16");
