@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The formats of generated sound: all that GstAudioConverter makes out of the model's mono float.
+// The formats of generated sound: all that GstAudioConverter makes out of the model's float samples.
 #ifndef GST_DIFFUSE_AUDIOCAPS_H
 #define GST_DIFFUSE_AUDIOCAPS_H
 

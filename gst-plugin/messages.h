@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Messages that both elements post on the bus. Never call these functions with the object lock held: a path
+// Messages that all elements post on the bus. Never call these functions with the object lock held: a path
 // of element names is made under that lock.
 #ifndef GST_DIFFUSE_MESSAGES_H
 #define GST_DIFFUSE_MESSAGES_H

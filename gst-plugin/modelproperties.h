@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties model, device, gpu and threads, which both elements have.
+// The properties model, device, gpu and threads, which all elements have.
 #ifndef GST_DIFFUSE_MODELPROPERTIES_H
 #define GST_DIFFUSE_MODELPROPERTIES_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What both elements share: a model, the device it runs on, and the messages that tell how loading goes.
+// What every element has: a model, the device it runs on, and the messages that tell how loading goes.
 #ifndef GST_DIFFUSE_SESSION_H
 #define GST_DIFFUSE_SESSION_H
 

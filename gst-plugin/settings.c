@@ -124,7 +124,7 @@ static gint initial_choice(const struct ebb_setting *row)
     return row->initial ? index_of(row, row->initial) : 0;
 }
 
-// Value 0 leaves the setting open, where it may be; value i is choice i - 1. Both elements share the type.
+// Value 0 leaves the setting open, where it may be; value i is choice i - 1. Elements share the type.
 // Never freed, as types are.
 static GType register_choices(const struct ebb_setting *row, const char *name)
 {
