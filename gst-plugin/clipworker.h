@@ -11,9 +11,9 @@ struct clip_worker;
 
 // Called from the worker's thread (0 % from the reader's), never with a lock held.
 struct clip_worker_hooks {
-    void (*buffering)(void *user, int percent); // only between an announced wait and the queue being full
-                                                // again
-    void (*length)(void *user);                 // the total length has changed
+    // Only from an announced wait on, until the queue is full again.
+    void (*buffering)(void *user, int percent);
+    void (*length)(void *user); // the total length has changed
     // The model refused a new recipe, and the one before goes on. A WARNING follows.
     void (*refused)(void *user, const struct ebb_recipe *refused, const struct ebb_recipe *kept);
     void *user;

@@ -107,10 +107,11 @@ int tool_fail(enum tool_exit code, const char *format, ...) __attribute__((forma
 #ifdef __clang_analyzer__ // it does not see from outside messages.c that the result is `code`
 #define tool_fail(code, ...) (tool_fail(code, __VA_ARGS__), (int)(code))
 #endif
-int tool_error(const struct ebb_error *error); // says it, returns the code that belongs to it
-int tool_input_error(const char *path, const struct ebb_error *error); // of a recording: says what can read
-                                                                       // it
-int tool_error_at(const char *where, const struct ebb_error *error);   // "sounds.csv:3: " in front
+// Says an error; returns the exit code that belongs to it. Of a recording, says too what can read it; with
+// `where`, "sounds.csv:3: ", in front.
+int tool_error(const struct ebb_error *error);
+int tool_input_error(const char *path, const struct ebb_error *error);
+int tool_error_at(const char *where, const struct ebb_error *error);
 void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // a line to stdout
 void tool_lose_line(void); // there was no memory to make it: the command fails at its end
 bool tool_has_lost_lines(void);
@@ -144,10 +145,10 @@ struct tool_place tool_place(const char *path);
 bool tool_same_place(const struct tool_place *a, const struct tool_place *b);
 
 const char *tool_output_name(const char *path); // "-" for /dev/stdout and its other names; NULL stays NULL
-int tool_check_stdout(const char *path, bool json); // where `path` (NULL: none) is "-": neither JSON is to go
-                                                    // there nor is it a terminal. Exit code
-const char *tool_shown_output(const char *path);    // as people read it: "standard output" for "-"
-bool tool_is_stdout(const char *path);              // "-", /dev/stdout, or whatever else leads there
+// Where `path` (NULL: none) is "-": neither JSON is to go there nor is it a terminal. Exit code.
+int tool_check_stdout(const char *path, bool json);
+const char *tool_shown_output(const char *path);         // as people read it: "standard output" for "-"
+bool tool_is_stdout(const char *path);                   // "-", /dev/stdout, or whatever else leads there
 bool tool_ends_in(const char *path, const char *suffix); // and there is more to the name; whatever the case
 bool tool_is_sound_name(const char *path);               // ends as sound files do, and is no folder or device
 int tool_make_folder(const char *path);                  // with its parents; fine if it is there. Exit code

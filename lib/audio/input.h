@@ -27,12 +27,15 @@ int ebb_sound_input_foreign_coding(const struct ebb_sound_input *input);
 // Its header wanted more reads than any real one: nothing else is to be tried.
 bool ebb_sound_input_gave_up(const struct ebb_sound_input *input);
 
-bool ebb_sound_input_endless(const struct ebb_sound_input *input);   // nobody knows how long it will be
-uint64_t ebb_sound_input_about(const struct ebb_sound_input *input); // frames of such a one, nearly; 0: who
-                                                                     // knows
-bool ebb_sound_input_at_end(const struct ebb_sound_input *input); // libsndfile has asked for more than there
-                                                                  // is
-uint64_t ebb_sound_input_bytes(const struct ebb_sound_input *input); // of the file; 0: not known
+// Nobody knows how long it will be; and about how many frames it has then, 0: not known.
+bool ebb_sound_input_endless(const struct ebb_sound_input *input);
+uint64_t ebb_sound_input_about(const struct ebb_sound_input *input);
+
+// libsndfile has asked for more than there is.
+bool ebb_sound_input_at_end(const struct ebb_sound_input *input);
+
+// Bytes of the file; 0: not known.
+uint64_t ebb_sound_input_bytes(const struct ebb_sound_input *input);
 
 // Bytes of samples that the header promised, and that there are. False: all are there, or nobody can tell.
 bool ebb_sound_input_cut(const struct ebb_sound_input *input, uint64_t *promised, uint64_t *there);
