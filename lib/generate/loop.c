@@ -182,7 +182,8 @@ static void take_piece(const struct loop *l, const struct ring_piece *p, int fra
         sound[i] = l->samples[place_of(l, p, i)];
 }
 
-static enum ebb_result voice(struct loop *l, const struct ring_piece *p, float *room, struct ebb_error *error)
+static enum ebb_result make_piece(struct loop *l, const struct ring_piece *p, float *room,
+                                  struct ebb_error *error)
 {
     size_t hop = l->model->info.hop, length = p->to - p->from;
     bool odd = p->index % 2;
@@ -218,8 +219,8 @@ static int count_pieces(const struct loop *l)
     return (int)(2 * ((l->count + both - 1) / both));
 }
 
-static enum ebb_result voice_all(struct loop *l, const struct ebb_progress_span *progress,
-                                 struct ebb_error *error)
+static enum ebb_result make_sound(struct loop *l, const struct ebb_progress_span *progress,
+                                  struct ebb_error *error)
 {
     int pieces = count_pieces(l), most = PIECE + 2 + 2 * AROUND;
     float *room = ebb_alloc((size_t)2 * most * (l->model->info.n_mels + l->model->info.hop), sizeof(float));
@@ -230,7 +231,7 @@ static enum ebb_result voice_all(struct loop *l, const struct ebb_progress_span 
         struct ring_piece piece = piece_at(l, index, pieces);
         result = ebb_progress_tell(progress, (double)i / pieces, error);
         if (result == EBB_OK)
-            result = voice(l, &piece, room, error);
+            result = make_piece(l, &piece, room, error);
     }
     free(room);
     return result;
@@ -329,7 +330,7 @@ static enum ebb_result make_channel(struct loop *l, const struct ebb_progress_sp
         result = make_mel(l, &part[0], error);
     if (result == EBB_OK && l->beside)
         ebb_window_sound_balance(m, l->beside->mel, l->mel, l->frames, 0);
-    return result == EBB_OK ? voice_all(l, &part[1], error) : result;
+    return result == EBB_OK ? make_sound(l, &part[1], error) : result;
 }
 
 static enum ebb_result turn_all(struct loop *loops, int count, struct ebb_error *error)

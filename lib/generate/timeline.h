@@ -37,8 +37,8 @@ void ebb_timeline_destroy(struct ebb_timeline **timeline);
 size_t ebb_timeline_clip_length(const struct ebb_timeline *timeline);
 
 // Makes clip `index`, samples [index, index + 1) * clip length of the timeline. Clips may be made in any
-// order. `channels` has as many arrays as the settled recipe has channels. Of two, the second is a timeline of
-// its own, whose windows depart from those of the first.
+// order. `channels` has as many arrays as the settled recipe has channels. Of two, the second is a timeline
+// of its own, whose windows depart from those of the first.
 enum ebb_result ebb_timeline_clip(struct ebb_timeline *timeline, uint64_t index,
                                   const struct ebb_progress_span *progress, float *const *channels,
                                   struct ebb_error *error);
