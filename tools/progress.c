@@ -4,6 +4,7 @@
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,9 +63,32 @@ static void time_left(char *out, size_t size, const struct tool_progress *p, dou
     snprintf(out, size, "  %d:%02d left", left / 60, left % 60);
 }
 
+// Of the terminal; what does not say how wide it is has 80.
+static size_t columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// Cuts UTF-8 between two characters to `most` columns; how many it has then. Characters of three bytes and
+// more count for two, as Chinese ones take.
+static size_t cut(char *text, size_t most)
+{
+    size_t used = 0;
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        size_t width = (*c & 0xc0) == 0x80 ? 0 : *c >= 0xe0 ? 2 : 1;
+        if (used + width > most) {
+            *c = 0;
+            break;
+        }
+        used += width;
+    }
+    return used;
+}
+
 bool tool_progress_show(struct tool_progress *p, double fraction)
 {
-    enum { BAR = 24 };
+    enum { BAR = 24, NAME = 40 };
     double now = tool_now();
     if (p->started <= 0)
         p->started = now;
@@ -74,16 +98,20 @@ bool tool_progress_show(struct tool_progress *p, double fraction)
 
     double all = p->items > 1 ? (p->item - 1 + fraction) / p->items : fraction;
     char bar[BAR + 1], left[32], count[32] = "", what[164], line[256];
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < (int)(all * BAR + 0.5) ? '#' : '.';
-    bar[BAR] = 0;
+    size_t most = columns() - 1; // a line that fills the terminal goes on in the next one
+    int length = most / 3 < BAR ? (int)(most / 3) : BAR;
+    for (int i = 0; i < length; i++)
+        bar[i] = i < (int)(all * length + 0.5) ? '#' : '.';
+    bar[length] = 0;
     time_left(left, sizeof(left), p, now, all);
     if (p->items > 1)
         snprintf(count, sizeof(count), "  %d of %d", p->item, p->items);
-    int n = snprintf(line, sizeof(line), "[%s] %3d%%%s%s  %.40s", bar, (int)(all * 100), count, left,
-                     tool_printable(what, sizeof(what), p->what ? p->what : ""));
-    fprintf(stderr, "\r%-*s", (int)p->width, line);
-    p->width = n > 0 ? (size_t)n : 0;
+    cut(tool_printable(what, sizeof(what), p->what ? p->what : ""), NAME);
+    snprintf(line, sizeof(line), "[%s] %3d%%%s%s  %s", bar, (int)(all * 100), count, left, what);
+    size_t width = cut(line, most);
+    int rest = p->width > width ? (int)(p->width < most ? p->width - width : most - width) : 0;
+    fprintf(stderr, "\r%s%*s", line, rest, "");
+    p->width = width;
     return !tool_interrupted();
 }
 
@@ -94,7 +122,8 @@ bool tool_on_progress(void *progress, double fraction)
 
 void tool_progress_clear(struct tool_progress *p)
 {
+    size_t most = columns() - 1; // the window may have been made smaller
     if (p->width)
-        fprintf(stderr, "\r%*s\r", (int)p->width, "");
+        fprintf(stderr, "\r%*s\r", (int)(p->width < most ? p->width : most), "");
     p->width = 0;
 }
