@@ -80,6 +80,15 @@ static enum ebb_file_kind kind_of(const struct ebb_sound_reader *reader)
     return size > 1 ? ebb_file_kind_of(head, size) : EBB_FILE_UNKNOWN;
 }
 
+// libsndfile's words. What it calls an internal error is a header whose numbers it cannot work with.
+static const char *why_not(void)
+{
+    const char *words = sf_strerror(NULL);
+    return strncmp(words, "Internal error", strlen("Internal error")) != 0
+               ? words
+               : "Its header has a rate or a length that no sound has.";
+}
+
 static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *path, SF_INFO *sf,
                                  struct ebb_error *error)
 {
@@ -107,8 +116,12 @@ static enum ebb_result open_file(struct ebb_sound_reader *reader, const char *pa
                         alien   ? EBB_WRONG_TYPE
                         : coded ? EBB_UNSUPPORTED
                                 : EBB_CORRUPT,
-                        "%s: not a sound file that can be read (%s)", reader->name, sf_strerror(NULL));
-    return sf->frames > 0 ? EBB_OK : ebb_fail(error, EBB_CORRUPT, "%s: holds no samples", reader->name);
+                        "%s: not a sound file that can be read (%s)", reader->name, why_not());
+    if (sf->frames > 0)
+        return EBB_OK;
+    bool more = reader->input && ebb_sound_input_has_more(reader->input);
+    return ebb_fail(error, EBB_CORRUPT, "%s: holds no samples%s", reader->name,
+                    more ? " in the first of several chunks of samples" : "");
 }
 
 static void warn_cut(struct ebb_sound_reader *reader)

@@ -245,7 +245,7 @@ static bool can_wrap(const struct ebb_sound_input *in, uint64_t at, uint64_t cou
 static void mend_more(struct ebb_sound_input *in, uint64_t at, unsigned char name[4])
 {
     bool samples = memcmp(name, "data", 4) == 0 || memcmp(name, "SSND", 4) == 0;
-    if (!samples || in->stream || at <= in->layout.data || !ebb_layout_is_more(&in->layout, at, peek, in))
+    if (!samples || in->stream || at < in->layout.data || !ebb_layout_is_more(&in->layout, at, peek, in))
         return;
     memcpy(name, "JUNK", 4);
     in->more = true;

@@ -633,6 +633,23 @@ TEST(a_second_chunk_of_samples_is_told)
 }
 
 // Sony's chunks behind the samples of a Wave64.
+// Numbers in a header that libsndfile calls an internal error.
+TEST(an_empty_first_chunk_of_samples_and_a_rate_of_0_are_told)
+{
+    enum { RATE_AT = 24, SIZE_AT = 40, NAME = 8 };
+    struct ebb_error error = {0};
+    struct ebb_sound sound;
+    make_wav(2 * FRAMES);
+    put(bytes + RATE_AT, 0, 4, false);
+    write_bytes(bytes, HEAD + 2 * FRAMES);
+    refuse("a rate of 0", "a rate or a length that no sound has");
+    make_wav(2 * FRAMES - NAME);
+    memcpy(bytes + HEAD, bytes + HEAD - NAME, NAME);
+    put(bytes + SIZE_AT, 0, 4, false);
+    write_bytes(bytes, HEAD + 2 * FRAMES);
+    REQUIRE(ebb_sound_read(scratch(), &sound, &error) == EBB_CORRUPT && strstr(error.message, "first of"));
+}
+
 TEST(chunks_behind_the_samples_of_a_w64_are_no_samples)
 {
     enum { TAIL = 1024, SIZE_AT = 16, NAME = 16 };
