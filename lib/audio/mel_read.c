@@ -134,7 +134,7 @@ static enum ebb_result begin(struct mel_reading *r, const char *path, struct ebb
     const struct ebb_sound_info *info = ebb_sound_reader_info(r->reader);
     int rate = r->mel->params.sample_rate;
     if (info->rate < EBB_RECORDING_LEAST_RATE || info->rate > EBB_RECORDING_MOST_RATE)
-        return ebb_fail(error, EBB_INVALID, "%s: the rate is %d Hz, expected %d to %d", path, info->rate,
+        return ebb_fail(error, EBB_UNSUPPORTED, "%s: the rate is %d Hz, expected %d to %d", path, info->rate,
                         EBB_RECORDING_LEAST_RATE, EBB_RECORDING_MOST_RATE);
     double frames = (double)info->frames * rate / info->rate / r->mel->params.hop;
     if (info->frames != SIZE_MAX && frames > (double)most_frames(r->mel))
