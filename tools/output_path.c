@@ -105,9 +105,13 @@ bool tool_is_stdout(const char *path)
 
 // ---- endings ----
 
-static const char *const sound_endings[] = {".wav", ".wave", ".mp3",  ".flac", ".ogg", ".oga", ".opus",
-                                            ".aif", ".aiff", ".aifc", ".au",   ".caf", ".m4a", ".aac",
-                                            ".wma", ".w64",  ".rf64", ".mp4",  ".webm"};
+// What libsndfile reads, and what other programs make WAVs of.
+static const char *const sound_endings[] = {".wav",  ".wave", ".bwf",   ".w64", ".rf64", ".bw64", ".flac",
+                                            ".ogg",  ".oga",  ".opus",  ".mp3", ".mp2",  ".aif",  ".aiff",
+                                            ".aifc", ".au",   ".snd",   ".caf", ".voc",  ".sph",  ".nist",
+                                            ".8svx", ".avr",  ".ircam", ".m4a", ".m4b",  ".aac",  ".ac3",
+                                            ".amr",  ".ape",  ".dff",   ".dsf", ".mka",  ".mp4",  ".mpc",
+                                            ".spx",  ".tta",  ".webm",  ".wma", ".wv"};
 
 bool tool_ends_in(const char *path, const char *suffix)
 {

@@ -179,6 +179,9 @@ fails 2 'lie in one another' $denoise -r archive/a -o archive/a/../
 fails 2 'lie in one another' $denoise -r archive -o ./archive
 fails 2 'takes a folder' $denoise -r archive
 fails 3 'nosuch' $denoise -r nosuch -o cleaned
+mkdir odd
+for ending in voc sph snd 8svx mp2 caf wv mka; do cp archive/one.wav odd/$ending.$ending; done
+ok "whatever sound files are called" says '8 of 8 recordings cleaned' $denoise -r odd -o cleaned/odd
 mkdir empty
 fails 3 'no sound files' $denoise -r empty -o cleaned
 mkdir twelve

@@ -363,7 +363,7 @@ fails 4 'consistency-distilled' $render --label rain --sampler lcm -o x.wav
 # ---- names that say what is in them ----
 
 ok "WAV in capitals is a file" sh -c "$render --label rain -o CAPITALS.WAV && cmp CAPITALS.WAV rain.wav"
-for ending in mp3 FLAC.m4a opus aiff; do
+for ending in mp3 FLAC.m4a opus aiff wv APE ac3 mka voc; do
     fails 2 'ends in .wav, .flac or .ogg' $render --label rain -o x.$ending
     ok "and there is no x.$ending" test ! -e x.$ending
 done
