@@ -5,7 +5,6 @@
 // The text is held, and of each row where it begins. Rows are read when it is their turn, so that millions of
 // them take little memory.
 #include <ctype.h>
-#include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
@@ -601,8 +600,7 @@ static char *read_text(const char *path, int *code)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!f) {
-        *code = tool_fail(errno == ENOENT ? TOOL_NOT_FOUND : TOOL_UNREADABLE, "%s: %s", path,
-                          strerror(errno));
+        *code = tool_file_error(path);
         return NULL;
     }
     size_t used = 0, size = 1 << 16;
@@ -625,7 +623,9 @@ static char *read_text(const char *path, int *code)
         *code = tool_fail(TOOL_UNREADABLE, "%s: too long, a list has at most %d MiB", path, MOST_BYTES >> 20);
     else if (used >= 4 && memcmp(text, "PK\3\4", 4) == 0)
         *code = tool_fail(TOOL_UNREADABLE, "%s: a workbook, or another archive; save the list as CSV", path);
-    else if (ferror(f) || !(text = decode(text, &used)) || memchr(text, 0, used))
+    else if (ferror(f))
+        *code = tool_file_error(path);
+    else if (!(text = decode(text, &used)) || memchr(text, 0, used))
         *code = tool_fail(TOOL_UNREADABLE, "%s: not a text file that can be read", path);
     else
         text[used] = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the command says, and how it ends.
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,14 @@ int tool_error_at(const char *where, const struct ebb_error *error)
 int tool_error(const struct ebb_error *error)
 {
     return tool_error_at("", error);
+}
+
+int tool_file_error(const char *path)
+{
+    if (errno == EINTR) // an interrupt, while nobody writes to a pipe
+        return tool_fail(TOOL_INTERRUPTED, "interrupted");
+    return tool_fail(errno == ENOENT || errno == ENOTDIR ? TOOL_NOT_FOUND : TOOL_UNREADABLE, "%s: %s", path,
+                     strerror(errno));
 }
 
 // ---- what another program can read ----

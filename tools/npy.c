@@ -9,8 +9,11 @@
 
 // ---- reading ----
 
+// Of a pipe that was interrupted, less is there than was expected.
 static int bad(const char *path, const char *why)
 {
+    if (tool_interrupted())
+        return tool_fail(TOOL_INTERRUPTED, "interrupted");
     return tool_fail(TOOL_UNREADABLE, "%s: %s", path, why);
 }
 
@@ -137,7 +140,7 @@ static int read_numbers(const char *path, struct npy *a, const struct number *nu
     *a = (struct npy){0};
     FILE *f = fopen(path, "rb");
     if (!f)
-        return tool_fail(errno == ENOENT ? TOOL_NOT_FOUND : TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
+        return tool_file_error(path);
     size_t bytes = 0;
     int code = read_header(f, path, a, number, &bytes);
     if (!code)

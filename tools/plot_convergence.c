@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Error against network evaluations, both logarithmic: the slope of a curve is its sampler's order. The data
 // is text, a line "sampler evaluations error" per run; tests/diffusion/test_gauss.c writes it.
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,7 @@ static int read_lines(struct convergence *c, FILE *file, const char *path)
         curve->y[curve->count++] = y;
     }
     if (ferror(file))
-        return tool_fail(TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
+        return tool_file_error(path);
     return c->count ? TOOL_OK : tool_fail(TOOL_UNREADABLE, "%s: no data in it", path);
 }
 
@@ -63,7 +62,7 @@ static int read_data(struct convergence *c, const char *path)
 {
     FILE *file = fopen(path, "r");
     if (!file)
-        return tool_fail(errno == ENOENT ? TOOL_NOT_FOUND : TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
+        return tool_file_error(path);
     int code = read_lines(c, file, path);
     fclose(file);
     return code;

@@ -108,10 +108,11 @@ int tool_fail(enum tool_exit code, const char *format, ...) __attribute__((forma
 #define tool_fail(code, ...) (tool_fail(code, __VA_ARGS__), (int)(code))
 #endif
 // Says an error; returns the exit code that belongs to it. Of a recording, says too what can read it; with
-// `where`, "sounds.csv:3: ", in front.
+// `where`, "sounds.csv:3: ", in front; of a file that cannot be opened or read, for the reason in errno.
 int tool_error(const struct ebb_error *error);
 int tool_input_error(const char *path, const struct ebb_error *error);
 int tool_error_at(const char *where, const struct ebb_error *error);
+int tool_file_error(const char *path);
 void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // a line to stdout
 void tool_lose_line(void); // there was no memory to make it: the command fails at its end
 bool tool_has_lost_lines(void);

@@ -85,6 +85,21 @@ ok "a FIFO" $denoise take.wav fifo
 wait
 ok "what came through" cmp through.wav pipe.wav
 ok "it is a FIFO still" test -p fifo
+# Nobody writes to it: first it cannot even be opened, then (3 holds it open) nothing comes.
+stopped() { "$ebb" "$@" >stopped-out 2>stopped-err &
+    pid=$!
+    interrupt $pid
+    wait $pid
+    [ $? -eq 130 ] && grep -q ': interrupted$' stopped-err; }
+for state in "without a writer" "that stays empty"; do
+    ok "waiting for a list from a pipe $state can be interrupted" \
+        stopped render --model tiny-sfx --list fifo -o listed/
+    ok "so can waiting for numbers" stopped eval "$data/models/tiny-sfx/vae" --input fifo --decode \
+        --output x.npy
+    ok "so can waiting for a sound" stopped denoise --model tiny-denoise fifo x.wav
+    exec 3<>fifo
+done
+exec 3<&-
 ok "render -o - is the sound and nothing else" \
     sh -c "$render --label rain -o - | cat >r.wav && $helper samples r.wav | grep -q '^131072 '"
 mkdir played
