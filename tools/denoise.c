@@ -582,6 +582,14 @@ static int make_parents(const struct denoise *d, const char *output)
     return code;
 }
 
+static int input_error(const struct file_cleaning *p, struct ebb_error *error)
+{
+    if (!p->reader || p->denoiser || error->code != EBB_INVALID)
+        return tool_input_error(p->input, error);
+    error->code = EBB_UNSUPPORTED; // the settings are settled: it is the recording's rate or channels
+    return tool_error_of(p->input, error);
+}
+
 static int clean_into(struct denoise *d, const char *input, const char *output)
 {
     struct ebb_error error = {0};
@@ -598,8 +606,8 @@ static int clean_into(struct denoise *d, const char *input, const char *output)
         written_lost(output, ebb_sound_reader_metadata(p.reader));
         report(&p, output, tool_now() - start);
     }
+    int code = ok ? TOOL_OK : input_error(&p, &error);
     close_pass(&p);
-    int code = ok ? TOOL_OK : tool_input_error(input, &error);
     if (!ok && is_folder(input))
         tool_say("with -r, what is in it: ebb denoise -r FOLDER -o CLEANED");
     if (code && d->json)

@@ -176,7 +176,8 @@ static int prepare(struct edit *e)
     if (code)
         return code;
     sound_warn(e->given, e->settled);
-    return ebb_edit_frames(e->m.model, e->settled, &e->recording, &error) ? TOOL_OK : tool_error(&error);
+    return ebb_edit_frames(e->m.model, e->settled, &e->recording, &error) ? TOOL_OK
+                                                                          : tool_error_of(e->input, &error);
 }
 
 // ---- the work ----

@@ -214,6 +214,13 @@ int tool_file_error(const char *path)
                      strerror(errno));
 }
 
+int tool_error_of(const char *input, const struct ebb_error *error)
+{
+    char where[PATH_MAX + 3];
+    snprintf(where, sizeof(where), "%s: ", strcmp(input, "-") == 0 ? "standard input" : input);
+    return tool_error_at(where, error);
+}
+
 // ---- what another program can read ----
 
 // The first bytes of formats of phones, videos and archives. `coding`: of sound files too, which may have

@@ -107,10 +107,12 @@ int tool_fail(enum tool_exit code, const char *format, ...) __attribute__((forma
 #ifdef __clang_analyzer__ // it does not see from outside messages.c that the result is `code`
 #define tool_fail(code, ...) (tool_fail(code, __VA_ARGS__), (int)(code))
 #endif
-// Says an error; returns the exit code that belongs to it. Of a recording, says too what can read it; with
-// `where`, "sounds.csv:3: ", in front; of a file that cannot be opened or read, for the reason in errno.
+// Says an error; returns the exit code that belongs to it. Of a recording, says too what can read it, or with
+// which name; with `where`, "sounds.csv:3: ", in front; of a file that cannot be opened or read, for the
+// reason in errno.
 int tool_error(const struct ebb_error *error);
 int tool_input_error(const char *path, const struct ebb_error *error);
+int tool_error_of(const char *input, const struct ebb_error *error);
 int tool_error_at(const char *where, const struct ebb_error *error);
 int tool_file_error(const char *path);
 void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // a line to stdout

@@ -126,6 +126,9 @@ head -c 60 noise.wav >short.wav
 echo 'not a sound' >text.wav
 fails 4 'nan.wav: .*100' $clean nan.wav x.wav
 fails 4 'text.wav' $clean text.wav x.wav
+cp noise.wav slow.wav && printf '\144\0\0\0' | dd of=slow.wav bs=1 seek=24 conv=notrunc 2>dd-err
+fails 4 'slow.wav: the rate is 100 Hz, expected 1000 to' $clean noise.wav slow.wav -o many
+fails 4 'standard input: the rate is 100 Hz' sh -c "$clean - x.wav <slow.wav"
 fails 3 'nosuch.wav' $clean nosuch.wav x.wav
 fails 4 'folder' $clean . x.wav
 fails 5 'nosuch' $clean noise.wav nosuch/x.wav

@@ -111,6 +111,8 @@ fails 3 'rain' $edit rain.wav --from 1 --label rian -o x.wav
 fails 3 'dpmpp-2m' $edit rain.wav --from 1 --sampler dpmpp2m -o x.wav
 fails 3 'nosuch.wav' $edit nosuch.wav --from 1 -o x.wav
 fails 4 'empty.wav: holds no samples' $edit empty.wav --after 1 -o x.wav
+cp noise.wav slow.wav && printf '\144\0\0\0' | dd of=slow.wav bs=1 seek=24 conv=notrunc 2>dd-err
+fails 2 'slow.wav: the rate is 100 Hz, expected 1000 to' $edit slow.wav --after 1 -o x.wav
 fails 4 'nan.wav: .*100' $edit nan.wav --from 0.01 -o x.wav
 fails 4 'cleans recordings' "$ebb" edit --model tiny-denoise rain.wav --from 1 -o x.wav
 fails 5 'nosuch' $edit rain.wav --from 1 -o nosuch/x.wav
