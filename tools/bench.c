@@ -72,6 +72,9 @@ static int read_options(const struct tool_command *command, struct bench *b, int
     int code = tool_options(command, options, argc, argv, first);
     if (code < 0 && b->sampler && !(b->sampler = tool_sampler_name(b->sampler)))
         return TOOL_NOT_FOUND;
+    if (code < 0 && b->trace && tool_is_stdout(b->trace))
+        return tool_fail(TOOL_USAGE, "--trace %s: expected a file's name; the rest goes to standard output",
+                         b->trace);
     return code;
 }
 

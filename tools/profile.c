@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "profile.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,11 +71,17 @@ static int write_trace(const char *path, const char *device, const struct ebb_pr
     json_t *o = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", events, "displayTimeUnit", "ms", "otherData",
                           "device", device);
     enum { DIGITS = 12 }; // microseconds to the nanosecond, for a run of minutes
-    int failed = !o || json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) != 0;
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) : NULL;
     json_decref(o);
-    if (failed)
-        return tool_fail(TOOL_UNWRITABLE, "%s: cannot be written (%s)", path, strerror(errno));
-    return TOOL_OK;
+    if (!text)
+        return tool_fail(TOOL_FAILED, "out of memory");
+    struct ebb_error error = {0};
+    struct ebb_output *output = ebb_output_create(path, &error);
+    bool ok = output && ebb_output_write(output, text, strlen(text), &error) == EBB_OK &&
+              ebb_output_finish(output, &error) == EBB_OK;
+    ebb_output_destroy(&output);
+    free(text);
+    return ok ? TOOL_OK : tool_error(&error);
 }
 
 static int report(const char *device, const struct ebb_profile_entry *entries, size_t count, json_t *json,

@@ -23,6 +23,12 @@ ok "as JSON" says '"profile":\[{"op":".*","times":[0-9]*,"ms":[0-9.]*}' $bench t
 ok "as a trace" \
     sh -c "$bench tiny-sfx --trace t.json >table &&
         grep -q '{\"traceEvents\":\[{\"name\":\".*\",\"ph\":\"X\",\"ts\":0.0,\"dur\":[0-9.]*,' t.json"
+# shellcheck disable=SC3045 # both shells of Debian know ulimit -f
+full() { (ulimit -f 4; $bench tiny-sfx --trace big.json >/dev/null 2>trace-err); [ $? -eq 5 ]; }
+fails 2 "expected a file's name" $bench tiny-sfx --trace -
+ok "a trace that does not fit" full
+ok "is named" grep -q big.json trace-err
+ok "and is not half there" test ! -e big.json
 fails 3 'nosuch' $bench nosuch
 failed() { "$@" nosuch --json 2>err | python3 -c 'import json, sys
 o = json.load(sys.stdin); sys.exit(o["status"] != "failed" or o["model"] != "nosuch")'; }
