@@ -300,6 +300,23 @@ int page_check(void)
 #endif
 }
 
+// Of the page; NULL: out of memory.
+static char *page_path(const char *folder)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s%sindex.html", folder, tool_base_name(folder)[0] ? "/" : "") < 0 ? NULL : path;
+}
+
+int page_try(const char *folder)
+{
+    int code = tool_make_folder(folder);
+    char *path = code ? NULL : page_path(folder);
+    if (!code)
+        code = path ? tool_try_output(path) : tool_fail(TOOL_FAILED, "out of memory");
+    free(path);
+    return code;
+}
+
 int page_write(const struct page *page)
 {
     struct writer w = {.page = page};
@@ -311,8 +328,7 @@ int page_write(const struct page *page)
     if (!code)
         snprintf(w.title, sizeof(w.title), "%s",
                  tool_base_name(realpath(page->sounds, real) ? real : page->sounds));
-    const char *slash = tool_base_name(page->folder)[0] ? "/" : "";
-    if (!code && asprintf(&path, "%s%sindex.html", page->folder, slash) < 0)
+    if (!code && !(path = page_path(page->folder)))
         code = tool_fail(TOOL_FAILED, "out of memory");
     w.output = code ? NULL : ebb_output_create(path, &w.error);
     int rows = w.output ? put_page(&w) : TOOL_OK;

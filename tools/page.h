@@ -18,6 +18,9 @@ struct page {
 // Whether there can be a page here. Exit code.
 int page_check(void);
 
+// Makes the folder and tries its file, so that nobody waits for a page that has nowhere to go. Exit code.
+int page_try(const char *folder);
+
 // Writes the page on all sounds that are there. Exit code.
 int page_write(const struct page *page);
 

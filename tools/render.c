@@ -521,6 +521,8 @@ static int render_all(struct render *r)
     }
     if (!render_is_file(r) && !(r->claimer = claimer_create(r->stale)))
         return TOOL_FAILED;
+    if (r->page && (code = page_try(r->page)))
+        return code;
     r->progress.items = (int)count_part(r);
     code = render_each(r);
     tool_progress_clear(&r->progress);

@@ -308,6 +308,8 @@ ok "each step's state" \
         ! cmp -s last.npy steps/step-003.npy"
 fails 2 'one sound' $render --label rain --count 2 --save-steps steps
 fails 5 'rain.wav' $render --label rain --save-steps rain.wav/no
+fails 5 'rain.wav/index.html' $render --label rain -o unread/ --report rain.wav
+ok "no sound is made for a page that has nowhere to go" test ! -e unread/rain-s0-000.wav
 
 # ---- how a sampler goes about it ----
 
