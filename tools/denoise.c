@@ -364,7 +364,7 @@ static bool open_denoiser(struct file_cleaning *p, int rate, struct ebb_error *e
 }
 
 // What was removed belongs to the recording, too: its marks and times hold for both.
-static bool begin_writer(const struct file_cleaning *p, struct ebb_sound_writer *writer, const char *path,
+static bool begin_writer(const struct file_cleaning *p, struct ebb_sound_writer *writer,
                          struct ebb_error *error)
 {
     const struct ebb_sound_metadata *metadata = ebb_sound_reader_metadata(p->reader);
@@ -392,11 +392,11 @@ static bool open_writers(struct file_cleaning *p, const char *output, const stru
     int given = sound_given_format(d->recipe), clean = written_format_for(output, given, info->format);
     p->clean = open_writer(p, output, (enum ebb_wav_format)clean, error);
     p->exact = written_needs_double(info->format) && written_needs_double((enum ebb_wav_format)clean);
-    if (!begin_writer(p, p->clean, output, error) || !d->keep_noise)
+    if (!begin_writer(p, p->clean, error) || !d->keep_noise)
         return p->clean && !error->code;
     int noise = written_format_for(d->keep_noise, given, info->format);
     p->noise = open_writer(p, d->keep_noise, (enum ebb_wav_format)noise, error);
-    return begin_writer(p, p->noise, d->keep_noise, error);
+    return begin_writer(p, p->noise, error);
 }
 
 static bool make_room(struct file_cleaning *p, struct ebb_error *error)

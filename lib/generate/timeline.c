@@ -307,7 +307,7 @@ static enum ebb_result diffuse(struct ebb_timeline *t, struct window *window, co
 
 // Sound of a window, from the middle of one overlap to the middle of the next. The sound of an even window
 // has a margin at either end, from which its neighbours go on.
-static enum ebb_result voice(struct ebb_timeline *t, struct window *window, struct ebb_error *error)
+static enum ebb_result make_sound(struct ebb_timeline *t, struct window *window, struct ebb_error *error)
 {
     bool odd = window->index % 2;
     const struct window *other = t->beside ? kept_window(t->beside, window->index) : NULL;
@@ -345,7 +345,7 @@ static enum ebb_result voice(struct ebb_timeline *t, struct window *window, stru
 static enum ebb_result finish(struct ebb_timeline *t, struct window *window, struct window **made,
                               struct ebb_error *error)
 {
-    enum ebb_result result = voice(t, window, error);
+    enum ebb_result result = make_sound(t, window, error);
     if (result != EBB_OK)
         return result;
     window->made = true;

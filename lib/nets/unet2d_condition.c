@@ -278,8 +278,8 @@ bool ebb_condition_may_lack_text(const struct ebb_condition *own)
 
 // ---- checks ----
 
-static enum ebb_result check_kind(const struct ebb_condition_config *c, enum ebb_unet_block kind,
-                                  int channels, int heads, int head_dim, struct ebb_error *error)
+static enum ebb_result check_heads(enum ebb_unet_block kind, int channels, int heads, int head_dim,
+                                   struct ebb_error *error)
 {
     if (kind == EBB_BLOCK_CROSS && heads > channels)
         return ebb_fail(error, EBB_UNSUPPORTED, "\"attention_head_dim\" is %d, expected at most %d heads",
@@ -306,9 +306,10 @@ static enum ebb_result check_level(const struct ebb_condition_config *c, int i, 
         result = ebb_down_divides(groups, (j ? out : below) + (j == up->layers ? next : out),
                                   "norm_num_groups", error);
     if (result == EBB_OK)
-        result = check_kind(c, c->unet.down[i], c->unet.block_out_channels[i], level->heads, level->head_dim,
-                            error);
-    return result == EBB_OK ? check_kind(c, c->unet.up[i], out, up->heads, level->head_dim, error) : result;
+        result = check_heads(c->unet.down[i], c->unet.block_out_channels[i], level->heads, level->head_dim,
+                             error);
+    // As in diffusers: the way up has the levels in reverse, but for the width of a head.
+    return result == EBB_OK ? check_heads(c->unet.up[i], out, up->heads, level->head_dim, error) : result;
 }
 
 static enum ebb_result check_text(const struct ebb_condition_config *c, struct ebb_error *error)
@@ -349,8 +350,8 @@ static enum ebb_result check_text_norm(const struct ebb_condition_config *c, str
 static enum ebb_result check_mid(const struct ebb_condition_config *c, struct ebb_error *error)
 {
     const struct ebb_condition_level *level = &c->level[c->unet.levels - 1];
-    return check_kind(c, mid_kinds[c->mid], c->unet.block_out_channels[c->unet.levels - 1], level->heads,
-                      level->head_dim, error);
+    return check_heads(mid_kinds[c->mid], c->unet.block_out_channels[c->unet.levels - 1], level->heads,
+                       level->head_dim, error);
 }
 
 static enum ebb_result check(const struct ebb_condition_config *c, struct ebb_error *error)
