@@ -18,9 +18,9 @@ struct lowering {
     bool failed; // out of memory
 };
 
-static int need(struct lowering *l, int side, struct ebb_node *x);
+static int need(struct lowering *l, enum ebb_side side, struct ebb_node *x);
 
-static int side_of(const struct ebb_node *x)
+static enum ebb_side side_of(const struct ebb_node *x)
 {
     return x->by_step ? EBB_PROLOGUE : EBB_EVALUATION;
 }
@@ -36,7 +36,7 @@ static void *grow(void *data, int count, int *room, size_t size)
     return bigger;
 }
 
-static int add_operand(struct lowering *l, int side, const struct ebb_operand *operand, int import)
+static int add_operand(struct lowering *l, enum ebb_side side, const struct ebb_operand *operand, int import)
 {
     struct ebb_lowered *p = &l->programs[side];
     int room = p->operand_room;
@@ -64,7 +64,7 @@ static struct ebb_operand operand_of(const struct ebb_node *x, int channels)
         struct ebb_operand){.n = x->n * batch, .h = x->h, .w = x->w, .c = channels, .place = EBB_PLACE_ARENA};
 }
 
-static void add_op(struct lowering *l, int side, const struct ebb_op *op)
+static void add_op(struct lowering *l, enum ebb_side side, const struct ebb_op *op)
 {
     struct ebb_lowered *p = &l->programs[side];
     struct ebb_op *ops = grow(p->ops, p->op_count, &p->op_room, sizeof(*ops));
@@ -90,14 +90,14 @@ static struct ebb_op empty_op(enum ebb_op_kind kind)
 }
 
 // Whether `x` may be computed as part of its only reader on `side`.
-static bool can_enter(const struct lowering *l, int side, const struct ebb_node *x)
+static bool can_enter(const struct lowering *l, enum ebb_side side, const struct ebb_node *x)
 {
     return l->fuse && x->uses == 1 && x->operand < 0 && x->output < 0 && side_of(x) == side;
 }
 
 // The op that makes (a, b) of norm and FiLM, sources as `reader` has them; made once for all readers.
-static int need_affine(struct lowering *l, int side, const struct ebb_op *reader, struct ebb_node *norm,
-                       struct ebb_node *film)
+static int need_affine(struct lowering *l, enum ebb_side side, const struct ebb_op *reader,
+                       struct ebb_node *norm, struct ebb_node *film)
 {
     struct ebb_node *outer = film ? film : norm;
     if (outer->affine >= 0)
@@ -127,7 +127,7 @@ static void set_activation(struct ebb_op *op, const struct ebb_node *x)
 
 // Fills the load of `op` so that it reads `x`. `root`: this node must not be read from memory (it is being
 // computed).
-static void read_node(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x,
+static void read_node(struct lowering *l, enum ebb_side side, struct ebb_op *op, struct ebb_node *x,
                       const struct ebb_node *root)
 {
     struct ebb_node *norm = NULL, *film = NULL;
@@ -171,7 +171,7 @@ static bool is_conv(const struct ebb_node *x)
 }
 
 // Which of the two operands of a sum the op computes; the other is read as the residual.
-static int main_operand(const struct lowering *l, int side, const struct ebb_node *add)
+static int main_operand(const struct lowering *l, enum ebb_side side, const struct ebb_node *add)
 {
     int best = 0, best_rank = -1;
     for (int i = 0; i < 2; i++) {
@@ -209,7 +209,7 @@ struct additions {
 };
 
 // Scale and additions of the chain that ends at `root`; returns its core and whether it is ours to compute.
-static struct ebb_node *peel(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *root,
+static struct ebb_node *peel(struct lowering *l, enum ebb_side side, struct ebb_op *op, struct ebb_node *root,
                              bool *open, struct additions *add)
 {
     struct ebb_node *core = root;
@@ -251,7 +251,7 @@ static const enum ebb_op_kind alone[EBB_NODE_COUNT] = {
 };
 
 // Source 1 of an activation's gradient, with the norm and FiLM before it as the affine part.
-static void read_affine(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x)
+static void read_affine(struct lowering *l, enum ebb_side side, struct ebb_op *op, struct ebb_node *x)
 {
     struct ebb_node *norm = NULL, *film = NULL;
     if (l->fuse && x->kind == EBB_NODE_FILM && x->operand < 0 && side_of(x) == side) {
@@ -268,7 +268,7 @@ static void read_affine(struct lowering *l, int side, struct ebb_op *op, struct 
         op->affine = need_affine(l, side, &reader, norm, film);
 }
 
-static void lower_alone(struct lowering *l, int side, struct ebb_op *op, struct ebb_node *x)
+static void lower_alone(struct lowering *l, enum ebb_side side, struct ebb_op *op, struct ebb_node *x)
 {
     op->kind = alone[x->kind];
     op->heads = x->heads;
@@ -296,7 +296,7 @@ static void lower_alone(struct lowering *l, int side, struct ebb_op *op, struct 
         read_affine(l, side, op, x->in[1]);
 }
 
-static int lower(struct lowering *l, int side, struct ebb_node *root)
+static int lower(struct lowering *l, enum ebb_side side, struct ebb_node *root)
 {
     struct ebb_op op = empty_op(EBB_OP_MAP);
     bool open;
@@ -328,7 +328,7 @@ static int lower(struct lowering *l, int side, struct ebb_node *root)
 }
 
 // The operand of `x` in program `side`, computing it first if nothing has yet.
-static int need(struct lowering *l, int side, struct ebb_node *x)
+static int need(struct lowering *l, enum ebb_side side, struct ebb_node *x)
 {
     if (side == EBB_EVALUATION && x->by_step) {
         if (x->imported < 0) {

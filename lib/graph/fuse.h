@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A graph becomes two programs. The prologue computes all nodes that depend on step inputs alone,
-// EBB_STEP_CHUNK steps at a time as one batch. The other program is one evaluation. Fusion of nodes into ops
+// A graph becomes two programs, its sides. The prologue computes all nodes that depend on step inputs alone,
+// EBB_STEP_CHUNK steps at a time as one batch. The other side is one evaluation. Fusion of nodes into ops
 // happens here, once for all backends.
 #ifndef EBB_GRAPH_FUSE_H
 #define EBB_GRAPH_FUSE_H
@@ -8,7 +8,7 @@
 #include "backend/op.h"
 #include "graph/graph.h"
 
-enum { EBB_PROLOGUE, EBB_EVALUATION, EBB_PROGRAMS };
+enum ebb_side { EBB_PROLOGUE, EBB_EVALUATION, EBB_PROGRAMS };
 enum { EBB_STEP_CHUNK = 8 };     // steps per run of the prologue
 enum { EBB_OPERAND_ALIGN = 64 }; // floats: 256 bytes, the most that Vulkan asks of a storage buffer's offset
 

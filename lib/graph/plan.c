@@ -11,10 +11,10 @@
 
 enum { FIRST_CAPACITY = 8 * EBB_STEP_CHUNK };
 
-static struct ebb_program program_of(const struct ebb_plan *plan, int which)
+static struct ebb_program program_of(const struct ebb_plan *plan, enum ebb_side side)
 {
-    const struct ebb_lowered *l = &plan->lowered[which];
-    bool evaluation = which == EBB_EVALUATION;
+    const struct ebb_lowered *l = &plan->lowered[side];
+    bool evaluation = side == EBB_EVALUATION;
     return (struct ebb_program){
         .operands = l->operands,
         .ops = l->ops,

@@ -229,10 +229,10 @@ struct ring_room {
     float *weights; // a number a column
 };
 
-static struct ring_room round_of(const struct ebb_reverse *reverse)
+static struct ring_room ring_room_of(const struct ebb_reverse *reverse)
 {
-    float *at = reverse->round;
-    size_t view = ebb_buffer_count(reverse->through), count = reverse->count;
+    float *at = reverse->ring_host;
+    size_t view = ebb_buffer_count(reverse->ring_output), count = reverse->count;
     return (struct ring_room){at, at + count, at + count + view, at + count + view + reverse->size.n * count};
 }
 
@@ -257,7 +257,7 @@ static enum ebb_result see_window(struct ebb_pass *pass, const struct ebb_run_in
 {
     struct ebb_reverse *reverse = pass->reverse;
     int n = reverse->size.n;
-    size_t all = ebb_buffer_count(reverse->through), one = all / n;
+    size_t all = ebb_buffer_count(reverse->ring_output), one = all / n;
     ebb_ring_take(&reverse->ring, r->state, start, (float)in->scale, r->window);
     for (int i = 1; i < n; i++)
         memcpy(r->window + i * one, r->window, one * sizeof(float));
@@ -265,9 +265,9 @@ static enum ebb_result see_window(struct ebb_pass *pass, const struct ebb_run_in
     list_inputs(reverse, reverse->input, inputs);
     enum ebb_result result = ebb_buffer_write(reverse->input, 0, r->window, all, error);
     if (result == EBB_OK)
-        result = ebb_plan_run(reverse->plan, row, inputs, &reverse->through, error);
+        result = ebb_plan_run(reverse->plan, row, inputs, &reverse->ring_output, error);
     if (result == EBB_OK)
-        result = ebb_buffer_read(reverse->through, 0, r->window, all, error);
+        result = ebb_buffer_read(reverse->ring_output, 0, r->window, all, error);
     for (int i = 0; i < n && result == EBB_OK; i++)
         ebb_ring_add(&reverse->ring, r->window + i * one, start, r->sum + i * reverse->count);
     ebb_ring_weigh(&reverse->ring, start, r->weights);
@@ -280,7 +280,7 @@ static enum ebb_result see_ring(struct ebb_pass *pass, const struct ebb_run_inst
 {
     struct ebb_reverse *reverse = pass->reverse;
     const struct ebb_ring *ring = &reverse->ring;
-    struct ring_room r = round_of(reverse);
+    struct ring_room r = ring_room_of(reverse);
     struct ebb_slot from = pass->slot[in->src];
     int windows = ebb_ring_windows(ring), turn = ebb_ring_turn(ring, pass->done);
     memset(r.sum, 0, (reverse->size.n * reverse->count + ring->w) * sizeof(float)); // the weights follow it

@@ -56,9 +56,9 @@ static enum ebb_result make_ring(struct ebb_reverse *reverse, struct ebb_error *
     reverse->ring = (struct ebb_ring){s->h, s->w, s->c, s->window};
     enum ebb_result result = make_buffer(reverse, &reverse->input, view, error);
     if (result == EBB_OK)
-        result = make_buffer(reverse, &reverse->through, view, error);
-    reverse->round = ebb_alloc((s->n + 1) * reverse->count + view + s->w, sizeof(float));
-    if (result == EBB_OK && !reverse->round)
+        result = make_buffer(reverse, &reverse->ring_output, view, error);
+    reverse->ring_host = ebb_alloc((s->n + 1) * reverse->count + view + s->w, sizeof(float));
+    if (result == EBB_OK && !reverse->ring_host)
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a ring of %d columns", s->w);
     return result;
 }
@@ -143,7 +143,7 @@ void ebb_reverse_destroy(struct ebb_reverse **reverse)
         return;
     ebb_tape_destroy(&l->tape);
     struct ebb_buffer **others[] = {&l->input, &l->output, &l->condition, &l->first,
-                                    &l->known, &l->mask,   &l->pull,      &l->through};
+                                    &l->known, &l->mask,   &l->pull,      &l->ring_output};
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         ebb_buffer_destroy(others[i]);
     for (int i = 0; i < EBB_UNET_TEXTS; i++)
@@ -155,7 +155,7 @@ void ebb_reverse_destroy(struct ebb_reverse **reverse)
     ebb_host_ops_clear(&l->host);
     ebb_buffer_destroy(&l->other);
     ebb_run_noise_clear(&l->noise);
-    free(l->round);
+    free(l->ring_host);
     free(l->timesteps);
     for (int i = 0; i < EBB_STEP_KINDS; i++)
         free(l->rows[i]);

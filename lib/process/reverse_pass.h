@@ -27,14 +27,14 @@ struct ebb_reverse {
     struct ebb_run_noise noise;
     struct ebb_classifier_guidance *classifier; // made for the first run with classifier guidance
     struct ebb_host_ops host;
-    double *timesteps;           // of all evaluations of a run
-    float *rows[EBB_STEP_KINDS]; // step inputs (nets/nets.h) of all evaluations
-    int width[EBB_STEP_KINDS];   // floats of a row
-    int kinds;                   // how many kinds of rows there are; masks of texts are the last
-    int capacity;                // evaluations that timesteps and rows have room for
-    struct ebb_ring ring;        // of a ring: its shape
-    struct ebb_buffer *through;  // of a ring: the network's answer for one window, n items
-    float *round;                // of a ring: room on the host, see evaluation.c
+    double *timesteps;              // of all evaluations of a run
+    float *rows[EBB_STEP_KINDS];    // step inputs (nets/nets.h) of all evaluations
+    int width[EBB_STEP_KINDS];      // floats of a row
+    int kinds;                      // how many kinds of rows there are; masks of texts are the last
+    int capacity;                   // evaluations that timesteps and rows have room for
+    struct ebb_ring ring;           // of a ring: its shape
+    struct ebb_buffer *ring_output; // of a ring: the network's answer for one window, n items
+    float *ring_host;               // of a ring: room on the host, see evaluation.c
 };
 
 // Place of a slot's state: in the slot's own buffer, or among the draws made ahead (run_noise.h).
