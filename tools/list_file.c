@@ -595,7 +595,40 @@ static char *decode(char *text, size_t *used)
     return ok ? plain : NULL;
 }
 
-// All of a text file, NUL-terminated; malloc'd.
+// What `f` has, up to MOST_BYTES, with room for one byte more; malloc'd. NULL: no memory.
+static char *read_bytes(FILE *f, size_t *used)
+{
+    size_t size = 1 << 16;
+    char *text = malloc(size);
+    *used = 0;
+    while (text && *used < MOST_BYTES) {
+        size_t got = fread(text + *used, 1, size - *used - 1, f);
+        *used += got;
+        if (got == 0)
+            break;
+        if (*used + 1 == size) {
+            char *more = realloc(text, size *= 2);
+            if (!more)
+                free(text);
+            text = more;
+        }
+    }
+    return text;
+}
+
+// Why bytes that were read are no list. Exit code.
+static int check_bytes(const char *path, FILE *f, const char *text, size_t used)
+{
+    if (!text)
+        return tool_fail(TOOL_FAILED, "%s: out of memory", path);
+    if (used >= MOST_BYTES)
+        return tool_fail(TOOL_UNREADABLE, "%s: too long, a list has at most %d MiB", path, MOST_BYTES >> 20);
+    if (used >= 4 && memcmp(text, "PK\3\4", 4) == 0)
+        return tool_fail(TOOL_UNREADABLE, "%s: a workbook, or another archive; save the list as CSV", path);
+    return ferror(f) ? tool_file_error(path) : TOOL_OK;
+}
+
+// All of a text file, NUL-terminated; malloc'd. NULL after saying why, with the exit code.
 static char *read_text(const char *path, int *code)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
@@ -603,38 +636,18 @@ static char *read_text(const char *path, int *code)
         *code = tool_file_error(path);
         return NULL;
     }
-    size_t used = 0, size = 1 << 16;
-    char *text = malloc(size);
-    while (text && used < MOST_BYTES) {
-        size_t got = fread(text + used, 1, size - used - 1, f);
-        used += got;
-        if (got == 0)
-            break;
-        if (used + 1 == size) {
-            char *more = realloc(text, size *= 2);
-            if (!more)
-                free(text);
-            text = more;
-        }
-    }
-    if (!text)
-        *code = tool_fail(TOOL_FAILED, "%s: out of memory", path);
-    else if (used >= MOST_BYTES)
-        *code = tool_fail(TOOL_UNREADABLE, "%s: too long, a list has at most %d MiB", path, MOST_BYTES >> 20);
-    else if (used >= 4 && memcmp(text, "PK\3\4", 4) == 0)
-        *code = tool_fail(TOOL_UNREADABLE, "%s: a workbook, or another archive; save the list as CSV", path);
-    else if (ferror(f))
-        *code = tool_file_error(path);
-    else if (!(text = decode(text, &used)) || memchr(text, 0, used))
+    size_t used;
+    char *text = read_bytes(f, &used);
+    *code = check_bytes(path, f, text, used);
+    if (!*code && (!(text = decode(text, &used)) || memchr(text, 0, used)))
         *code = tool_fail(TOOL_UNREADABLE, "%s: not a text file that can be read", path);
-    else
-        text[used] = 0;
     if (f != stdin)
         fclose(f);
     if (*code) {
         free(text);
-        text = NULL;
+        return NULL;
     }
+    text[used] = 0;
     return text;
 }
 
