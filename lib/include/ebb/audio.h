@@ -111,9 +111,13 @@ EBB_API const char *ebb_sound_reader_warning(const struct ebb_sound_reader *read
 EBB_API struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels, int rate,
                                                          enum ebb_wav_format format, const char *comment,
                                                          struct ebb_error *error);
+
+// Adds `frames` frames, channels interleaved. EBB_INVALID: a sample is NaN or infinite, and none is written;
+// or the writer has finished. After any other failure the file cannot be completed.
 EBB_API enum ebb_result ebb_sound_writer_write(struct ebb_sound_writer *writer, const float *samples,
                                                size_t frames, struct ebb_error *error);
 
+// The same in double precision, which fills 32-bit integers and 64-bit floats.
 EBB_API enum ebb_result ebb_sound_writer_write_double(struct ebb_sound_writer *writer, const double *samples,
                                                       size_t frames, struct ebb_error *error);
 

@@ -17,6 +17,7 @@
 EBB_BEGIN_DECLS
 
 struct ebb_model;
+struct ebb_recipe; // recipe.h
 
 enum ebb_model_kind { EBB_MODEL_GENERATE, EBB_MODEL_DENOISE };
 
@@ -99,7 +100,6 @@ EBB_API enum ebb_result ebb_model_load(struct ebb_model *model, struct ebb_devic
 // model that generates takes recipes of generate, stream and edit, a model that denoises those of denoise.
 // Where a setting does not fit the model, the error names the setting and the recipe stays unchanged. The
 // model need not be loaded.
-struct ebb_recipe;
 EBB_API enum ebb_result ebb_model_settle(const struct ebb_model *model, struct ebb_recipe *recipe,
                                          struct ebb_error *error);
 
@@ -108,6 +108,7 @@ EBB_API enum ebb_result ebb_model_settle(const struct ebb_model *model, struct e
 // gives the reason.
 EBB_API const struct ebb_device *ebb_model_device(const struct ebb_model *model);
 
+// Facts about the model, owned by it. Valid until it is closed.
 EBB_API const struct ebb_model_info *ebb_model_info(const struct ebb_model *model);
 
 // What a sound of one window costs. Nothing of it is measured: the networks' definitions say it, whatever the
@@ -119,6 +120,7 @@ struct ebb_model_cost {
     double working_bytes; // of what the networks keep between their layers, for one evaluation
     double reserved[4];   // for what is to come
 };
+// Fills `cost`, of a model that need not be loaded. It fails for lack of memory alone.
 EBB_API enum ebb_result ebb_model_cost(const struct ebb_model *model, struct ebb_model_cost *cost,
                                        struct ebb_error *error);
 
