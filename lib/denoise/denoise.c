@@ -184,7 +184,7 @@ struct ebb_denoise *ebb_denoise_create(struct ebb_model *model, const struct ebb
         return NULL;
     }
     d->model = model;
-    d->hooks = hooks ? *hooks : (struct ebb_hooks){0};
+    d->hooks = ebb_hooks_copy(hooks);
     d->rate = rate;
     d->channels = channels;
     if (prepare(d, error) != EBB_OK)

@@ -119,7 +119,7 @@ struct ebb_stream *ebb_stream_create(struct ebb_model *model, const struct ebb_r
         return NULL;
     }
     s->model = model;
-    s->hooks = hooks ? *hooks : (struct ebb_hooks){0};
+    s->hooks = ebb_hooks_copy(hooks);
     s->clips = (uint64_t)ebb_recipe_number(s->recipe, "num-clips");
     s->index = UINT64_MAX;
     if (prepare(s, error) != EBB_OK)

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "process/progress.h"
 
+#include <string.h>
+
 #include "base/base.h"
+
+// A size of 0 is that of a caller who did not begin with EBB_HOOKS: it knows what this version knows.
+struct ebb_hooks ebb_hooks_copy(const struct ebb_hooks *hooks)
+{
+    struct ebb_hooks copy = {.size = sizeof(copy)};
+    size_t known = hooks && hooks->size > 0 && hooks->size < sizeof(copy) ? hooks->size : sizeof(copy);
+    if (hooks)
+        memcpy(&copy, hooks, known);
+    return copy;
+}
 
 struct ebb_progress_span ebb_progress_whole(const struct ebb_hooks *hooks)
 {

@@ -11,6 +11,9 @@ struct ebb_progress_span {
     double from, to; // the part of the call that this span stands for, shares of the whole call
 };
 
+// The caller's hooks, as far as `hooks->size` goes; nothing behind it. `hooks` may be NULL.
+struct ebb_hooks ebb_hooks_copy(const struct ebb_hooks *hooks);
+
 // The span of a whole call, 0 to 1; `hooks` may be NULL.
 struct ebb_progress_span ebb_progress_whole(const struct ebb_hooks *hooks);
 

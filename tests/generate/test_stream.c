@@ -201,6 +201,27 @@ TEST(a_stopped_clip_can_be_asked_for_again)
     ebb_model_close(&model);
 }
 
+// As of a caller that was compiled when the struct had fewer fields.
+TEST(hooks_end_where_their_size_says)
+{
+    struct ebb_model *model = open_tiny("tiny-sfx");
+    struct ebb_counts counts = {.evals = -1};
+    struct ebb_hooks hooks = {.size = offsetof(struct ebb_hooks, counts), .counts = &counts};
+    float *samples = NULL;
+    for (int whole = 0; whole < 2; whole++) {
+        struct ebb_stream *stream = stream_of(model, "label=rain seed=5 steps=2", &hooks, NULL);
+        REQUIRE(stream);
+        size_t n = ebb_stream_clip_length(stream);
+        REQUIRE((samples = realloc(samples, n * sizeof(float))));
+        REQUIRE_OK(ebb_stream_clip(stream, 1, samples, n, e));
+        REQUIRE(counts.evals == (whole ? 2 : -1));
+        ebb_stream_destroy(&stream);
+        hooks.size = sizeof(hooks);
+    }
+    free(samples);
+    ebb_model_close(&model);
+}
+
 TEST(crossfades_set_the_length_of_clips)
 {
     struct ebb_model *model = open_tiny("tiny-sfx");
