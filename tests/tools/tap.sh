@@ -9,6 +9,10 @@ export EBB_MODEL_PATH
 export VK_ICD_FILENAMES=/nonexistent VK_DRIVER_FILES=/nonexistent
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# The scripts keep commands in variables, which a blank in a folder's name would take apart.
+mkdir "$work/.links" && cd "$work/.links" || exit 1
+ln -s "$ebb" ebb && ln -s "$helper" helper && ln -s "$data" data || exit 1
+ebb=$PWD/ebb helper=$PWD/helper data=$PWD/data
 cd "$work" || exit 1
 count=0 failed=0
 
