@@ -68,17 +68,21 @@ static void store(const struct ebb_host_run *run, const struct ebb_op *op, int n
     ebb_host_operand(run, op->dst)[index] = (float)(sum * op->scale);
 }
 
-// Weight of output channel `c` applied around the top left corner (y0, x0).
-static double convolve(const struct ref_load *load, const struct ebb_weight *weight, const float *numbers,
-                       int n, int y0, int x0, int c)
+enum { SUMS = 64 }; // that fit on the stack
+
+// The weights of `count` output channels from `first` on, applied around the top left corner (y0, x0).
+static void convolve(const struct ref_load *load, const struct ebb_weight *weight, const float *numbers,
+                     int n, int y0, int x0, int first, int count, double *sum)
 {
-    const float *w = numbers + (size_t)c * (size_t)weight->kh * (size_t)weight->kw * (size_t)weight->cin;
-    double sum = 0;
+    size_t taps = (size_t)weight->kh * (size_t)weight->kw * (size_t)weight->cin;
+    const float *w = numbers + (size_t)first * taps;
     for (int i = 0; i < weight->kh; i++)
         for (int j = 0; j < weight->kw; j++)
-            for (int k = 0; k < weight->cin; k++)
-                sum += *w++ * load_at(load, n, y0 + i, x0 + j, k);
-    return sum;
+            for (int k = 0; k < weight->cin; k++, w++) {
+                double x = load_at(load, n, y0 + i, x0 + j, k);
+                for (int c = 0; c < count; c++)
+                    sum[c] += w[(size_t)c * taps] * x;
+            }
 }
 
 void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op)
@@ -90,10 +94,13 @@ void ref_conv(const struct ebb_host_run *run, const struct ebb_op *op)
     for (int n = 0; n < dst->n; n++)
         for (int y = 0; y < dst->h; y++)
             for (int x = 0; x < dst->w; x++, pixel++)
-                for (int c = 0; c < dst->c; c++) {
-                    double sum = convolve(&load, op->weight, numbers, n, y * op->stride - op->pad,
-                                          x * op->stride - op->pad, c);
-                    store(run, op, n, pixel, c, sum + (op->bias ? op->bias->data[c] : 0));
+                for (int first = 0; first < dst->c; first += SUMS) {
+                    int count = dst->c - first < SUMS ? dst->c - first : SUMS;
+                    double sum[SUMS] = {0};
+                    convolve(&load, op->weight, numbers, n, y * op->stride - op->pad,
+                             x * op->stride - op->pad, first, count, sum);
+                    for (int c = first; c < first + count; c++)
+                        store(run, op, n, pixel, c, sum[c - first] + (op->bias ? op->bias->data[c] : 0));
                 }
 }
 
@@ -243,16 +250,16 @@ static double score(const struct query *query, size_t token)
     return query->scale * dot + (query->bias ? fmax(query->bias[token], -1e30) : 0);
 }
 
-// The output 64 channels at a time, so that sums fit on the stack.
+// The output SUMS channels at a time.
 static void attend(const struct query *query, float *out)
 {
     double largest = -INFINITY;
     for (size_t t = 0; t < query->tokens; t++)
         largest = fmax(largest, score(query, t));
 
-    for (int first = 0; first < query->width; first += 64) {
-        int count = query->width - first < 64 ? query->width - first : 64;
-        double total = 0, sum[64] = {0};
+    for (int first = 0; first < query->width; first += SUMS) {
+        int count = query->width - first < SUMS ? query->width - first : SUMS;
+        double total = 0, sum[SUMS] = {0};
         for (size_t t = 0; t < query->tokens; t++) {
             double p = exp(score(query, t) - largest);
             total += p;
