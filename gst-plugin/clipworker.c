@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define SILENCE -60.0 // dB below an event's peak, as ebb render --trim has it
-#define MARGIN 0.005  // seconds of it that stay
-
 struct clip_worker {
     struct work_thread thread;
     struct clip_worker_hooks hooks;
@@ -170,7 +167,7 @@ static void trim_clip(struct clip_worker *worker, struct clip *clip)
                               .frames = clip->sound,
                               .channels = (int)clip->channels,
                               .rate = ebb_model_info(worker->thread.session->model)->sample_rate};
-    ebb_sound_trim(&sound, SILENCE, MARGIN);
+    ebb_sound_trim(&sound, EBB_TRIM_DB, EBB_TRIM_MARGIN);
     clip->info.length -= clip->sound - sound.frames;
     clip->sound = sound.frames;
 }

@@ -7,8 +7,6 @@
 #include "tags.h"
 #include "workthread.h"
 
-#define SILENCE -60.0 // dB below an event's peak, as ebb render --trim has it
-#define MARGIN 0.005  // seconds that stay behind, and in front of the attack: an event begins at its cue
 #define FADE_OUT 0.02 // seconds at the end of an event, which the window may have cut
 
 // Sounds of a label that wait for somebody to play them.
@@ -197,7 +195,7 @@ static char *tell(const struct voice_worker *worker, const struct ebb_recipe *re
     gboolean good = settled && ebb_model_settle(model_of(worker), settled, NULL) == EBB_OK;
     if (good && event)
         good = ebb_recipe_set_number(settled, "trim", 1, NULL) == EBB_OK &&
-               ebb_recipe_set_number(settled, "lead", MARGIN, NULL) == EBB_OK;
+               ebb_recipe_set_number(settled, "lead", EBB_EVENT_LEAD, NULL) == EBB_OK;
     char *text = good ? diffuse_recipe_text(settled) : NULL;
     ebb_recipe_destroy(&settled);
     return text;
@@ -225,8 +223,8 @@ static void trim_and_fade(const struct voice_worker *worker, struct made *made)
                               .frames = made->count,
                               .channels = (int)made->channels,
                               .rate = ebb_model_info(model_of(worker))->sample_rate};
-    ebb_sound_trim(&sound, SILENCE, MARGIN);
-    ebb_sound_lead(&sound, MARGIN);
+    ebb_sound_trim(&sound, EBB_TRIM_DB, EBB_TRIM_MARGIN);
+    ebb_sound_lead(&sound, EBB_EVENT_LEAD); // an event begins at its cue
     ebb_sound_fade(&sound, 0, FADE_OUT);
     made->count = sound.frames;
 }

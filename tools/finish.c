@@ -73,8 +73,8 @@ enum ebb_result sound_finish(const struct ebb_recipe *recipe, const char *name, 
 {
     double gain = ebb_recipe_number(recipe, "gain"), lead = ebb_recipe_number(recipe, "lead");
     if (ebb_recipe_number(recipe, "trim") == 1) {
-        ebb_sound_trim(sound, SOUND_TRIM_DB, SOUND_TRIM_FADE);
-        ebb_sound_fade(sound, 0, SOUND_TRIM_FADE);
+        ebb_sound_trim(sound, EBB_TRIM_DB, EBB_TRIM_MARGIN);
+        ebb_sound_fade(sound, 0, EBB_TRIM_MARGIN);
     }
     if (!isnan(lead))
         cut_lead(recipe, lead, sound);

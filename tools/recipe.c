@@ -171,8 +171,6 @@ static void open_none(struct ebb_recipe *recipe, const struct tool_model *m)
             ebb_recipe_open(recipe, names[i]);
 }
 
-static const double EVENT_LEAD = 0.005; // seconds in front of an event's attack
-
 // Whether the first label of a mixture is an event's. False: out of memory.
 static bool find_event(const struct ebb_recipe *recipe, const struct ebb_model *model, bool *event)
 {
@@ -196,7 +194,7 @@ static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model, 
         return tool_fail(TOOL_FAILED, "%sout of memory", where);
     if (!event)
         return TOOL_OK;
-    return ebb_recipe_set_number(recipe, "lead", EVENT_LEAD, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
+    return ebb_recipe_set_number(recipe, "lead", EBB_EVENT_LEAD, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
 }
 
 int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const char *where)

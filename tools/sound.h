@@ -118,12 +118,8 @@ bool sound_is_there(const char *path, const struct ebb_recipe *settled, const st
 
 // ---- after the model ----
 
-// --trim: quieter than this below the peak is silence, and so much of it is kept around, in which the end
-// fades, so that the cut is not heard.
-#define SOUND_TRIM_DB (-60.0)
-#define SOUND_TRIM_FADE 0.005 // seconds
-
-// Trims, and brings to the level asked for. Says so when a peak keeps it from that level.
+// Trims, and brings to the level asked for. The end fades within the silence that --trim keeps, so that the
+// cut is not heard. Says so when a peak keeps the sound from that level.
 enum ebb_result sound_finish(const struct ebb_recipe *recipe, const char *name, struct ebb_sound *sound,
                              struct ebb_error *error);
 

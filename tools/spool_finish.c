@@ -114,25 +114,24 @@ static enum ebb_result fade(struct spool *spool, const struct spool_span *span, 
 static enum ebb_result trim(struct spool *spool, struct spool_span *span, struct ebb_error *error)
 {
     struct loud loud;
-    enum ebb_result result = look_for(spool, span, SOUND_TRIM_DB, &loud, error);
+    enum ebb_result result = look_for(spool, span, EBB_TRIM_DB, &loud, error);
     if (result != EBB_OK || loud.end == 0)
-        return result == EBB_OK ? fade(spool, span, 0, SOUND_TRIM_FADE, error) : result;
-    size_t more = (size_t)rint(SOUND_TRIM_FADE * spool_rate(spool));
+        return result == EBB_OK ? fade(spool, span, 0, EBB_TRIM_MARGIN, error) : result;
+    size_t more = (size_t)rint(EBB_TRIM_MARGIN * spool_rate(spool));
     size_t first = loud.first > more ? loud.first - more : 0;
     size_t end = more < span->frames - loud.end ? loud.end + more : span->frames;
     *span = (struct spool_span){span->first + first, end - first, 0};
-    return fade(spool, span, 0, SOUND_TRIM_FADE, error);
+    return fade(spool, span, 0, EBB_TRIM_MARGIN, error);
 }
 
 // As ebb_sound_lead() does.
 static enum ebb_result cut_lead(struct spool *spool, const struct ebb_recipe *recipe, struct spool_span *span,
                                 struct ebb_error *error)
 {
-    const double attack_db = -40;
     double lead = ebb_recipe_number(recipe, "lead");
     size_t keep = (size_t)round(lead * spool_rate(spool));
     struct loud loud;
-    enum ebb_result result = look_for(spool, span, attack_db, &loud, error);
+    enum ebb_result result = look_for(spool, span, EBB_ATTACK_DB, &loud, error);
     if (result != EBB_OK || loud.end == 0 || loud.first <= keep)
         return result;
     size_t cut = loud.first - keep, silence = sound_keeps_length(recipe) ? cut : 0;

@@ -61,8 +61,7 @@ static void drop_front(struct ebb_sound *sound, size_t frames)
 
 void ebb_sound_lead(struct ebb_sound *sound, double lead)
 {
-    const double attack_db = -40;
-    double threshold = ebb_sound_peak(sound) * pow(10, attack_db / 20);
+    double threshold = ebb_sound_peak(sound) * pow(10, EBB_ATTACK_DB / 20);
     size_t attack = 0, keep = (size_t)fmax(round(lead * sound->rate), 0);
     while (attack < sound->frames && quiet(sound, attack, threshold))
         attack++;

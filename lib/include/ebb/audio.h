@@ -191,10 +191,17 @@ EBB_API void ebb_sound_gain(struct ebb_sound *sound, double db);
 // are kept at either end. A silent sound is not changed.
 EBB_API void ebb_sound_trim(struct ebb_sound *sound, double threshold_db, double margin);
 
+// The setting `trim` means these two, in the command and in the elements.
+#define EBB_TRIM_DB (-60.0)
+#define EBB_TRIM_MARGIN 0.005 // seconds
+
 // Cuts what lies in front of the attack, but for `lead` seconds, over which the sound fades in. The attack is
-// where the sound first comes within 40 dB of its peak. Nothing happens where no more than `lead` seconds lie
-// in front of it, and to a silent sound.
+// where the sound first comes within EBB_ATTACK_DB of its peak. Nothing happens where no more than `lead`
+// seconds lie in front of it, and to a silent sound.
 EBB_API void ebb_sound_lead(struct ebb_sound *sound, double lead);
+
+#define EBB_ATTACK_DB (-40.0)
+#define EBB_EVENT_LEAD 0.005 // seconds: the setting `lead` of an event, where it is left open
 
 // Fades with a raised cosine over `in` seconds at the start and `out` seconds at the end, each over the whole
 // sound at most. 0: no fade.
