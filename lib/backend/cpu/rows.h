@@ -57,6 +57,30 @@ INLINE void finish_tile(const struct cpu_row *r, const vec *sum, int first, int 
 #ifdef CPU_NEON
 #include "backend/cpu/neon_rows.h"
 #else
+// finish_tile() where all columns are stored: its loops have constant bounds, so that sums stay in registers.
+INLINE void finish_whole(const struct cpu_row *r, vec *sum, int first, const int pixels, const int vectors)
+{
+    const size_t step = r->out_step, at = (size_t)first * step;
+    if (r->add) {
+        UNROLL
+        for (int i = 0; i < pixels * vectors; i++)
+            sum[i] += load(r->add + i % vectors * LANES);
+    }
+    if (r->residual) {
+        UNROLL
+        for (int i = 0; i < pixels * vectors; i++)
+            sum[i] += load(r->residual + at + (size_t)(i / vectors) * step + i % vectors * LANES);
+    }
+    if (r->scale != 1) {
+        UNROLL
+        for (int i = 0; i < pixels * vectors; i++)
+            sum[i] *= splat(r->scale);
+    }
+    UNROLL
+    for (int i = 0; i < pixels * vectors; i++)
+        store(r->out + at + (size_t)(i / vectors) * step + i % vectors * LANES, sum[i]);
+}
+
 // `number` is that of the panel.
 INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int vectors,
                  const enum ebb_number number)
@@ -82,6 +106,10 @@ INLINE void tile(const struct cpu_row *r, int first, const int pixels, const int
                                                         load_number(b, (size_t)(j * LANES), number));
             }
         }
+    }
+    if (r->columns == vectors * LANES) {
+        finish_whole(r, sum, first, pixels, vectors);
+        return;
     }
     vec done[PIXELS * 32 / LANES]; // a copy, so that `sum` itself needs no place in memory
     UNROLL
