@@ -194,7 +194,8 @@ static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model, 
         return tool_fail(TOOL_FAILED, "%sout of memory", where);
     if (!event)
         return TOOL_OK;
-    return ebb_recipe_set_number(recipe, "lead", EBB_EVENT_LEAD, &error) == EBB_OK ? TOOL_OK : tool_error(&error);
+    return ebb_recipe_set_number(recipe, "lead", EBB_EVENT_LEAD, &error) == EBB_OK ? TOOL_OK
+                                                                                   : tool_error(&error);
 }
 
 int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const char *where)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "audio/fixed_header.h"
+#include "base/byte_order.h"
 
 enum { PCM = 1, FLOAT = 3, ALAW = 6, ULAW = 7, EXTENSIBLE = 0xfffe }; // codings of a WAV
 
@@ -36,10 +37,7 @@ static const struct ebb_container containers[] = {
 
 static uint64_t number(const unsigned char *bytes, size_t count, bool big)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < count; i++)
-        value = value << 8 | bytes[big ? i : count - 1 - i];
-    return value;
+    return big ? ebb_big(bytes, (int)count) : ebb_little(bytes, (int)count);
 }
 
 static const struct ebb_container *recognise(const unsigned char head[12])

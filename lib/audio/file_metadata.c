@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "wav_header.h"
+#include "base/byte_order.h"
 
 void metadata_lose(struct ebb_sound_metadata *metadata, const char *format, ...)
 {
@@ -142,10 +143,10 @@ static bool add_recipe(struct wav_chunks *out, const char *recipe, bool has_comm
 static void forget_loudness(struct wav_chunk *bext)
 {
     enum { VERSION = 346, LOUDNESS = 412, VALUES = 5, UNKNOWN = 0x7fff };
-    if (bext->size < LOUDNESS + 2 * VALUES || wav_get16(bext->body + VERSION) < 2)
+    if (bext->size < LOUDNESS + 2 * VALUES || ebb_little(bext->body + VERSION, 2) < 2)
         return;
     for (int i = 0; i < VALUES; i++)
-        wav_put(bext->body + LOUDNESS + 2 * i, UNKNOWN, 2);
+        ebb_put_little(bext->body + LOUDNESS + 2 * i, UNKNOWN, 2);
 }
 
 bool metadata_to_chunks(const struct ebb_sound_metadata *metadata, const char *recipe, struct wav_chunks *out)

@@ -14,6 +14,7 @@
 #include <ebb/output.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "base/file.h"
 #include "file_encode.h"
 #include "file_metadata.h"
@@ -81,22 +82,22 @@ static void put_float(unsigned char *at, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof(bits));
-    wav_put(at, bits, 4);
+    ebb_put_little(at, bits, 4);
 }
 
 static void put_double(unsigned char *at, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
-    wav_put(at, bits, 8);
+    ebb_put_little(at, bits, 8);
 }
 
 static void put_sample(struct ebb_sound_writer *w, unsigned char *at, double x)
 {
     switch (w->shape.format) {
-    case EBB_WAV_16: wav_put(at, (uint64_t)to_16(x, &w->dither), 2); break;
-    case EBB_WAV_24: wav_put(at, (uint64_t)to_integer(x * 0x1p23, 0x1p23), 3); break;
-    case EBB_WAV_32I: wav_put(at, (uint64_t)to_integer(x * 0x1p31, 0x1p31), 4); break;
+    case EBB_WAV_16: ebb_put_little(at, (uint64_t)to_16(x, &w->dither), 2); break;
+    case EBB_WAV_24: ebb_put_little(at, (uint64_t)to_integer(x * 0x1p23, 0x1p23), 3); break;
+    case EBB_WAV_32I: ebb_put_little(at, (uint64_t)to_integer(x * 0x1p31, 0x1p31), 4); break;
     case EBB_WAV_32F: put_float(at, (float)x); break;
     case EBB_WAV_64F: put_double(at, x); break;
     case EBB_FLAC_16:
@@ -117,7 +118,7 @@ static enum ebb_result write_chunk(struct ebb_sound_writer *w, const struct wav_
 {
     unsigned char head[8];
     memcpy(head, chunk->id, 4);
-    wav_put(head + 4, chunk->size, 4);
+    ebb_put_little(head + 4, chunk->size, 4);
     enum ebb_result result = ebb_output_write(w->output, head, sizeof(head), error);
     return result == EBB_OK
                ? ebb_output_write(w->output, chunk->body, (size_t)chunk->size + (chunk->size & 1), error)
@@ -160,7 +161,7 @@ static enum ebb_result write_head(struct ebb_sound_writer *w, struct ebb_error *
 {
     unsigned char head[WAV_HEAD_MOST], data[8] = "data";
     struct wav_sizes sizes = sizes_for(w, 0);
-    wav_put(data + 4, wav_data_size(&w->shape, &sizes), 4);
+    ebb_put_little(data + 4, wav_data_size(&w->shape, &sizes), 4);
     enum ebb_result result = ebb_output_write(w->output, head, wav_head(&w->shape, &sizes, head), error);
     if (result == EBB_OK)
         result = write_chunks(w, false, error);
@@ -246,7 +247,7 @@ static enum ebb_result write_sizes(const struct ebb_sound_writer *w, struct ebb_
                         (unsigned long long)w->frames, w->expected);
     size_t bytes = wav_head(&w->shape, &sizes, head);
     off_t at = w->start + (off_t)bytes + (off_t)wav_chunks_bytes(&w->chunks, false) + 4;
-    wav_put(data, wav_data_size(&w->shape, &sizes), 4);
+    ebb_put_little(data, wav_data_size(&w->shape, &sizes), 4);
     enum ebb_result result = rewrite(w, head, bytes, w->start, error);
     return result == EBB_OK ? rewrite(w, data, sizeof(data), at, error) : result;
 }

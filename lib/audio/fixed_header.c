@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio/byte_order.h"
+#include "base/byte_order.h"
 
 // Audio Visual Research: 128 bytes, big-endian.
 static bool find_avr(ebb_peek *peek, void *file, uint64_t *data, uint64_t *promised)

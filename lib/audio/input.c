@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audio/byte_order.h"
+#include "base/byte_order.h"
 #include "audio/container.h"
 #include "audio/fixed_header.h"
 #include "audio/mpeg_head.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audio/byte_order.h"
+#include "base/byte_order.h"
 #include "audio/mpeg_head.h"
 #include "base/plain.h"
 #include "file_metadata.h"
@@ -40,7 +40,7 @@ static bool take_foreign(struct ebb_sound_metadata *m, const struct metadata_blo
         return true;
     memcpy(id, chunk, 4);
     *behind = *behind || strcmp(id, "data") == 0;
-    uint32_t size = wav_get32(chunk + 4);
+    uint32_t size = ebb_little(chunk + 4, 4);
     if (metadata_is_of_the_samples(chunk) || strcmp(id, "RIFF") == 0 || strcmp(id, "RF64") == 0 ||
         size > left - 8)
         return true;
@@ -85,7 +85,7 @@ static bool take_flac_blocks(struct ebb_sound_metadata *m, const struct ebb_soun
     bool last = false, behind = false, ok = true;
     for (int i = 0; i < MOST_BLOCKS && ok && !last && ebb_sound_input_look(input, at, head, sizeof(head));
          i++) {
-        size_t size = (size_t)(head[1] << 16 | head[2] << 8 | head[3]);
+        size_t size = ebb_big(head + 1, 3);
         last = head[0] & 0x80;
         ok = take_flac_block(m, input, head[0] & 0x7f, at + sizeof(head), size, &behind);
         at += sizeof(head) + size;
@@ -116,8 +116,8 @@ static bool take_ogg_comments(struct ebb_sound_metadata *m, const struct ebb_sou
 static void take_w64_mask(struct ebb_sound_metadata *m, const struct ebb_sound_input *input, uint64_t at)
 {
     unsigned char format[40];
-    if (ebb_sound_input_look(input, at, format, sizeof(format)) && wav_get16(format) == 0xfffe)
-        m->mask = wav_get32(format + 20);
+    if (ebb_sound_input_look(input, at, format, sizeof(format)) && ebb_little(format, 2) == 0xfffe)
+        m->mask = ebb_little(format + 20, 4);
 }
 
 // A W64 names its chunks by 16 bytes, the first four of which are the letters of a WAV's.
@@ -128,7 +128,7 @@ static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound
     unsigned char head[24];
     for (int i = 0; i < MOST_BLOCKS && ebb_sound_input_look(input, at, head, sizeof(head)); i++) {
         char name[5] = {0};
-        uint64_t size = wav_get64(head + 16);
+        uint64_t size = ebb_little(head + 16, 8);
         memcpy(name, head, 4);
         for (int k = 0; k < 4; k++)
             name[k] = name[k] >= ' ' && name[k] < 0x7f ? name[k] : '?';

@@ -7,6 +7,7 @@
 #include "audio/metadata_tags.h"
 #include "audio/vorbis_order.h"
 #include "wav_header.h"
+#include "base/byte_order.h"
 
 enum {
     MOST_CUES = 10000,
@@ -67,15 +68,15 @@ static bool take_broadcast(struct ebb_sound_metadata *m, SNDFILE *file)
             memcpy(body + 288, b->originator_reference, 32);
             memcpy(body + 320, b->origination_date, 10);
             memcpy(body + 330, b->origination_time, 8);
-            wav_put(body + 338, b->time_reference_low, 4);
-            wav_put(body + 342, b->time_reference_high, 4);
-            wav_put(body + 346, (uint16_t)b->version, 2);
+            ebb_put_little(body + 338, b->time_reference_low, 4);
+            ebb_put_little(body + 342, b->time_reference_high, 4);
+            ebb_put_little(body + 346, (uint16_t)b->version, 2);
             memcpy(body + 348, b->umid, 64);
-            wav_put(body + 412, (uint16_t)b->loudness_value, 2);
-            wav_put(body + 414, (uint16_t)b->loudness_range, 2);
-            wav_put(body + 416, (uint16_t)b->max_true_peak_level, 2);
-            wav_put(body + 418, (uint16_t)b->max_momentary_loudness, 2);
-            wav_put(body + 420, (uint16_t)b->max_shortterm_loudness, 2);
+            ebb_put_little(body + 412, (uint16_t)b->loudness_value, 2);
+            ebb_put_little(body + 414, (uint16_t)b->loudness_range, 2);
+            ebb_put_little(body + 416, (uint16_t)b->max_true_peak_level, 2);
+            ebb_put_little(body + 418, (uint16_t)b->max_momentary_loudness, 2);
+            ebb_put_little(body + 420, (uint16_t)b->max_shortterm_loudness, 2);
             memcpy(body + BEXT_FIXED, b->coding_history, history);
             ok = add(m, "bext", body, BEXT_FIXED + history);
         }
@@ -97,9 +98,9 @@ static bool take_cart(struct ebb_sound_metadata *m, SNDFILE *file)
     bool ok = true;
     if (sf_command(file, SFC_GET_CART_INFO, c, sizeof(*c)) == SF_TRUE) {
         uint32_t text = c->tag_text_size < MOST_TEXT ? c->tag_text_size : MOST_TEXT;
-        wav_put((unsigned char *)&c->level_reference, (uint32_t)c->level_reference, 4);
+        ebb_put_little((unsigned char *)&c->level_reference, (uint32_t)c->level_reference, 4);
         for (int i = 0; i < 8; i++)
-            wav_put((unsigned char *)&c->post_timers[i].value, (uint32_t)c->post_timers[i].value, 4);
+            ebb_put_little((unsigned char *)&c->post_timers[i].value, (uint32_t)c->post_timers[i].value, 4);
         unsigned char *body = calloc(1, CART_FIXED + (size_t)text);
         ok = body != NULL;
         if (ok) {
@@ -117,17 +118,17 @@ static bool take_cart(struct ebb_sound_metadata *m, SNDFILE *file)
 
 static void put_cue(unsigned char *at, const SF_CUE_POINT *cue)
 {
-    wav_put(at, (uint32_t)cue->indx, 4);
-    wav_put(at + 4, cue->sample_offset, 4);
+    ebb_put_little(at, (uint32_t)cue->indx, 4);
+    ebb_put_little(at + 4, cue->sample_offset, 4);
     memcpy(at + 8, "data", 4);
-    wav_put(at + 20, cue->sample_offset, 4);
+    ebb_put_little(at + 20, cue->sample_offset, 4);
 }
 
 static bool add_label(struct wav_chunk *list, const SF_CUE_POINT *cue)
 {
     unsigned char body[4 + sizeof(cue->name) + 1] = {0};
     size_t length = strnlen(cue->name, sizeof(cue->name));
-    wav_put(body, (uint32_t)cue->indx, 4);
+    ebb_put_little(body, (uint32_t)cue->indx, 4);
     memcpy(body + 4, cue->name, length);
     return wav_chunk_append_field(list, "labl", body, (uint32_t)(4 + length + 1));
 }
@@ -137,7 +138,7 @@ static bool add_cues(struct ebb_sound_metadata *m, const SF_CUE_POINT *cues, uin
     struct wav_chunk *marks = wav_chunks_add(&m->chunks, "cue ", NULL, 4 + 24 * count);
     if (!marks)
         return false;
-    wav_put(marks->body, count, 4);
+    ebb_put_little(marks->body, count, 4);
     for (uint32_t i = 0; i < count; i++)
         put_cue(marks->body + 4 + 24 * (size_t)i, cues + i);
     struct wav_chunk *labels = NULL;
@@ -176,17 +177,17 @@ static bool add_loops(struct ebb_sound_metadata *m, const SF_INSTRUMENT *s, int 
 {
     unsigned char body[36 + 16 * 24] = {0};
     uint32_t count = s->loop_count < 0 ? 0 : s->loop_count > 16 ? 16 : (uint32_t)s->loop_count;
-    wav_put(body + 8, (uint64_t)(1e9 / rate), 4);
-    wav_put(body + 12, (unsigned char)s->basenote, 4);
-    wav_put(body + 28, count, 4);
+    ebb_put_little(body + 8, (uint64_t)(1e9 / rate), 4);
+    ebb_put_little(body + 12, (unsigned char)s->basenote, 4);
+    ebb_put_little(body + 28, count, 4);
     for (uint32_t i = 0; i < count; i++) {
         unsigned char *loop = body + 36 + 24 * (size_t)i;
         int mode = s->loops[i].mode;
-        wav_put(loop, i, 4);
-        wav_put(loop + 4, mode == SF_LOOP_ALTERNATING ? 1 : mode == SF_LOOP_BACKWARD ? 2 : 0, 4);
-        wav_put(loop + 8, s->loops[i].start, 4);
-        wav_put(loop + 12, s->loops[i].end > 0 ? s->loops[i].end - 1 : 0, 4); // the last sample played
-        wav_put(loop + 20, s->loops[i].count, 4);
+        ebb_put_little(loop, i, 4);
+        ebb_put_little(loop + 4, mode == SF_LOOP_ALTERNATING ? 1 : mode == SF_LOOP_BACKWARD ? 2 : 0, 4);
+        ebb_put_little(loop + 8, s->loops[i].start, 4);
+        ebb_put_little(loop + 12, s->loops[i].end > 0 ? s->loops[i].end - 1 : 0, 4); // the last sample played
+        ebb_put_little(loop + 20, s->loops[i].count, 4);
     }
     return add(m, "smpl", body, 36 + 24 * count);
 }
@@ -310,8 +311,7 @@ static size_t read_mark(const unsigned char *at, size_t left, SF_CUE_POINT *mark
     size_t length = left > 6 ? at[6] : 0;
     if (left < 7 + length)
         return 0;
-    *mark = (SF_CUE_POINT){.indx = at[0] << 8 | at[1]};
-    mark->sample_offset = (uint32_t)at[2] << 24 | (uint32_t)at[3] << 16 | (uint32_t)at[4] << 8 | at[5];
+    *mark = (SF_CUE_POINT){.indx = (int32_t)ebb_big(at, 2), .sample_offset = (uint32_t)ebb_big(at + 2, 4)};
     memcpy(mark->name, at + 7, length);
     size_t bytes = 7 + length + !(length & 1);
     return bytes < left ? bytes : left;
@@ -326,7 +326,7 @@ static bool take_marks(struct ebb_sound_metadata *m, SF_CHUNK_ITERATOR *at)
         return ok;
     struct wav_chunk chunk = *raw; // taken out of the list again
     m->chunks.count--;
-    uint32_t promised = chunk.size >= 2 ? (uint32_t)(chunk.body[0] << 8 | chunk.body[1]) : 0, count = 0;
+    uint32_t promised = chunk.size >= 2 ? (uint32_t)ebb_big(chunk.body, 2) : 0, count = 0;
     SF_CUE_POINT *marks = calloc(promised ? promised : 1, sizeof(*marks));
     size_t used = 0;
     for (size_t from = 2; marks && count < promised; from += used, count++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "file_metadata.h"
 #include "wav_header.h"
 
@@ -23,7 +24,7 @@ static struct wav_chunk *find_loop(const struct ebb_sound_metadata *m)
     for (size_t i = 0; i < m->chunks.count; i++) {
         struct wav_chunk *chunk = m->chunks.items + i;
         if (memcmp(chunk->id, "smpl", 4) == 0 && chunk->size >= HEAD + LOOP &&
-            wav_get32(chunk->body + 28) > 0)
+            ebb_little(chunk->body + 28, 4) > 0)
             return chunk;
     }
     return NULL;
@@ -51,11 +52,11 @@ enum ebb_result ebb_sound_metadata_set_loop(struct ebb_sound_metadata *metadata,
         return ebb_fail(error, EBB_INVALID,
                         "a loop of frames %llu to %llu at %d Hz: a WAV can say 0 to %u, the end last",
                         (unsigned long long)first, (unsigned long long)end, rate, UINT32_MAX);
-    wav_put(body + 8, (uint64_t)(1e9 / rate + 0.5), 4); // nanoseconds of a sample
-    wav_put(body + 12, MIDDLE_C, 4);
-    wav_put(body + 28, 1, 4);
-    wav_put(body + HEAD + 8, first, 4);
-    wav_put(body + HEAD + 12, end - 1, 4); // the last sample that is played; how often is 0, for ever
+    ebb_put_little(body + 8, (uint64_t)(1e9 / rate + 0.5), 4); // nanoseconds of a sample
+    ebb_put_little(body + 12, MIDDLE_C, 4);
+    ebb_put_little(body + 28, 1, 4);
+    ebb_put_little(body + HEAD + 8, first, 4);
+    ebb_put_little(body + HEAD + 12, end - 1, 4); // the last sample that is played; how often is 0, for ever
     drop_loops(metadata);
     struct wav_chunk *chunk = wav_chunks_add(&metadata->chunks, "smpl", body, sizeof(body));
     if (!chunk)
@@ -69,7 +70,7 @@ bool ebb_sound_metadata_loop(const struct ebb_sound_metadata *metadata, uint64_t
     const struct wav_chunk *chunk = find_loop(metadata);
     if (!chunk)
         return false;
-    *first = wav_get32(chunk->body + HEAD + 8);
-    *end = (uint64_t)wav_get32(chunk->body + HEAD + 12) + 1;
+    *first = ebb_little(chunk->body + HEAD + 8, 4);
+    *end = (uint64_t)ebb_little(chunk->body + HEAD + 12, 4) + 1;
     return *end > *first;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "file_metadata.h"
 
 enum { MOST_CHUNKS = 4096 }; // looked at; a file of empty chunks shall not hold anyone up
@@ -58,15 +59,16 @@ static bool is_name(const unsigned char *id)
 static void take_format(struct ebb_sound_metadata *m, const struct riff_walk *w, uint32_t size)
 {
     unsigned char format[40];
-    if (size >= sizeof(format) && read_at(w, w->at, format, sizeof(format)) && wav_get16(format) == 0xfffe)
-        m->mask = wav_get32(format + 20);
+    if (size >= sizeof(format) && read_at(w, w->at, format, sizeof(format)) &&
+        ebb_little(format, 2) == 0xfffe)
+        m->mask = ebb_little(format + 20, 4);
 }
 
 static void take_ds64(struct riff_walk *w, uint32_t size)
 {
     unsigned char sizes[16];
     if (size >= sizeof(sizes) && read_at(w, w->at, sizes, sizeof(sizes)))
-        w->data_size = wav_get64(sizes + 8);
+        w->data_size = ebb_little(sizes + 8, 8);
 }
 
 static bool take_recipe(struct ebb_sound_metadata *m, const struct riff_walk *w, uint32_t size)
@@ -148,7 +150,7 @@ bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_so
             break;
         }
         w.at += sizeof(head);
-        ok = take(metadata, &w, head, wav_get32(head + 4));
+        ok = take(metadata, &w, head, ebb_little(head + 4, 4));
     }
     return ok;
 }

@@ -4,19 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "base/plain.h"
 #include "file_metadata.h"
 
 // Adds to a 32-bit position; one that would pass the end of its number stays there.
 static void move32(unsigned char *at, uint64_t frames)
 {
-    uint64_t moved = wav_get32(at) + frames;
-    wav_put(at, moved < frames || moved > UINT32_MAX ? UINT32_MAX : moved, 4);
+    uint64_t moved = ebb_little(at, 4) + frames;
+    ebb_put_little(at, moved < frames || moved > UINT32_MAX ? UINT32_MAX : moved, 4);
 }
 
 static void move_cues(struct wav_chunk *chunk, uint64_t frames)
 {
-    uint32_t count = chunk->size >= 4 ? wav_get32(chunk->body) : 0;
+    uint32_t count = chunk->size >= 4 ? ebb_little(chunk->body, 4) : 0;
     for (uint32_t i = 0; i < count && 4 + 24 * ((size_t)i + 1) <= chunk->size; i++) {
         unsigned char *cue = chunk->body + 4 + 24 * (size_t)i;
         move32(cue + 4, frames);  // in the order of play
@@ -26,7 +27,7 @@ static void move_cues(struct wav_chunk *chunk, uint64_t frames)
 
 static void move_loops(struct wav_chunk *chunk, uint64_t frames)
 {
-    uint32_t count = chunk->size >= 36 ? wav_get32(chunk->body + 28) : 0;
+    uint32_t count = chunk->size >= 36 ? ebb_little(chunk->body + 28, 4) : 0;
     for (uint32_t i = 0; i < count && 36 + 24 * ((size_t)i + 1) <= chunk->size; i++) {
         unsigned char *loop = chunk->body + 36 + 24 * (size_t)i;
         move32(loop + 8, frames);  // first sample
@@ -45,7 +46,7 @@ static uint64_t earlier(struct ebb_sound_metadata *m, uint64_t time, uint64_t fr
 static void move_broadcast(struct ebb_sound_metadata *m, struct wav_chunk *chunk, uint64_t frames)
 {
     if (chunk->size >= 346)
-        wav_put(chunk->body + 338, earlier(m, wav_get64(chunk->body + 338), frames), 8);
+        ebb_put_little(chunk->body + 338, earlier(m, ebb_little(chunk->body + 338, 8), frames), 8);
 }
 
 // ---- iXML ----
@@ -122,7 +123,7 @@ static void move_timers(struct wav_chunk *chunk, uint64_t frames)
     enum { TIMERS = 684, COUNT = 8, EACH = 8 };
     for (size_t i = 0; i < COUNT && TIMERS + EACH * (i + 1) <= chunk->size; i++) {
         unsigned char *timer = chunk->body + TIMERS + EACH * i;
-        if (wav_get32(timer) != 0)
+        if (ebb_little(timer, 4) != 0)
             move32(timer + 4, frames);
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "base/plain.h"
 #include "file_metadata.h"
 
@@ -114,7 +115,7 @@ static bool take_comment(struct ebb_sound_metadata *m, const struct comment *c)
 // The next text behind its length; false: there is none.
 static bool next_text(const unsigned char **at, size_t *left, struct comment *c)
 {
-    uint32_t size = *left >= 4 ? wav_get32(*at) : 0;
+    uint32_t size = *left >= 4 ? ebb_little(*at, 4) : 0;
     if (*left < 4 || size > *left - 4)
         return false;
     *c = (struct comment){(const char *)*at + 4, size, 0};
@@ -132,7 +133,7 @@ bool metadata_from_vorbis(struct ebb_sound_metadata *metadata, const unsigned ch
     struct comment c;
     if (!next_text(&bytes, &size, &c) || size < 4) // the encoder's name
         return true;
-    uint32_t count = wav_get32(bytes);
+    uint32_t count = ebb_little(bytes, 4);
     bool ok = true;
     bytes += 4;
     size -= 4;

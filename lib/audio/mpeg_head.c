@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "audio/byte_order.h"
+#include "base/byte_order.h"
 
 enum {
     FRAME_HEAD = 4,

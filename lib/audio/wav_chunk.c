@@ -4,26 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t wav_get16(const unsigned char *at)
-{
-    return at[0] | (uint32_t)at[1] << 8;
-}
-
-uint32_t wav_get32(const unsigned char *at)
-{
-    return wav_get16(at) | wav_get16(at + 2) << 16;
-}
-
-uint64_t wav_get64(const unsigned char *at)
-{
-    return wav_get32(at) | (uint64_t)wav_get32(at + 4) << 32;
-}
-
-void wav_put(unsigned char *at, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++)
-        at[i] = (unsigned char)(value >> (8 * i));
-}
+#include "base/byte_order.h"
 
 struct wav_chunk *wav_chunks_add(struct wav_chunks *list, const char *id, const void *body, uint32_t size)
 {
@@ -84,7 +65,7 @@ bool wav_chunk_append_field(struct wav_chunk *chunk, const char *id, const void 
 {
     unsigned char head[8];
     memcpy(head, id, 4);
-    wav_put(head + 4, size, 4);
+    ebb_put_little(head + 4, size, 4);
     return append(chunk, head, sizeof(head)) && append(chunk, body, size);
 }
 
@@ -99,7 +80,7 @@ bool wav_chunk_next_field(const struct wav_chunk *list, size_t *at, struct wav_f
     if (begin + 8 > list->size)
         return false;
     const unsigned char *head = list->body + begin;
-    uint32_t size = wav_get32(head + 4);
+    uint32_t size = ebb_little(head + 4, 4);
     if (size > list->size - begin - 8)
         return false; // a size that lies ends the list
     *field = (struct wav_field){head, head + 8, size};

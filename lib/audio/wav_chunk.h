@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Chunks of a RIFF file, as a list that owns its bytes, and the little-endian numbers in them.
+// Chunks of a RIFF file, as a list that owns its bytes.
 #ifndef EBB_AUDIO_WAV_CHUNK_H
 #define EBB_AUDIO_WAV_CHUNK_H
 
@@ -39,10 +39,5 @@ bool wav_chunk_next_field(const struct wav_chunk *list, size_t *at, struct wav_f
 
 // Bytes of all chunks on this side of the samples, headers and padding with them.
 uint64_t wav_chunks_bytes(const struct wav_chunks *list, bool behind);
-
-uint32_t wav_get16(const unsigned char *at);
-uint32_t wav_get32(const unsigned char *at);
-uint64_t wav_get64(const unsigned char *at);
-void wav_put(unsigned char *at, uint64_t value, int bytes);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "wav_chunk.h"
+#include "base/byte_order.h"
 
 enum {
     PCM = 1,
@@ -33,7 +34,7 @@ uint32_t wav_default_mask(int channels)
 static unsigned char *chunk_head(unsigned char *at, const char *id, uint32_t size)
 {
     memcpy(at, id, 4);
-    wav_put(at + 4, size, 4);
+    ebb_put_little(at + 4, size, 4);
     return at + 8;
 }
 
@@ -59,19 +60,19 @@ static unsigned char *put_format(unsigned char *at, const struct wav_shape *s)
     uint32_t tag = (uint32_t)formats[s->format].tag;
 
     at = chunk_head(at, "fmt ", format_size(s));
-    wav_put(at, extensible ? EXTENSIBLE : tag, 2);
-    wav_put(at + 2, (uint32_t)s->channels, 2);
-    wav_put(at + 4, (uint32_t)s->rate, 4);
-    wav_put(at + 8, (uint64_t)s->rate * frame, 4);
-    wav_put(at + 12, frame, 2);
-    wav_put(at + 14, bytes * 8, 2);
+    ebb_put_little(at, extensible ? EXTENSIBLE : tag, 2);
+    ebb_put_little(at + 2, (uint32_t)s->channels, 2);
+    ebb_put_little(at + 4, (uint32_t)s->rate, 4);
+    ebb_put_little(at + 8, (uint64_t)s->rate * frame, 4);
+    ebb_put_little(at + 12, frame, 2);
+    ebb_put_little(at + 14, bytes * 8, 2);
     if (tag != PCM || extensible)
-        wav_put(at + 16, extensible ? 22 : 0, 2);
+        ebb_put_little(at + 16, extensible ? 22 : 0, 2);
     if (!extensible)
         return at + format_size(s);
-    wav_put(at + 18, bytes * 8, 2);
-    wav_put(at + 20, s->mask, 4);
-    wav_put(at + 24, tag, 2);
+    ebb_put_little(at + 18, bytes * 8, 2);
+    ebb_put_little(at + 20, s->mask, 4);
+    ebb_put_little(at + 24, tag, 2);
     memcpy(at + 26, guid, sizeof(guid));
     return at + 40;
 }
@@ -79,10 +80,10 @@ static unsigned char *put_format(unsigned char *at, const struct wav_shape *s)
 static unsigned char *put_ds64(unsigned char *at, uint64_t riff, uint64_t data, uint64_t frames)
 {
     at = chunk_head(at, "ds64", DS64_SIZE);
-    wav_put(at, riff, 8);
-    wav_put(at + 8, data, 8);
-    wav_put(at + 16, frames, 8);
-    wav_put(at + 24, 0, 4);
+    ebb_put_little(at, riff, 8);
+    ebb_put_little(at + 8, data, 8);
+    ebb_put_little(at + 16, frames, 8);
+    ebb_put_little(at + 24, 0, 4);
     return at + DS64_SIZE;
 }
 
@@ -130,7 +131,7 @@ size_t wav_head(const struct wav_shape *shape, const struct wav_sizes *sizes,
     }
     if (formats[shape->format].tag == IEEE_FLOAT) {
         at = chunk_head(at, "fact", 4);
-        wav_put(at, open ? UINT32_MAX : frames, 4);
+        ebb_put_little(at, open ? UINT32_MAX : frames, 4);
         at += 4;
     }
     return (size_t)(at - out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "base/file.h"
 
 // A loaded file. Its header is a Python dictionary that NumPy writes in one fixed form.
@@ -21,11 +22,10 @@ static enum ebb_result find_header(struct npy_file *f, struct ebb_error *error)
     const unsigned char *start = (const unsigned char *)f->data;
     if (f->size < 12 || memcmp(start, "\x93NUMPY", 6) != 0)
         return ebb_fail(error, EBB_WRONG_TYPE, "%s: not a .npy file", f->path);
-    size_t width = start[6] == 1 ? 2 : 4, length = 0;
+    size_t width = start[6] == 1 ? 2 : 4;
     if (start[6] < 1 || start[6] > 3)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: version %d of .npy, expected 1 to 3", f->path, start[6]);
-    for (size_t i = width; i-- > 0;)
-        length = length << 8 | start[8 + i];
+    size_t length = ebb_little(start + 8, (int)width);
     f->header = 8 + width;
     if (length == 0 || length > f->size - f->header)
         return ebb_fail(error, EBB_CORRUPT, "%s: its header is cut short", f->path);

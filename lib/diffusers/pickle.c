@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 
 enum { MOST_VALUES = 1 << 20 };
 
@@ -616,7 +617,6 @@ static void step(struct pickle_machine *m)
 {
     unsigned char code = m->data[m->at++];
     const struct opcode *opcode = &opcodes[code];
-    uint64_t number = 0;
     if (code == 'c') {
         op_global(m);
         return;
@@ -631,8 +631,7 @@ static void step(struct pickle_machine *m)
         fail(m, EBB_CORRUPT, "it ends early");
         return;
     }
-    for (int i = opcode->bytes - 1; i >= 0; i--)
-        number = number << 8 | m->data[m->at + (size_t)i];
+    uint64_t number = ebb_little(m->data + m->at, opcode->bytes);
     m->at += (size_t)opcode->bytes;
     if (opcode->text && number > m->size - m->at) {
         fail(m, EBB_CORRUPT, "it ends early");

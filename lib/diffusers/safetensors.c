@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -147,15 +148,14 @@ static enum ebb_result check_places(const struct ebb_tensor_file *file, struct e
 enum ebb_result ebb_safetensors_read(struct ebb_tensor_file *file, int fd, struct ebb_error *error)
 {
     uint8_t head[8];
-    uint64_t size = 0, total = (uint64_t)file->info.st_size;
+    uint64_t total = (uint64_t)file->info.st_size;
     if (total < sizeof(head))
         return ebb_fail(error, EBB_CORRUPT, "%s: %llu bytes, too short for a safetensors file", file->path,
                         (unsigned long long)total);
     enum ebb_result result = ebb_file_read(fd, head, sizeof(head), file->path, error);
     if (result != EBB_OK)
         return result;
-    for (int i = 7; i >= 0; i--)
-        size = size << 8 | head[i];
+    uint64_t size = ebb_little(head, sizeof(head));
     if (size > total - sizeof(head) || size > MAX_HEADER)
         return ebb_fail(error, EBB_CORRUPT,
                         "%s: a header of %llu bytes in a file of %llu: cut short, or not safetensors",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "base/file.h"
 
 enum {
@@ -24,14 +25,6 @@ enum {
 };
 static const uint32_t END_SIGN = 0x06054b50, LOCATOR_SIGN = 0x07064b50, END64_SIGN = 0x06064b50,
                       ROW_SIGN = 0x02014b50, LOCAL_SIGN = 0x04034b50, IN_ZIP64 = 0xffffffff;
-
-static uint64_t number(const unsigned char *p, int bytes)
-{
-    uint64_t value = 0;
-    for (int i = bytes - 1; i >= 0; i--)
-        value = value << 8 | p[i];
-    return value;
-}
 
 static enum ebb_result read_at(int fd, uint64_t at, void *data, size_t size, const char *path,
                                struct ebb_error *error)
@@ -52,7 +45,8 @@ struct zip_list {
 static long find_end(const unsigned char *tail, size_t size)
 {
     for (long i = (long)size - END_SIZE; i >= 0; i--)
-        if (number(tail + i, 4) == END_SIGN && number(tail + i + 20, 2) == size - (size_t)i - END_SIZE)
+        if (ebb_little(tail + i, 4) == END_SIGN &&
+            ebb_little(tail + i + 20, 2) == size - (size_t)i - END_SIZE)
             return i;
     return -1;
 }
@@ -64,18 +58,18 @@ static enum ebb_result read_zip64(int fd, uint64_t end, struct zip_list *place, 
     if (end < LOCATOR_SIZE)
         return ebb_fail(error, EBB_CORRUPT, "%s: a zip64 without its records", path);
     enum ebb_result result = read_at(fd, end - LOCATOR_SIZE, locator, sizeof(locator), path, error);
-    uint64_t at = number(locator + 8, 8);
-    if (result == EBB_OK && (number(locator, 4) != LOCATOR_SIGN || at > end - LOCATOR_SIZE ||
+    uint64_t at = ebb_little(locator + 8, 8);
+    if (result == EBB_OK && (ebb_little(locator, 4) != LOCATOR_SIGN || at > end - LOCATOR_SIZE ||
                              end - LOCATOR_SIZE - at < END64_SIZE))
         result = ebb_fail(error, EBB_CORRUPT, "%s: a zip64 without its records", path);
     if (result == EBB_OK)
         result = read_at(fd, at, record, sizeof(record), path, error);
-    if (result == EBB_OK && number(record, 4) != END64_SIGN)
+    if (result == EBB_OK && ebb_little(record, 4) != END64_SIGN)
         result = ebb_fail(error, EBB_CORRUPT, "%s: a zip64 without its records", path);
     if (result == EBB_OK)
-        *place = (struct zip_list){.count = number(record + 32, 8),
-                                   .size = number(record + 40, 8),
-                                   .at = number(record + 48, 8),
+        *place = (struct zip_list){.count = ebb_little(record + 32, 8),
+                                   .size = ebb_little(record + 40, 8),
+                                   .at = ebb_little(record + 48, 8),
                                    .end = at};
     return result;
 }
@@ -93,9 +87,9 @@ static enum ebb_result find_list(int fd, uint64_t size, struct zip_list *place, 
         result = ebb_fail(error, EBB_CORRUPT, "%s: not a whole zip file: cut short, or something else", path);
     if (result == EBB_OK) {
         const unsigned char *end = tail + at;
-        *place = (struct zip_list){.count = number(end + 10, 2),
-                                   .size = number(end + 12, 4),
-                                   .at = number(end + 16, 4),
+        *place = (struct zip_list){.count = ebb_little(end + 10, 2),
+                                   .size = ebb_little(end + 12, 4),
+                                   .at = ebb_little(end + 16, 4),
                                    .end = size - length + (uint64_t)at};
         if (place->at == IN_ZIP64 || place->size == IN_ZIP64 || place->count == 0xffff)
             result = read_zip64(fd, place->end, place, path, error);
@@ -118,16 +112,16 @@ static enum ebb_result find_list(int fd, uint64_t size, struct zip_list *place, 
 static bool read_extra(const unsigned char *extra, size_t length, uint64_t *values[3])
 {
     while (length >= 4) {
-        size_t size = number(extra + 2, 2);
+        size_t size = ebb_little(extra + 2, 2);
         if (size > length - 4)
             return false;
         const unsigned char *p = extra + 4;
-        for (int i = 0; number(extra, 2) == 1 && i < 3; i++) {
+        for (int i = 0; ebb_little(extra, 2) == 1 && i < 3; i++) {
             if (*values[i] != IN_ZIP64)
                 continue;
             if (p + 8 > extra + 4 + size)
                 return false;
-            *values[i] = number(p, 8);
+            *values[i] = ebb_little(p, 8);
             p += 8;
         }
         extra += 4 + size;
@@ -157,14 +151,15 @@ static enum ebb_result read_row(const struct ebb_zip *zip, const unsigned char *
                                 struct ebb_zip_entry *entry, size_t *length, const char *path,
                                 struct ebb_error *error)
 {
-    size_t name = left >= ROW_SIZE ? number(row + 28, 2) : 0,
-           extra = left >= ROW_SIZE ? number(row + 30, 2) : 0;
-    *length = ROW_SIZE + name + extra + (left >= ROW_SIZE ? number(row + 32, 2) : 0);
-    if (left < ROW_SIZE || *length > left || number(row, 4) != ROW_SIGN)
+    size_t name = left >= ROW_SIZE ? ebb_little(row + 28, 2) : 0,
+           extra = left >= ROW_SIZE ? ebb_little(row + 30, 2) : 0;
+    *length = ROW_SIZE + name + extra + (left >= ROW_SIZE ? ebb_little(row + 32, 2) : 0);
+    if (left < ROW_SIZE || *length > left || ebb_little(row, 4) != ROW_SIGN)
         return ebb_fail(error, EBB_CORRUPT, "%s: the zip's list is damaged", path);
 
-    uint64_t packed = number(row + 20, 4), size = number(row + 24, 4), header = number(row + 42, 4);
-    unsigned flags = (unsigned)number(row + 8, 2), method = (unsigned)number(row + 10, 2);
+    uint64_t packed = ebb_little(row + 20, 4), size = ebb_little(row + 24, 4),
+             header = ebb_little(row + 42, 4);
+    unsigned flags = (unsigned)ebb_little(row + 8, 2), method = (unsigned)ebb_little(row + 10, 2);
     *entry = (struct ebb_zip_entry){.name = (const char *)row + ROW_SIZE, .name_length = (uint16_t)name};
     if (!read_extra(row + ROW_SIZE + name, extra, (uint64_t *[3]){&size, &packed, &header}))
         return refuse(entry, path, "has damaged extra fields", error);
@@ -261,15 +256,15 @@ enum ebb_result ebb_zip_locate(const struct ebb_zip *zip, const struct ebb_zip_e
     enum ebb_result result = read_at(fd, entry->header, header, sizeof(header), path, error);
     if (result != EBB_OK)
         return result;
-    if (number(header, 4) != LOCAL_SIGN)
+    if (ebb_little(header, 4) != LOCAL_SIGN)
         return refuse(entry, path, "has no header of its own", error);
-    if (number(header + 8, 2) != 0)
+    if (ebb_little(header + 8, 2) != 0)
         return refuse(entry, path, "is compressed, expected one that is stored as it is", error);
-    uint64_t size = number(header + 22, 4);
-    bool follow = number(header + 6, 2) & SIZES_FOLLOW;
+    uint64_t size = ebb_little(header + 22, 4);
+    bool follow = ebb_little(header + 6, 2) & SIZES_FOLLOW;
     if (size != entry->size && size != IN_ZIP64 && !(follow && size == 0))
         return refuse(entry, path, "has another size in its own header than in the zip's list", error);
-    *begin = entry->header + LOCAL_SIZE + number(header + 26, 2) + number(header + 28, 2);
+    *begin = entry->header + LOCAL_SIZE + ebb_little(header + 26, 2) + ebb_little(header + 28, 2);
     if (*begin > zip->list_at || entry->size > zip->list_at - *begin)
         return refuse(entry, path, "would reach beyond the file", error);
     return EBB_OK;

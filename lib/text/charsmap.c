@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/byte_order.h"
 
 struct ebb_charsmap {
     uint32_t *unit; // of the double array
@@ -13,16 +14,11 @@ struct ebb_charsmap {
     size_t size;
 };
 
-static uint32_t number_at(const unsigned char *at) // little endian
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 struct ebb_charsmap *ebb_charsmap_create(const void *data, size_t size, struct ebb_error *error)
 {
     enum { HEAD = 4, UNIT = 4 };
     const unsigned char *at = data;
-    size_t array = size >= HEAD ? number_at(at) : 0;
+    size_t array = size >= HEAD ? ebb_little(at, HEAD) : 0;
     if (array < UNIT || array % UNIT || array > size - HEAD) {
         ebb_fail(error, EBB_CORRUPT, "a map of characters of %zu bytes says that %zu of them are its array",
                  size, array);
@@ -45,7 +41,7 @@ struct ebb_charsmap *ebb_charsmap_create(const void *data, size_t size, struct e
         return NULL;
     }
     for (size_t i = 0; i < map->units; i++)
-        map->unit[i] = number_at(at + HEAD + UNIT * i);
+        map->unit[i] = (uint32_t)ebb_little(at + HEAD + UNIT * i, UNIT);
     memcpy(map->text, at + HEAD + array, map->size);
     return map;
 }

@@ -7,6 +7,7 @@
 #include "audio/vorbis_order.h"
 #include "audio/wav_chunk.h"
 #include "audio/wav_header.h"
+#include "base/byte_order.h"
 #include "waves.h"
 #include "test.h"
 
@@ -49,7 +50,7 @@ static void add(struct bytes *b, const void *more, size_t count)
 static void add_number(struct bytes *b, uint64_t value, int bytes)
 {
     unsigned char number[8];
-    wav_put(number, value, bytes);
+    ebb_put_little(number, value, bytes);
     add(b, number, (size_t)bytes);
 }
 
@@ -87,7 +88,7 @@ static void add_extensible(struct bytes *b, int channels, uint32_t mask)
 static void write_riff(const char *path, const struct bytes *chunks)
 {
     unsigned char head[12 + 1] = "RIFF....WAVE";
-    wav_put(head + 4, 4 + chunks->count, 4);
+    ebb_put_little(head + 4, 4 + chunks->count, 4);
     FILE *file = fopen(path, "wb");
     REQUIRE(file && fwrite(head, 1, 12, file) == 12 &&
             fwrite(chunks->at, 1, chunks->count, file) == chunks->count);
@@ -123,7 +124,7 @@ static const unsigned char *find(const struct bytes *file, const char *id, int n
 {
     *size = 0;
     for (size_t at = 12; at + 8 <= file->count;) {
-        *size = wav_get32(file->at + at + 4);
+        *size = ebb_little(file->at + at + 4, 4);
         if (memcmp(file->at + at, id, 4) == 0 && nth-- == 0)
             return file->at + at + 8;
         at += 8 + *size + (*size & 1);
@@ -184,26 +185,26 @@ static void make_bext(unsigned char bext[619])
 {
     memset(bext, 0, 619);
     strcpy((char *)bext, "Scene 12 take 3");
-    wav_put(bext + 338, 1728000000, 8);
+    ebb_put_little(bext + 338, 1728000000, 8);
     memcpy(bext + 602, "A=PCM,F=48000,W=16", 17); // an odd size
 }
 
 static void make_cue(unsigned char cue[28])
 {
     memset(cue, 0, 28);
-    wav_put(cue, 1, 4);
-    wav_put(cue + 4, 1, 4);
-    wav_put(cue + 8, 480, 4);
+    ebb_put_little(cue, 1, 4);
+    ebb_put_little(cue + 4, 1, 4);
+    ebb_put_little(cue + 8, 480, 4);
     memcpy(cue + 12, "data", 4);
-    wav_put(cue + 24, 480, 4);
+    ebb_put_little(cue + 24, 480, 4);
 }
 
 static void make_smpl(unsigned char smpl[60])
 {
     memset(smpl, 0, 60);
-    wav_put(smpl + 28, 1, 4);
-    wav_put(smpl + 44, 100, 4);
-    wav_put(smpl + 48, 900, 4);
+    ebb_put_little(smpl + 28, 1, 4);
+    ebb_put_little(smpl + 44, 100, 4);
+    ebb_put_little(smpl + 48, 900, 4);
 }
 
 static void write_full(const char *path)
@@ -246,7 +247,8 @@ TEST(chunks_stay_as_they_are_on_their_side_of_the_samples)
     pass_on(in_folder("full.wav"), in_folder("again.wav"), 0, NULL, lost);
     REQUIRE_STRING(lost, "");
     struct bytes out = read_file(in_folder("again.wav"));
-    REQUIRE(memcmp(out.at, "RIFF", 4) == 0 && wav_get32(out.at + 4) == out.count - 8 && out.count % 2 == 0);
+    REQUIRE(memcmp(out.at, "RIFF", 4) == 0 && ebb_little(out.at + 4, 4) == out.count - 8 &&
+            out.count % 2 == 0);
     require_chunk(&out, "bext", bext, sizeof(bext));
     require_chunk(&out, "iXML", xml, sizeof(xml) - 1);
     require_chunk(&out, "data", tone, sizeof(tone));
@@ -273,9 +275,9 @@ TEST(times_move_with_the_samples)
     REQUIRE_STRING(lost, "");
     struct bytes out = read_file(in_folder("later.wav"));
     const unsigned char *cue = find(&out, "cue ", 0, &size), *smpl = find(&out, "smpl", 0, &size);
-    REQUIRE(wav_get32(cue + 8) == 24480 && wav_get32(cue + 24) == 24480);
-    REQUIRE(wav_get32(smpl + 44) == 24100 && wav_get32(smpl + 48) == 24900);
-    REQUIRE(wav_get64(find(&out, "bext", 0, &size) + 338) == 1728000000 - 24000);
+    REQUIRE(ebb_little(cue + 8, 4) == 24480 && ebb_little(cue + 24, 4) == 24480);
+    REQUIRE(ebb_little(smpl + 44, 4) == 24100 && ebb_little(smpl + 48, 4) == 24900);
+    REQUIRE(ebb_little(find(&out, "bext", 0, &size) + 338, 8) == 1728000000 - 24000);
     const unsigned char *text = find(&out, "iXML", 0, &size);
     REQUIRE(memmem(text, size, "LO>1727976000</", 15) && memmem(text, size, "HI>0</", 6));
     free(out.at);
@@ -288,7 +290,7 @@ TEST(a_time_of_the_day_before_is_said_to_be_lost)
     char lost[512];
     size_t size;
     make_bext(bext);
-    wav_put(bext + 338, 100, 8);
+    ebb_put_little(bext + 338, 100, 8);
     add_chunk(&b, "bext", bext, sizeof(bext));
     add_format(&b, 1, 16);
     add_chunk(&b, "data", tone, sizeof(tone));
@@ -296,7 +298,7 @@ TEST(a_time_of_the_day_before_is_said_to_be_lost)
     pass_on(in_folder("early.wav"), in_folder("earlier.wav"), 200, NULL, lost);
     REQUIRE(strstr(lost, "time reference"));
     struct bytes out = read_file(in_folder("earlier.wav"));
-    REQUIRE(wav_get64(find(&out, "bext", 0, &size) + 338) == 0);
+    REQUIRE(ebb_little(find(&out, "bext", 0, &size) + 338, 8) == 0);
     free(out.at);
 }
 
@@ -307,10 +309,11 @@ TEST(the_loudness_of_the_old_sound_is_forgotten)
         struct bytes b = {0};
         char lost[512];
         make_bext(bext);
-        wav_put(bext + 346, version, 2);
+        ebb_put_little(bext + 346, version, 2);
         for (int i = 0; i < 5; i++)
-            wav_put(bext + 412 + 2 * i, (uint64_t)(100 + i), 2); // in version 1 these bytes mean nothing
-        wav_put(bext + 422, 77, 2);                              // behind them
+            ebb_put_little(bext + 412 + 2 * i, (uint64_t)(100 + i), 2); // in version 1 these bytes mean
+                                                                        // nothing
+        ebb_put_little(bext + 422, 77, 2);                              // behind them
         add_chunk(&b, "bext", bext, sizeof(bext));
         add_format(&b, 1, 16);
         add_chunk(&b, "data", tone, sizeof(tone));
@@ -318,7 +321,7 @@ TEST(the_loudness_of_the_old_sound_is_forgotten)
         pass_on(in_folder("loud.wav"), in_folder("other.wav"), 0, NULL, lost);
         struct bytes out = read_file(in_folder("other.wav"));
         for (int i = 0; i < 5 && version == 2; i++)
-            wav_put(bext + 412 + 2 * i, 0x7fff, 2);
+            ebb_put_little(bext + 412 + 2 * i, 0x7fff, 2);
         require_chunk(&out, "bext", bext, sizeof(bext));
         free(out.at);
     }
@@ -372,7 +375,7 @@ static uint32_t mask_in(const struct bytes *file)
 {
     size_t size;
     const unsigned char *format = find(file, "fmt ", 0, &size);
-    return size == 40 ? wav_get32(format + 20) : 0xffffffff;
+    return size == 40 ? ebb_little(format + 20, 4) : 0xffffffff;
 }
 
 TEST(places_of_channels_stay)
@@ -809,14 +812,14 @@ TEST(one_and_two_channels_are_plain_and_nothing_stands_before_their_format)
             REQUIRE(memcmp(out.at + 12, "fmt ", 4) == 0 && !find(&out, "JUNK", 0, &size));
             const unsigned char *f = find(&out, "fmt ", 0, &size);
             REQUIRE(size == (channels > 2 ? 40 : tags[format] == 1 ? 16 : 18));
-            REQUIRE(size == 16 || wav_get16(f + 16) == size - 18);
-            REQUIRE((int)wav_get16(f) == (channels < 3 ? tags[format] : 0xfffe) &&
-                    (int)wav_get16(f + 2) == channels);
+            REQUIRE(size == 16 || ebb_little(f + 16, 2) == size - 18);
+            REQUIRE((int)ebb_little(f, 2) == (channels < 3 ? tags[format] : 0xfffe) &&
+                    (int)ebb_little(f + 2, 2) == channels);
             size_t frame = wav_sample_bytes((enum ebb_wav_format)format) * (size_t)channels;
-            REQUIRE(wav_get32(f + 4) == 44100 && wav_get32(f + 8) == 44100 * frame &&
-                    wav_get16(f + 12) == frame);
+            REQUIRE(ebb_little(f + 4, 4) == 44100 && ebb_little(f + 8, 4) == 44100 * frame &&
+                    ebb_little(f + 12, 2) == frame);
             REQUIRE(find(&out, "data", 0, &size) && size == 101 * frame);
-            REQUIRE(wav_get32(out.at + 4) == out.count - 8 && out.count % 2 == 0);
+            REQUIRE(ebb_little(out.at + 4, 4) == out.count - 8 && out.count % 2 == 0);
             free(out.at);
         }
 }
@@ -840,10 +843,10 @@ TEST(what_may_become_long_has_room_for_it)
     struct wav_sizes none = {0}, large = {.data = UINT64_C(5000000000), .chunks = 100};
     size_t bytes = wav_head(&shape, &none, before);
     REQUIRE(wav_is_long(&shape, &large) && wav_head(&shape, &large, after) == bytes);
-    REQUIRE(memcmp(after, "RF64\xff\xff\xff\xffWAVEds64", 16) == 0 && wav_get32(after + 16) == 28);
-    REQUIRE(wav_get64(after + 20) == bytes - 8 + 100 + 8 + UINT64_C(5000000000) &&
-            wav_get64(after + 28) == UINT64_C(5000000000));
-    REQUIRE(wav_get64(after + 36) == UINT64_C(5000000000) / 8 && memcmp(after + 48, "fmt ", 4) == 0);
+    REQUIRE(memcmp(after, "RF64\xff\xff\xff\xffWAVEds64", 16) == 0 && ebb_little(after + 16, 4) == 28);
+    REQUIRE(ebb_little(after + 20, 8) == bytes - 8 + 100 + 8 + UINT64_C(5000000000) &&
+            ebb_little(after + 28, 8) == UINT64_C(5000000000));
+    REQUIRE(ebb_little(after + 36, 8) == UINT64_C(5000000000) / 8 && memcmp(after + 48, "fmt ", 4) == 0);
     REQUIRE(wav_data_size(&shape, &large) == UINT32_MAX);
     large.data = 4294967295 - bytes - 100 - 1; // the last size that a RIFF holds, and the first one that it
                                                // does not
@@ -875,7 +878,7 @@ TEST(sizes_that_lie_are_not_believed)
     REQUIRE_STRING(lost, "note (cut off)");
     struct bytes out = read_file(in_folder("truth.wav"));
     REQUIRE(find(&out, "data", 0, &size) && size == sizeof(tone) + 2000);
-    REQUIRE(wav_get32(out.at + 4) == out.count - 8);
+    REQUIRE(ebb_little(out.at + 4, 4) == out.count - 8);
     free(out.at);
 }
 
@@ -995,13 +998,14 @@ TEST(marks_and_loops_of_an_aiff_become_those_of_a_wav)
     REQUIRE_STRING(lost, "MIDI");
     struct bytes out = read_file(in_folder("aiff.wav"));
     const unsigned char *cue = find(&out, "cue ", 0, &size);
-    REQUIRE(cue && size == 4 + 3 * 24 && wav_get32(cue) == 3);
-    REQUIRE(wav_get32(cue + 4) == 1 && wav_get32(cue + 24) == 490 && wav_get32(cue + 24 + 48) == 910);
+    REQUIRE(cue && size == 4 + 3 * 24 && ebb_little(cue, 4) == 3);
+    REQUIRE(ebb_little(cue + 4, 4) == 1 && ebb_little(cue + 24, 4) == 490 &&
+            ebb_little(cue + 24 + 48, 4) == 910);
     REQUIRE(holds(&out, "LIST", 0, "\1\0\0\0Door", 9));
     const unsigned char *smpl = find(&out, "smpl", 0, &size);
-    REQUIRE(smpl && wav_get32(smpl + 12) == 61 && wav_get32(smpl + 28) == 1);
-    REQUIRE(wav_get32(smpl + 44) == 110 && wav_get32(smpl + 48) == 909); // a WAV's last sample is inside of
-                                                                         // the loop
+    REQUIRE(smpl && ebb_little(smpl + 12, 4) == 61 && ebb_little(smpl + 28, 4) == 1);
+    REQUIRE(ebb_little(smpl + 44, 4) == 110 && ebb_little(smpl + 48, 4) == 909); // a WAV's last sample is
+                                                                                 // inside of the loop
     free(out.at);
 }
 
@@ -1040,8 +1044,9 @@ TEST(a_loop_is_said_and_read)
     REQUIRE(loop_in(in_folder("loop.wav"), &first, &end) && first == 0 && end == 2000);
     struct bytes out = read_file(in_folder("loop.wav"));
     const unsigned char *smpl = find(&out, "smpl", 0, &size);
-    REQUIRE(smpl && size == 60 && wav_get32(smpl + 8) == 20833 && wav_get32(smpl + 28) == 1);
-    REQUIRE(wav_get32(smpl + 44) == 0 && wav_get32(smpl + 48) == 1999 && !find(&out, "smpl", 1, &size));
+    REQUIRE(smpl && size == 60 && ebb_little(smpl + 8, 4) == 20833 && ebb_little(smpl + 28, 4) == 1);
+    REQUIRE(ebb_little(smpl + 44, 4) == 0 && ebb_little(smpl + 48, 4) == 1999 &&
+            !find(&out, "smpl", 1, &size));
     free(out.at);
 
     REQUIRE(ebb_sound_metadata_set_loop(m, 48000, 7, 7, &error) == EBB_INVALID &&
@@ -1155,15 +1160,15 @@ TEST(timers_move_and_chapters_are_told)
     char lost[512];
     struct bytes b = {0};
     memcpy(cart + TIMERS, "MRK1", 4);
-    wav_put(cart + TIMERS + 4, 100, 4);
-    wav_put(cart + TIMERS + 12, 100, 4); // not in use
+    ebb_put_little(cart + TIMERS + 4, 100, 4);
+    ebb_put_little(cart + TIMERS + 12, 100, 4); // not in use
     add_format(&b, 1, 16);
     add_chunk(&b, "cart", cart, sizeof(cart));
     add_chunk(&b, "data", tone, sizeof(tone));
     add_chunk(&b, "id3 ", "ID3\4\0\0\0\0\0\12CHAP\0\0\0\0\0\0", 20);
     write_riff(in_folder("timers.wav"), &b);
     pass_on(in_folder("timers.wav"), in_folder("kept.wav"), BEFORE, NULL, lost);
-    wav_put(cart + TIMERS + 4, 100 + BEFORE, 4);
+    ebb_put_little(cart + TIMERS + 4, 100 + BEFORE, 4);
     struct bytes out = read_file(in_folder("kept.wav"));
     require_chunk(&out, "cart", cart, sizeof(cart));
     REQUIRE(strstr(lost, "the times in the ID3 tag"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whole numbers in the bytes of a file.
-#ifndef EBB_AUDIO_BYTE_ORDER_H
-#define EBB_AUDIO_BYTE_ORDER_H
+#ifndef EBB_BASE_BYTE_ORDER_H
+#define EBB_BASE_BYTE_ORDER_H
 
 #include <stdint.h>
 
@@ -21,6 +21,12 @@ static inline uint64_t ebb_little(const unsigned char *bytes, int count)
     for (int i = count - 1; i >= 0; i--)
         value = value << 8 | bytes[i];
     return value;
+}
+
+static inline void ebb_put_little(unsigned char *bytes, uint64_t value, int count)
+{
+    for (int i = 0; i < count; i++)
+        bytes[i] = (unsigned char)(value >> (8 * i));
 }
 
 #endif
