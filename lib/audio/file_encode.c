@@ -191,15 +191,15 @@ static const struct {
     {SF_STR_ARTIST, "artist"},   {SF_STR_TITLE, "title"},
 };
 
-static bool is_in_use(const struct metadata_texts *texts, int text)
+static bool is_in_use(const struct ebb_metadata_texts *texts, int text)
 {
     bool used = text == SF_STR_LICENSE && texts->recipe;
     for (int i = 0; i < METADATA_TAGS; i++)
-        used = used || (metadata_tags[i].text == text && texts->of[i]);
+        used = used || (ebb_metadata_tags[i].text == text && texts->of[i]);
     return used;
 }
 
-static bool reserve_places(struct ebb_encoder *e, const struct metadata_texts *texts)
+static bool reserve_places(struct ebb_encoder *e, const struct ebb_metadata_texts *texts)
 {
     size_t i = 0, last = sizeof(free_names) / sizeof(*free_names) - 1;
     while (i < last && is_in_use(texts, free_names[i].text))
@@ -263,18 +263,18 @@ static enum ebb_result fail(const struct ebb_encoder *e, struct ebb_error *error
                     e->failure ? strerror(e->failure) : sf_strerror(e->file));
 }
 
-static enum ebb_result write_texts(struct ebb_encoder *e, const struct metadata_texts *texts,
+static enum ebb_result write_texts(struct ebb_encoder *e, const struct ebb_metadata_texts *texts,
                                    struct ebb_error *error)
 {
     for (int i = 0; i < METADATA_TAGS; i++)
-        if (texts->of[i] && sf_set_string(e->file, metadata_tags[i].text, texts->of[i]) != 0)
+        if (texts->of[i] && sf_set_string(e->file, ebb_metadata_tags[i].text, texts->of[i]) != 0)
             return ebb_fail(error, EBB_UNWRITABLE, "%s: its comment cannot be written (%s)", e->name,
                             sf_strerror(e->file));
     return EBB_OK;
 }
 
 static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const char *kind,
-                                 const struct metadata_texts *texts, struct ebb_error *error)
+                                 const struct ebb_metadata_texts *texts, struct ebb_error *error)
 {
     SF_VIRTUAL_IO io = {file_length, file_seek, file_read, file_write, file_tell};
     double quality = OGG_QUALITY;
@@ -299,10 +299,10 @@ static enum ebb_result open_file(struct ebb_encoder *e, SF_INFO *info, const cha
 }
 
 struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *name,
-                                       const struct wav_shape *shape, bool places,
-                                       const struct metadata_texts *texts, struct ebb_error *error)
+                                       const struct ebb_wav_shape *shape, bool places,
+                                       const struct ebb_metadata_texts *texts, struct ebb_error *error)
 {
-    const char *comment = metadata_texts_comment(texts);
+    const char *comment = ebb_metadata_texts_comment(texts);
     struct ebb_encoder *e = calloc(1, sizeof(*e));
     int i = find(shape->format);
     if (!e) {

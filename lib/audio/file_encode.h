@@ -9,8 +9,8 @@
 #include <ebb/audio.h>
 #include <ebb/output.h>
 
-#include "metadata_tags.h"
-#include "wav_header.h"
+#include "audio/metadata_tags.h"
+#include "audio/wav_header.h"
 
 struct ebb_encoder;
 
@@ -21,8 +21,8 @@ bool ebb_format_is_encoded(enum ebb_wav_format format);
 // is borrowed too. `places`: the shape's mask says where the channels belong; a FLAC tells it.
 // Down a pipe the file goes when it is complete. NULL on failure.
 struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *name,
-                                       const struct wav_shape *shape, bool places,
-                                       const struct metadata_texts *texts, struct ebb_error *error);
+                                       const struct ebb_wav_shape *shape, bool places,
+                                       const struct ebb_metadata_texts *texts, struct ebb_error *error);
 
 // The next samples, channels interleaved: of FLAC the integers in the upper bits, of Ogg the floats.
 enum ebb_result ebb_encoder_write_integers(struct ebb_encoder *encoder, const int *samples, size_t count,

@@ -19,7 +19,7 @@ enum {
 };
 
 struct ebb_sound_metadata {
-    struct wav_chunks chunks;
+    struct ebb_wav_chunks chunks;
     size_t bytes; // in the chunks
     uint32_t mask;
     char *recipe;   // the text of our own chunk; NULL: none
@@ -28,39 +28,39 @@ struct ebb_sound_metadata {
 
 // Metadata of an open file: of a RIFF or RF64 its own chunks, of others what libsndfile knows. `input` NULL:
 // it knows the file by its name. NULL: out of memory.
-struct ebb_sound_metadata *metadata_read(const struct ebb_sound_input *input, SNDFILE *file,
-                                         const SF_INFO *sf);
+struct ebb_sound_metadata *ebb_metadata_read(const struct ebb_sound_input *input, SNDFILE *file,
+                                             const SF_INFO *sf);
 
 // The two sources. false: out of memory.
-bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input);
-bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
-                              SNDFILE *file, const SF_INFO *sf);
-bool metadata_is_riff(const struct ebb_sound_input *input);
+bool ebb_metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input);
+bool ebb_metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
+                                  SNDFILE *file, const SF_INFO *sf);
+bool ebb_metadata_is_riff(const struct ebb_sound_input *input);
 
 // Takes and notes what a FLAC, Ogg or W64 holds that libsndfile does not tell of. false: out of memory.
-bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input);
+bool ebb_metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input);
 
 // The same of Vorbis comments: `size` bytes from the length of the encoder's name on.
-bool metadata_from_vorbis(struct ebb_sound_metadata *metadata, const unsigned char *bytes, size_t size);
+bool ebb_metadata_from_vorbis(struct ebb_sound_metadata *metadata, const unsigned char *bytes, size_t size);
 
 // By FLAC's definition the count of channels says their places.
-uint32_t metadata_flac_mask(int channels);
+uint32_t ebb_metadata_flac_mask(int channels);
 
 // Whether a chunk of a WAV speaks of the encoding, or of the samples as they were.
-bool metadata_is_of_the_samples(const unsigned char *id);
+bool ebb_metadata_is_of_the_samples(const unsigned char *id);
 
 // The chunks that go into a file with this recipe (NULL: none), appended to `out`. false: out of memory.
-bool metadata_to_chunks(const struct ebb_sound_metadata *metadata, const char *recipe,
-                        struct wav_chunks *out);
+bool ebb_metadata_to_chunks(const struct ebb_sound_metadata *metadata, const char *recipe,
+                            struct ebb_wav_chunks *out);
 
 // Whether a comment is a recipe of ours, by its look.
-bool metadata_is_recipe(const char *text, size_t size);
+bool ebb_metadata_is_recipe(const char *text, size_t size);
 
 // Notes something that cannot be kept.
-void metadata_lose(struct ebb_sound_metadata *metadata, const char *format, ...)
+void ebb_metadata_lose(struct ebb_sound_metadata *metadata, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 // Moves all positions by `frames`: new sound in front of the old.
-void metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames);
+void ebb_metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames);
 
 #endif

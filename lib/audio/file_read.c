@@ -163,7 +163,7 @@ struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_erro
         return NULL;
     }
     enum ebb_result result = open_file(reader, path, &sf, error);
-    if (result == EBB_OK && !(reader->metadata = metadata_read(reader->input, reader->file, &sf)))
+    if (result == EBB_OK && !(reader->metadata = ebb_metadata_read(reader->input, reader->file, &sf)))
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
     if (result != EBB_OK) {
         ebb_sound_reader_close(&reader);

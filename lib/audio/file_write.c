@@ -13,14 +13,14 @@
 #include <ebb/audio.h>
 #include <ebb/output.h>
 
+#include "audio/file_encode.h"
+#include "audio/file_metadata.h"
+#include "audio/vorbis_order.h"
+#include "audio/wav_chunk.h"
+#include "audio/wav_header.h"
 #include "base/base.h"
 #include "base/byte_order.h"
 #include "base/file.h"
-#include "file_encode.h"
-#include "file_metadata.h"
-#include "vorbis_order.h"
-#include "wav_chunk.h"
-#include "wav_header.h"
 
 enum { BLOCK = 4096 }; // samples converted at a time
 
@@ -39,16 +39,16 @@ struct ebb_sound_writer {
     char *comment; // NULL: none
     struct ebb_output *output;
     struct ebb_encoder *encoder; // NULL: a WAV, or not begun
-    struct wav_shape shape;
-    struct wav_chunks chunks; // beside the samples
-    off_t start;              // of the file, in what is written to; -1: a pipe, which cannot be gone back in
-    bool begun, finished;     // the header is written; the file is complete
-    struct metadata_texts texts; // of a FLAC or an Ogg
-    bool has_texts;              // they stay when the metadata was refused and begin() comes again without
-    bool places;                 // the metadata had places of the channels that a FLAC has to be told
-    size_t expected;             // frames that will come; SIZE_MAX: unknown
-    uint64_t frames, clipped;    // frames, and samples outside [-1, 1] that were cut
-    uint64_t dither;             // state of the generator
+    struct ebb_wav_shape shape;
+    struct ebb_wav_chunks chunks; // beside the samples
+    off_t start;          // of the file, in what is written to; -1: a pipe, which cannot be gone back in
+    bool begun, finished; // the header is written; the file is complete
+    struct ebb_metadata_texts texts; // of a FLAC or an Ogg
+    bool has_texts;           // they stay when the metadata was refused and begin() comes again without
+    bool places;              // the metadata had places of the channels that a FLAC has to be told
+    size_t expected;          // frames that will come; SIZE_MAX: unknown
+    uint64_t frames, clipped; // frames, and samples outside [-1, 1] that were cut
+    uint64_t dither;          // state of the generator
     struct conversion work;
 };
 
@@ -113,7 +113,7 @@ static bool is_clipped(enum ebb_wav_format format)
 
 // ---- the head and the chunks ----
 
-static enum ebb_result write_chunk(struct ebb_sound_writer *w, const struct wav_chunk *chunk,
+static enum ebb_result write_chunk(struct ebb_sound_writer *w, const struct ebb_wav_chunk *chunk,
                                    struct ebb_error *error)
 {
     unsigned char head[8];
@@ -136,14 +136,14 @@ static enum ebb_result write_chunks(struct ebb_sound_writer *w, bool behind, str
 
 static size_t frame_bytes(const struct ebb_sound_writer *w)
 {
-    return (size_t)w->shape.channels * wav_sample_bytes(w->shape.format);
+    return (size_t)w->shape.channels * ebb_wav_sample_bytes(w->shape.format);
 }
 
-static struct wav_sizes sizes_for(const struct ebb_sound_writer *w, uint64_t frames)
+static struct ebb_wav_sizes sizes_for(const struct ebb_sound_writer *w, uint64_t frames)
 {
-    return (struct wav_sizes){
+    return (struct ebb_wav_sizes){
         .data = frames * frame_bytes(w),
-        .chunks = wav_chunks_bytes(&w->chunks, false) + wav_chunks_bytes(&w->chunks, true),
+        .chunks = ebb_wav_chunks_bytes(&w->chunks, false) + ebb_wav_chunks_bytes(&w->chunks, true),
         .unknown = w->start < 0,
     };
 }
@@ -153,16 +153,16 @@ static bool may_be_long(const struct ebb_sound_writer *w)
 {
     if (w->expected > UINT32_MAX)
         return true;
-    struct wav_sizes sizes = sizes_for(w, w->expected);
-    return wav_is_long(&w->shape, &sizes);
+    struct ebb_wav_sizes sizes = sizes_for(w, w->expected);
+    return ebb_wav_is_long(&w->shape, &sizes);
 }
 
 static enum ebb_result write_head(struct ebb_sound_writer *w, struct ebb_error *error)
 {
     unsigned char head[WAV_HEAD_MOST], data[8] = "data";
-    struct wav_sizes sizes = sizes_for(w, 0);
-    ebb_put_little(data + 4, wav_data_size(&w->shape, &sizes), 4);
-    enum ebb_result result = ebb_output_write(w->output, head, wav_head(&w->shape, &sizes, head), error);
+    struct ebb_wav_sizes sizes = sizes_for(w, 0);
+    ebb_put_little(data + 4, ebb_wav_data_size(&w->shape, &sizes), 4);
+    enum ebb_result result = ebb_output_write(w->output, head, ebb_wav_head(&w->shape, &sizes, head), error);
     if (result == EBB_OK)
         result = write_chunks(w, false, error);
     return result == EBB_OK ? ebb_output_write(w->output, data, sizeof(data), error) : result;
@@ -171,7 +171,7 @@ static enum ebb_result write_head(struct ebb_sound_writer *w, struct ebb_error *
 // Of five and six channels FLAC says "back or side"; programs take either, unless a comment tells.
 static bool are_places_open(int channels, uint32_t mask)
 {
-    return channels == 5 || channels == 6 || mask != metadata_flac_mask(channels);
+    return channels == 5 || channels == 6 || mask != ebb_metadata_flac_mask(channels);
 }
 
 static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct ebb_sound_metadata *metadata,
@@ -183,14 +183,15 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
     }
     bool is_ogg = w->shape.format == EBB_OGG, rest = false;
     if (metadata || !w->has_texts) {
-        metadata_texts_clear(&w->texts);
+        ebb_metadata_texts_clear(&w->texts);
         w->has_texts = true;
-        if (!metadata_to_texts(metadata, w->comment, &w->texts, &rest))
+        if (!ebb_metadata_to_texts(metadata, w->comment, &w->texts, &rest))
             return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
-        if (w->places && !is_ogg && metadata_texts_are_full(&w->texts)) // no comment is left for the places
-            rest = metadata_texts_replace_comment(&w->texts) || rest;
+        if (w->places && !is_ogg && ebb_metadata_texts_are_full(&w->texts)) // no comment is left for the
+                                                                            // places
+            rest = ebb_metadata_texts_replace_comment(&w->texts) || rest;
     }
-    if (metadata && is_ogg && metadata->mask != metadata_flac_mask(w->shape.channels) &&
+    if (metadata && is_ogg && metadata->mask != ebb_metadata_flac_mask(w->shape.channels) &&
         w->shape.channels > 2)
         return ebb_fail(error, EBB_UNSUPPORTED, "%s: the format has other places for its %d channels",
                         w->name, w->shape.channels);
@@ -213,7 +214,7 @@ static enum ebb_result begin(struct ebb_sound_writer *w, const struct ebb_sound_
     error = EBB_ERROR(error);
     if (ebb_format_is_encoded(w->shape.format))
         return begin_encoder(w, metadata, error);
-    if (!metadata_to_chunks(metadata, stream ? NULL : w->comment, &w->chunks))
+    if (!ebb_metadata_to_chunks(metadata, stream ? NULL : w->comment, &w->chunks))
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
     for (size_t i = 0; i < w->chunks.count && stream; i++)
         w->chunks.items[i].behind = false;
@@ -241,13 +242,13 @@ static enum ebb_result rewrite(const struct ebb_sound_writer *w, const void *byt
 static enum ebb_result write_sizes(const struct ebb_sound_writer *w, struct ebb_error *error)
 {
     unsigned char head[WAV_HEAD_MOST], data[4];
-    struct wav_sizes sizes = sizes_for(w, w->frames);
-    if (wav_is_long(&w->shape, &sizes) && !w->shape.room)
+    struct ebb_wav_sizes sizes = sizes_for(w, w->frames);
+    if (ebb_wav_is_long(&w->shape, &sizes) && !w->shape.room)
         return ebb_fail(error, EBB_INVALID, "%s: %llu frames came where %zu were announced", w->name,
                         (unsigned long long)w->frames, w->expected);
-    size_t bytes = wav_head(&w->shape, &sizes, head);
-    off_t at = w->start + (off_t)bytes + (off_t)wav_chunks_bytes(&w->chunks, false) + 4;
-    ebb_put_little(data, wav_data_size(&w->shape, &sizes), 4);
+    size_t bytes = ebb_wav_head(&w->shape, &sizes, head);
+    off_t at = w->start + (off_t)bytes + (off_t)ebb_wav_chunks_bytes(&w->chunks, false) + 4;
+    ebb_put_little(data, ebb_wav_data_size(&w->shape, &sizes), 4);
     enum ebb_result result = rewrite(w, head, bytes, w->start, error);
     return result == EBB_OK ? rewrite(w, data, sizeof(data), at, error) : result;
 }
@@ -297,7 +298,7 @@ struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels,
         ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
         return NULL;
     }
-    w->shape = (struct wav_shape){channels, rate, format, wav_default_mask(channels), false};
+    w->shape = (struct ebb_wav_shape){channels, rate, format, ebb_wav_default_mask(channels), false};
     w->expected = SIZE_MAX;
     w->output = ebb_output_create(path, error);
     if (!w->output)
@@ -362,7 +363,7 @@ static enum ebb_result write_block(struct ebb_sound_writer *w, const float *samp
     }
     if (w->encoder)
         return w->shape.format == EBB_OGG ? write_floats(w, count, error) : write_integers(w, count, error);
-    size_t size = wav_sample_bytes(w->shape.format);
+    size_t size = ebb_wav_sample_bytes(w->shape.format);
     for (size_t i = 0; i < count; i++)
         put_sample(w, bytes + i * size, values[i]);
     return ebb_output_write(w->output, bytes, count * size, error);
@@ -430,8 +431,8 @@ void ebb_sound_writer_destroy(struct ebb_sound_writer **writer)
         return;
     ebb_encoder_destroy(&w->encoder);
     ebb_output_destroy(&w->output);
-    wav_chunks_clear(&w->chunks);
-    metadata_texts_clear(&w->texts);
+    ebb_wav_chunks_clear(&w->chunks);
+    ebb_metadata_texts_clear(&w->texts);
     free(w->comment);
     free(w->name);
     free(w);

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/byte_order.h"
 #include "audio/container.h"
 #include "audio/fixed_header.h"
 #include "audio/mpeg_head.h"
 #include "base/base.h"
+#include "base/byte_order.h"
 #include "base/file.h"
 #include "base/temporary.h"
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/byte_order.h"
+#include "audio/file_metadata.h"
 #include "audio/mpeg_head.h"
+#include "base/byte_order.h"
 #include "base/plain.h"
-#include "file_metadata.h"
 
 enum {
     MOST_BLOCKS = 1000,  // looked at
@@ -41,10 +41,10 @@ static bool take_foreign(struct ebb_sound_metadata *m, const struct metadata_blo
     memcpy(id, chunk, 4);
     *behind = *behind || strcmp(id, "data") == 0;
     uint32_t size = ebb_little(chunk + 4, 4);
-    if (metadata_is_of_the_samples(chunk) || strcmp(id, "RIFF") == 0 || strcmp(id, "RF64") == 0 ||
+    if (ebb_metadata_is_of_the_samples(chunk) || strcmp(id, "RIFF") == 0 || strcmp(id, "RF64") == 0 ||
         size > left - 8)
         return true;
-    struct wav_chunk *kept = wav_chunks_add(&m->chunks, id, chunk + 8, size);
+    struct ebb_wav_chunk *kept = ebb_wav_chunks_add(&m->chunks, id, chunk + 8, size);
     if (kept)
         kept->behind = *behind;
     m->bytes += size;
@@ -55,7 +55,7 @@ static bool take_application(struct ebb_sound_metadata *m, const struct metadata
 {
     if (block->size >= 4 && memcmp(block->body, "riff", 4) == 0)
         return take_foreign(m, block, behind);
-    metadata_lose(m, "application data");
+    ebb_metadata_lose(m, "application data");
     return true;
 }
 
@@ -65,14 +65,14 @@ static bool take_flac_block(struct ebb_sound_metadata *m, const struct ebb_sound
     enum { APPLICATION = 2, COMMENTS = 4, CUE_SHEET = 5, PICTURE = 6 };
     struct metadata_block block;
     if (type == CUE_SHEET || type == PICTURE)
-        metadata_lose(m, type == PICTURE ? "a picture" : "a cue sheet");
+        ebb_metadata_lose(m, type == PICTURE ? "a picture" : "a cue sheet");
     if (type != APPLICATION && type != COMMENTS)
         return true;
     if (size > METADATA_MOST_BYTES - m->bytes || !read_block(input, at, size, &block)) {
-        metadata_lose(m, type == COMMENTS ? "comments" : "application data");
+        ebb_metadata_lose(m, type == COMMENTS ? "comments" : "application data");
         return true;
     }
-    bool ok = type == COMMENTS ? metadata_from_vorbis(m, block.body, block.size)
+    bool ok = type == COMMENTS ? ebb_metadata_from_vorbis(m, block.body, block.size)
                                : take_application(m, &block, behind);
     free(block.body);
     return ok;
@@ -106,7 +106,7 @@ static bool take_ogg_comments(struct ebb_sound_metadata *m, const struct ebb_sou
         size_t length = strlen(marks[i]);
         unsigned char *found = memmem(block.body, size, marks[i], length);
         if (found)
-            ok = metadata_from_vorbis(m, found + length, size - (size_t)(found - block.body) - length);
+            ok = ebb_metadata_from_vorbis(m, found + length, size - (size_t)(found - block.body) - length);
     }
     free(block.body);
     return ok;
@@ -133,7 +133,7 @@ static void name_w64_chunks(struct ebb_sound_metadata *m, const struct ebb_sound
         for (int k = 0; k < 4; k++)
             name[k] = name[k] >= ' ' && name[k] < 0x7f ? name[k] : '?';
         if (!strstr(known, name))
-            metadata_lose(m, "%s", name);
+            ebb_metadata_lose(m, "%s", name);
         if (size < sizeof(head) || size > end - at)
             return;
         if (strcmp(name, "fmt ") == 0 && size >= sizeof(head) + 40)
@@ -156,7 +156,7 @@ static void name_caf_texts(struct ebb_sound_metadata *m, const struct metadata_b
         for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
             known = known || ebb_plain_same(key, told[i], (size_t)(end - key));
         if (!known)
-            metadata_lose(m, "%.*s", (int)(end - key < 40 ? end - key : 40), key);
+            ebb_metadata_lose(m, "%.*s", (int)(end - key < 40 ? end - key : 40), key);
     }
 }
 
@@ -211,12 +211,13 @@ static bool take_id3(struct ebb_sound_metadata *m, const struct ebb_sound_input 
         return true;
     size_t size = EBB_ID3_HEAD + ebb_id3_number(head + 6);
     if (size > METADATA_MOST_BYTES - m->bytes || !read_block(input, 0, size, &tag)) {
-        metadata_lose(m, "an ID3 tag (%zu bytes; %d MiB are kept in all)", size, METADATA_MOST_BYTES >> 20);
+        ebb_metadata_lose(m, "an ID3 tag (%zu bytes; %d MiB are kept in all)", size,
+                          METADATA_MOST_BYTES >> 20);
         return true;
     }
     bool ours = memmem(tag.body, tag.size, "{\"ebb\"", 6) != NULL, ok = true;
     if (!ours && !is_told_id3(&tag)) {
-        struct wav_chunk *kept = wav_chunks_add(&m->chunks, "id3 ", tag.body, (uint32_t)tag.size);
+        struct ebb_wav_chunk *kept = ebb_wav_chunks_add(&m->chunks, "id3 ", tag.body, (uint32_t)tag.size);
         ok = kept != NULL;
         if (kept)
             kept->behind = true;
@@ -226,7 +227,7 @@ static bool take_id3(struct ebb_sound_metadata *m, const struct ebb_sound_input 
     return ok;
 }
 
-bool metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
+bool ebb_metadata_from_hidden(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
 {
     unsigned char head[4];
     if (!ebb_sound_input_look(input, 0, head, sizeof(head)))

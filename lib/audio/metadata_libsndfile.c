@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file_metadata.h"
+#include "audio/file_metadata.h"
 #include "audio/metadata_tags.h"
 #include "audio/vorbis_order.h"
-#include "wav_header.h"
+#include "audio/wav_header.h"
 #include "base/byte_order.h"
 
 enum {
@@ -22,27 +22,27 @@ typedef SF_CART_INFO_VAR(MOST_TEXT) cart_info;
 static bool add(struct ebb_sound_metadata *m, const char *id, const void *body, uint32_t size)
 {
     m->bytes += size;
-    return wav_chunks_add(&m->chunks, id, body, size) != NULL;
+    return ebb_wav_chunks_add(&m->chunks, id, body, size) != NULL;
 }
 
 // ---- texts ----
 
 static bool take_texts(struct ebb_sound_metadata *m, SNDFILE *file)
 {
-    struct wav_chunk *info = NULL;
+    struct ebb_wav_chunk *info = NULL;
     bool ok = true;
     for (size_t i = 0; i < METADATA_TAGS && ok; i++) {
-        const char *text = sf_get_string(file, metadata_tags[i].text);
+        const char *text = sf_get_string(file, ebb_metadata_tags[i].text);
         size_t size = text ? strlen(text) + 1 : 0;
         if (!text || !*text || size > METADATA_MOST_BYTES - m->bytes)
             continue;
         if (!info)
-            info = wav_chunks_add(&m->chunks, "LIST", "INFO", 4);
-        ok = info && wav_chunk_append_field(info, metadata_tags[i].id, text, (uint32_t)size);
+            info = ebb_wav_chunks_add(&m->chunks, "LIST", "INFO", 4);
+        ok = info && ebb_wav_chunk_append_field(info, ebb_metadata_tags[i].id, text, (uint32_t)size);
         m->bytes += size;
     }
     if (sf_get_string(file, SF_STR_LICENSE))
-        metadata_lose(m, "the licence text");
+        ebb_metadata_lose(m, "the licence text");
     return ok;
 }
 
@@ -124,30 +124,30 @@ static void put_cue(unsigned char *at, const SF_CUE_POINT *cue)
     ebb_put_little(at + 20, cue->sample_offset, 4);
 }
 
-static bool add_label(struct wav_chunk *list, const SF_CUE_POINT *cue)
+static bool add_label(struct ebb_wav_chunk *list, const SF_CUE_POINT *cue)
 {
     unsigned char body[4 + sizeof(cue->name) + 1] = {0};
     size_t length = strnlen(cue->name, sizeof(cue->name));
     ebb_put_little(body, (uint32_t)cue->indx, 4);
     memcpy(body + 4, cue->name, length);
-    return wav_chunk_append_field(list, "labl", body, (uint32_t)(4 + length + 1));
+    return ebb_wav_chunk_append_field(list, "labl", body, (uint32_t)(4 + length + 1));
 }
 
 static bool add_cues(struct ebb_sound_metadata *m, const SF_CUE_POINT *cues, uint32_t count)
 {
-    struct wav_chunk *marks = wav_chunks_add(&m->chunks, "cue ", NULL, 4 + 24 * count);
+    struct ebb_wav_chunk *marks = ebb_wav_chunks_add(&m->chunks, "cue ", NULL, 4 + 24 * count);
     if (!marks)
         return false;
     ebb_put_little(marks->body, count, 4);
     for (uint32_t i = 0; i < count; i++)
         put_cue(marks->body + 4 + 24 * (size_t)i, cues + i);
-    struct wav_chunk *labels = NULL;
+    struct ebb_wav_chunk *labels = NULL;
     bool ok = true;
     for (uint32_t i = 0; i < count && ok; i++) {
         if (!cues[i].name[0])
             continue;
         if (!labels)
-            labels = wav_chunks_add(&m->chunks, "LIST", "adtl", 4);
+            labels = ebb_wav_chunks_add(&m->chunks, "LIST", "adtl", 4);
         ok = labels && add_label(labels, cues + i);
     }
     return ok;
@@ -160,7 +160,7 @@ static bool take_cues(struct ebb_sound_metadata *m, SNDFILE *file, const SF_INFO
     if (aiff || sf_command(file, SFC_GET_CUE_COUNT, &count, sizeof(count)) != SF_TRUE || count == 0)
         return true;
     if (count > MOST_CUES) {
-        metadata_lose(m, "%u marks", count);
+        ebb_metadata_lose(m, "%u marks", count);
         return true;
     }
     typedef SF_CUES_VAR(MOST_CUES) many_cues;
@@ -247,7 +247,7 @@ static bool mask_of(const int *places, int channels, uint32_t *mask)
     return true;
 }
 
-uint32_t metadata_flac_mask(int channels)
+uint32_t ebb_metadata_flac_mask(int channels)
 {
     static const uint32_t masks[] = {0, 0x4, 0x3, 0x7, 0x33, 0x37, 0x3f, 0x70f, 0x63f};
     return channels <= 8 ? masks[channels] : 0;
@@ -260,11 +260,11 @@ static void take_places(struct ebb_sound_metadata *m, const struct ebb_sound_inp
     if (sf->channels < 3 || sf->channels > 64)
         return;
     if ((sf->format & SF_FORMAT_TYPEMASK) == SF_FORMAT_FLAC || ebb_has_vorbis_order(input, sf))
-        m->mask = metadata_flac_mask(sf->channels);
+        m->mask = ebb_metadata_flac_mask(sf->channels);
     else if (sf_command(file, SFC_GET_CHANNEL_MAP_INFO, places, (int)sizeof(int) * sf->channels) == SF_TRUE &&
              !mask_of(places, sf->channels, &m->mask)) {
         m->mask = 0;
-        metadata_lose(m, "the channels' places, whose order a WAV does not know");
+        ebb_metadata_lose(m, "the channels' places, whose order a WAV does not know");
     }
 }
 
@@ -281,26 +281,26 @@ static bool is_known(const char *id)
 }
 
 // The bytes of a chunk as a new chunk of `id`. NULL with `*ok` true: it was too large, or cannot be read.
-static struct wav_chunk *take_bytes(struct ebb_sound_metadata *m, SF_CHUNK_ITERATOR *at, const char *id,
-                                    bool *ok)
+static struct ebb_wav_chunk *take_bytes(struct ebb_sound_metadata *m, SF_CHUNK_ITERATOR *at, const char *id,
+                                        bool *ok)
 {
     SF_CHUNK_INFO info = {0};
     *ok = true;
     if (sf_get_chunk_size(at, &info) != SF_ERR_NO_ERROR)
         return NULL;
     if (info.datalen > METADATA_MOST_BYTES - m->bytes) {
-        metadata_lose(m, "%s (%u bytes; %d MiB are kept in all)", id, info.datalen,
-                      METADATA_MOST_BYTES >> 20);
+        ebb_metadata_lose(m, "%s (%u bytes; %d MiB are kept in all)", id, info.datalen,
+                          METADATA_MOST_BYTES >> 20);
         return NULL;
     }
-    struct wav_chunk *chunk = wav_chunks_add(&m->chunks, id, NULL, info.datalen);
+    struct ebb_wav_chunk *chunk = ebb_wav_chunks_add(&m->chunks, id, NULL, info.datalen);
     *ok = chunk != NULL;
     if (!chunk)
         return NULL;
     m->bytes += info.datalen;
     info.data = chunk->body;
     if (sf_get_chunk_data(at, &info) != SF_ERR_NO_ERROR)
-        metadata_lose(m, "%s", id);
+        ebb_metadata_lose(m, "%s", id);
     return chunk;
 }
 
@@ -321,10 +321,10 @@ static size_t read_mark(const unsigned char *at, size_t left, SF_CUE_POINT *mark
 static bool take_marks(struct ebb_sound_metadata *m, SF_CHUNK_ITERATOR *at)
 {
     bool ok;
-    struct wav_chunk *raw = take_bytes(m, at, "MARK", &ok);
+    struct ebb_wav_chunk *raw = take_bytes(m, at, "MARK", &ok);
     if (!raw)
         return ok;
-    struct wav_chunk chunk = *raw; // taken out of the list again
+    struct ebb_wav_chunk chunk = *raw; // taken out of the list again
     m->chunks.count--;
     uint32_t promised = chunk.size >= 2 ? (uint32_t)ebb_big(chunk.body, 2) : 0, count = 0;
     SF_CUE_POINT *marks = calloc(promised ? promised : 1, sizeof(*marks));
@@ -366,9 +366,9 @@ static bool take_or_name(struct ebb_sound_metadata *m, SF_CHUNK_ITERATOR *at)
         return take_id3(m, at);
     bool places = strcmp(id, "chan") == 0 || strcmp(id, "CHAN") == 0; // of one and two there is no doubt
     if (places && m->mask == 0)
-        metadata_lose(m, "the channels' places");
+        ebb_metadata_lose(m, "the channels' places");
     else if (!places && !is_known(id))
-        metadata_lose(m, "%s", id);
+        ebb_metadata_lose(m, "%s", id);
     return true;
 }
 
@@ -384,13 +384,13 @@ static bool take_the_rest(struct ebb_sound_metadata *m, SNDFILE *file)
 static void put_behind(struct ebb_sound_metadata *m)
 {
     for (size_t i = 0; i < m->chunks.count; i++) {
-        struct wav_chunk *chunk = m->chunks.items + i;
+        struct ebb_wav_chunk *chunk = m->chunks.items + i;
         chunk->behind = strcmp(chunk->id, "bext") != 0 && strcmp(chunk->id, "cart") != 0;
     }
 }
 
-bool metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
-                              SNDFILE *file, const SF_INFO *sf)
+bool ebb_metadata_from_libsndfile(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input,
+                                  SNDFILE *file, const SF_INFO *sf)
 {
     take_places(metadata, input, file, sf);
     bool ok = take_broadcast(metadata, file) && take_cart(metadata, file) && take_texts(metadata, file) &&

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/file_metadata.h"
+#include "audio/wav_header.h"
 #include "base/base.h"
 #include "base/byte_order.h"
-#include "file_metadata.h"
-#include "wav_header.h"
 
 enum { HEAD = 36, LOOP = 24, MIDDLE_C = 60 };
 
@@ -14,15 +14,15 @@ struct ebb_sound_metadata *ebb_sound_metadata_create(int channels)
 {
     struct ebb_sound_metadata *m = ebb_alloc(1, sizeof(*m));
     if (m)
-        m->mask = wav_default_mask(channels);
+        m->mask = ebb_wav_default_mask(channels);
     return m;
 }
 
 // The first chunk that holds a loop. NULL: there is none.
-static struct wav_chunk *find_loop(const struct ebb_sound_metadata *m)
+static struct ebb_wav_chunk *find_loop(const struct ebb_sound_metadata *m)
 {
     for (size_t i = 0; i < m->chunks.count; i++) {
-        struct wav_chunk *chunk = m->chunks.items + i;
+        struct ebb_wav_chunk *chunk = m->chunks.items + i;
         if (memcmp(chunk->id, "smpl", 4) == 0 && chunk->size >= HEAD + LOOP &&
             ebb_little(chunk->body + 28, 4) > 0)
             return chunk;
@@ -35,7 +35,7 @@ static void drop_loops(struct ebb_sound_metadata *m)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->chunks.count; i++) {
-        struct wav_chunk *chunk = m->chunks.items + i;
+        struct ebb_wav_chunk *chunk = m->chunks.items + i;
         if (memcmp(chunk->id, "smpl", 4) != 0)
             m->chunks.items[kept++] = *chunk;
         else
@@ -58,7 +58,7 @@ enum ebb_result ebb_sound_metadata_set_loop(struct ebb_sound_metadata *metadata,
     ebb_put_little(body + HEAD + 8, first, 4);
     ebb_put_little(body + HEAD + 12, end - 1, 4); // the last sample that is played; how often is 0, for ever
     drop_loops(metadata);
-    struct wav_chunk *chunk = wav_chunks_add(&metadata->chunks, "smpl", body, sizeof(body));
+    struct ebb_wav_chunk *chunk = ebb_wav_chunks_add(&metadata->chunks, "smpl", body, sizeof(body));
     if (!chunk)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a loop");
     chunk->behind = true;
@@ -67,7 +67,7 @@ enum ebb_result ebb_sound_metadata_set_loop(struct ebb_sound_metadata *metadata,
 
 bool ebb_sound_metadata_loop(const struct ebb_sound_metadata *metadata, uint64_t *first, uint64_t *end)
 {
-    const struct wav_chunk *chunk = find_loop(metadata);
+    const struct ebb_wav_chunk *chunk = find_loop(metadata);
     if (!chunk)
         return false;
     *first = ebb_little(chunk->body + HEAD + 8, 4);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/file_metadata.h"
 #include "base/byte_order.h"
-#include "file_metadata.h"
 
 enum { MOST_CHUNKS = 4096 }; // looked at; a file of empty chunks shall not hold anyone up
 
@@ -31,7 +31,7 @@ static bool read_at(const struct riff_walk *w, uint64_t at, void *bytes, size_t 
     return ebb_sound_input_look(w->input, at, bytes, count);
 }
 
-bool metadata_is_riff(const struct ebb_sound_input *input)
+bool ebb_metadata_is_riff(const struct ebb_sound_input *input)
 {
     unsigned char head[12];
     if (!ebb_sound_input_look(input, 0, head, sizeof(head)) || memcmp(head + 8, "WAVE", 4) != 0)
@@ -39,7 +39,7 @@ bool metadata_is_riff(const struct ebb_sound_input *input)
     return memcmp(head, "RIFF", 4) == 0 || memcmp(head, "RF64", 4) == 0 || memcmp(head, "BW64", 4) == 0;
 }
 
-bool metadata_is_of_the_samples(const unsigned char *id)
+bool ebb_metadata_is_of_the_samples(const unsigned char *id)
 {
     for (size_t i = 0; i < sizeof(of_the_samples) / sizeof(*of_the_samples); i++)
         if (memcmp(id, of_the_samples[i], 4) == 0)
@@ -88,17 +88,17 @@ static bool take_chunk(struct ebb_sound_metadata *m, const struct riff_walk *w, 
     memcpy(name, id, 4);
     int letters = name[3] == ' ' ? 3 : 4;
     if (size > METADATA_MOST_BYTES - m->bytes) {
-        metadata_lose(m, "%.*s (%u bytes; %d MiB are kept in all)", letters, name, size,
-                      METADATA_MOST_BYTES >> 20);
+        ebb_metadata_lose(m, "%.*s (%u bytes; %d MiB are kept in all)", letters, name, size,
+                          METADATA_MOST_BYTES >> 20);
         return true;
     }
-    struct wav_chunk *chunk = wav_chunks_add(&m->chunks, name, NULL, size);
+    struct ebb_wav_chunk *chunk = ebb_wav_chunks_add(&m->chunks, name, NULL, size);
     if (!chunk)
         return false;
     m->bytes += size;
     chunk->behind = w->behind;
     if (!read_at(w, w->at, chunk->body, size))
-        metadata_lose(m, "%.*s (cannot be read)", letters, name);
+        ebb_metadata_lose(m, "%.*s (cannot be read)", letters, name);
     return true;
 }
 
@@ -119,8 +119,8 @@ static bool take(struct ebb_sound_metadata *m, struct riff_walk *w, const unsign
         return true;
     }
     if (size > w->end - w->at) {
-        if (!metadata_is_of_the_samples(id))
-            metadata_lose(m, "%.4s (cut off)", (const char *)id);
+        if (!ebb_metadata_is_of_the_samples(id))
+            ebb_metadata_lose(m, "%.4s (cut off)", (const char *)id);
         w->at = w->end;
         return true;
     }
@@ -130,13 +130,13 @@ static bool take(struct ebb_sound_metadata *m, struct riff_walk *w, const unsign
         take_ds64(w, size);
     else if (memcmp(id, METADATA_RECIPE_ID, 4) == 0)
         ok = take_recipe(m, w, size);
-    else if (!metadata_is_of_the_samples(id))
+    else if (!ebb_metadata_is_of_the_samples(id))
         ok = take_chunk(m, w, id, size);
     w->at += (uint64_t)size + (size & 1);
     return ok;
 }
 
-bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
+bool ebb_metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_sound_input *input)
 {
     bool stream = ebb_sound_input_is_stream(input); // what stands behind its samples is not there yet
     struct riff_walk w = {.input = input,
@@ -146,7 +146,7 @@ bool metadata_from_riff(struct ebb_sound_metadata *metadata, const struct ebb_so
     bool ok = true;
     while (ok && w.at < w.end && read_at(&w, w.at, head, sizeof(head)) && is_name(head)) {
         if (++w.seen > MOST_CHUNKS) {
-            metadata_lose(metadata, "chunks after the first %d", MOST_CHUNKS);
+            ebb_metadata_lose(metadata, "chunks after the first %d", MOST_CHUNKS);
             break;
         }
         w.at += sizeof(head);

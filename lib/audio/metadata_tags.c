@@ -9,7 +9,7 @@
 
 #include "audio/file_metadata.h"
 
-const struct metadata_tag metadata_tags[METADATA_TAGS] = {
+const struct ebb_metadata_tag ebb_metadata_tags[METADATA_TAGS] = {
     {SF_STR_TITLE, "INAM"},       {SF_STR_ARTIST, "IART"},   {SF_STR_ALBUM, "IPRD"},
     {SF_STR_TRACKNUMBER, "ITRK"}, {SF_STR_DATE, "ICRD"},     {SF_STR_GENRE, "IGNR"},
     {SF_STR_COPYRIGHT, "ICOP"},   {SF_STR_SOFTWARE, "ISFT"}, {SF_STR_COMMENT, "ICMT"},
@@ -48,16 +48,16 @@ static char *to_utf8(const unsigned char *text, size_t size)
 static int tag_of(const unsigned char *id)
 {
     for (int i = 0; i < METADATA_TAGS; i++)
-        if (memcmp(metadata_tags[i].id, id, 4) == 0)
+        if (memcmp(ebb_metadata_tags[i].id, id, 4) == 0)
             return i;
     return -1;
 }
 
 // Of two fields of one name the first counts.
-static bool take_field(const struct wav_field *field, struct metadata_texts *texts, bool *rest)
+static bool take_field(const struct ebb_wav_field *field, struct ebb_metadata_texts *texts, bool *rest)
 {
     int tag = tag_of(field->id);
-    if (tag == COMMENT && metadata_is_recipe((const char *)field->body, field->size))
+    if (tag == COMMENT && ebb_metadata_is_recipe((const char *)field->body, field->size))
         return true;
     if (tag < 0 || texts->of[tag]) {
         *rest = true;
@@ -67,18 +67,18 @@ static bool take_field(const struct wav_field *field, struct metadata_texts *tex
     return texts->of[tag] != NULL;
 }
 
-bool metadata_to_texts(const struct ebb_sound_metadata *metadata, const char *comment,
-                       struct metadata_texts *texts, bool *rest)
+bool ebb_metadata_to_texts(const struct ebb_sound_metadata *metadata, const char *comment,
+                           struct ebb_metadata_texts *texts, bool *rest)
 {
     bool ok = true;
-    *texts = (struct metadata_texts){0};
+    *texts = (struct ebb_metadata_texts){0};
     *rest = false;
     for (size_t i = 0; metadata && i < metadata->chunks.count; i++) {
-        const struct wav_chunk *chunk = metadata->chunks.items + i;
-        struct wav_field field;
-        bool is_info = wav_chunk_is_list(chunk, "INFO");
+        const struct ebb_wav_chunk *chunk = metadata->chunks.items + i;
+        struct ebb_wav_field field;
+        bool is_info = ebb_wav_chunk_is_list(chunk, "INFO");
         *rest = *rest || !is_info;
-        for (size_t at = 0; ok && is_info && wav_chunk_next_field(chunk, &at, &field);)
+        for (size_t at = 0; ok && is_info && ebb_wav_chunk_next_field(chunk, &at, &field);)
             ok = take_field(&field, texts, rest);
     }
     char **place = texts->of[COMMENT] ? &texts->recipe : &texts->of[COMMENT];
@@ -87,7 +87,7 @@ bool metadata_to_texts(const struct ebb_sound_metadata *metadata, const char *co
     return ok;
 }
 
-bool metadata_texts_replace_comment(struct metadata_texts *texts)
+bool ebb_metadata_texts_replace_comment(struct ebb_metadata_texts *texts)
 {
     if (!texts->recipe)
         return false;
@@ -97,23 +97,23 @@ bool metadata_texts_replace_comment(struct metadata_texts *texts)
     return true;
 }
 
-bool metadata_texts_are_full(const struct metadata_texts *texts)
+bool ebb_metadata_texts_are_full(const struct ebb_metadata_texts *texts)
 {
     bool full = true;
     for (int i = 0; i < METADATA_TAGS; i++)
-        full = full && (texts->of[i] || metadata_tags[i].text == SF_STR_SOFTWARE);
+        full = full && (texts->of[i] || ebb_metadata_tags[i].text == SF_STR_SOFTWARE);
     return full;
 }
 
-void metadata_texts_clear(struct metadata_texts *texts)
+void ebb_metadata_texts_clear(struct ebb_metadata_texts *texts)
 {
     for (int i = 0; i < METADATA_TAGS; i++)
         free(texts->of[i]);
     free(texts->recipe);
-    *texts = (struct metadata_texts){0};
+    *texts = (struct ebb_metadata_texts){0};
 }
 
-const char *metadata_texts_comment(const struct metadata_texts *texts)
+const char *ebb_metadata_texts_comment(const struct ebb_metadata_texts *texts)
 {
     return texts->of[COMMENT] ? texts->of[COMMENT] : "";
 }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/file_metadata.h"
 #include "base/byte_order.h"
 #include "base/plain.h"
-#include "file_metadata.h"
 
 // Adds to a 32-bit position; one that would pass the end of its number stays there.
 static void move32(unsigned char *at, uint64_t frames)
@@ -15,7 +15,7 @@ static void move32(unsigned char *at, uint64_t frames)
     ebb_put_little(at, moved < frames || moved > UINT32_MAX ? UINT32_MAX : moved, 4);
 }
 
-static void move_cues(struct wav_chunk *chunk, uint64_t frames)
+static void move_cues(struct ebb_wav_chunk *chunk, uint64_t frames)
 {
     uint32_t count = chunk->size >= 4 ? ebb_little(chunk->body, 4) : 0;
     for (uint32_t i = 0; i < count && 4 + 24 * ((size_t)i + 1) <= chunk->size; i++) {
@@ -25,7 +25,7 @@ static void move_cues(struct wav_chunk *chunk, uint64_t frames)
     }
 }
 
-static void move_loops(struct wav_chunk *chunk, uint64_t frames)
+static void move_loops(struct ebb_wav_chunk *chunk, uint64_t frames)
 {
     uint32_t count = chunk->size >= 36 ? ebb_little(chunk->body + 28, 4) : 0;
     for (uint32_t i = 0; i < count && 36 + 24 * ((size_t)i + 1) <= chunk->size; i++) {
@@ -39,11 +39,11 @@ static void move_loops(struct wav_chunk *chunk, uint64_t frames)
 static uint64_t earlier(struct ebb_sound_metadata *m, uint64_t time, uint64_t frames)
 {
     if (time > 0 && time < frames)
-        metadata_lose(m, "the time reference, which would be of the day before");
+        ebb_metadata_lose(m, "the time reference, which would be of the day before");
     return time > frames ? time - frames : 0;
 }
 
-static void move_broadcast(struct ebb_sound_metadata *m, struct wav_chunk *chunk, uint64_t frames)
+static void move_broadcast(struct ebb_sound_metadata *m, struct ebb_wav_chunk *chunk, uint64_t frames)
 {
     if (chunk->size >= 346)
         ebb_put_little(chunk->body + 338, earlier(m, ebb_little(chunk->body + 338, 8), frames), 8);
@@ -52,7 +52,7 @@ static void move_broadcast(struct ebb_sound_metadata *m, struct wav_chunk *chunk
 // ---- iXML ----
 
 // The number between <TAG> and </TAG>: where it begins and how many digits it has. NULL: there is none.
-static unsigned char *find_number(const struct wav_chunk *chunk, const char *tag, size_t *digits)
+static unsigned char *find_number(const struct ebb_wav_chunk *chunk, const char *tag, size_t *digits)
 {
     char open[64];
     int length = snprintf(open, sizeof(open), "<%s>", tag);
@@ -74,7 +74,7 @@ static uint64_t number_of(const unsigned char *at, size_t digits)
     return value;
 }
 
-static bool put_number(struct wav_chunk *chunk, const char *tag, uint32_t value)
+static bool put_number(struct ebb_wav_chunk *chunk, const char *tag, uint32_t value)
 {
     size_t old = 0, before, rest;
     char text[16];
@@ -94,7 +94,7 @@ static bool put_number(struct wav_chunk *chunk, const char *tag, uint32_t value)
     return true;
 }
 
-static void move_text_time(struct ebb_sound_metadata *m, struct wav_chunk *chunk, const char *low,
+static void move_text_time(struct ebb_sound_metadata *m, struct ebb_wav_chunk *chunk, const char *low,
                            const char *high, uint64_t frames)
 {
     size_t low_digits, high_digits;
@@ -105,10 +105,10 @@ static void move_text_time(struct ebb_sound_metadata *m, struct wav_chunk *chunk
     uint64_t time = (number_of(b, high_digits) << 32) + number_of(a, low_digits);
     uint64_t moved = earlier(m, time, frames);
     if (!put_number(chunk, low, (uint32_t)moved) || !put_number(chunk, high, (uint32_t)(moved >> 32)))
-        metadata_lose(m, "the times in iXML");
+        ebb_metadata_lose(m, "the times in iXML");
 }
 
-static void move_ixml(struct ebb_sound_metadata *m, struct wav_chunk *chunk, uint64_t frames)
+static void move_ixml(struct ebb_sound_metadata *m, struct ebb_wav_chunk *chunk, uint64_t frames)
 {
     move_text_time(m, chunk, "TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_LO", "TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI",
                    frames);
@@ -118,7 +118,7 @@ static void move_ixml(struct ebb_sound_metadata *m, struct wav_chunk *chunk, uin
 // ---- cart and ID3 ----
 
 // Eight timers, each a use in four letters and a position in samples (AES46); no letters: not in use.
-static void move_timers(struct wav_chunk *chunk, uint64_t frames)
+static void move_timers(struct ebb_wav_chunk *chunk, uint64_t frames)
 {
     enum { TIMERS = 684, COUNT = 8, EACH = 8 };
     for (size_t i = 0; i < COUNT && TIMERS + EACH * (i + 1) <= chunk->size; i++) {
@@ -129,20 +129,20 @@ static void move_timers(struct wav_chunk *chunk, uint64_t frames)
 }
 
 // Chapters, words and events have times in milliseconds, or in frames of an MP3.
-static void name_times(struct ebb_sound_metadata *m, const struct wav_chunk *chunk)
+static void name_times(struct ebb_sound_metadata *m, const struct ebb_wav_chunk *chunk)
 {
     static const char *const timed[] = {"CHAP", "SYLT", "ETCO"};
     bool found = false;
     for (size_t i = 0; i < sizeof(timed) / sizeof(*timed); i++)
         found = found || memmem(chunk->body, chunk->size, timed[i], 4);
     if (found)
-        metadata_lose(m, "the times in the ID3 tag, which are those before the edit");
+        ebb_metadata_lose(m, "the times in the ID3 tag, which are those before the edit");
 }
 
-void metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames)
+void ebb_metadata_move(struct ebb_sound_metadata *metadata, uint64_t frames)
 {
     for (size_t i = 0; i < metadata->chunks.count; i++) {
-        struct wav_chunk *chunk = metadata->chunks.items + i;
+        struct ebb_wav_chunk *chunk = metadata->chunks.items + i;
         if (memcmp(chunk->id, "cue ", 4) == 0)
             move_cues(chunk, frames);
         else if (memcmp(chunk->id, "smpl", 4) == 0)

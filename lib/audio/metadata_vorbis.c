@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audio/file_metadata.h"
 #include "base/byte_order.h"
 #include "base/plain.h"
-#include "file_metadata.h"
 
 enum { MOST_COMMENTS = 10000, MOST_NAME = 40 };
 
@@ -45,22 +45,22 @@ static void take_mask(struct ebb_sound_metadata *m, const struct comment *c)
         m->mask = (uint32_t)mask;
 }
 
-static struct wav_chunk *info_of(struct ebb_sound_metadata *m)
+static struct ebb_wav_chunk *info_of(struct ebb_sound_metadata *m)
 {
     for (size_t i = 0; i < m->chunks.count; i++)
-        if (wav_chunk_is_list(m->chunks.items + i, "INFO"))
+        if (ebb_wav_chunk_is_list(m->chunks.items + i, "INFO"))
             return m->chunks.items + i;
-    struct wav_chunk *info = wav_chunks_add(&m->chunks, "LIST", "INFO", 4);
+    struct ebb_wav_chunk *info = ebb_wav_chunks_add(&m->chunks, "LIST", "INFO", 4);
     if (info)
         info->behind = true;
     return info;
 }
 
-static bool has_comment(const struct wav_chunk *info)
+static bool has_comment(const struct ebb_wav_chunk *info)
 {
-    struct wav_field field;
+    struct ebb_wav_field field;
     bool found = false;
-    for (size_t at = 0; !found && wav_chunk_next_field(info, &at, &field);)
+    for (size_t at = 0; !found && ebb_wav_chunk_next_field(info, &at, &field);)
         found = memcmp(field.id, "ICMT", 4) == 0;
     return found;
 }
@@ -68,14 +68,14 @@ static bool has_comment(const struct wav_chunk *info)
 // What other programs take for the comment. false: out of memory.
 static bool take_description(struct ebb_sound_metadata *m, const struct comment *c)
 {
-    struct wav_chunk *info = info_of(m);
+    struct ebb_wav_chunk *info = info_of(m);
     size_t size = c->size - c->name - 1;
     char *text = info ? strndup(c->text + c->name + 1, size) : NULL;
     bool ok = text != NULL;
     if (ok && has_comment(info))
-        metadata_lose(m, "DESCRIPTION");
+        ebb_metadata_lose(m, "DESCRIPTION");
     else if (ok && *text)
-        ok = wav_chunk_append_field(info, "ICMT", text, (uint32_t)strlen(text) + 1);
+        ok = ebb_wav_chunk_append_field(info, "ICMT", text, (uint32_t)strlen(text) + 1);
     free(text);
     return ok;
 }
@@ -83,7 +83,7 @@ static bool take_description(struct ebb_sound_metadata *m, const struct comment 
 // Ours, beside somebody else's comment.
 static bool is_recipe(const struct comment *c)
 {
-    return is_named(c, "EBB_RECIPE") && metadata_is_recipe(c->text + c->name + 1, c->size - c->name - 1);
+    return is_named(c, "EBB_RECIPE") && ebb_metadata_is_recipe(c->text + c->name + 1, c->size - c->name - 1);
 }
 
 // The first counts. false: out of memory.
@@ -104,10 +104,10 @@ static bool take_comment(struct ebb_sound_metadata *m, const struct comment *c)
     else if (is_named(c, "DESCRIPTION"))
         return take_description(m, c);
     else if (is_named(c, "METADATA_BLOCK_PICTURE"))
-        metadata_lose(m, "a picture");
+        ebb_metadata_lose(m, "a picture");
     else if (c->name > 0 && !is_told(c)) {
         memcpy(name, c->text, c->name < MOST_NAME ? c->name : MOST_NAME);
-        metadata_lose(m, "%s", name);
+        ebb_metadata_lose(m, "%s", name);
     }
     return true;
 }
@@ -128,7 +128,7 @@ static bool next_text(const unsigned char **at, size_t *left, struct comment *c)
     return true;
 }
 
-bool metadata_from_vorbis(struct ebb_sound_metadata *metadata, const unsigned char *bytes, size_t size)
+bool ebb_metadata_from_vorbis(struct ebb_sound_metadata *metadata, const unsigned char *bytes, size_t size)
 {
     struct comment c;
     if (!next_text(&bytes, &size, &c) || size < 4) // the encoder's name

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "wav_header.h"
+#include "audio/wav_header.h"
 
 #include <string.h>
 
-#include "wav_chunk.h"
+#include "audio/wav_chunk.h"
 #include "base/byte_order.h"
 
 enum {
@@ -21,12 +21,12 @@ static const struct {
     [EBB_WAV_32I] = {4, PCM}, [EBB_WAV_64F] = {8, IEEE_FLOAT},
 };
 
-size_t wav_sample_bytes(enum ebb_wav_format format)
+size_t ebb_wav_sample_bytes(enum ebb_wav_format format)
 {
     return (size_t)formats[format].bytes;
 }
 
-uint32_t wav_default_mask(int channels)
+uint32_t ebb_wav_default_mask(int channels)
 {
     return channels == 1 ? 0x4 : channels == 2 ? 0x3 : 0;
 }
@@ -39,19 +39,19 @@ static unsigned char *chunk_head(unsigned char *at, const char *id, uint32_t siz
 }
 
 // EXTENSIBLE only where it says something: small readers know the plain form alone.
-static bool is_extensible(const struct wav_shape *s)
+static bool is_extensible(const struct ebb_wav_shape *s)
 {
-    return s->channels > 2 || s->mask != wav_default_mask(s->channels);
+    return s->channels > 2 || s->mask != ebb_wav_default_mask(s->channels);
 }
 
 // Bytes of the body of fmt. All but plain PCM end with the size of what is added, even if that is 0: sox
 // warns where the field is missing.
-static uint32_t format_size(const struct wav_shape *s)
+static uint32_t format_size(const struct ebb_wav_shape *s)
 {
     return is_extensible(s) ? 40 : formats[s->format].tag == PCM ? 16 : 18;
 }
 
-static unsigned char *put_format(unsigned char *at, const struct wav_shape *s)
+static unsigned char *put_format(unsigned char *at, const struct ebb_wav_shape *s)
 {
     static const unsigned char guid[] = {0, 0, 0,    0, 0x10, 0,    0x80,
                                          0, 0, 0xaa, 0, 0x38, 0x9b, 0x71}; // behind the tag
@@ -87,36 +87,36 @@ static unsigned char *put_ds64(unsigned char *at, uint64_t riff, uint64_t data, 
     return at + DS64_SIZE;
 }
 
-static size_t head_bytes(const struct wav_shape *s)
+static size_t head_bytes(const struct ebb_wav_shape *s)
 {
     return 12 + 8 + format_size(s) + (s->room ? 8 + DS64_SIZE : 0) +
            (formats[s->format].tag == IEEE_FLOAT ? 12 : 0);
 }
 
 // What the RIFF counts: all but its own eight bytes.
-static uint64_t riff_size(const struct wav_shape *s, const struct wav_sizes *sizes)
+static uint64_t riff_size(const struct ebb_wav_shape *s, const struct ebb_wav_sizes *sizes)
 {
     return head_bytes(s) - 8 + sizes->chunks + 8 + sizes->data + (sizes->data & 1);
 }
 
-bool wav_is_long(const struct wav_shape *shape, const struct wav_sizes *sizes)
+bool ebb_wav_is_long(const struct ebb_wav_shape *shape, const struct ebb_wav_sizes *sizes)
 {
     return !sizes->unknown && riff_size(shape, sizes) >= UINT32_MAX;
 }
 
-uint32_t wav_data_size(const struct wav_shape *shape, const struct wav_sizes *sizes)
+uint32_t ebb_wav_data_size(const struct ebb_wav_shape *shape, const struct ebb_wav_sizes *sizes)
 {
-    return sizes->unknown || wav_is_long(shape, sizes) ? UINT32_MAX : (uint32_t)sizes->data;
+    return sizes->unknown || ebb_wav_is_long(shape, sizes) ? UINT32_MAX : (uint32_t)sizes->data;
 }
 
 // The room for an RF64's sizes stands behind fmt, where small readers do not stumble over it; an RF64 has
 // them first.
-size_t wav_head(const struct wav_shape *shape, const struct wav_sizes *sizes,
-                unsigned char out[WAV_HEAD_MOST])
+size_t ebb_wav_head(const struct ebb_wav_shape *shape, const struct ebb_wav_sizes *sizes,
+                    unsigned char out[WAV_HEAD_MOST])
 {
-    size_t frame = (size_t)shape->channels * wav_sample_bytes(shape->format);
+    size_t frame = (size_t)shape->channels * ebb_wav_sample_bytes(shape->format);
     uint64_t riff = riff_size(shape, sizes), frames = sizes->data / frame;
-    bool rf64 = wav_is_long(shape, sizes), open = rf64 || sizes->unknown;
+    bool rf64 = ebb_wav_is_long(shape, sizes), open = rf64 || sizes->unknown;
 
     unsigned char *at = chunk_head(out, rf64 ? "RF64" : "RIFF", open ? UINT32_MAX : (uint32_t)riff);
     memcpy(at, "WAVE", 4);

@@ -77,10 +77,10 @@ static void add_format(struct bytes *b, int channels, int bits)
 
 static void add_extensible(struct bytes *b, int channels, uint32_t mask)
 {
-    struct wav_shape shape = {channels, 48000, EBB_WAV_24, mask, false};
-    struct wav_sizes sizes = {0};
+    struct ebb_wav_shape shape = {channels, 48000, EBB_WAV_24, mask, false};
+    struct ebb_wav_sizes sizes = {0};
     unsigned char head[WAV_HEAD_MOST];
-    wav_head(&shape, &sizes, head);
+    ebb_wav_head(&shape, &sizes, head);
     REQUIRE(head[20] == 0xfe && head[21] == 0xff);
     add(b, head + 12, 48);
 }
@@ -605,10 +605,10 @@ TEST(places_that_an_ogg_has_not_are_refused)
 static struct ebb_sound_metadata *told(const char *comment, bool loop)
 {
     struct ebb_sound_metadata *metadata = ebb_sound_metadata_create(1);
-    struct wav_chunk *info = metadata ? wav_chunks_add(&metadata->chunks, "LIST", "INFO", 4) : NULL;
-    REQUIRE(info && wav_chunk_append_field(info, "INAM", "Caf\xe9 \xfc", 7)); // Latin-1
-    REQUIRE(wav_chunk_append_field(info, "IART", "J\xc3\xb6rg", 6));          // UTF-8
-    REQUIRE(!comment || wav_chunk_append_field(info, "ICMT", comment, (uint32_t)strlen(comment) + 1));
+    struct ebb_wav_chunk *info = metadata ? ebb_wav_chunks_add(&metadata->chunks, "LIST", "INFO", 4) : NULL;
+    REQUIRE(info && ebb_wav_chunk_append_field(info, "INAM", "Caf\xe9 \xfc", 7)); // Latin-1
+    REQUIRE(ebb_wav_chunk_append_field(info, "IART", "J\xc3\xb6rg", 6));          // UTF-8
+    REQUIRE(!comment || ebb_wav_chunk_append_field(info, "ICMT", comment, (uint32_t)strlen(comment) + 1));
     REQUIRE(!loop || ebb_sound_metadata_set_loop(metadata, 48000, 0, 10, NULL) == EBB_OK);
     return metadata;
 }
@@ -676,10 +676,10 @@ TEST(a_recipe_stands_beside_a_comment_and_the_places_in_a_flac)
     static const float samples[4 * 4800];
     for (int full = 0; full < 2; full++) {
         struct ebb_sound_metadata *metadata = told("mine", false), *read = NULL;
-        struct wav_chunk *info = &metadata->chunks.items[0];
+        struct ebb_wav_chunk *info = &metadata->chunks.items[0];
         for (int i = 2; full && i < METADATA_TAGS - 1; i++)
-            REQUIRE(metadata_tags[i].text == SF_STR_SOFTWARE ||
-                    wav_chunk_append_field(info, metadata_tags[i].id, "1", 2));
+            REQUIRE(ebb_metadata_tags[i].text == SF_STR_SOFTWARE ||
+                    ebb_wav_chunk_append_field(info, ebb_metadata_tags[i].id, "1", 2));
         metadata->mask = 0x603; // two in front and two beside
         struct ebb_sound_writer *w = ebb_sound_writer_create(in_folder("both.flac"), 4, 48000, EBB_FLAC_16,
                                                              recipe, NULL);
@@ -789,7 +789,7 @@ TEST(comments_of_any_length_are_read)
             for (size_t size = 0; size <= b.count; size++) {
                 unsigned char *exact = malloc(size + 1); // for a checker of memory
                 memcpy(exact, b.at, size);
-                REQUIRE(metadata_from_vorbis(m, exact, size));
+                REQUIRE(ebb_metadata_from_vorbis(m, exact, size));
                 free(exact);
             }
             free(b.at);
@@ -815,7 +815,7 @@ TEST(one_and_two_channels_are_plain_and_nothing_stands_before_their_format)
             REQUIRE(size == 16 || ebb_little(f + 16, 2) == size - 18);
             REQUIRE((int)ebb_little(f, 2) == (channels < 3 ? tags[format] : 0xfffe) &&
                     (int)ebb_little(f + 2, 2) == channels);
-            size_t frame = wav_sample_bytes((enum ebb_wav_format)format) * (size_t)channels;
+            size_t frame = ebb_wav_sample_bytes((enum ebb_wav_format)format) * (size_t)channels;
             REQUIRE(ebb_little(f + 4, 4) == 44100 && ebb_little(f + 8, 4) == 44100 * frame &&
                     ebb_little(f + 12, 2) == frame);
             REQUIRE(find(&out, "data", 0, &size) && size == 101 * frame);
@@ -839,20 +839,20 @@ TEST(what_may_become_long_has_room_for_it)
 
     // EBU Tech 3306: RF64, ds64 first, 32-bit sizes all ones, the true ones in ds64.
     unsigned char before[WAV_HEAD_MOST], after[WAV_HEAD_MOST];
-    struct wav_shape shape = {2, 48000, EBB_WAV_32F, 3, true};
-    struct wav_sizes none = {0}, large = {.data = UINT64_C(5000000000), .chunks = 100};
-    size_t bytes = wav_head(&shape, &none, before);
-    REQUIRE(wav_is_long(&shape, &large) && wav_head(&shape, &large, after) == bytes);
+    struct ebb_wav_shape shape = {2, 48000, EBB_WAV_32F, 3, true};
+    struct ebb_wav_sizes none = {0}, large = {.data = UINT64_C(5000000000), .chunks = 100};
+    size_t bytes = ebb_wav_head(&shape, &none, before);
+    REQUIRE(ebb_wav_is_long(&shape, &large) && ebb_wav_head(&shape, &large, after) == bytes);
     REQUIRE(memcmp(after, "RF64\xff\xff\xff\xffWAVEds64", 16) == 0 && ebb_little(after + 16, 4) == 28);
     REQUIRE(ebb_little(after + 20, 8) == bytes - 8 + 100 + 8 + UINT64_C(5000000000) &&
             ebb_little(after + 28, 8) == UINT64_C(5000000000));
     REQUIRE(ebb_little(after + 36, 8) == UINT64_C(5000000000) / 8 && memcmp(after + 48, "fmt ", 4) == 0);
-    REQUIRE(wav_data_size(&shape, &large) == UINT32_MAX);
+    REQUIRE(ebb_wav_data_size(&shape, &large) == UINT32_MAX);
     large.data = 4294967295 - bytes - 100 - 1; // the last size that a RIFF holds, and the first one that it
                                                // does not
-    REQUIRE(!wav_is_long(&shape, &large));
+    REQUIRE(!ebb_wav_is_long(&shape, &large));
     large.data++;
-    REQUIRE(wav_is_long(&shape, &large));
+    REQUIRE(ebb_wav_is_long(&shape, &large));
 }
 
 // ---- files that lie ----
