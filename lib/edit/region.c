@@ -234,6 +234,8 @@ static enum ebb_result regenerate(struct region *r, struct ebb_resynthesis *resy
 
     double rates = (double)r->model->info.sample_rate / j->sound->rate;
     *resynthesis = (struct ebb_resynthesis){
+        .recorded = r->recorded,
+        .count = r->count,
         .scale = r->scale,
         .made = r->made,
         .was = r->was,
@@ -302,6 +304,7 @@ static enum ebb_result edit_channel(struct region *r, struct ebb_resynthesis *re
 {
     const struct ebb_region_job *j = r->job;
     int channels = j->sound->channels;
+    resynthesis->channel = r->channel[channel];
     resynthesis->seed = j->seed + (alike(r, channel) ? 0 : channel);
     resynthesis->progress = ebb_progress_part(&j->progress,
                                               REGENERATING + (1 - REGENERATING) * channel / channels,
@@ -311,8 +314,7 @@ static enum ebb_result edit_channel(struct region *r, struct ebb_resynthesis *re
     else if (!ebb_resynthesis_filter(r->mel, r->gain, r->channel[channel], r->count, r->recorded))
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a band");
     memcpy(r->sound, r->recorded, r->count * sizeof(float));
-    enum ebb_result result = ebb_resynthesise(r->model, resynthesis, r->channel[channel], r->recorded,
-                                              r->sound, r->count, error);
+    enum ebb_result result = ebb_resynthesise(r->model, resynthesis, r->sound, error);
     return result == EBB_OK ? put_channel(r, channel, output, error) : result;
 }
 

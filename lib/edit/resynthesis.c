@@ -28,9 +28,14 @@ struct span_piece {
     bool goes_on; // the recording follows; false: a margin follows, which the next piece makes again
 };
 
-// dB to add, per band, at the span's start and end.
-struct span_gains {
-    float *start, *end;
+// What the steps of a job share.
+struct span_work {
+    struct ebb_model *model;
+    struct ebb_mel *mel;
+    const struct ebb_resynthesis *job;
+    int first, last; // frames that overlap the span: first .. last - 1
+    float *level[2]; // dB to add, per band, at the span's start and end
+    float *sound;    // the output
 };
 
 void ebb_resynthesis_frames(const struct ebb_mel *mel, size_t from, size_t to, size_t count, int *first,
@@ -76,13 +81,14 @@ static double to_db(double power)
 
 // Mean network value per band over frames from .. to - 1, of the channel and of the network's mel. Silence
 // counts as silence.
-static void mean_heard(struct ebb_mel *mel, const struct ebb_resynthesis *s, const float *channel,
-                       size_t count, int from, int to, float *out)
+static void mean_heard(const struct span_work *w, int from, int to, float *out)
 {
+    const struct ebb_resynthesis *s = w->job;
+    struct ebb_mel *mel = w->mel;
     int bands = mel->params.n_mels;
     memset(out, 0, bands * sizeof(*out));
     for (int k = from; k < to; k++) {
-        ebb_stft_frame_of(mel->stft, channel, count, k, mel->bins);
+        ebb_stft_frame_of(mel->stft, s->channel, s->count, k, mel->bins);
         ebb_mel_power(mel, mel->bins, mel->band_power);
         for (int band = 0; band < bands; band++) {
             double value = (to_db(mel->band_power[band]) - s->scale.center) / s->scale.range;
@@ -101,11 +107,12 @@ static float mean_said(const struct ebb_resynthesis *s, const float *values, int
 
 // Difference in dB, per band, between the channel in frames `heard` and on, and the network's mel in frames
 // `said` and on, `length` frames each. NAN: one of them is silent.
-static void compare(struct ebb_mel *mel, const struct ebb_resynthesis *s, const float *values,
-                    const float *channel, size_t count, int heard, int said, int length, float *out)
+static void compare(const struct span_work *w, const float *values, int heard, int said, int length,
+                    float *out)
 {
-    mean_heard(mel, s, channel, count, heard, heard + length, out);
-    for (int band = 0; band < mel->params.n_mels; band++) {
+    const struct ebb_resynthesis *s = w->job;
+    mean_heard(w, heard, heard + length, out);
+    for (int band = 0; band < w->mel->params.n_mels; band++) {
         float theirs = mean_said(s, values, band, said, said + length),
               db = (out[band] - theirs) * (float)s->scale.range;
         out[band] = fmax(out[band], theirs) > silent + 0.02 ? fminf(fmaxf(db, -most), most) : NAN;
@@ -131,45 +138,47 @@ static void smooth(const float *values, int bands, float *out)
 // where the network has seen the recording. If one side has no recording, the other side's correction
 // holds; if neither has, the channel's share of all channels within the span. Sound that goes on gets the
 // loudness of the recording; an event only the loudness that the network gave it relative to the recording.
-static void find_levels(struct ebb_mel *mel, const struct ebb_resynthesis *s, const float *channel,
-                        size_t count, int first, int last, const struct span_gains *levels, float *scratch)
+static void find_levels(const struct span_work *w, float *scratch)
 {
-    int bands = mel->params.n_mels, edge = s->goes_on && last - first < 2 * EDGE ? (last - first) / 2 : EDGE;
+    const struct ebb_resynthesis *s = w->job;
+    int bands = w->mel->params.n_mels, first = w->first, last = w->last;
+    int edge = s->goes_on && last - first < 2 * EDGE ? (last - first) / 2 : EDGE;
     int low = s->covered_from > s->here_from ? s->covered_from : s->here_from;
     int high = s->covered_to < s->here_to ? s->covered_to : s->here_to;
     int before = first - low < edge ? first - low : edge, after = high - last < edge ? high - last : edge;
     bool left = before >= 3, right = after >= 3;
     if (left) {
-        compare(mel, s, s->made, channel, count, first - before, s->goes_on ? first : first - before, before,
-                scratch);
-        smooth(scratch, bands, levels->start);
+        compare(w, s->made, first - before, s->goes_on ? first : first - before, before, scratch);
+        smooth(scratch, bands, w->level[0]);
     }
     if (right) {
-        compare(mel, s, s->made, channel, count, last, s->goes_on ? last - after : last, after, scratch);
-        smooth(scratch, bands, levels->end);
+        compare(w, s->made, last, s->goes_on ? last - after : last, after, scratch);
+        smooth(scratch, bands, w->level[1]);
     }
     low = low > first ? low : first;
     high = high < last ? high : last;
     if (!left && !right && high > low) {
-        compare(mel, s, s->was, channel, count, low, low, high - low, scratch);
-        smooth(scratch, bands, levels->start);
+        compare(w, s->was, low, low, high - low, scratch);
+        smooth(scratch, bands, w->level[0]);
     }
     if (!left && right)
-        memcpy(levels->start, levels->end, bands * sizeof(float));
+        memcpy(w->level[0], w->level[1], bands * sizeof(float));
     if (!right)
-        memcpy(levels->end, levels->start, bands * sizeof(float));
+        memcpy(w->level[1], w->level[0], bands * sizeof(float));
 }
 
 // ---- frames ----
 
 // Magnitudes of a frame that started from noise alone.
-static void fill_new(struct ebb_mel *mel, const struct ebb_resynthesis *s, const struct span_gains *levels,
-                     int k, double part, float *magnitude)
+static void fill_new(const struct span_work *w, int k, float *magnitude)
 {
+    const struct ebb_resynthesis *s = w->job;
+    struct ebb_mel *mel = w->mel;
+    double part = fmin(fmax(((double)k * mel->stft->hop - s->from) / (s->to - s->from), 0), 1);
     double floor = pow(10, (s->scale.center - s->scale.range) / 10);
     for (int band = 0; band < mel->params.n_mels; band++) {
         double value = fmin(fmax(s->made[(size_t)band * s->frames + k], -1), 1);
-        double level = levels->start[band] + part * (levels->end[band] - levels->start[band]);
+        double level = w->level[0][band] + part * (w->level[1][band] - w->level[0][band]);
         double power = pow(10, (s->scale.center + value * s->scale.range) / 10) - floor;
         mel->band_power[band] = (float)(fmax(power, 0) * pow(10, level / 10));
     }
@@ -180,10 +189,12 @@ static void fill_new(struct ebb_mel *mel, const struct ebb_resynthesis *s, const
 
 // Puts the recording's bins, with the change as a gain, in the place of new bins. Adds the energy of the
 // remaining new bins to energy[0], and of all bins to energy[1].
-static void mix_own(struct ebb_mel *mel, const struct ebb_resynthesis *s, int k, const float *own,
-                    float *bins, float *magnitude, double energy[2])
+static void mix_own(const struct span_work *w, int k, float *bins, float *magnitude, double energy[2])
 {
-    float *change = mel->band_power, *share = mel->ratio;
+    const struct ebb_resynthesis *s = w->job;
+    struct ebb_mel *mel = w->mel;
+    float *change = mel->band_power, *share = mel->ratio, *own = mel->bins;
+    ebb_stft_frame_of(mel->stft, s->recorded, s->count, k, own);
     for (int band = 0; band < mel->params.n_mels; band++) {
         size_t at = (size_t)band * s->frames + k;
         double db = (s->made[at] - s->was[at]) * s->scale.range,
@@ -213,11 +224,11 @@ static size_t first_sample(const struct ebb_resynthesis *s, const struct span_pi
 }
 
 // Fills the phase workspace: bins of the frames that stay, magnitudes of the new frames, known samples.
-static struct ebb_phase_span prepare(struct ebb_mel *mel, struct ebb_phase *phase,
-                                     const struct ebb_resynthesis *s, const struct span_gains *levels,
-                                     const struct span_piece *p, const float *sound, size_t count)
+static struct ebb_phase_span prepare(const struct span_work *w, const struct span_piece *p,
+                                     struct ebb_phase *phase)
 {
-    struct ebb_stft *stft = mel->stft;
+    const struct ebb_resynthesis *s = w->job;
+    struct ebb_stft *stft = w->mel->stft;
     size_t hop = stft->hop, half = stft->n_fft / 2, frames = p->end - p->base,
            length = (frames - 1) * hop + 2 * half;
     struct ebb_phase_span span = ebb_phase_piece(phase, frames);
@@ -226,15 +237,14 @@ static struct ebb_phase_span prepare(struct ebb_mel *mel, struct ebb_phase *phas
     for (int k = p->base; k < p->end; k++) {
         size_t row = k - p->base;
         if (k < p->first || (p->goes_on && k >= p->last))
-            ebb_stft_frame_of(stft, sound, count, k, phase->bins + row * stft->bin_stride);
+            ebb_stft_frame_of(stft, w->sound, s->count, k, phase->bins + row * stft->bin_stride);
         else
-            fill_new(mel, s, levels, k, fmin(fmax(((double)k * hop - s->from) / (s->to - s->from), 0), 1),
-                     phase->magnitude + row * stft->real_stride);
+            fill_new(w, k, phase->magnitude + row * stft->real_stride);
     }
 
     size_t start = p->base * hop; // sample i of the sound is number i + half - start of the workspace
     for (size_t i = 0; i < length; i++)
-        phase->held[i] = start + i >= half && start + i - half < count ? sound[start + i - half] : 0;
+        phase->held[i] = start + i >= half && start + i - half < s->count ? w->sound[start + i - half] : 0;
     size_t known = first_sample(s, p, hop);
     if (known > 0)
         span.held_before = known + half - start;
@@ -268,17 +278,17 @@ static void integrate(struct ebb_phase *phase, const struct ebb_phase_span *span
     ebb_phase_integrate(&half, &from_end, seed, first + middle);
 }
 
-static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_resynthesis *s,
-                                  const struct span_gains *levels, const struct span_piece *p,
-                                  const float *recorded, float *sound, size_t count, struct ebb_error *error)
+static enum ebb_result make_piece(const struct span_work *w, const struct span_piece *p,
+                                  struct ebb_error *error)
 {
-    struct ebb_mel *mel = ebb_workspace_mel(model, error);
-    struct ebb_phase *phase = ebb_workspace_phase(model, p->end - p->base, error);
+    const struct ebb_resynthesis *s = w->job;
+    struct ebb_mel *mel = w->mel;
+    struct ebb_phase *phase = ebb_workspace_phase(w->model, p->end - p->base, error);
     if (!phase)
         return error->code;
 
     struct ebb_stft *stft = mel->stft;
-    struct ebb_phase_span span = prepare(mel, phase, s, levels, p, sound, count);
+    struct ebb_phase_span span = prepare(w, p, phase);
     integrate(phase, &span, s->seed, p->base);
     if (mel->params.coding == EBB_MEL_CODING_ABSOLUTE)
         ebb_mel_grain(mel, phase, &span,
@@ -290,9 +300,8 @@ static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_resy
     double energy[2] = {0, 1e-20};
     for (int k = p->first; k < (p->goes_on ? p->last : p->end) && s->from_recording; k++) {
         size_t row = k - p->base;
-        ebb_stft_frame_of(stft, recorded, count, k, mel->bins);
-        mix_own(mel, s, k, mel->bins, phase->bins + row * stft->bin_stride,
-                phase->magnitude + row * stft->real_stride, energy);
+        mix_own(w, k, phase->bins + row * stft->bin_stride, phase->magnitude + row * stft->real_stride,
+                energy);
     }
     // The recording's own phases are right: iterations would only lead away from them.
     double new = s->from_recording ? fmin(2 * energy[0] / energy[1], 1) : 1;
@@ -301,15 +310,15 @@ static enum ebb_result make_piece(struct ebb_model *model, const struct ebb_resy
 
     size_t hop = stft->hop, half = stft->n_fft / 2, start = p->base * hop;
     size_t to = p->goes_on ? s->to + s->fade : p->last * hop + half; // next piece's frames reach here
-    for (size_t i = first_sample(s, p, hop); i < to && i < count; i++)
-        sound[i] = phase->signal[i + half - start];
+    for (size_t i = first_sample(s, p, hop); i < to && i < s->count; i++)
+        w->sound[i] = phase->signal[i + half - start];
     return EBB_OK;
 }
 
-static enum ebb_result make_pieces(struct ebb_model *model, const struct ebb_resynthesis *s,
-                                   const struct span_gains *levels, int first, int last,
-                                   const float *recorded, float *sound, size_t count, struct ebb_error *error)
+static enum ebb_result make_pieces(const struct span_work *w, struct ebb_error *error)
 {
+    const struct ebb_resynthesis *s = w->job;
+    int first = w->first, last = w->last;
     enum ebb_result result = EBB_OK;
     for (int at = first, next; at < last && result == EBB_OK; at = next) {
         next = last - at > PIECE + FIXED ? at + PIECE : last;
@@ -320,18 +329,17 @@ static enum ebb_result make_pieces(struct ebb_model *model, const struct ebb_res
                                .base = at > FIXED ? at - FIXED : 0,
                                .end = beyond,
                                .later = at > first,
-                               .goes_on = final && s->to < count};
+                               .goes_on = final && s->to < s->count};
         if (final && !p.goes_on)
             p.last = p.end = s->frames;
         result = ebb_progress_tell(&s->progress, (double)(at - first) / (last - first), error);
         if (result == EBB_OK)
-            result = make_piece(model, s, levels, &p, recorded, sound, count, error);
+            result = make_piece(w, &p, error);
     }
     return result;
 }
 
-enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resynthesis *s,
-                                 const float *channel, const float *recorded, float *sound, size_t count,
+enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resynthesis *job, float *sound,
                                  struct ebb_error *error)
 {
     struct ebb_mel *mel = ebb_workspace_mel(model, error);
@@ -342,11 +350,10 @@ enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resyn
     if (!room)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for levels");
 
-    struct span_gains levels = {room, room + bands};
-    int first, last;
-    ebb_resynthesis_frames(mel, s->from, s->to, count, &first, &last);
-    find_levels(mel, s, channel, count, first, last, &levels, room + 2 * bands);
-    enum ebb_result result = make_pieces(model, s, &levels, first, last, recorded, sound, count, error);
+    struct span_work w = {model, mel, job, .level = {room, room + bands}, .sound = sound};
+    ebb_resynthesis_frames(mel, job->from, job->to, job->count, &w.first, &w.last);
+    find_levels(&w, room + 2 * bands);
+    enum ebb_result result = make_pieces(&w, error);
     free(room);
     return result;
 }

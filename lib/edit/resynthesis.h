@@ -20,6 +20,9 @@ struct ebb_scale {
 };
 
 struct ebb_resynthesis {
+    const float *channel;  // one channel of the recording, whose loudness around the span is measured
+    const float *recorded; // the part of it that is edited: filtered by `gain`, or the channel itself
+    size_t count;          // samples of each
     struct ebb_scale scale;
     const float *made, *was; // (n_mels, frames), see edit/regenerate.h
     int frames;
@@ -43,11 +46,8 @@ void ebb_resynthesis_frames(const struct ebb_mel *mel, size_t from, size_t to, s
 bool ebb_resynthesis_filter(struct ebb_mel *mel, const float *gain, const float *samples, size_t count,
                             float *filtered);
 
-// Writes samples from - fade .. to + fade - 1 of `sound`, which comes in as a copy of `recorded`. `channel`
-// is one channel of the recording; its loudness around the span is measured. `recorded` is the part of the
-// channel that is edited: the channel filtered by `gain`, or the channel itself.
-enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resynthesis *job,
-                                 const float *channel, const float *recorded, float *sound, size_t count,
+// Writes samples from - fade .. to + fade - 1 of `sound`, which comes in as a copy of `recorded`.
+enum ebb_result ebb_resynthesise(struct ebb_model *model, const struct ebb_resynthesis *job, float *sound,
                                  struct ebb_error *error);
 
 #endif

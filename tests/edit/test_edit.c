@@ -344,6 +344,9 @@ static struct ebb_sound spliced(struct ebb_model *model, const struct ebb_sound 
     memset(out.samples + from, 0, (to - from) * sizeof(float)); // not to be seen
     REQUIRE_OK(ebb_mel_analyse(mel, in->samples, in->frames, values, e));
     struct ebb_resynthesis s = {
+        .channel = in->samples,
+        .recorded = in->samples,
+        .count = in->frames,
         .scale = {-40, 50},
         .made = values,
         .was = values,
@@ -358,7 +361,7 @@ static struct ebb_sound spliced(struct ebb_model *model, const struct ebb_sound 
         .iterations = 16,
         .seed = 1,
     };
-    REQUIRE_OK(ebb_resynthesise(model, &s, in->samples, in->samples, out.samples, in->frames, e));
+    REQUIRE_OK(ebb_resynthesise(model, &s, out.samples, e));
     free(values);
     return out;
 }
