@@ -135,6 +135,8 @@ static bool time_stages(struct bench *b, const struct bench_room *r, struct stag
     struct clock c = {0};
     struct ebb_hooks hooks = hooks_of(&c);
     size_t frames = (size_t)b->m.info->window_frames;
+    const struct ebb_mel_phases start_alone = {.grain = true},
+                                whole = {.iterations = PHASE_ITERATIONS, .grain = true};
     int shape[4];
     double start = tool_now();
     enum ebb_result result = ebb_generate_latents(b->m.model, b->recipe, r->latents, r->latent_count, shape,
@@ -144,11 +146,10 @@ static bool time_stages(struct bench *b, const struct bench_room *r, struct stag
         result = ebb_generate_mel(b->m.model, r->latents, r->latent_count, r->mel, r->cells, error);
     note_least(&s->decode, &start);
     if (result == EBB_OK)
-        result = ebb_mel_to_sound(r->inverse, r->mel, frames, true, 0, 0, r->sound, r->sound_count, error);
+        result = ebb_mel_to_sound(r->inverse, r->mel, frames, &start_alone, r->sound, r->sound_count, error);
     note_least(&s->inverse, &start);
     if (result == EBB_OK)
-        result = ebb_mel_to_sound(r->inverse, r->mel, frames, true, PHASE_ITERATIONS, 0, r->sound,
-                                  r->sound_count, error);
+        result = ebb_mel_to_sound(r->inverse, r->mel, frames, &whole, r->sound, r->sound_count, error);
     note_least(&s->sound, &start);
     return result == EBB_OK;
 }

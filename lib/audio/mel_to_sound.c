@@ -41,11 +41,11 @@ static void invert_all(struct ebb_mel *mel, const float *values, size_t frames)
     }
 }
 
-enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, bool grain,
-                                 int iterations, uint64_t seed, float *samples, size_t count,
+enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames,
+                                 const struct ebb_mel_phases *phases, float *samples, size_t count,
                                  struct ebb_error *error)
 {
-    enum ebb_result result = check(mel, frames, iterations, count, error);
+    enum ebb_result result = check(mel, frames, phases->iterations, count, error);
     if (result == EBB_OK)
         result = reserve(mel, frames, error);
     if (result != EBB_OK)
@@ -53,8 +53,8 @@ enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_
 
     invert_all(mel, values, frames);
     struct ebb_phase_span span = ebb_phase_whole(mel->phase, frames, count);
-    struct ebb_mel_image image = {.values = values, .frames = frames, .seed = seed};
-    ebb_mel_reconstruct(mel, mel->phase, &span, &image, grain, iterations);
+    struct ebb_mel_image image = {.values = values, .frames = frames, .seed = phases->seed};
+    ebb_mel_reconstruct(mel, mel->phase, &span, &image, phases->grain, phases->iterations);
     memcpy(samples, mel->phase->signal + span.support_from, count * sizeof(float));
     return EBB_OK;
 }

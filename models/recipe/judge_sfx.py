@@ -106,6 +106,12 @@ def library():
     return Path(os.environ.get("LIBEBB") or BUILD / "lib" / "libebb.so")
 
 
+class Phases(ctypes.Structure):
+    """struct ebb_mel_phases of ebb/mel.h."""
+
+    _fields_ = [("iterations", ctypes.c_int), ("seed", ctypes.c_uint64), ("grain", ctypes.c_bool)]
+
+
 class Inversion:
     """Turns a mel into sound with libebb, through its C interface."""
 
@@ -122,9 +128,7 @@ class Inversion:
             self.mel,
             at(values),
             ctypes.c_size_t(values.shape[1]),
-            ctypes.c_bool(grain),
-            16,
-            ctypes.c_uint64(seed),
+            ctypes.byref(Phases(16, seed, grain)),
             at(out),
             ctypes.c_size_t(len(out)),
             None,

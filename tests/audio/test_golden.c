@@ -153,7 +153,8 @@ TEST(an_own_mel_comes_back)
     struct ebb_mel *mel = ebb_mel_create(NULL, NULL);
     float *x = golden("signal", count), values[128 * 17], again[128 * 17], y[count];
     REQUIRE(ebb_mel_analyse(mel, x, count, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 17, false, 32, 1, y, count, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 32, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, values, 17, &phases, y, count, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, y, count, again, NULL) == EBB_OK);
     double sum = 0;
     int cells = 0;
@@ -184,7 +185,8 @@ static void return_image(int n_fft, int hop, int bands)
     size_t frames = ebb_mel_frames(mel, count), cells = frames * (size_t)bands, heard = 0;
     float *x = golden("signal", count), *values = calloc(2 * cells, sizeof(float)), *again = values + cells;
     REQUIRE(ebb_mel_analyse(mel, x, count, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, frames, false, 16, 1, x, count, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, values, frames, &phases, x, count, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, x, count, again, NULL) == EBB_OK);
     double sum = 0;
     for (size_t i = 0; i < cells; i++)
@@ -246,7 +248,8 @@ TEST(riffusions_picture_comes_back)
     float *x = calloc(samples, sizeof(float)), *got = calloc(bands * frames, sizeof(float));
     float *want = golden("riffusion", bands * frames);
     REQUIRE(mel && x && got);
-    REQUIRE(ebb_mel_to_sound(mel, want, frames, false, 16, 1, x, samples, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, want, frames, &phases, x, samples, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, x, samples, got, NULL) == EBB_OK);
     double sum = 0;
     int cells = 0;

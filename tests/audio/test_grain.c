@@ -39,9 +39,11 @@ TEST(a_plain_mel_becomes_noise)
     static float values[bands * frames], again[bands * frames], x[n];
     double mean, plain, grainy;
     fill(values, bands * frames, 0);
-    REQUIRE(ebb_mel_to_sound(mel, values, frames, false, 16, 1, x, n, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, values, frames, &phases, x, n, NULL) == EBB_OK);
     scatter(mel, x, n, &mean, &plain);
-    REQUIRE(ebb_mel_to_sound(mel, values, frames, true, 16, 1, x, n, NULL) == EBB_OK);
+    const struct ebb_mel_phases grained = {.iterations = 16, .seed = 1, .grain = true};
+    REQUIRE(ebb_mel_to_sound(mel, values, frames, &grained, x, n, NULL) == EBB_OK);
     scatter(mel, x, n, &mean, &grainy);
     printf("# scatter %.2f dB, with grain %.2f dB\n", plain, grainy);
     REQUIRE(plain < 3);
@@ -82,7 +84,8 @@ TEST(what_stands_out_stays)
     x[0][click] += 8;
     REQUIRE(ebb_mel_analyse(mel, x[0], n, values, NULL) == EBB_OK);
     for (int grain = 0; grain < 2; grain++) {
-        REQUIRE(ebb_mel_to_sound(mel, values, frames, grain, 16, 1, x[grain], n, NULL) == EBB_OK);
+        const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1, .grain = grain};
+        REQUIRE(ebb_mel_to_sound(mel, values, frames, &phases, x[grain], n, NULL) == EBB_OK);
         REQUIRE(ebb_mel_spectrogram(mel, x[grain], n, db[grain], NULL) == EBB_OK);
     }
     double tone = 0, floor = 0;

@@ -31,7 +31,8 @@ TEST(silence_is_minus_one)
     REQUIRE(ebb_mel_to_magnitude(mel, values, 10, magnitude, NULL) == EBB_OK);
     for (int i = 0; i < 1025 * 10; i++)
         REQUIRE(magnitude[i] == 0);
-    REQUIRE(ebb_mel_to_sound(mel, values, 10, false, 4, 1, y, 5000, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 4, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, values, 10, &phases, y, 5000, NULL) == EBB_OK);
     for (int i = 0; i < 5000; i++)
         REQUIRE(y[i] == 0);
     ebb_mel_destroy(&mel);

@@ -107,13 +107,15 @@ TEST(the_same_seed_makes_the_same_sound)
     static float x[20000], values[128 * 40], a[20000], b[20000];
     fill_noise(x, 20000, 1, 0.5f);
     REQUIRE(ebb_mel_analyse(mel, x, 20000, values, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 7, a, 20000, NULL) == EBB_OK);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 7, b, 20000, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 4, .seed = 7};
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, &phases, a, 20000, NULL) == EBB_OK);
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, &phases, b, 20000, NULL) == EBB_OK);
     REQUIRE(memcmp(a, b, sizeof(a)) == 0);
-    REQUIRE(ebb_mel_to_sound(mel, values, 40, false, 4, 8, b, 20000, NULL) == EBB_OK);
+    const struct ebb_mel_phases others = {.iterations = 4, .seed = 8};
+    REQUIRE(ebb_mel_to_sound(mel, values, 40, &others, b, 20000, NULL) == EBB_OK);
     REQUIRE(memcmp(a, b, sizeof(a)) != 0);
     struct ebb_error error = {0};
-    REQUIRE(ebb_mel_to_sound(mel, values, 2, false, 4, 8, b, 20000, &error) == EBB_INVALID);
+    REQUIRE(ebb_mel_to_sound(mel, values, 2, &others, b, 20000, &error) == EBB_INVALID);
     ebb_mel_destroy(&mel);
 }
 

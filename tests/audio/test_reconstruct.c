@@ -93,7 +93,8 @@ TEST(corrections_come_nearer_to_the_mel)
     REQUIRE(ebb_mel_analyse(mel, phase->signal + span.support_from, n, again, NULL) == EBB_OK);
     double alone = mel_error();
 
-    REQUIRE(ebb_mel_to_sound(mel, values, frames, false, 16, 1, y, n, NULL) == EBB_OK);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1};
+    REQUIRE(ebb_mel_to_sound(mel, values, frames, &phases, y, n, NULL) == EBB_OK);
     REQUIRE(ebb_mel_analyse(mel, y, n, again, NULL) == EBB_OK);
     double corrected = mel_error();
     printf("# mean error of the mel %.3f dB, %.3f dB by iterations alone\n", corrected, alone);

@@ -69,12 +69,14 @@ static void iterate_32(struct audio_bench *b)
 
 static void whole(struct audio_bench *b)
 {
-    ebb_mel_to_sound(b->mel, b->values, frames, false, 16, 1, b->y, count, NULL);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1};
+    ebb_mel_to_sound(b->mel, b->values, frames, &phases, b->y, count, NULL);
 }
 
 static void whole_with_grain(struct audio_bench *b)
 {
-    ebb_mel_to_sound(b->mel, b->values, frames, true, 16, 1, b->y, count, NULL);
+    const struct ebb_mel_phases phases = {.iterations = 16, .seed = 1, .grain = true};
+    ebb_mel_to_sound(b->mel, b->values, frames, &phases, b->y, count, NULL);
 }
 
 static void time_it(const char *name, void (*run)(struct audio_bench *), struct audio_bench *b)

@@ -82,6 +82,12 @@ def mel_db(samples, filters):
     return 10 * np.log10(np.maximum(filters @ power(samples)[:, :FRAMES], 1e-9))
 
 
+class Phases(ctypes.Structure):
+    """struct ebb_mel_phases of ebb/mel.h."""
+
+    _fields_ = [("iterations", ctypes.c_int), ("seed", ctypes.c_uint64), ("grain", ctypes.c_bool)]
+
+
 class Library:
     def __init__(self, path):
         self.c = ctypes.CDLL(path)
@@ -96,9 +102,7 @@ class Library:
             self.mel,
             to(values),
             ctypes.c_size_t(values.shape[1]),
-            ctypes.c_bool(grain),
-            16,
-            ctypes.c_uint64(seed),
+            ctypes.byref(Phases(16, seed, grain)),
             to(out),
             ctypes.c_size_t(len(out)),
             None,

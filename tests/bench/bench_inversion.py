@@ -7,7 +7,7 @@ Needs numpy and scipy, and torch and diffusers for some.
         [--beside LIBEBB] [--autoencoder MODEL]
 
 WORK is what `python -m recipe prepare` made. `--autoencoder`: mels as a model of effects gives them, smoother
-than true ones.
+than true ones. `--beside`: another build, whose ebb_mel_to_sound() is called as this one's.
 
 All measures are blind to phase, which nobody can know. Cells count within 60 dB of the clip's loudest; means
 over clips:
@@ -50,6 +50,12 @@ def pointer(x):
     return x.ctypes.data_as(ctypes.c_void_p)
 
 
+class Phases(ctypes.Structure):
+    """struct ebb_mel_phases of ebb/mel.h."""
+
+    _fields_ = [("iterations", ctypes.c_int), ("seed", ctypes.c_uint64), ("grain", ctypes.c_bool)]
+
+
 class Library:
     def __init__(self, path):
         self.c = ctypes.CDLL(path)
@@ -62,9 +68,7 @@ class Library:
             self.mel,
             pointer(values),
             ctypes.c_size_t(FRAMES),
-            ctypes.c_bool(grain),
-            iterations,
-            ctypes.c_uint64(seed),
+            ctypes.byref(Phases(iterations, seed, grain)),
             pointer(out),
             ctypes.c_size_t(COUNT),
             None,

@@ -89,14 +89,21 @@ EBB_API void ebb_mel_values_clear(struct ebb_mel_values *values);
 EBB_API enum ebb_result ebb_mel_to_magnitude(struct ebb_mel *mel, const float *values, size_t frames,
                                              float *magnitude, struct ebb_error *error);
 
+// What a mel does not tell. Phases come from the gradient of the magnitudes (Prusa 2017); where the gradient
+// does not tell them, they are drawn from `seed`. Then `iterations` of fast Griffin-Lim follow (Perraudin
+// 2013). Between the iterations, bands whose power differs from the mel are corrected. `grain` is for the mel
+// of a network, which is smooth where real noise scatters: such cells become white noise of the mel's power,
+// drawn from `seed`; tones and attacks stay. Without `grain` the sound is as smooth as the mel.
+struct ebb_mel_phases {
+    int iterations; // 0: none; 16 are recommended
+    uint64_t seed;
+    bool grain;
+};
+
 // Network values (n_mels, frames) -> waveform of `count` samples; `frames` must be ebb_mel_frames() of
-// `count`. Phases come from the gradient of the magnitudes (Prusa 2017); where the gradient does not tell
-// them, they are drawn from `seed`. Then `iterations` of fast Griffin-Lim follow (Perraudin 2013); 16 are
-// recommended. Between the iterations, bands whose power differs from the mel are corrected. `grain` is for
-// the mel of a network, which is smooth where real noise scatters: such cells become white noise of the mel's
-// power, drawn from `seed`; tones and attacks stay. Without `grain` the sound is as smooth as the mel.
-EBB_API enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames, bool grain,
-                                         int iterations, uint64_t seed, float *samples, size_t count,
+// `count`.
+EBB_API enum ebb_result ebb_mel_to_sound(struct ebb_mel *mel, const float *values, size_t frames,
+                                         const struct ebb_mel_phases *phases, float *samples, size_t count,
                                          struct ebb_error *error);
 
 // Magnitudes of the Fourier transform in dB, (n_fft / 2 + 1, frames), for pictures. A full-scale sine on a
