@@ -11,9 +11,8 @@
 
 static enum ebb_result check_shape(const struct ebb_model *model, size_t count, struct ebb_error *error)
 {
-    if (model->info.kind != EBB_MODEL_GENERATE)
-        return ebb_fail(error, EBB_WRONG_TYPE, "%s cleans recordings, it does not generate",
-                        model->info.path);
+    if (ebb_check_kind(model, EBB_MODEL_GENERATE, error) != EBB_OK)
+        return error->code;
     if (count != ebb_window_count(model))
         return ebb_fail(error, EBB_INVALID, "room for %zu floats, the state has %zu", count,
                         ebb_window_count(model));

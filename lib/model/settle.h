@@ -56,6 +56,10 @@ bool ebb_settled_is_event(const struct ebb_model *model, const struct ebb_settle
 // The settled recipe of the second channel: it departs from the first by the width.
 struct ebb_settled ebb_settled_second(const struct ebb_settled *settled);
 
+// EBB_WRONG_TYPE: the model is of the other kind.
+enum ebb_result ebb_check_kind(const struct ebb_model *model, enum ebb_model_kind kind,
+                               struct ebb_error *error);
+
 // Settles a recipe for windows of which a part is held. Holding takes many small steps, so the student
 // never makes such a window.
 enum ebb_result ebb_settle_held(const struct ebb_model *model, const struct ebb_recipe *recipe,

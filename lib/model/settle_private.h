@@ -26,10 +26,6 @@ bool ebb_is_asked_in_words(const struct ebb_model *model);
 
 #define EBB_PLAIN_FADE 0.01 // seconds in which a sound ends that is not cut while it rings
 
-// EBB_WRONG_TYPE: the model is of the other kind.
-enum ebb_result ebb_check_kind(const struct ebb_model *model, enum ebb_model_kind kind,
-                               struct ebb_error *error);
-
 // The version of the noise address: the recipe's, or today's.
 int ebb_settled_noise_version(const struct ebb_recipe *recipe);
 
