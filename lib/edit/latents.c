@@ -3,7 +3,6 @@
 #include <ebb/latents.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "audio/mel_coding.h"
 #include "base/base.h"
@@ -23,8 +22,7 @@ enum ebb_result ebb_edit_latents(struct ebb_model *model, const float *samples, 
                                  size_t count, int shape[4], struct ebb_error *error)
 {
     error = EBB_ERROR(error);
-    shape[0] = 1;
-    memcpy(shape + 1, model->state, sizeof(model->state));
+    ebb_window_shape(model, model->state[2], shape);
     enum ebb_result result = check_shape(model, latents ? count : ebb_window_count(model), error);
     if (result != EBB_OK || !latents)
         return result;
@@ -49,7 +47,7 @@ enum ebb_result ebb_edit_latents(struct ebb_model *model, const float *samples, 
         result = ebb_workspace_encode(model, power + frames * bands, model->state[2], state, error);
     }
     if (result == EBB_OK)
-        ebb_window_to_planes(model, state, latents);
+        ebb_window_to_latents(model, model->state[2], state, latents);
     free(power);
     free(state);
     return result;
@@ -89,11 +87,11 @@ static enum ebb_result go(struct ebb_model *model, const struct ebb_settled *set
     if (!states)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a window");
     float *from = states, *to = states + way->count;
-    ebb_window_from_planes(model, way->from, from);
+    ebb_window_from_latents(model, model->state[2], way->from, from);
     enum ebb_result result = way->up ? ebb_window_invert(model, settled, from, &progress, to, error)
                                      : go_down(model, settled, from, &progress, to, error);
     if (result == EBB_OK)
-        ebb_window_to_planes(model, to, way->to);
+        ebb_window_to_latents(model, model->state[2], to, way->to);
     free(states);
     return result;
 }

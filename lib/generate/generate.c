@@ -105,7 +105,7 @@ static enum ebb_result show(void *user, const struct ebb_reverse_state *state, s
     if (result != EBB_OK)
         return result;
 
-    ebb_window_to_torch(w->model, columns, state->values, w->latents);
+    ebb_window_to_latents(w->model, columns, state->values, w->latents);
     double signal = state->alpha * state->alpha, noise = state->sigma * state->sigma;
     struct ebb_generate_step step = {
         .step = state->step,
@@ -458,7 +458,7 @@ static enum ebb_result make_latents(const struct generate_job *job, float *laten
     if (result == EBB_OK)
         result = make_state(job, ebb_progress_whole(job->hooks), &room, error);
     if (result == EBB_OK)
-        ebb_window_to_torch(job->model, columns_of(job), room.state, latents);
+        ebb_window_to_latents(job->model, columns_of(job), room.state, latents);
     free_room(&room);
     return result;
 }
@@ -498,7 +498,7 @@ enum ebb_result ebb_generate_mel(struct ebb_model *model, const float *latents, 
     if (result == EBB_OK && !state)
         result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a state");
     if (result == EBB_OK) {
-        ebb_window_from_torch(model, columns, latents, state);
+        ebb_window_from_latents(model, columns, latents, state);
         result = ebb_workspace_decode(model, state, columns, mel, error);
     }
     free(state);

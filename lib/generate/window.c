@@ -22,7 +22,7 @@ void ebb_window_shape(const struct ebb_model *model, int columns, int shape[4])
     shape[3] = model->time_down ? model->state[1] : columns;
 }
 
-void ebb_window_to_torch(const struct ebb_model *model, int columns, const float *state, float *latents)
+void ebb_window_to_latents(const struct ebb_model *model, int columns, const float *state, float *latents)
 {
     size_t c = model->state[0], h = model->state[1], w = columns;
     for (size_t k = 0; k < c; k++)
@@ -30,28 +30,12 @@ void ebb_window_to_torch(const struct ebb_model *model, int columns, const float
             latents[k * h * w + (model->time_down ? i % w * h + i / w : i)] = state[i * c + k];
 }
 
-void ebb_window_from_torch(const struct ebb_model *model, int columns, const float *latents, float *state)
+void ebb_window_from_latents(const struct ebb_model *model, int columns, const float *latents, float *state)
 {
     size_t c = model->state[0], h = model->state[1], w = columns;
     for (size_t k = 0; k < c; k++)
         for (size_t i = 0; i < h * w; i++)
             state[i * c + k] = latents[k * h * w + (model->time_down ? i % w * h + i / w : i)];
-}
-
-void ebb_window_to_planes(const struct ebb_model *model, const float *state, float *planes)
-{
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < pixels; i++)
-            planes[k * pixels + i] = state[i * c + k];
-}
-
-void ebb_window_from_planes(const struct ebb_model *model, const float *planes, float *state)
-{
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < pixels; i++)
-            state[i * c + k] = planes[k * pixels + i];
 }
 
 void ebb_window_copy_columns(const struct ebb_model *model, float *to, int at, const float *from, int first,
@@ -130,18 +114,27 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settle
 
 // ---- noise, and where it comes from ----
 
+// Noise is drawn channel by channel, (c, h, w), whichever way time goes.
+static void interleave(const struct ebb_model *model, const float *drawn, float *noise)
+{
+    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < pixels; i++)
+            noise[i * c + k] = drawn[k * pixels + i];
+}
+
 enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb_settled *settled,
                                  const struct ebb_noise_address *address, float *noise,
                                  struct ebb_error *error)
 {
     size_t count = ebb_window_count(model);
-    float *planes = ebb_alloc(2 * count, sizeof(float));
-    if (!planes)
+    float *drawn = ebb_alloc(2 * count, sizeof(float));
+    if (!drawn)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for noise");
     struct ebb_noise_place place = ebb_noise_place(address);
-    ebb_noise_draw(&settled->seed, place.clip, place.draw, place.first, count, planes, planes + count);
-    ebb_window_from_planes(model, planes, noise);
-    free(planes);
+    ebb_noise_draw(&settled->seed, place.clip, place.draw, place.first, count, drawn, drawn + count);
+    interleave(model, drawn, noise);
+    free(drawn);
     return EBB_OK;
 }
 

@@ -44,12 +44,8 @@ enum ebb_result ebb_window_start(const struct ebb_settled *settled, double *alph
 // The shape (1, c, h, w) that diffusers has for a state of `columns` columns, and a state from (h, w, c) to
 // such latents and back. Where time goes down the network's pictures, its h is our w.
 void ebb_window_shape(const struct ebb_model *model, int columns, int shape[4]);
-void ebb_window_to_torch(const struct ebb_model *model, int columns, const float *state, float *latents);
-void ebb_window_from_torch(const struct ebb_model *model, int columns, const float *latents, float *state);
-
-// From (h, w, c) to (c, h, w), and back, of one window.
-void ebb_window_to_planes(const struct ebb_model *model, const float *state, float *planes);
-void ebb_window_from_planes(const struct ebb_model *model, const float *planes, float *state);
+void ebb_window_to_latents(const struct ebb_model *model, int columns, const float *state, float *latents);
+void ebb_window_from_latents(const struct ebb_model *model, int columns, const float *latents, float *state);
 
 // Copies `count` columns of the state `from`, from column `first` on, to column `at` and on of the state
 // `to`.

@@ -270,6 +270,21 @@ static double round_trip(struct ebb_model *model, int steps, double t, const flo
     return sqrt(sum / size);
 }
 
+// Time goes down the pictures of AudioLDM's network, in diffusers as here.
+TEST(latents_of_a_recording_have_the_shape_of_generated_ones)
+{
+    static const float silence[48000];
+    struct ebb_model *model = open_tiny("tiny-audioldm");
+    struct ebb_recipe *recipe = recipe_of(EBB_VERB_GENERATE, "prompt=rain");
+    int of_recording[4], generated[4];
+    REQUIRE_OK(ebb_edit_latents(model, silence, 48000, NULL, 0, of_recording, e));
+    REQUIRE_OK(ebb_generate_latents(model, recipe, NULL, 0, generated, NULL, e));
+    printf("# %d x %d, generated %d x %d\n", of_recording[2], of_recording[3], generated[2], generated[3]);
+    REQUIRE(memcmp(of_recording, generated, sizeof(generated)) == 0);
+    ebb_recipe_destroy(&recipe);
+    ebb_model_close(&model);
+}
+
 TEST(the_way_up_and_back_misses_less_in_more_steps)
 {
     struct ebb_model *model = open_tiny("tiny-sfx");
