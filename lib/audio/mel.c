@@ -181,7 +181,7 @@ static enum ebb_result check(const struct ebb_mel_params *p, struct ebb_error *e
 static bool allocate(struct ebb_mel *mel)
 {
     const struct ebb_mel_params *p = &mel->params;
-    mel->stft = ebb_stft_create_padded(p->n_fft, p->window ? p->window : p->n_fft, p->hop);
+    mel->stft = ebb_stft_create(p->n_fft, p->window ? p->window : p->n_fft, p->hop);
     if (!mel->stft)
         return false;
 

@@ -10,12 +10,7 @@
 // Where the squared windows sum to less than this nothing is known about the signal.
 static const float least_weight = 1e-8f;
 
-struct ebb_stft *ebb_stft_create(int n_fft, int hop)
-{
-    return ebb_stft_create_padded(n_fft, n_fft, hop);
-}
-
-struct ebb_stft *ebb_stft_create_padded(int n_fft, int window, int hop)
+struct ebb_stft *ebb_stft_create(int n_fft, int window, int hop)
 {
     if (n_fft < 16 || n_fft > 65536 || n_fft % 2 || hop < 1 || hop > n_fft || window < 16 || window > n_fft)
         return NULL;

@@ -24,10 +24,9 @@ struct ebb_stft {
     struct ebb_fft *fft;
 };
 
-// `n_fft` is even, 16..65536; `hop` is 1..n_fft. NULL: a number is out of range, or out of memory.
-struct ebb_stft *ebb_stft_create(int n_fft, int hop);
-// The same with a shorter window, in the middle of zeros. `window` is 16..n_fft.
-struct ebb_stft *ebb_stft_create_padded(int n_fft, int window, int hop);
+// `n_fft` is even, 16..65536; `window` is 16..n_fft, a shorter one in the middle of zeros; `hop` is 1..n_fft.
+// NULL: a number is out of range, or out of memory.
+struct ebb_stft *ebb_stft_create(int n_fft, int window, int hop);
 void ebb_stft_destroy(struct ebb_stft **stft);
 
 // A zeroed array of `frames` frames of bins (bin_stride floats each), or of one value per bin (real_stride

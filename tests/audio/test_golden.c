@@ -118,7 +118,7 @@ TEST(griffin_lim_is_librosas)
 {
     enum { n_fft = 256, hop = 64, bins = 129, frames = 26, samples = 1600 };
     static const int iterations[] = {0, 1, 2, 4};
-    struct ebb_stft *stft = ebb_stft_create(n_fft, hop);
+    struct ebb_stft *stft = ebb_stft_create(n_fft, n_fft, hop);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_whole(phase, frames, samples);
     float *magnitude = golden("griffin-lim-magnitude", bins * frames),

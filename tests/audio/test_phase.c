@@ -8,7 +8,7 @@
 
 static double convergence_after(int iterations, bool gradient)
 {
-    struct ebb_stft *stft = ebb_stft_create(2048, 512);
+    struct ebb_stft *stft = ebb_stft_create(2048, 2048, 512);
     static float x[48000];
     fill_noise(x, 48000, 9, 0.2f);
     for (int i = 0; i < 48000; i++)
@@ -57,7 +57,7 @@ TEST(integration_is_a_better_start)
 TEST(flat_noise_does_not_buzz)
 {
     enum { frames = 100, hop = 128, parts = 16 };
-    struct ebb_stft *stft = ebb_stft_create(512, hop);
+    struct ebb_stft *stft = ebb_stft_create(512, 512, hop);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_piece(phase, frames);
     fill_noise(phase->magnitude, frames * stft->real_stride, 1, 0.01f);
@@ -80,7 +80,7 @@ TEST(flat_noise_does_not_buzz)
 TEST(integration_starts_at_fixed_frames)
 {
     enum { frames = 20, hop = 128, n = (frames + 3) * hop };
-    struct ebb_stft *stft = ebb_stft_create(512, hop);
+    struct ebb_stft *stft = ebb_stft_create(512, 512, hop);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_piece(phase, frames);
     static float x[n];
@@ -124,7 +124,7 @@ TEST(the_same_seed_makes_the_same_sound)
 TEST(a_piece_goes_on_where_its_neighbours_end)
 {
     enum { frames = 60, hop = 512, edge = 6, n = (frames + 3) * hop };
-    struct ebb_stft *stft = ebb_stft_create(2048, hop);
+    struct ebb_stft *stft = ebb_stft_create(2048, 2048, hop);
     struct ebb_phase *phase = ebb_phase_create(stft, frames);
     struct ebb_phase_span span = ebb_phase_piece(phase, frames);
     static float x[n], before[edge * 2050];

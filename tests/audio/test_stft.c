@@ -19,7 +19,7 @@ static void definition(const float *x, size_t count, int n, int hop, size_t k, i
 
 static void compare_with_definition(int n, int hop, size_t count)
 {
-    struct ebb_stft *stft = ebb_stft_create(n, hop);
+    struct ebb_stft *stft = ebb_stft_create(n, n, hop);
     REQUIRE(stft);
     float *x = ebb_fft_alloc(1, count), *bins = ebb_stft_alloc_bins(stft, ebb_stft_frames(stft, count));
     REQUIRE(x && bins);
@@ -72,7 +72,7 @@ static void check_round_trip(struct ebb_overlap *overlap, struct ebb_stft *stft,
 TEST(overlap_add_returns_the_signal_to_its_ends)
 {
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct ebb_stft *stft = ebb_stft_create(sizes[i].n, sizes[i].hop);
+        struct ebb_stft *stft = ebb_stft_create(sizes[i].n, sizes[i].n, sizes[i].hop);
         struct ebb_overlap *overlap = ebb_overlap_create(stft);
         float *x = ebb_fft_alloc(1, sizes[i].count);
         REQUIRE(stft && overlap && x);
@@ -89,11 +89,11 @@ TEST(overlap_add_returns_the_signal_to_its_ends)
 
 TEST(sizes_that_make_no_sense_are_refused)
 {
-    REQUIRE(!ebb_stft_create(15, 4));
-    REQUIRE(!ebb_stft_create(17, 4));
-    REQUIRE(!ebb_stft_create(64, 0));
-    REQUIRE(!ebb_stft_create(64, 65));
-    REQUIRE(!ebb_stft_create(1 << 20, 4));
+    REQUIRE(!ebb_stft_create(15, 15, 4));
+    REQUIRE(!ebb_stft_create(17, 17, 4));
+    REQUIRE(!ebb_stft_create(64, 64, 0));
+    REQUIRE(!ebb_stft_create(64, 64, 65));
+    REQUIRE(!ebb_stft_create(1 << 20, 1 << 20, 4));
     REQUIRE(!ebb_fft_alloc((size_t)-1 / 8, 64));
 }
 
