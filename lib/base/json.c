@@ -113,12 +113,13 @@ static enum ebb_result prepare(const char *path, const char *text, size_t size, 
     return EBB_OK;
 }
 
-// `flags` of Jansson, beside those that every file has.
 static enum ebb_result load(struct ebb_json_file *file, const char *path, const char *text, size_t size,
-                            size_t flags, struct ebb_error *error)
+                            enum ebb_json_numbers numbers, struct ebb_error *error)
 {
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t why;
-    file->root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | flags, &why);
+    file->root = json_loadb(text, size, numbers == EBB_JSON_REAL ? flags | JSON_DECODE_INT_AS_REAL : flags,
+                            &why);
     if (!file->root) {
         for (char *c = why.text; *c; c++) // it quotes the file, whatever is in it
             *c = *c < 0x20 || *c > 0x7e ? '?' : *c;
@@ -129,37 +130,26 @@ static enum ebb_result load(struct ebb_json_file *file, const char *path, const 
     return ebb_fail(error, EBB_CORRUPT, "%s: expected a JSON object, {...}", path);
 }
 
-static enum ebb_result parse(struct ebb_json_file *file, const char *path, const char *text, size_t size,
-                             bool python, size_t flags, struct ebb_error *error)
+enum ebb_result ebb_json_parse(struct ebb_json_file *file, const char *path, const char *text, size_t size,
+                               enum ebb_json_numbers numbers, struct ebb_error *error)
 {
+    bool python = numbers == EBB_JSON_PYTHON;
     size_t used = 0;
     char *copy = malloc((python ? GROWTH * size : size) + 1);
     *file = (struct ebb_json_file){.path = strdup(path), .error = error};
     enum ebb_result result = copy && file->path ? prepare(path, text, size, python, copy, &used, error)
                                                 : ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
     if (result == EBB_OK)
-        result = load(file, path, copy, used, flags, error);
+        result = load(file, path, copy, used, numbers, error);
     free(copy);
     if (result != EBB_OK)
         ebb_json_close(file);
     return result;
 }
 
-enum ebb_result ebb_json_parse(struct ebb_json_file *file, const char *path, const char *text, size_t size,
-                               struct ebb_error *error)
-{
-    return parse(file, path, text, size, true, 0, error);
-}
-
-enum ebb_result ebb_json_parse_strict(struct ebb_json_file *file, const char *path, const char *text,
-                                      size_t size, struct ebb_error *error)
-{
-    return parse(file, path, text, size, false, 0, error);
-}
-
 // A file may be of at most `most` bytes.
 static enum ebb_result read_file(struct ebb_json_file *file, const char *folder, const char *name,
-                                 size_t most, char sum[65], bool python, size_t flags,
+                                 size_t most, char sum[65], enum ebb_json_numbers numbers,
                                  struct ebb_error *error)
 {
     size_t size = 0;
@@ -168,7 +158,7 @@ static enum ebb_result read_file(struct ebb_json_file *file, const char *folder,
     if (!path)
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", folder);
     char *text = ebb_text_file_load(folder, name, most, "JSON in UTF-8", sum, &size, error);
-    enum ebb_result result = text ? parse(file, path, text, size, python, flags, error) : error->code;
+    enum ebb_result result = text ? ebb_json_parse(file, path, text, size, numbers, error) : error->code;
     free(text);
     free(path);
     return result;
@@ -177,14 +167,14 @@ static enum ebb_result read_file(struct ebb_json_file *file, const char *folder,
 enum ebb_result ebb_json_read_in(struct ebb_json_file *file, const char *folder, const char *name,
                                  char sum[65], struct ebb_error *error)
 {
-    return read_file(file, folder, name, MAX_SIZE, sum, true, 0, error);
+    return read_file(file, folder, name, MAX_SIZE, sum, EBB_JSON_PYTHON, error);
 }
 
 enum ebb_result ebb_json_read_large(struct ebb_json_file *file, const char *folder, const char *name,
                                     struct ebb_error *error)
 {
     const size_t most = 64 << 20;
-    return read_file(file, folder, name, most, NULL, false, JSON_DECODE_INT_AS_REAL, error);
+    return read_file(file, folder, name, most, NULL, EBB_JSON_REAL, error);
 }
 
 void ebb_json_close(struct ebb_json_file *file)

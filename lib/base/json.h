@@ -30,18 +30,21 @@ struct ebb_json {
     char prefix[48];     // "mel.": for messages
 };
 
+enum ebb_json_numbers {
+    EBB_JSON_FINITE, // as the standard has them: no NaN and no Infinity
+    EBB_JSON_PYTHON, // with NaN and Infinity
+    EBB_JSON_REAL,   // finite, and all are read as real ones: whole numbers may be larger than 64 bits
+};
+
 // Parses an object. Duplicate keys, more than 32 levels and NUL in a string are refused. `text` ends with a
 // 0; `path` is for messages. After a failure `file` needs no close.
 enum ebb_result ebb_json_parse(struct ebb_json_file *file, const char *path, const char *text, size_t size,
-                               struct ebb_error *error);
-// Parses an object that has no NaN and no Infinity.
-enum ebb_result ebb_json_parse_strict(struct ebb_json_file *file, const char *path, const char *text,
-                                      size_t size, struct ebb_error *error);
-// The file `name` in `folder`, of at most 1 MiB; `sum` (may be NULL) becomes the SHA-256 of the text.
+                               enum ebb_json_numbers numbers, struct ebb_error *error);
+// The file `name` in `folder`, of at most 1 MiB, with Python's numbers; `sum` (may be NULL) becomes the
+// SHA-256 of the text.
 enum ebb_result ebb_json_read_in(struct ebb_json_file *file, const char *folder, const char *name,
                                  char sum[65], struct ebb_error *error);
-// A tokenizer's file, of at most 64 MiB. Its whole numbers may be larger than 64 bits: all are read as real
-// ones.
+// A tokenizer's file, of at most 64 MiB, with real numbers.
 enum ebb_result ebb_json_read_large(struct ebb_json_file *file, const char *folder, const char *name,
                                     struct ebb_error *error);
 void ebb_json_close(struct ebb_json_file *file);

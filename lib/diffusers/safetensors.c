@@ -169,7 +169,7 @@ enum ebb_result ebb_safetensors_read(struct ebb_tensor_file *file, int fd, struc
     struct ebb_json_file json = {0};
     result = ebb_file_read(fd, text, (size_t)size, file->path, error);
     if (result == EBB_OK)
-        result = ebb_json_parse_strict(&json, file->path, text, (size_t)size, error);
+        result = ebb_json_parse(&json, file->path, text, (size_t)size, EBB_JSON_FINITE, error);
     free(text);
     if (result == EBB_OK)
         result = read_entries(file, json.root, error);

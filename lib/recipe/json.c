@@ -257,7 +257,7 @@ struct ebb_recipe *ebb_recipe_read(const char *text, struct ebb_error *error)
         ebb_fail(error, EBB_WRONG_TYPE, "the text has over %d bytes: no recipe of Ebb is so long", LARGEST);
         return NULL;
     }
-    if (ebb_json_parse_strict(&file, "recipe", text, length, &why) != EBB_OK) {
+    if (ebb_json_parse(&file, "recipe", text, length, EBB_JSON_FINITE, &why) != EBB_OK) {
         refuse_text(text, &why, error);
         return NULL;
     }

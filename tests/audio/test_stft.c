@@ -93,6 +93,8 @@ TEST(sizes_that_make_no_sense_are_refused)
     REQUIRE(!ebb_stft_create(17, 17, 4));
     REQUIRE(!ebb_stft_create(64, 64, 0));
     REQUIRE(!ebb_stft_create(64, 64, 65));
+    REQUIRE(!ebb_stft_create(64, 65, 4));
+    REQUIRE(!ebb_stft_create(64, 15, 4));
     REQUIRE(!ebb_stft_create(1 << 20, 1 << 20, 4));
     REQUIRE(!ebb_fft_alloc((size_t)-1 / 8, 64));
 }

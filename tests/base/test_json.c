@@ -10,7 +10,7 @@ static struct ebb_error error;
 static struct ebb_json parsed(const char *text)
 {
     error = (struct ebb_error){0};
-    if (ebb_json_parse(&file, "a.json", text, strlen(text), &error) != EBB_OK)
+    if (ebb_json_parse(&file, "a.json", text, strlen(text), EBB_JSON_PYTHON, &error) != EBB_OK)
         TEST_FAIL("%s: %s", text, error.message);
     return ebb_json_root(&file);
 }
@@ -18,7 +18,7 @@ static struct ebb_json parsed(const char *text)
 static void refused(const char *text, size_t size, const char *words)
 {
     struct ebb_json_file bad;
-    REQUIRE(ebb_json_parse(&bad, "a.json", text, size, &error) == EBB_CORRUPT);
+    REQUIRE(ebb_json_parse(&bad, "a.json", text, size, EBB_JSON_PYTHON, &error) == EBB_CORRUPT);
     if (!strstr(error.message, words) || strncmp(error.message, "a.json: ", 8) != 0)
         TEST_FAIL("%s: \"%s\" does not say \"%s\"", text, error.message, words);
 }
@@ -71,8 +71,8 @@ TEST(python_numbers_are_no_strings_and_strings_no_python_numbers)
 TEST(strict_json_has_no_python_numbers)
 {
     struct ebb_json_file bad;
-    REQUIRE(ebb_json_parse_strict(&bad, "a.json", "{\"a\": NaN}", 10, &error) == EBB_CORRUPT);
-    REQUIRE(ebb_json_parse_strict(&bad, "a.json", "{\"a\": -1}", 9, &error) == EBB_OK);
+    REQUIRE(ebb_json_parse(&bad, "a.json", "{\"a\": NaN}", 10, EBB_JSON_FINITE, &error) == EBB_CORRUPT);
+    REQUIRE(ebb_json_parse(&bad, "a.json", "{\"a\": -1}", 9, EBB_JSON_FINITE, &error) == EBB_OK);
     ebb_json_close(&bad);
 }
 
@@ -144,7 +144,7 @@ TEST(rows_are_one_for_all_or_a_list_with_an_entry_each)
         "{\"one\": 3, \"each\": [1, 2.0], \"lists\": [[4, 5], 6], \"nulls\": [[null, 7], 8], "
         "\"short\": [1], \"long\": [[1, 2, 3, 4], 1], \"empty\": [[], 1], \"flags\": [true, false], "
         "\"flag\": true, \"words\": [true, \"x\"]}";
-    REQUIRE(ebb_json_parse(&file, "f", text, strlen(text), &error) == EBB_OK);
+    REQUIRE(ebb_json_parse(&file, "f", text, strlen(text), EBB_JSON_PYTHON, &error) == EBB_OK);
     struct ebb_json j = ebb_json_root(&file);
     int values[6] = {9, 9, 9, 9, 9, 9}, counts[2] = {9, 9};
     ebb_json_rows(&j, "absent", 2, 3, values, counts, 1, 9);

@@ -9,7 +9,7 @@ static struct ebb_error error;
 static const struct ebb_network_class *class_of(const char *text, int roles)
 {
     error = (struct ebb_error){0};
-    REQUIRE(ebb_json_parse(&file, "config.json", text, strlen(text), &error) == EBB_OK);
+    REQUIRE(ebb_json_parse(&file, "config.json", text, strlen(text), EBB_JSON_PYTHON, &error) == EBB_OK);
     return ebb_network_class_of(&file, roles);
 }
 

@@ -51,7 +51,8 @@ static enum ebb_result read_config(int positions, struct ebb_scheduler *out, str
 {
     struct ebb_json_file file;
     strcat(g.config, "}");
-    if (ebb_json_parse(&file, "scheduler_config.json", g.config, strlen(g.config), error) != EBB_OK)
+    if (ebb_json_parse(&file, "scheduler_config.json", g.config, strlen(g.config), EBB_JSON_PYTHON, error) !=
+        EBB_OK)
         return EBB_CORRUPT;
     enum ebb_result result = ebb_scheduler_read(&file, positions, out);
     ebb_json_close(&file);

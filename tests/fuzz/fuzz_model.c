@@ -128,7 +128,7 @@ static void put_network(const char *folder, const char *config)
     put_folder(folder);
     snprintf(path, sizeof(path), "%s/config.json", folder);
     fuzz_put(path, (const uint8_t *)config, strlen(config));
-    CHECK(ebb_json_parse(&json, path, config, strlen(config), NULL) == EBB_OK);
+    CHECK(ebb_json_parse(&json, path, config, strlen(config), EBB_JSON_PYTHON, NULL) == EBB_OK);
     const struct ebb_network_class *class = ebb_network_class_of(&json, ~0);
     void *net = class ? class->create(&json) : NULL;
     snprintf(path, sizeof(path), "%s/%s/diffusion_pytorch_model.safetensors", fuzz_folder(), folder);

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(size + 1);
     memcpy(text, data, size);
     text[size] = 0;
-    enum ebb_result result = ebb_json_parse(&file, "config.json", text, size, &error);
+    enum ebb_result result = ebb_json_parse(&file, "config.json", text, size, EBB_JSON_PYTHON, &error);
     free(text);
     check_error(result, &error);
     if (result != EBB_OK)
