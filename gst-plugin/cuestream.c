@@ -674,7 +674,7 @@ static GstFlowReturn output(struct cue_stream *stream, gsize frames)
     if (reserve(stream, count))
         buffer = make_buffer(stream, count, frames);
     if (!buffer) {
-        GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("Out of memory."), (NULL));
+        GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("No memory."), (NULL));
         return GST_FLOW_ERROR;
     }
     stream->pushed += GST_BUFFER_DURATION(buffer);

@@ -229,7 +229,7 @@ GstFlowReturn denoise_stream_next(struct denoise_stream *stream, GstBuffer **out
     GstAudioBuffer audio;
     if (!buffer || !gst_audio_buffer_map(&audio, info, buffer, GST_MAP_WRITE)) {
         gst_clear_buffer(&buffer);
-        GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("Out of memory."), (NULL));
+        GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("No memory."), (NULL));
         return GST_FLOW_ERROR;
     }
     gboolean silent = copy_out(stream, &audio, frames);

@@ -289,7 +289,7 @@ static GstBuffer *make_buffer(struct source_stream *stream, gsize count, gsize f
 
 static GstFlowReturn out_of_memory(struct source_stream *stream)
 {
-    GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("Out of memory."), (NULL));
+    GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("No memory."), (NULL));
     return GST_FLOW_ERROR;
 }
 

@@ -260,7 +260,7 @@ static int bench_denoise(struct bench *b)
     size_t frames = (size_t)(seconds * rate);
     float *input = calloc(frames + 1, sizeof(float)), output[4096];
     if (!input)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     uint32_t state = 1; // noise is as hard to clean as anything
     for (size_t i = 0; i < frames; i++)
         input[i] = 0.1F * (float)(int32_t)(state = state * 1664525u + 1013904223u) / 0x1p31F;

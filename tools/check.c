@@ -108,7 +108,7 @@ static int look_at(struct checking *k, size_t i)
         code = sound_job_settle(&job, k->c->m);
     char *path = code ? NULL : k->c->path(k->c->user, &job);
     if (!code && !path)
-        code = tool_fail(TOOL_FAILED, "out of memory");
+        code = tool_fail(TOOL_FAILED, "no memory");
     if (!code) {
         k->paths[i] = (struct sound_sums){sound_fingerprint(path, strlen(path)), i};
         k->recipes[i] = (struct sound_sums){sound_recipe_fingerprint(job.recipe), i};
@@ -222,7 +222,7 @@ int check_sounds(const struct check *check)
     struct checking k = {.c = check, .count = check->source->count};
     k.paths = reallocarray(NULL, k.count, sizeof(*k.paths));
     k.recipes = reallocarray(NULL, k.count, sizeof(*k.recipes));
-    int code = k.paths && k.recipes ? check_all(&k) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = k.paths && k.recipes ? check_all(&k) : tool_fail(TOOL_FAILED, "no memory");
     free(k.paths);
     free(k.recipes);
     return code;

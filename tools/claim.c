@@ -236,7 +236,7 @@ struct claimer *claimer_create(double stale)
 {
     struct claimer *c = calloc(1, sizeof(*c));
     if (!c) {
-        tool_say("out of memory");
+        tool_say("no memory");
         return NULL;
     }
     c->fd = -1;
@@ -311,7 +311,7 @@ enum claim claim_take(struct claimer *claimer, const char *path, int *code)
     char *claim = claim_name(path);
     claim_give_up(claimer);
     if (!claim) {
-        *code = tool_fail(TOOL_FAILED, "out of memory");
+        *code = tool_fail(TOOL_FAILED, "no memory");
         return CLAIM_FAILED;
     }
     bool ours = create_claim(claimer, claim), others = false;

@@ -83,7 +83,7 @@ static int make_parents(const struct denoise *d, const char *output)
     if (!d->recursive)
         return TOOL_OK;
     char *folder = strndup(output, (size_t)(strrchr(output, '/') - output));
-    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "no memory");
     free(folder);
     return code;
 }
@@ -104,7 +104,7 @@ static int clean_file(struct denoise *d, const char *input)
 {
     bool kept = false;
     char *output = denoise_output_path(d, input);
-    int code = output ? keep(d, input, output, &kept) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = output ? keep(d, input, output, &kept) : tool_fail(TOOL_FAILED, "no memory");
     if (!code && !kept)
         code = make_parents(d, output);
     if (!code && !kept)
@@ -158,7 +158,7 @@ static void report_all_failed(const struct denoise *d)
 static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct denoise d = {.recipe = ebb_recipe_create(EBB_VERB_DENOISE)};
-    int code = d.recipe ? read_options(command, &d, argc, argv) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = d.recipe ? read_options(command, &d, argc, argv) : tool_fail(TOOL_FAILED, "no memory");
     d.progress.quiet = d.quiet;
     if (code < 0) {
         tool_catch_interrupts();

@@ -216,11 +216,11 @@ static int compare_targets(const struct denoise *d, const struct clean_file *tar
 static int check_tree(const struct denoise *d)
 {
     struct clean_file *targets = calloc((size_t)d->count, sizeof(*targets));
-    int code = targets ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = targets ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     for (int i = 0; i < d->count && !code; i++) {
         targets[i] = (struct clean_file){denoise_output_path(d, d->inputs[i]), i};
         if (!targets[i].path)
-            code = tool_fail(TOOL_FAILED, "out of memory");
+            code = tool_fail(TOOL_FAILED, "no memory");
     }
     if (!code) {
         qsort(targets, (size_t)d->count, sizeof(*targets), by_path);
@@ -237,7 +237,7 @@ int denoise_check_outputs(const struct denoise *d)
     if (d->recursive)
         return check_tree(d);
     struct names n = {0};
-    int code = find_names(d, &n) ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = find_names(d, &n) ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     for (int i = 0; i < d->count && !code; i++)
         code = check_output(d, &n, i);
     if (!code && d->keep_noise)

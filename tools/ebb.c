@@ -72,7 +72,7 @@ static int flushed(int code)
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == TOOL_OK)
         return tool_fail(TOOL_UNWRITABLE, "standard output cannot be written");
     if (tool_has_lost_lines() && code == TOOL_OK)
-        return tool_fail(TOOL_FAILED, "out of memory: not all lines were printed");
+        return tool_fail(TOOL_FAILED, "no memory: not all lines were printed");
     return code;
 }
 

@@ -168,7 +168,7 @@ static int prepare(struct edit *e)
     if (code)
         return code;
     e->settled = ebb_recipe_copy(e->given);
-    code = e->settled ? sound_settle(e->settled, &e->m, "") : tool_fail(TOOL_FAILED, "out of memory");
+    code = e->settled ? sound_settle(e->settled, &e->m, "") : tool_fail(TOOL_FAILED, "no memory");
     if (!code && read_recording(e, &error) != EBB_OK)
         code = tool_input_error(e->input, &error);
     if (!code)
@@ -269,7 +269,7 @@ static int edit(struct edit *e)
 static int run(const struct tool_command *command, int argc, char **argv)
 {
     struct edit e = {.guidance_w = NAN, .given = ebb_recipe_create(EBB_VERB_EDIT)};
-    int code = e.given ? read_options(command, &e, argc, argv) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = e.given ? read_options(command, &e, argc, argv) : tool_fail(TOOL_FAILED, "no memory");
     if (code < 0) {
         e.progress = (struct tool_progress){.what = tool_base_name(e.input), .quiet = e.quiet};
         tool_catch_interrupts();

@@ -30,7 +30,7 @@ struct eval {
 static int read_labels(struct eval *e)
 {
     char *copy = strdup(e->label_text), *rest = copy, *item;
-    int code = copy ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = copy ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     while (!code && (item = strsep(&rest, ",")))
         if (e->label_count == MAX_LABELS ||
             !tool_int("--label", item, -1, INT32_MAX, &e->labels[e->label_count++]))
@@ -199,7 +199,7 @@ static int prepare(struct eval *e, struct ebb_net *net)
     for (int i = 0; i < 4; i++)
         count *= (size_t)e->out_shape[i];
     e->y = calloc(count, sizeof(float));
-    return e->y ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    return e->y ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
 }
 
 static int pass_once(struct eval *e, struct ebb_net *net)
@@ -242,7 +242,7 @@ static double processor_now(void)
 static int measure(struct eval *e, struct ebb_net *net)
 {
     double *ms = calloc((size_t)e->repeat, sizeof(*ms)), *cpu = calloc((size_t)e->repeat, sizeof(*cpu));
-    int code = ms && cpu ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = ms && cpu ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     for (int i = 0; i < e->repeat && !code; i++) {
         double start = tool_now(), processor = processor_now();
         code = pass_once(e, net);

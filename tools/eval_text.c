@@ -19,7 +19,7 @@ static int read_ids(const char *path, struct encoded_texts *t)
     if (!code && (a.dims < 1 || a.dims > 2 || a.count < 1 || a.count > 1 << 24))
         code = tool_fail(TOOL_USAGE, "%s: (tokens) or (n, tokens) is needed", path);
     if (!code && !(t->ids = calloc(a.count, sizeof(*t->ids))))
-        code = tool_fail(TOOL_FAILED, "out of memory");
+        code = tool_fail(TOOL_FAILED, "no memory");
     for (size_t i = 0; !code && i < a.count; i++)
         t->ids[i] = (int)a.values[i];
     t->shape[0] = !code && a.dims == 2 ? (int)a.shape[0] : 1;
@@ -41,7 +41,7 @@ static int prepare(struct ebb_net *net, const struct eval_text *job, struct enco
     size_t rows = (size_t)t->shape[0] * (size_t)t->shape[1];
     t->last = calloc(rows * (size_t)t->last_shape[2], sizeof(float));
     t->pooled = calloc((size_t)t->shape[0] * (size_t)t->pooled_shape[1] + 1, sizeof(float));
-    return t->last && t->pooled ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    return t->last && t->pooled ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
 }
 
 static int run_once(struct ebb_net *net, struct encoded_texts *t)

@@ -53,7 +53,7 @@ static int info_devices(void)
     size_t count = ebb_device_list(NULL, 0);
     struct ebb_device_info *devices = calloc(count, sizeof(*devices));
     if (!devices)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     size_t now = ebb_device_list(devices, count);
     json_t *list = json_array();
     for (size_t i = 0; i < count && i < now; i++) {

@@ -415,7 +415,7 @@ static void set_json(struct list_row *row, const struct list_column *column, con
         mend_whole(column, text);
         set_column(row, column, text);
     } else {
-        note(row, tool_fail(TOOL_FAILED, "out of memory"));
+        note(row, tool_fail(TOOL_FAILED, "no memory"));
     }
     free(text);
 }
@@ -450,7 +450,7 @@ static bool begin_row(struct list_row *row, int line)
         row->job->where = NULL;
     if (row->job->recipe && row->given && row->job->where)
         return true;
-    note(row, tool_fail(TOOL_FAILED, "%s: out of memory", row->list->path));
+    note(row, tool_fail(TOOL_FAILED, "%s: no memory", row->list->path));
     return false;
 }
 
@@ -529,7 +529,7 @@ static bool add_row(struct sound_rows *list, const char *at, int line)
         size_t capacity = list->capacity ? 2 * list->capacity : 64;
         struct row_place *rows = reallocarray(list->rows, capacity, sizeof(*rows));
         if (!rows) {
-            list->code = tool_fail(TOOL_FAILED, "%s: out of memory", list->path);
+            list->code = tool_fail(TOOL_FAILED, "%s: no memory", list->path);
             return false;
         }
         list->rows = rows;
@@ -620,7 +620,7 @@ static char *read_bytes(FILE *f, size_t *used)
 static int check_bytes(const char *path, FILE *f, const char *text, size_t used)
 {
     if (!text)
-        return tool_fail(TOOL_FAILED, "%s: out of memory", path);
+        return tool_fail(TOOL_FAILED, "%s: no memory", path);
     if (used >= MOST_BYTES)
         return tool_fail(TOOL_UNREADABLE, "%s: too long, a list has at most %d MiB", path, MOST_BYTES >> 20);
     if (used >= 4 && memcmp(text, "PK\3\4", 4) == 0)
@@ -672,7 +672,7 @@ struct sound_rows *sound_rows_read(const char *path, const struct ebb_recipe *ba
 {
     struct sound_rows *list = calloc(1, sizeof(*list));
     if (!list) {
-        *code = tool_fail(TOOL_FAILED, "out of memory");
+        *code = tool_fail(TOOL_FAILED, "no memory");
         return NULL;
     }
     list->path = path;

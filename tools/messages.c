@@ -85,7 +85,7 @@ static void print_line(FILE *f, const char *format, va_list args, char *last, si
     if (length >= 0)
         plain = malloc(4 * (size_t)length + 8);
     lost = lost || (!plain && f == stdout);
-    const char *line = plain ? tool_printable(plain, 4 * (size_t)length + 8, text) : "out of memory";
+    const char *line = plain ? tool_printable(plain, 4 * (size_t)length + 8, text) : "no memory";
     fprintf(f, "%s\n", line);
     if (size > 0)
         tool_printable(last, size, line);

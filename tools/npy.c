@@ -123,7 +123,7 @@ static int read_values(FILE *f, const char *path, struct npy *a, const struct nu
         return bad(path, "cut short: less in it than its shape says");
     void *raw = malloc(a->count * bytes + 1);
     if (!raw)
-        return tool_fail(TOOL_FAILED, "%s: out of memory for %zu numbers", path, a->count);
+        return tool_fail(TOOL_FAILED, "%s: no memory for %zu numbers", path, a->count);
     a->values = raw;
     if (fread(raw, bytes, a->count, f) != a->count)
         return bad(path, "cut short: less in it than its shape says");

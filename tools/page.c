@@ -123,7 +123,7 @@ static int draw(const char *sound, const char *picture)
         is_newer(&of_picture.st_mtim, &of_sound.st_mtim))
         return TOOL_OK;
     char *folder = strndup(picture, (size_t)(strrchr(picture, '/') - picture));
-    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "no memory");
     free(folder);
     return code ? code : plot_strip(sound, picture, PICTURE_WIDTH, PICTURE_HEIGHT);
 }
@@ -222,7 +222,7 @@ static int add_file(struct writer *w, const struct sound_job *job, const char *p
         return tool_error(&error);
     const char *slash = tool_base_name(w->page->folder)[0] ? "/" : "";
     int code = asprintf(&picture, "%s%spictures/%s%s.png", w->page->folder, slash, job->name, ending) < 0
-                   ? tool_fail(TOOL_FAILED, "out of memory")
+                   ? tool_fail(TOOL_FAILED, "no memory")
                    : draw(path, picture);
     if (!code && sound_measure(&sound, &level, &error) != EBB_OK)
         code = tool_error(&error);
@@ -242,7 +242,7 @@ static int add_sound(struct writer *w, size_t i)
         code = sound_job_settle(&job, w->page->m);
     char *path = code ? NULL : w->page->path(w->page->user, &job);
     if (!code && !path)
-        code = tool_fail(TOOL_FAILED, "out of memory");
+        code = tool_fail(TOOL_FAILED, "no memory");
     bool there = !code && stat(path, &st) == 0;
     if (!code && !there && errno != ENOENT)
         code = tool_fail(TOOL_UNREADABLE, "%s: %s", path, strerror(errno));
@@ -312,7 +312,7 @@ int page_try(const char *folder)
     int code = tool_make_folder(folder);
     char *path = code ? NULL : page_path(folder);
     if (!code)
-        code = path ? tool_try_output(path) : tool_fail(TOOL_FAILED, "out of memory");
+        code = path ? tool_try_output(path) : tool_fail(TOOL_FAILED, "no memory");
     free(path);
     return code;
 }
@@ -329,7 +329,7 @@ int page_write(const struct page *page)
         snprintf(w.title, sizeof(w.title), "%s",
                  tool_base_name(realpath(page->sounds, real) ? real : page->sounds));
     if (!code && !(path = page_path(page->folder)))
-        code = tool_fail(TOOL_FAILED, "out of memory");
+        code = tool_fail(TOOL_FAILED, "no memory");
     w.output = code ? NULL : ebb_output_create(path, &w.error);
     int rows = w.output ? put_page(&w) : TOOL_OK;
     if (w.output && w.error.code == EBB_OK && rows != TOOL_INTERRUPTED && rows != TOOL_UNWRITABLE)

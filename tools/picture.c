@@ -345,7 +345,7 @@ int picture_write(const struct plot *o, int width, int height, picture_draw *dra
     set_up(p.cr, scale);
     int code = cairo_status(p.cr) == CAIRO_STATUS_SUCCESS
                    ? draw(o, data, &p)
-                   : tool_fail(TOOL_FAILED, "out of memory for a picture of %d x %d", w, h);
+                   : tool_fail(TOOL_FAILED, "no memory for a picture of %d x %d", w, h);
     cairo_status_t status = cairo_status(p.cr);
     if (!code && status != CAIRO_STATUS_SUCCESS)
         code = tool_fail(TOOL_FAILED, "the picture cannot be drawn: %s", cairo_status_to_string(status));

@@ -201,7 +201,7 @@ int plot_convergence(const struct plot *o, char **files, int count)
     if (count != 1)
         return tool_fail(TOOL_USAGE, "name one file of convergence data");
     struct convergence *c = calloc(1, sizeof(*c));
-    int code = c ? read_data(c, files[0]) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = c ? read_data(c, files[0]) : tool_fail(TOOL_FAILED, "no memory");
     if (!code)
         code = picture_write(o, 1200, 900, draw, c);
     free(c);

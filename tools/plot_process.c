@@ -91,7 +91,7 @@ static int run_reverse(struct process *p)
         result = watch_reverse(p, recipe, &error);
     ebb_recipe_destroy(&recipe);
     if (p->no_memory)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     if (result != EBB_OK)
         return tool_error(&error);
     return p->states > 1 ? TOOL_OK : tool_fail(TOOL_FAILED, "no states were seen on the way");
@@ -120,7 +120,7 @@ static int run_forward(struct process *p)
 {
     struct ebb_error error = {0};
     float *x = calloc(p->latent_count, sizeof(float)), *noise = calloc(p->latent_count, sizeof(float));
-    int code = x && noise ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = x && noise ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     if (noise)
         ebb_noise_normal(p->o->seed, p->o->index, 0, noise, p->latent_count);
     for (int k = 0; k < p->strips && !code; k++) {
@@ -128,7 +128,7 @@ static int run_forward(struct process *p)
         const struct ebb_gaussian g = {0, sqrt(a), sqrt(fmax(1 - a, 0))};
         p->forward[k] = calloc(p->cells, sizeof(float));
         if (!p->forward[k])
-            code = tool_fail(TOOL_FAILED, "out of memory");
+            code = tool_fail(TOOL_FAILED, "no memory");
         else if (ebb_gaussian_draw(p->m.device, &g, NULL, p->latents, noise, x, p->latent_count, &error) !=
                      EBB_OK ||
                  ebb_generate_mel(p->m.model, x, p->latent_count, p->forward[k], p->cells, &error) != EBB_OK)

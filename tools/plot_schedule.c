@@ -130,7 +130,7 @@ static int draw(const struct plot *o, void *data, struct picture *p)
 int plot_schedule(const struct plot *o, char **names, int count)
 {
     struct curves *c = calloc(1, sizeof(*c));
-    int code = c ? collect(c, names, count) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = c ? collect(c, names, count) : tool_fail(TOOL_FAILED, "no memory");
     if (!code)
         code = picture_write(o, 1600, 600, draw, c);
     free(c);

@@ -149,7 +149,7 @@ int plot_visits(const struct plot *o, char **names, int count)
     struct ebb_schedule_params params;
     ebb_schedule_params_default(&params);
     params.name = plotted_schedule(o);
-    int code = v ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = v ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     if (!code) {
         v->o = o;
         v->schedule = ebb_schedule_create(&params, &error);

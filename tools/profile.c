@@ -74,7 +74,7 @@ static int write_trace(const char *path, const char *device, const struct ebb_pr
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) : NULL;
     json_decref(o);
     if (!text)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     struct ebb_error error = {0};
     struct ebb_output *output = ebb_output_create(path, &error);
     bool ok = output && ebb_output_write(output, text, strlen(text), &error) == EBB_OK &&
@@ -90,7 +90,7 @@ static int report(const char *device, const struct ebb_profile_entry *entries, s
     struct op_total *kinds = calloc(count, sizeof(*kinds));
     double total = 0;
     if (!kinds)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     for (size_t i = 0; i < count; i++) {
         memcpy(kinds[i].op, entries[i].op, sizeof(kinds[i].op));
         kinds[i].count = 1;
@@ -111,7 +111,7 @@ int profile_report(struct ebb_device *device, json_t *json, const char *trace)
     size_t count = ebb_device_profile_read(device, NULL, 0);
     struct ebb_profile_entry *entries = calloc(count + 1, sizeof(*entries));
     if (!entries)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     size_t got = ebb_device_profile_read(device, entries, count);
     count = got < count ? got : count;
     int code = count ? report(ebb_device_description(device), entries, count, json, trace)

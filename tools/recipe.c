@@ -191,7 +191,7 @@ static int close_lead(struct ebb_recipe *recipe, const struct ebb_model *model, 
     bool event = false;
     struct ebb_error error = {0};
     if (open && !find_event(recipe, model, &event))
-        return tool_fail(TOOL_FAILED, "%sout of memory", where);
+        return tool_fail(TOOL_FAILED, "%sno memory", where);
     if (!event)
         return TOOL_OK;
     return ebb_recipe_set_number(recipe, "lead", EBB_EVENT_LEAD, &error) == EBB_OK ? TOOL_OK
@@ -208,7 +208,7 @@ int sound_settle(struct ebb_recipe *recipe, const struct tool_model *m, const ch
         return code;
     if (ebb_model_settle(m->model, recipe, &error) != EBB_OK)
         return no_label(m->model, where, &error);
-    return open_initial(recipe) ? TOOL_OK : tool_fail(TOOL_FAILED, "%sout of memory", where);
+    return open_initial(recipe) ? TOOL_OK : tool_fail(TOOL_FAILED, "%sno memory", where);
 }
 
 // ---- settings without a use ----
@@ -272,7 +272,7 @@ char *sound_comment(const struct ebb_recipe *settled)
     char *text = size > 1 ? malloc(size) : NULL;
     if (text && ebb_recipe_write(settled, text, size) + 1 == size)
         return text;
-    tool_say("out of memory");
+    tool_say("no memory");
     free(text);
     return NULL;
 }

@@ -166,7 +166,7 @@ int render_make_folders(const char *path, const struct sound_job *job)
     if (!slash || !strchr(job->name, '/'))
         return TOOL_OK;
     char *folder = strndup(path, (size_t)(slash - path));
-    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = folder ? tool_make_folder(folder) : tool_fail(TOOL_FAILED, "no memory");
     free(folder);
     return code;
 }
@@ -177,7 +177,7 @@ static int try_output(const struct render *r)
     int code = sound_get(&r->sounds, 0, &job);
     char *path = code ? NULL : render_output_path(r, &job);
     if (!code && !path)
-        code = tool_fail(TOOL_FAILED, "out of memory");
+        code = tool_fail(TOOL_FAILED, "no memory");
     if (!code)
         code = render_make_folders(path, &job);
     if (!code)
@@ -222,7 +222,7 @@ static int leave_to_others(struct render *r, const char *path, size_t i)
     if (r->claimed == r->passed_room) {
         size_t room = 2 * r->passed_room + 8, *passed = reallocarray(r->passed, room, sizeof(*passed));
         if (!passed)
-            return tool_fail(TOOL_FAILED, "out of memory");
+            return tool_fail(TOOL_FAILED, "no memory");
         r->passed = passed;
         r->passed_room = room;
     }
@@ -282,7 +282,7 @@ static int render_job(struct render *r, struct sound_job *job, size_t i)
         return code;
     char *path = render_output_path(r, job);
     if (!path)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     enum there there = look(r, job, path);
     if (there == THERE_NOT)
         code = claim(r, job, path, &there);
@@ -540,7 +540,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
                        .stale = CLAIM_STALE,
                        .guidance_w = NAN,
                        .given = ebb_recipe_create(EBB_VERB_GENERATE)};
-    int code = r.given ? read_options(command, &r, argc, argv) : tool_fail(TOOL_FAILED, "out of memory");
+    int code = r.given ? read_options(command, &r, argc, argv) : tool_fail(TOOL_FAILED, "no memory");
     r.progress.quiet = r.quiet;
     if (code < 0) {
         tool_catch_interrupts();

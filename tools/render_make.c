@@ -56,7 +56,7 @@ int render_save_latents(struct render *r)
     for (int i = 0; i < 4; i++)
         count *= sizes[i] = (size_t)shape[i];
     float *x = calloc(count, sizeof(*x));
-    int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "out of memory");
+    int code = x ? TOOL_OK : tool_fail(TOOL_FAILED, "no memory");
     if (x && ebb_generate_latents(r->m.model, recipe, x, count, shape, &hooks, &error) != EBB_OK) {
         tool_progress_clear(&r->progress);
         code = r->step_code ? r->step_code : tool_error(&error);

@@ -86,7 +86,7 @@ static int read_like(struct render *r)
         return code;
     r->base = ebb_recipe_copy(r->origin.recipe);
     if (!r->base)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     EBB_EACH_SETTING (row)
         if (row->role == EBB_ROLE_RECORD && strcmp(row->name, "noise-version") != 0) // who made it then
             ebb_recipe_open(r->base, row->name);
@@ -123,7 +123,7 @@ static int make_base(struct render *r)
     if (!r->base)
         r->base = ebb_recipe_create(EBB_VERB_GENERATE);
     if (!r->base)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     if (ebb_recipe_merge(r->base, r->given, &error) != EBB_OK)
         return tool_error(&error);
     return take_ending(r);
@@ -238,7 +238,7 @@ static int get_sound(const void *user, size_t i, struct sound_job *job)
     char label[LONGEST_LABEL];
     job->recipe = ebb_recipe_copy(r->base);
     if (!job->recipe)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     int code = set_label(r, job, label_at(r, i / each, label, sizeof(label)));
     if (code)
         return code;

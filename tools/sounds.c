@@ -190,7 +190,7 @@ static int survey_job(struct review *r, struct sound_job *job)
     if (code)
         return code;
     if (!s->first && !(s->first = ebb_recipe_copy(job->recipe)))
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     s->one_sampler = s->one_sampler && strcmp(ebb_recipe_text(s->first, "sampler"),
                                               ebb_recipe_text(job->recipe, "sampler")) == 0;
     return TOOL_OK;
@@ -269,7 +269,7 @@ int sound_survey(struct sound_survey *survey, const struct sound_source *source,
         return code;
     r.fingerprints = reallocarray(NULL, source->count + 1, sizeof(*r.fingerprints));
     if (!r.fingerprints)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     look_at_all(&r);
     free(r.fingerprints);
     return !r.code && tool_interrupted() ? tool_fail(TOOL_INTERRUPTED, "interrupted") : r.code;

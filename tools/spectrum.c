@@ -85,7 +85,7 @@ static int make_room(struct scan *a)
     s->low = calloc((size_t)s->width, sizeof(float));
     s->high = calloc((size_t)s->width, sizeof(float));
     if (!a->piece || !a->block || !a->db || !s->db || !s->low || !s->high)
-        return tool_fail(TOOL_FAILED, "out of memory for a spectrogram");
+        return tool_fail(TOOL_FAILED, "no memory for a spectrogram");
     for (size_t i = 0; i < cells; i++)
         s->db[i] = -200;
     return TOOL_OK;

@@ -74,7 +74,7 @@ int stream_write(const struct stream_job *job, const char *path, size_t *made)
     struct ebb_error error = {0};
     struct stream_writing *p = calloc(1, sizeof(*p));
     if (!p)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     p->job = job;
     enum ebb_result result = begin(p, path, &error);
     if (result == EBB_OK)

@@ -39,7 +39,7 @@ static int print_input(const struct ebb_tokenizer *tokenizer)
         char *grown = size == room ? realloc(text, room = 2 * room + ROOM) : text;
         if (!grown) {
             free(text);
-            return tool_fail(TOOL_FAILED, "out of memory");
+            return tool_fail(TOOL_FAILED, "no memory");
         }
         text = grown;
         got = fread(text + size, 1, room - size, stdin);

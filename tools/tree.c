@@ -17,7 +17,7 @@ static int add(struct tree *tree, char *path)
         char **paths = reallocarray(tree->paths, capacity, sizeof(*paths));
         if (!paths) {
             free(path);
-            return tool_fail(TOOL_FAILED, "out of memory");
+            return tool_fail(TOOL_FAILED, "no memory");
         }
         tree->paths = paths;
         tree->capacity = capacity;
@@ -34,7 +34,7 @@ static int read_entry(struct tree *tree, const char *folder, const char *name, i
     char *path = NULL;
     const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
     if (asprintf(&path, "%s%s%s", folder, slash, name) < 0)
-        return tool_fail(TOOL_FAILED, "out of memory");
+        return tool_fail(TOOL_FAILED, "no memory");
     int code = TOOL_OK;
     if (lstat(path, &own) == 0 && S_ISDIR(own.st_mode))
         code = read_folder(tree, path, depth + 1);

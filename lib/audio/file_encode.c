@@ -306,7 +306,7 @@ struct ebb_encoder *ebb_encoder_create(struct ebb_output *output, const char *na
     struct ebb_encoder *e = calloc(1, sizeof(*e));
     int i = find(shape->format);
     if (!e) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", name);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", name);
         return NULL;
     }
     SF_INFO info = {.channels = shape->channels, .samplerate = shape->rate, .format = encoded[i].sndfile};

@@ -159,12 +159,12 @@ struct ebb_sound_reader *ebb_sound_reader_open(const char *path, struct ebb_erro
         reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     if (!reader || !reader->name) {
         free(reader);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
         return NULL;
     }
     enum ebb_result result = open_file(reader, path, &sf, error);
     if (result == EBB_OK && !(reader->metadata = ebb_metadata_read(reader->input, reader->file, &sf)))
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
     if (result != EBB_OK) {
         ebb_sound_reader_close(&reader);
         return NULL;

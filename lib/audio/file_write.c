@@ -186,7 +186,7 @@ static enum ebb_result begin_encoder(struct ebb_sound_writer *w, const struct eb
         ebb_metadata_texts_clear(&w->texts);
         w->has_texts = true;
         if (!ebb_metadata_to_texts(metadata, w->comment, &w->texts, &rest))
-            return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
+            return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", w->name);
         if (w->places && !is_ogg && ebb_metadata_texts_are_full(&w->texts)) // no comment is left for the
                                                                             // places
             rest = ebb_metadata_texts_replace_comment(&w->texts) || rest;
@@ -215,7 +215,7 @@ static enum ebb_result begin(struct ebb_sound_writer *w, const struct ebb_sound_
     if (ebb_format_is_encoded(w->shape.format))
         return begin_encoder(w, metadata, error);
     if (!ebb_metadata_to_chunks(metadata, stream ? NULL : w->comment, &w->chunks))
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", w->name);
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", w->name);
     for (size_t i = 0; i < w->chunks.count && stream; i++)
         w->chunks.items[i].behind = false;
     if (metadata)
@@ -295,7 +295,7 @@ struct ebb_sound_writer *ebb_sound_writer_create(const char *path, int channels,
     }
     struct ebb_sound_writer *w = alloc_writer(path, comment);
     if (!w) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
         return NULL;
     }
     w->shape = (struct ebb_wav_shape){channels, rate, format, ebb_wav_default_mask(channels), false};

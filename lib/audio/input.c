@@ -668,7 +668,7 @@ static enum ebb_result open_input(struct ebb_sound_input *in, const char *path, 
     if (!in->stream && in->bytes == 0)
         return ebb_fail(error, EBB_CORRUPT, "%s: an empty file", in->name);
     if (in->stream && !(in->window = malloc(BLOCK)))
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", in->name);
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", in->name);
     pass_tag(in);
     ebb_layout_find(&in->layout, peek, in);
     if (in->failure)
@@ -698,7 +698,7 @@ struct ebb_sound_input *ebb_sound_input_open(const char *path, struct ebb_error 
     error = EBB_ERROR(error);
     if (!in || !(in->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path))) {
         free(in);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
         return NULL;
     }
     in->fd = -1;

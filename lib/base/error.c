@@ -19,7 +19,7 @@ const char *ebb_result_name(enum ebb_result result)
         [EBB_WRONG_TYPE] = "wrong type",
         [EBB_UNSUPPORTED] = "unsupported",
         [EBB_CORRUPT] = "corrupt",
-        [EBB_OUT_OF_MEMORY] = "out of memory",
+        [EBB_OUT_OF_MEMORY] = "no memory",
         [EBB_NO_DEVICE] = "no device",
         [EBB_DEVICE_FAILED] = "device failed",
         [EBB_CANCELLED] = "cancelled",

@@ -77,7 +77,7 @@ struct ebb_output *ebb_output_create(const char *path, struct ebb_error *error)
         o->name = strdup(strcmp(path, "-") == 0 ? "standard output" : path);
     if (!o || !o->name) {
         free(o);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
         return NULL;
     }
     o->fd = -1;

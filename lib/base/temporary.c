@@ -176,7 +176,7 @@ struct ebb_temporary *ebb_temporary_create(const char *path, struct ebb_error *e
     struct ebb_temporary *t = calloc(1, sizeof(*t));
     if (!t || !(t->path = strdup(path))) {
         free(t);
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: out of memory", path);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "%s: no memory", path);
         return NULL;
     }
     t->folder = t->file = -1;

@@ -355,7 +355,7 @@ static struct ebb_vk *create(const struct ebb_vk_physical *physical, const struc
 {
     struct ebb_vk *vk = calloc(1, sizeof(*vk));
     if (!vk) {
-        ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory opening %s", physical->name);
+        ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory to open %s", physical->name);
         return NULL;
     }
     vk->physical = physical;

@@ -80,7 +80,7 @@ static enum ebb_result new_block(struct ebb_vk *vk, VkDeviceSize size, uint32_t 
 {
     struct ebb_vk_block *block = calloc(1, sizeof(*block));
     if (!block)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a device block");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a device block");
 
     VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                                  .allocationSize = size,
@@ -117,7 +117,7 @@ static enum ebb_result find_piece(struct ebb_vk *vk, const VkMemoryRequirements 
     enum ebb_result result = new_block(vk, need->size > block_size ? need->size : block_size, type, block,
                                        error);
     if (result == EBB_OK && !(*piece = carve(*block, need->size, need->alignment)))
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a device block");
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a device block");
     return result;
 }
 
@@ -306,7 +306,7 @@ enum ebb_result ebb_vk_buffer_create(struct ebb_buffer *buffer, struct ebb_error
     struct ebb_vk_memory *memory = ebb_alloc(1, sizeof(*memory));
     if (!memory || buffer->count > SIZE_MAX / sizeof(float)) {
         free(memory);
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a buffer");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a buffer");
     }
     pthread_mutex_lock(&vk->lock);
     enum ebb_result result = make_floats(vk, buffer->count, memory, error);

@@ -15,7 +15,7 @@ static enum ebb_result make_room(struct ebb_vk_translation *out, struct ebb_erro
     int capacity = out->capacity ? 2 * out->capacity : 64;
     void *grown = realloc(out->dispatches, (size_t)capacity * sizeof(*out->dispatches));
     if (!grown)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a program");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
     out->dispatches = grown;
     out->capacity = capacity;
     return EBB_OK;

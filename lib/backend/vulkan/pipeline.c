@@ -81,7 +81,7 @@ static enum ebb_result make_pipeline(struct ebb_vk *vk, enum ebb_vk_shader shade
 {
     struct ebb_vk_pipeline *p = calloc(1, sizeof(*p));
     if (!p)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a pipeline");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a pipeline");
     VkResult compiled = compile(vk, &shaders[shader][vk->fp16], specs, &p->handle);
     enum ebb_result result = ebb_vk_check(vk, compiled, "compiling a shader", error);
     if (result != EBB_OK) {
@@ -148,7 +148,7 @@ enum ebb_result ebb_vk_sets_create(struct ebb_vk *vk, int capacity, struct ebb_v
 {
     struct ebb_vk_sets *sets = ebb_alloc(1, sizeof(*sets) + (size_t)capacity * sizeof(sets->entries[0]));
     if (!sets)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for descriptor sets");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for descriptor sets");
     sets->capacity = capacity;
     VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, (uint32_t)capacity * EBB_VK_INSIDE};
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,

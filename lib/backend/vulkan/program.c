@@ -100,7 +100,7 @@ static struct ebb_packed *pack_weight(const struct ebb_weight *weight, void *con
         transpose(weight, k_count, stride, row, data, p->vk->fp16);
         p->result = upload_weight(p->vk, data, k_count * stride * item, &w->memory, p->error);
     } else {
-        p->result = ebb_fail(p->error, EBB_OUT_OF_MEMORY, "out of memory packing %s", weight->name);
+        p->result = ebb_fail(p->error, EBB_OUT_OF_MEMORY, "no memory to pack %s", weight->name);
     }
     free(row);
     free(data);
@@ -138,7 +138,7 @@ static enum ebb_result reserve_constants(struct ebb_vk_program *program, struct 
     program->ops.constant_capacity = count;
     program->ops.constants = ebb_alloc(count, sizeof(float));
     if (!program->ops.constants)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a network's constants");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a network's constants");
     return EBB_OK;
 }
 
@@ -147,7 +147,7 @@ static enum ebb_result find_stats(struct ebb_vk_program *program, struct ebb_err
 {
     program->ops.stats = ebb_alloc((size_t)program->ops.source.operand_count, sizeof(*program->ops.stats));
     if (!program->ops.stats)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a network's statistics");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a network's statistics");
     for (int i = 0; i < program->ops.source.op_count; i++) {
         const struct ebb_op *op = &program->ops.source.ops[i];
         for (int k = 0; k < 2 && op->kind == EBB_OP_NORM && op->groups; k++)
@@ -301,7 +301,7 @@ static enum ebb_result make_program(struct ebb_vk *vk, const struct ebb_program 
 {
     struct ebb_vk_program *program = ebb_alloc(1, sizeof(*program));
     if (!program)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a program");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
     program->ops.vk = vk;
     program->ops.source = *source;
     pthread_mutex_lock(&vk->lock);
@@ -327,7 +327,7 @@ enum ebb_result ebb_vk_prepare(struct ebb_device *device, const struct ebb_progr
     const struct packed_weight **weights = ebb_alloc((size_t)source->op_count, sizeof(*weights));
     enum ebb_result result = EBB_OK;
     if (!weights)
-        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a program");
+        result = ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a program");
     if (result == EBB_OK)
         result = pack(device->state, source, weights, error);
     if (result == EBB_OK)

@@ -216,7 +216,7 @@ static enum ebb_result create_timing(struct ebb_vk *vk, struct ebb_error *error)
 {
     struct ebb_vk_timing *timing = ebb_alloc(1, sizeof(*timing));
     if (!timing)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for timestamps");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for timestamps");
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                   .queryCount = 2 * MOST};

@@ -39,7 +39,7 @@ static enum ebb_result begin_chunk(struct recorder *r, struct ebb_error *error)
         int capacity = tape->capacity ? 2 * tape->capacity : 16;
         void *grown = realloc(tape->chunks, (size_t)capacity * sizeof(*tape->chunks));
         if (!grown)
-            return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for command buffers");
+            return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for command buffers");
         tape->chunks = grown;
         tape->capacity = capacity;
     }
@@ -171,7 +171,7 @@ enum ebb_result ebb_vk_tape_record(struct ebb_device *device, const struct ebb_t
     struct ebb_vk *vk = device->state;
     struct ebb_vk_tape *tape = ebb_alloc(1, sizeof(*tape));
     if (!tape)
-        return ebb_fail(error, EBB_OUT_OF_MEMORY, "out of memory for a tape");
+        return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for a tape");
     tape->vk = vk;
     pthread_mutex_lock(&vk->lock);
     enum ebb_result result = ebb_vk_sets_create(vk, sets_needed(entries, count), &tape->sets, error);

@@ -31,7 +31,7 @@ struct ebb_error {
     char message[512]; // one sentence, UTF-8: the thing by name, the value found and the value expected
 };
 
-// The code in lower-case words, such as "out of memory"; a static string, never NULL.
+// The code in lower-case words, such as "no memory"; a static string, never NULL.
 EBB_API const char *ebb_result_name(enum ebb_result result);
 
 // The one of the `count` names that is spelled most like `text`, for messages; NULL if none is near.
