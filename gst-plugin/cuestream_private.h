@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the files of the cue stream share: cueinput.c takes what comes in at the text pad, cueplay.c carries
-// out diffuse-play, cuestream.c places the sounds and outputs them, cuemodel.c asks the model.
+// out diffuse-play, cueplace.c places the sounds of cues, cueoutput.c makes buffers, cuestream.c runs the
+// task, cuemodel.c asks the model.
 #ifndef GST_DIFFUSE_CUESTREAM_PRIVATE_H
 #define GST_DIFFUSE_CUESTREAM_PRIVATE_H
 
@@ -8,12 +9,23 @@
 
 // ---- cuestream.c ----
 
-// To samples at the model's rate.
+// To samples at the model's rate, and back.
 guint64 cue_stream_to_native(const struct cue_stream *stream, GstClockTime time);
 guint64 cue_stream_seconds_to_native(const struct cue_stream *stream, double seconds);
+GstClockTime cue_stream_from_native(const struct cue_stream *stream, guint64 samples);
+
+// The timestamp of a frame of the output.
+GstClockTime cue_stream_time_of(const struct cue_stream *stream, guint64 frame);
+
+// Frames up to the time in front of which everything is known.
+gsize cue_stream_known_frames(struct cue_stream *stream);
+
+GstClockTime cue_stream_latency_setting(struct cue_stream *stream);
 
 // Wakes whoever waits for the queue or for the clock. With the mutex held.
 void cue_stream_wake(struct cue_stream *stream);
+
+// ---- cueplace.c ----
 
 // The settings with which a cue becomes sounds.
 struct cue_place_settings {
@@ -21,6 +33,20 @@ struct cue_place_settings {
     guint64 seed;
 };
 struct cue_place_settings cue_stream_place_settings(struct cue_stream *stream);
+
+// The first item of the queue; FALSE: it is empty.
+gboolean cue_stream_peek(struct cue_stream *stream, struct cue_item *item);
+// Takes it. FALSE: a flush has emptied the queue.
+gboolean cue_stream_pop(struct cue_stream *stream, struct cue_item *item);
+// Takes the cues that there is room for, up to the first event, and places their sounds.
+void cue_stream_place_cues(struct cue_stream *stream);
+
+// ---- cueoutput.c ----
+
+// Sends what has to stand in front of the first buffer.
+GstFlowReturn cue_stream_open_output(struct cue_stream *stream);
+// Waits until a buffer of so many frames is made, and in a live stream due, and sends it.
+GstFlowReturn cue_stream_output(struct cue_stream *stream, gsize frames);
 
 // ---- cuemodel.c ----
 
