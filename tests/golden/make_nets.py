@@ -170,8 +170,8 @@ def blocks(down, up, channels):
     return {"block_out_channels": channels, "down_block_types": down, "up_block_types": up}
 
 
-def main():
-    torch.manual_seed(7)
+def unets():
+    """U-Nets that see no text."""
     plain = blocks(("DownBlock2D", "DownBlock2D"), ("UpBlock2D", "UpBlock2D"), (4, 8))
     attention = blocks(("DownBlock2D", "AttnDownBlock2D"), ("AttnUpBlock2D", "UpBlock2D"), (4, 8))
     both = blocks(("AttnDownBlock2D", "AttnDownBlock2D"), ("AttnUpBlock2D", "AttnUpBlock2D"), (4, 8))
@@ -289,6 +289,8 @@ def main():
     )
     unet("legacy", (1, 1, 4, 4), 12, change=legacy, **attention, attention_head_dim=8)
 
+
+def autoencoders():
     stages = {
         "down_block_types": ("DownEncoderBlock2D",) * 2,
         "up_block_types": ("UpDecoderBlock2D",) * 2,
@@ -316,7 +318,9 @@ def main():
         act_fn="mish",
     )
 
-    # As in google/ncsnpp-*, which have more levels and channels. Attention needs 32 channels.
+
+def skipping():
+    """As in google/ncsnpp-*, which have more levels and channels. Attention needs 32 channels."""
     song = {
         "norm_num_groups": None,
         "attention_head_dim": None,
@@ -341,7 +345,6 @@ def main():
         **song,
         **blocks(("AttnSkipDownBlock2D", "SkipDownBlock2D"), ("SkipUpBlock2D", "AttnSkipUpBlock2D"), (32, 4)),
     )
-    texts()
 
 
 def cross(down, up, channels, way="CrossAttn"):
@@ -355,9 +358,8 @@ def cross(down, up, channels, way="CrossAttn"):
     return blocks(tuple(names[k][0] for k in down), tuple(names[k][1] for k in up), channels)
 
 
-def texts():
-    """U-Nets that see text, and their relatives that attend to themselves."""
-    torch.manual_seed(8)
+def crossing():
+    """U-Nets that see text."""
     # As in Stable Diffusion; sizes that do not halve.
     conditional(
         "cross",
@@ -406,6 +408,10 @@ def texts():
         time_embedding_act_fn="silu",
         timestep_post_act="mish",
     )
+
+
+def simply_crossing():
+    """As in Kandinsky and DeepFloyd IF: text and picture are attended to at once."""
     conditional(
         "simple-cross",
         (2, 2, 4, 8),
@@ -441,7 +447,10 @@ def texts():
         conv_out_kernel=1,
         act_fn="relu",
     )
-    # AudioLDM attends to itself, and sees a vector beside the time.
+
+
+def attending_to_itself():
+    """AudioLDM attends to itself, and sees a vector beside the time; AudioLDM 2 sees two texts."""
     conditional(
         "audioldm",
         (2, 2, 9, 4),
@@ -478,6 +487,17 @@ def texts():
         flip_sin_to_cos=False,
         freq_shift=1,
     )
+
+
+def main():
+    torch.manual_seed(7)
+    unets()
+    autoencoders()
+    skipping()
+    torch.manual_seed(8)
+    crossing()
+    simply_crossing()
+    attending_to_itself()
 
 
 if __name__ == "__main__":

@@ -238,13 +238,8 @@ def derive():
     }
 
 
-def main():
-    texts = awkward()
-    HERE.mkdir(exist_ok=True)
-    write(HERE / "texts.json", {"texts": texts})
-    classes = {}
-
-    # As stable-diffusion-v1 and riffusion-model-v1 have it.
+def make_clip():
+    """As stable-diffusion-v1 and riffusion-model-v1 have it."""
     names = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
     named = {key: {"__type": "AddedToken", **added(value)} for key, value in names.items()}
     folder = begin(
@@ -253,22 +248,29 @@ def main():
         {**{key: added(value) for key, value in names.items()}, "pad_token": "<|endoftext|>"},
     )
     train_bpe(folder, 700, [], clip=True)
-    classes["clip"] = CLIPTokenizer
 
-    # As stable-diffusion-2 pads: with "!".
-    folder = begin("clip-pad", {"tokenizer_class": "CLIPTokenizer", "model_max_length": 16, "pad_token": "!"})
+
+def copy_bpe(source, folder):
     for name in ("vocab.json", "merges.txt"):
-        shutil.copy(HERE / "clip" / name, folder)
-    classes["clip-pad"] = CLIPTokenizer
+        shutil.copy(HERE / source / name, folder)
 
-    # As transformers 5 saves it, with tokens that somebody added.
+
+def make_clip_pad():
+    """As stable-diffusion-2 pads: with "!"."""
+    folder = begin("clip-pad", {"tokenizer_class": "CLIPTokenizer", "model_max_length": 16, "pad_token": "!"})
+    copy_bpe("clip", folder)
+
+
+def make_clip_json():
+    """As transformers 5 saves it, with tokens that somebody added."""
     tokenizer = CLIPTokenizer.from_pretrained(HERE / "clip")
     tokenizer.add_tokens([AddedToken("TinRoof", normalized=True, single_word=True), "steam train"])
     folder = HERE / "clip-json"
     shutil.rmtree(folder, ignore_errors=True)
     tokenizer.save_pretrained(folder)
-    classes["clip-json"] = CLIPTokenizer
 
+
+def make_roberta():
     folder = begin(
         "roberta",
         {"tokenizer_class": "RobertaTokenizer", "model_max_length": 512, "add_prefix_space": False},
@@ -285,14 +287,16 @@ def main():
     train_bpe(folder, 800, ["<s>", "<pad>", "</s>", "<unk>"])
     vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     write(folder / "vocab.json", {**vocab, "<mask>": len(vocab)})
-    classes["roberta"] = RobertaTokenizer
 
-    # As transformers 4 saves it: the tokens are listed in the config.
+
+def make_roberta_listed():
+    """As transformers 4 saves it: the tokens are listed in the config."""
+    vocab = json.loads((HERE / "roberta" / "vocab.json").read_text(encoding="utf-8"))
     listed = {
         str(i): added(t, normalized=True, special=True)
         for i, t in enumerate(["<s>", "<pad>", "</s>", "<unk>"])
     }
-    listed[str(len(vocab))] = added("<mask>", lstrip=True, normalized=True, special=True)
+    listed[str(vocab["<mask>"])] = added("<mask>", lstrip=True, normalized=True, special=True)
     folder = begin(
         "roberta-listed",
         {
@@ -302,15 +306,15 @@ def main():
             "added_tokens_decoder": listed,
         },
     )
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copy(HERE / "roberta" / name, folder)
-    classes["roberta-listed"] = RobertaTokenizer
+    copy_bpe("roberta", folder)
 
+
+def make_gpt2():
     folder = begin("gpt2", {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 1024})
     train_bpe(folder, 600, ["<|endoftext|>"])
-    classes["gpt2"] = GPT2Tokenizer
 
-    any_length = 1000000000000000019884624838656
+
+def make_t5():
     extra = [f"<extra_id_{i}>" for i in range(100)]
     folder = begin(
         "t5",
@@ -322,9 +326,11 @@ def main():
         },
     )
     train_pieces(folder, 520)
-    classes["t5"] = T5Tokenizer
 
-    # tokenizer.json alone, with a small map of characters.
+
+def make_t5_json():
+    """tokenizer.json alone, with a small map of characters."""
+    any_length = 1000000000000000019884624838656
     rules = "".join(
         " ".join(f"{ord(c):X}" for c in a) + "\t" + " ".join(f"{ord(c):X}" for c in b) + "\n"
         for a, b in [
@@ -346,9 +352,28 @@ def main():
         folder = HERE / "t5-json"
         shutil.rmtree(folder, ignore_errors=True)
         T5Tokenizer.from_pretrained(work).save_pretrained(folder)
-    classes["t5-json"] = T5Tokenizer
 
-    return {**classes, **derive()}
+
+# In this order: some are made of others.
+MADE = {
+    "clip": (CLIPTokenizer, make_clip),
+    "clip-pad": (CLIPTokenizer, make_clip_pad),
+    "clip-json": (CLIPTokenizer, make_clip_json),
+    "roberta": (RobertaTokenizer, make_roberta),
+    "roberta-listed": (RobertaTokenizer, make_roberta_listed),
+    "gpt2": (GPT2Tokenizer, make_gpt2),
+    "t5": (T5Tokenizer, make_t5),
+    "t5-json": (T5Tokenizer, make_t5_json),
+}
+
+
+def main():
+    texts = awkward()
+    HERE.mkdir(exist_ok=True)
+    write(HERE / "texts.json", {"texts": texts})
+    for _, make in MADE.values():
+        make()
+    return {**{name: kind for name, (kind, _) in MADE.items()}, **derive()}
 
 
 def write_ids(classes):
