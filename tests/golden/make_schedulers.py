@@ -81,12 +81,8 @@ def mu_of(config):
     return base + (most - base) * (POSITIONS - 256) / (4096 - 256)
 
 
-def run(name, cls, config, steps, **kwargs):
-    """One loop as diffusers' pipelines have it, everything recorded."""
-    module = importlib.import_module(class_of(cls).__module__)
-    scheduler = class_of(cls)(**config)
-    torch.manual_seed(len(out))
-    double64 = ill_conditioned(config)
+def description(name, cls, config, steps, kwargs):
+    """The lines that say what is run."""
     lines = [f"case {name}", f"class {cls}"]
     for key, value in config.items():
         text = (
@@ -98,13 +94,13 @@ def run(name, cls, config, steps, **kwargs):
         )
         lines.append(f"key {key} {text}")
     lines += [f"eta {kwargs['eta']}"] if "eta" in kwargs else []
-    lines.append(f"steps {steps}")
+    return lines + [f"steps {steps}"]
 
-    def draw(*args, **kw):
-        noise = torch.randn(SHAPE)
-        lines.append("noise " + vector(noise))
-        return noise
 
+def prepare(cls, config, steps, draw):
+    """The scheduler with its steps, which draws noise by `draw`."""
+    module = importlib.import_module(class_of(cls).__module__)
+    scheduler = class_of(cls)(**config)
     if hasattr(module, "randn_tensor"):
         module.randn_tensor = draw
     scheduler.set_timesteps(steps, **({"mu": mu_of(config)} if config.get("use_dynamic_shifting") else {}))
@@ -112,18 +108,55 @@ def run(name, cls, config, steps, **kwargs):
         scheduler.set_sigmas(steps)
     if cls == "DPMSolverSDEScheduler":
         scheduler.noise_sampler = draw
-    if (
+    return scheduler
+
+
+def divides_by_zero(cls, config, scheduler):
+    return (
         cls in ("DDPMScheduler", "DDIMScheduler")
         and scheduler.alphas_cumprod[scheduler.timesteps[0]] == 0
         and config["prediction_type"] == "epsilon"
-    ):
+    )
+
+
+def correct_and_predict(scheduler, i, t, x, call):
+    """A step of ScoreSdeVeScheduler, which asks the network twice."""
+    sigma = scheduler.sigmas[i]
+    x = scheduler.step_correct(call(x, t, sigma), x).prev_sample
+    result = scheduler.step_pred(call(x, t, sigma), t, x)
+    return result.prev_sample if i + 1 < len(scheduler.timesteps) else result.prev_sample_mean
+
+
+def loop(scheduler, cls, config, x, call, kwargs):
+    """The steps from the start `x`; returns the last state."""
+    double64 = ill_conditioned(config)
+    context = exact(scheduler) if double64 else contextlib.nullcontext()
+    for i, t in enumerate(scheduler.timesteps):
+        x = x.double() if double64 else x
+        if cls == "ScoreSdeVeScheduler":
+            x = correct_and_predict(scheduler, i, t, x, call)
+        else:
+            answer = call(x, t)
+            with context:
+                x = scheduler.step(answer.to(x.dtype), t, x, **kwargs).prev_sample
+    return x
+
+
+def run(name, cls, config, steps, **kwargs):
+    """One loop as diffusers' pipelines have it, everything recorded."""
+    torch.manual_seed(len(out))
+    lines = description(name, cls, config, steps, kwargs)
+
+    def draw(*args, **kw):
+        noise = torch.randn(SHAPE)
+        lines.append("noise " + vector(noise))
+        return noise
+
+    scheduler = prepare(cls, config, steps, draw)
+    if divides_by_zero(cls, config, scheduler):
         print("left out, diffusers divides by zero and clips what comes of it:", name)
         return
     channels = 2 if config.get("variance_type", "").startswith("learned") else 1
-
-    noise = torch.randn(SHAPE)
-    lines.append("start " + vector(noise))
-    x = noise * getattr(scheduler, "init_noise_sigma", 1.0)
 
     def call(x, t, told=None):
         told = t if told is None else told
@@ -132,18 +165,9 @@ def run(name, cls, config, steps, **kwargs):
         lines.append(f"call {double(told)} {vector(given)} {vector(answer)}")
         return answer
 
-    context = exact(scheduler) if double64 else contextlib.nullcontext()
-    for i, t in enumerate(scheduler.timesteps):
-        x = x.double() if double64 else x
-        if cls == "ScoreSdeVeScheduler":
-            sigma = scheduler.sigmas[i]
-            x = scheduler.step_correct(call(x, t, sigma), x).prev_sample
-            result = scheduler.step_pred(call(x, t, sigma), t, x)
-            x = result.prev_sample if i + 1 < len(scheduler.timesteps) else result.prev_sample_mean
-        else:
-            answer = call(x, t)
-            with context:
-                x = scheduler.step(answer.to(x.dtype), t, x, **kwargs).prev_sample
+    noise = torch.randn(SHAPE)
+    lines.append("start " + vector(noise))
+    x = loop(scheduler, cls, config, noise * getattr(scheduler, "init_noise_sigma", 1.0), call, kwargs)
     lines.append("final " + vector(x))
     if not torch.isfinite(x).all():
         print("left out, diffusers is not finite:", name)
