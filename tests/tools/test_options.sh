@@ -133,6 +133,18 @@ if command -v bash >/dev/null; then
     ok "completion of a label" completes kick ebb render --model tiny-sfx --label ki
     ok "and behind a comma" completes rain,kick ebb render --model tiny-sfx --label rain,ki
     ok "and behind =" completes kick ebb render --model tiny-sfx --label = ki
+    # shellcheck disable=SC2016 # nothing is to expand
+    mkdir stranger && sed -e 's/"kick"/"kick $(touch ran)"/' -e 's/"wind"/"`touch${IFS}ran`"/' \
+        "$data/models/tiny-sfx/ebb.json" >stranger/ebb.json
+    for f in unet vae scheduler; do
+        [ ! -e "$data/models/tiny-sfx/$f" ] || ln -s "$data/models/tiny-sfx/$f" stranger/$f
+    done
+    ok "of a label of more than a word" completes 'kick\ \$\(touch\ ran\)' ebb render -m ./stranger --label ki
+    ok "the word may be quoted already" completes 'kick\ \$\(touch\ ran\)' ebb render -m ./stranger \
+        --label 'kick\ '
+    ok "nothing in a label is run" test ! -e ran
+    ok "of a word behind a file" completes '' ebb denoise 'format/touch too;/e;#' x
+    ok "nothing in a file's name is run" test ! -e too
 fi
 ok "every completion word comes from the program" says 'plot' "$ebb" --help
 fails 3 'nosuch' "$ebb" labels nosuch
