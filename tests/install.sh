@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$PWD/build-try" "$PWD/build-try-install"' EXIT
-home=$work/home
+home="$work/a home" # of a name with a blank
 mkdir -p "$home/.local/bin"
 : >"$home/.local/bin/own"
 passed=0 failed=0

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What ./dev says while it builds: its own few words, none of Meson's. In a folder of its own, on a
-project of one program.
+"""What ./dev says while it builds: its own few words, none of Meson's; and that it installs to a home with a
+blank in its name. In a folder of its own, on a project of one program.
 
     tests/house/test_dev.py DEV
 
@@ -13,6 +13,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+# As of Ebb: a program, and something of its own in share/ebb.
+INSTALLED = """project('small', 'c')
+executable('small', 'main.c', install: true)
+install_data('main.c', install_dir: get_option('datadir') / 'ebb')
+"""
+OPTIONS = """option('tests', type: 'boolean', value: true)
+option('examples', type: 'boolean', value: true)
+option('gst-plugin-dir', type: 'string', value: '')
+"""
 
 
 class Checkout:
@@ -61,6 +71,12 @@ def main(dev):
         code, lines = checkout.run("./dev", "build")
         told = "dev: configuring failed" in lines and any("none.c" in line for line in lines)
         results.append(("a mistake in meson.build is shown", (code, lines), (1, lines if told else [])))
+        checkout.write("meson.build", INSTALLED)
+        checkout.write("meson_options.txt", OPTIONS)
+        checkout.environment["HOME"] = os.path.join(folder, "a home")
+        code, lines = checkout.run("./dev", "install", "--user")
+        installed = os.path.exists(os.path.join(folder, "a home/.local/bin/small"))
+        results.append(("installs to a home with a blank", (code, installed, lines), (0, True, lines)))
     print(f"1..{len(results)}")
     for i, (what, got, expected) in enumerate(results, 1):
         print(("ok" if got == expected else "not ok") + f" {i} - {what}")
