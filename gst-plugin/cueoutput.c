@@ -5,6 +5,7 @@
 #include "audiocaps.h"
 #include "messages.h"
 #include "pacing.h"
+#include "samples.h"
 #include "tags.h"
 
 // ---- in front of the first buffer ----
@@ -222,28 +223,6 @@ static void unref_voice(gpointer data)
 
 // ---- buffers ----
 
-// Room for so many samples of each channel.
-static gboolean reserve(struct cue_stream *stream, gsize frames)
-{
-    gsize count = frames * stream->channels;
-    if (count <= stream->scratch_size)
-        return TRUE;
-    float *scratch = g_try_realloc_n(stream->scratch, count, sizeof(*scratch));
-    if (!scratch)
-        return FALSE;
-    stream->scratch = scratch;
-    stream->scratch_size = count;
-    return TRUE;
-}
-
-static gboolean all_zero(const float *samples, gsize count)
-{
-    for (gsize i = 0; i < count; i++)
-        if (samples[i] != 0)
-            return FALSE;
-    return TRUE;
-}
-
 // In a straight line from the last volume, then bent below full scale.
 static void apply_volume(struct cue_stream *stream, gsize count, double volume)
 {
@@ -292,7 +271,7 @@ static GstBuffer *make_buffer(struct cue_stream *stream, gsize count, gsize fram
     g_ptr_array_unref(begun);
     stream->native += count;
 
-    gboolean silent = all_zero(stream->scratch, count * stream->channels);
+    gboolean silent = samples_are_silent(stream->scratch, count * stream->channels);
     gboolean gap = silent && (stream->silent || stream->info.rate == stream->native_rate);
     apply_volume(stream, count, volume);
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, frames * (gsize)stream->info.bpf, NULL);
@@ -313,7 +292,7 @@ GstFlowReturn cue_stream_output(struct cue_stream *stream, gsize frames)
     GstFlowReturn result = stream->live ? GST_FLOW_OK : wait_for_voices(stream, stream->native + count);
     if (result != GST_FLOW_OK)
         return result;
-    if (reserve(stream, count))
+    if (samples_reserve(&stream->scratch, &stream->scratch_size, count * stream->channels))
         buffer = make_buffer(stream, count, frames);
     if (!buffer) {
         GST_ELEMENT_ERROR(stream->element, RESOURCE, NO_SPACE_LEFT, ("No memory."), (NULL));

@@ -204,8 +204,7 @@ static gboolean copy_out(struct denoise_stream *stream, const GstAudioBuffer *au
     for (gsize done = 0; done < frames;) {
         gsize got = ebb_denoise_read(stream->denoiser, stream->scratch, NULL,
                                      MIN(DENOISER_SLICE, frames - done));
-        for (gsize i = 0; silent && i < got * channels; i++)
-            silent = stream->scratch[i] == 0;
+        silent = silent && samples_are_silent(stream->scratch, got * channels);
         samples_pack(audio, done, got, stream->scratch);
         done += got;
         if (!got)

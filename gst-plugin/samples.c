@@ -4,6 +4,26 @@
 #include <math.h>
 #include <string.h>
 
+gboolean samples_reserve(float **samples, gsize *size, gsize count)
+{
+    if (count <= *size)
+        return TRUE;
+    float *more = g_try_realloc_n(*samples, count, sizeof(*more));
+    if (!more)
+        return FALSE;
+    *samples = more;
+    *size = count;
+    return TRUE;
+}
+
+gboolean samples_are_silent(const float *samples, gsize count)
+{
+    for (gsize i = 0; i < count; i++)
+        if (samples[i] != 0)
+            return FALSE;
+    return TRUE;
+}
+
 static gboolean is_planar(const GstAudioInfo *info)
 {
     return info->layout == GST_AUDIO_LAYOUT_NON_INTERLEAVED;

@@ -6,6 +6,7 @@
 #include "allocation.h"
 #include "messages.h"
 #include "pacing.h"
+#include "samples.h"
 
 #define LONGEST 60 // seconds in a buffer: samplesperbuffer at a low rate may ask for days
 
@@ -173,14 +174,6 @@ static void post_clip(struct source_stream *stream, const struct clip_info *info
     diffuse_post_structure(GST_ELEMENT(stream->element), &moment, duration, structure);
 }
 
-static gboolean all_zero(const float *samples, gsize count)
-{
-    for (gsize i = 0; i < count; i++)
-        if (samples[i] != 0)
-            return FALSE;
-    return TRUE;
-}
-
 // The recipe in the tags makes the clips that follow. Takes the origin.
 static void send_tags(struct source_stream *stream, struct clip_origin *origin)
 {
@@ -223,19 +216,6 @@ static gsize gather(struct source_stream *stream, gsize count, gboolean late, gb
     return got;
 }
 
-static gboolean reserve(struct source_stream *stream, gsize count)
-{
-    gsize all = count * stream->channels;
-    if (all <= stream->scratch_size)
-        return TRUE;
-    float *scratch = g_try_realloc_n(stream->scratch, all, sizeof(*scratch));
-    if (!scratch)
-        return FALSE;
-    stream->scratch = scratch;
-    stream->scratch_size = all;
-    return TRUE;
-}
-
 static void stamp(struct source_stream *stream, GstBuffer *buffer, gsize frames)
 {
     GST_BUFFER_PTS(buffer) = time_of(stream, stream->position);
@@ -266,7 +246,7 @@ static GstBuffer *make_buffer(struct source_stream *stream, gsize count, gsize f
     gboolean post;
     double volume = sync_controls(stream, pts, &post);
     gsize got = gather(stream, count, late, post, pts);
-    gboolean silent = all_zero(stream->scratch, count * stream->channels),
+    gboolean silent = samples_are_silent(stream->scratch, count * stream->channels),
              resumed = stream->underrun && got > 0;
     if (late && !stream->underrun)
         post_underrun(stream, pts, time_of(stream, stream->position + frames) - pts);
@@ -313,7 +293,7 @@ GstFlowReturn source_stream_next(struct source_stream *stream, GstBuffer **buffe
     for (gsize before = 0; frames && frames != before; frames = frames_left(stream, samples_per_buffer)) {
         before = frames; // a clip that was waited for may be shorter than was thought
         count = format_needs(stream->format, frames);
-        if (!reserve(stream, count))
+        if (!samples_reserve(&stream->scratch, &stream->scratch_size, count * stream->channels))
             return out_of_memory(stream);
         result = wait_for(stream, count, frames);
         if (result != CLIP_READY)
