@@ -30,12 +30,19 @@ void ebb_window_to_latents(const struct ebb_model *model, int columns, const flo
             latents[k * h * w + (model->time_down ? i % w * h + i / w : i)] = state[i * c + k];
 }
 
-void ebb_window_from_latents(const struct ebb_model *model, int columns, const float *latents, float *state)
+// Channel after channel to (h, w, c). `turned`: w comes before h in a channel.
+static void from_channels(const struct ebb_model *model, int columns, bool turned, const float *channels,
+                          float *state)
 {
     size_t c = model->state[0], h = model->state[1], w = columns;
     for (size_t k = 0; k < c; k++)
         for (size_t i = 0; i < h * w; i++)
-            state[i * c + k] = latents[k * h * w + (model->time_down ? i % w * h + i / w : i)];
+            state[i * c + k] = channels[k * h * w + (turned ? i % w * h + i / w : i)];
+}
+
+void ebb_window_from_latents(const struct ebb_model *model, int columns, const float *latents, float *state)
+{
+    from_channels(model, columns, model->time_down, latents, state);
 }
 
 void ebb_window_copy_columns(const struct ebb_model *model, float *to, int at, const float *from, int first,
@@ -114,15 +121,6 @@ enum ebb_result ebb_window_make(struct ebb_model *model, const struct ebb_settle
 
 // ---- noise, and where it comes from ----
 
-// Noise is drawn channel by channel, (c, h, w), whichever way time goes.
-static void interleave(const struct ebb_model *model, const float *drawn, float *noise)
-{
-    size_t c = model->state[0], pixels = ebb_window_count(model) / c;
-    for (size_t k = 0; k < c; k++)
-        for (size_t i = 0; i < pixels; i++)
-            noise[i * c + k] = drawn[k * pixels + i];
-}
-
 enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb_settled *settled,
                                  const struct ebb_noise_address *address, float *noise,
                                  struct ebb_error *error)
@@ -133,7 +131,7 @@ enum ebb_result ebb_window_noise(const struct ebb_model *model, const struct ebb
         return ebb_fail(error, EBB_OUT_OF_MEMORY, "no memory for noise");
     struct ebb_noise_place place = ebb_noise_place(address);
     ebb_noise_draw(&settled->seed, place.clip, place.draw, place.first, count, drawn, drawn + count);
-    interleave(model, drawn, noise);
+    from_channels(model, model->state[2], false, drawn, noise); // whichever way time goes
     free(drawn);
     return EBB_OK;
 }
